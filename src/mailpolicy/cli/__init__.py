@@ -1,0 +1,23 @@
+"""The command line: parse, call one function, print, exit; the only room that reads the environment.
+
+Promises: every outcome has its exit code, and a crash (70) never looks like a denial (1). Nothing happens at import.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; `arguments` without the program's name, by default sys.argv's."""
+    try:
+        from mailpolicy.cli.outcome import run
+
+        return run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last catcher
+        if sys.stderr is not None:
+            print(f"mailpolicy: internal error: {type(error).__name__}", file=sys.stderr)
+        return 70

@@ -1,0 +1,200 @@
+"""check: may this account use this service from this address, one question or a stream of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import reading
+from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.errors import UsageError
+from mailpolicy.policy import Gate, Policy
+from mailpolicy.store import Store
+from mailpolicy.verdict import Answers, judge, question
+
+FirstReason = Callable[[str, str, str | None], Gate | None]
+
+_CHUNK = 1 << 18  # bytes read at once, of what is there
+_LONGEST = 1 << 16  # bytes of one question; what is longer is none
+
+
+def app() -> typer.Typer:
+    """The command check."""
+    command = new_app()
+    command.command(
+        help="Say whether a user would be allowed to use a protocol from an IP address, and why.\n\n"
+        "Protocols: pop, imap, multipop (no IP needed), outlook-connector. Exit status: 0 allowed, 1 denied."
+    )(_check)
+    return command
+
+
+def _check(
+    context: typer.Context,
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="ADDRESS", show_default=False, help="the account; alone: show its Mail Services"),
+    ] = None,
+    protocol: Annotated[str | None, typer.Argument(metavar="PROTOCOL", show_default=False)] = None,
+    ip: Annotated[str | None, typer.Argument(metavar="IP", show_default=False)] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE", help="answer the lines ADDRESS PROTOCOL IP of a file, or - for stdin"),
+    ] = None,
+) -> int:
+    out: Output = context.obj
+    require_format(out.around, "text", "json")
+    if batch is not None:
+        if address is not None:
+            raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")
+        return _batch(out, batch)
+    if address is None:
+        raise UsageError("name the account, the protocol and the IP address: mailpolicy check ADDRESS PROTOCOL IP")
+    if protocol is None:
+        from mailpolicy.cli.targets import address as normalised
+
+        return reading.show_account(out, normalised(address))
+    asked = question(address, protocol, ip)
+    store, policy = reading.open_store(out)
+    verdict = judge(policy, asked)
+    if not out.around.quiet:
+        from mailpolicy.render import answer
+
+        if out.around.format == "json":
+            out.json("check/1", answer.content(verdict, store.path, store.line))
+        else:
+            out.data(answer.text(verdict, store.path, store.line, name_file=out.around.file_option))
+            _suggest(out, policy, asked.address)
+    return 0 if verdict.allowed else 1
+
+
+def _suggest(out: Output, policy: Policy, address: str) -> None:
+    if address not in policy.accounts:
+        from mailpolicy.edit.targets import nearest
+
+        if (known := nearest(address, policy.accounts)) is not None:
+            out.message(f"the nearest account is {known}")
+
+
+def _batch(out: Output, name: str) -> int:
+    # The questions' file is opened first: a wrong name is a usage error, which comes before the store's errors.
+    descriptor = _open(name)
+    try:
+        store, policy = reading.open_store(out)
+        answered = (
+            _objects(out, store, policy, _chunks(descriptor))
+            if out.around.format == "json"
+            else _lines(out, policy, _chunks(descriptor))
+        )
+    finally:
+        if name != "-":
+            os.close(descriptor)
+    return answered
+
+
+def _open(name: str) -> int:
+    if name == "-":
+        if sys.stdin is None:
+            raise UsageError("stdin is closed")
+        return sys.stdin.fileno()
+    try:
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{name}: the questions cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+        ) from None
+
+
+def _chunks(descriptor: int) -> Iterator[list[str]]:
+    """Whole lines, as many as are there; whoever asks line by line is answered line by line."""
+    rest = b""
+    while True:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except OSError as error:
+            raise UsageError(f"the questions cannot be read: {(error.strerror or '').lower()}") from None
+        if not data:
+            break
+        whole, newline, rest_of = data.rpartition(b"\n")
+        if newline:
+            yield (rest + whole).decode("utf-8", "surrogateescape").split("\n")
+            rest = rest_of
+        else:
+            rest = (rest + rest_of)[:_LONGEST]
+    if rest:
+        yield [rest.decode("utf-8", "surrogateescape")]
+
+
+def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    first_reason = Answers(policy).first_reason
+    number = 0
+    denied = wrong = False
+    for lines in chunks:
+        answers: list[str] = []
+        add = answers.append
+        for line in lines:
+            number += 1
+            fields = line.split()
+            try:
+                if len(fields) == 3:
+                    address, protocol, ip = fields
+                    gate = first_reason(address, protocol, ip)
+                elif not fields or fields[0][0] == "#":
+                    continue
+                else:
+                    gate = _short_question(first_reason, fields)
+            except UsageError as error:
+                if fields[0][0] == "#":
+                    continue
+                add(f"error\t{number}\t{error.message}")
+                wrong = True
+                continue
+            if gate is None:
+                add("allow\t-\t" + "\t".join(fields))
+            else:
+                denied = True
+                add(f"deny\t{gate.value}\t" + "\t".join(fields))
+        if answers and not out.around.quiet:
+            answers.append("")
+            out.data("\n".join(answers))
+            out.flush()
+    return 2 if wrong else int(denied)
+
+
+def _short_question(first_reason: FirstReason, fields: list[str]) -> Gate | None:
+    if len(fields) != 2:
+        raise UsageError("a question has the fields ADDRESS PROTOCOL IP")
+    return first_reason(fields[0], fields[1], None)
+
+
+def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    from mailpolicy.render import answer
+
+    number = 0
+    denied = wrong = False
+    for lines in chunks:
+        for line in lines:
+            number += 1
+            fields = line.split()
+            if not fields or fields[0][0] == "#":
+                continue
+            try:
+                if not 2 <= len(fields) <= 3:
+                    raise UsageError("a question has the fields ADDRESS PROTOCOL IP")
+                verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
+            except UsageError as error:
+                wrong = True
+                if not out.around.quiet:
+                    out.json(
+                        "error/1", {"exit": 2, "code": "usage", "line": number, "message": error.message, "fix": None}
+                    )
+                continue
+            denied = denied or not verdict.allowed
+            if not out.around.quiet:
+                out.json("check/1", answer.content(verdict, store.path, store.line))
+        out.flush()
+    return 2 if wrong else int(denied)

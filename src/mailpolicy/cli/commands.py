@@ -1,0 +1,104 @@
+"""The tree of commands: a module is imported when its command is named.
+
+Promises: `--help` of the whole program imports no command. Not promised: anything about what a command does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from mailpolicy.cli.surroundings import OPTIONS
+from mailpolicy.errors import UsageError
+
+# name: (module, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "write a commented starter store"),
+    "account": ("account", "add, remove, rename, list, show, suspend and resume accounts"),
+    "pop": ("services", "switch POP on or off, for the LAN only or from anywhere"),
+    "imap": ("services", "switch IMAP on or off, for the LAN only or from anywhere"),
+    "multipop": ("services", "switch MultiPOP collection on or off"),
+    "outlook-connector": ("services", "switch Outlook Connector on or off"),
+    "smart-host": ("smart_host", "set, clear and show the logins that mail goes out with"),
+    "server": ("server", "show and set what holds for the whole server"),
+    "lan": ("lan", "list, add, remove and reset the LAN's networks"),
+    "template": ("template", "add, remove, rename, list, show, assign and unassign templates"),
+    "check": ("check", "say whether a user would be allowed, and why"),
+    "validate": ("validate", "find every error and every warning in a store"),
+}
+_BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
+EPILOG = "Options for every command, before it or anywhere after it: " + ", ".join(
+    f"{name} {metavar}" if metavar else name for name, (metavar, _) in OPTIONS.items()
+)
+
+
+class LazyGroup(TyperGroup):
+    """The root: knows its commands by name and imports the one that is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"mailpolicy.cli.{COMMANDS[cmd_name][0]}")
+        app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
+        command = get_command(app)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As usual; who writes the verb first is told the right line."""
+        if args and args[0] in _BACKWARDS and len(args) > 1 and args[1] in COMMANDS:
+            rest = " ".join(args[2:]) or "TARGET..."
+            raise UsageError(
+                f"there is no command {args[0]}: first the noun, then the verb",
+                fix=f"mailpolicy {args[1]} {_BACKWARDS[args[0]]} {rest}",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The options that every command takes."""
+        with formatter.section("Options for every command, before it or anywhere after it"):
+            formatter.write_dl(
+                [(f"{name} {metavar}" if metavar else name, text) for name, (metavar, text) in OPTIONS.items()]
+            )
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """A Typer application of this program: plain help, plain errors, no options of Typer's own."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **settings,
+    )
+
+
+def root() -> Any:
+    """The root command."""
+    app = new_app(cls=LazyGroup, no_args_is_help=True)
+
+    @app.callback(
+        invoke_without_command=True, help="Which mail services each account may use: one file, explained answers."
+    )
+    def program(version: bool = typer.Option(False, "--version", help="print the version and exit")) -> None:
+        if version:
+            from mailpolicy import __version__
+
+            typer.echo(f"mailpolicy {__version__}")
+            raise typer.Exit
+
+    return get_command(app)

@@ -1,0 +1,88 @@
+"""What every command that edits does: read, transact, print each line, the diff or the object.
+
+Promises: a dry run prints what the real run would write, and asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.edit.plan import Plan, Planner
+from mailpolicy.edit.transaction import Outcome, transact
+from mailpolicy.errors import Refused
+from mailpolicy.store import Store
+
+ASK_FROM = 21  # accounts
+
+
+def edit(context: typer.Context, planner: Planner, *, dry_run: bool = False, yes: bool = False) -> int:
+    """Carry out an edit and tell about it."""
+    out: Output = context.obj
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+
+
+def carry_out(
+    out: Output,
+    store: Store,
+    planner: Planner,
+    *,
+    dry_run: bool = False,
+    yes: bool = True,
+    first: Callable[[], None] | None = None,
+) -> Outcome:
+    """The edit itself, with the questions that a person is asked."""
+    return transact(
+        store,
+        planner,
+        dry_run=dry_run,
+        lock_timeout=out.around.lock_timeout,
+        confirm=None if yes else lambda plan: _confirm(out, plan),
+        first=first,
+    )
+
+
+def _confirm(out: Output, plan: Plan) -> None:
+    count = len({change.address for change in plan.changes if change.address is not None})
+    if count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
+        return
+    if not typer.confirm(f"change {count} accounts in {out.around.file}?", err=True):
+        raise Refused("nothing was changed", code="not-confirmed-by-user")
+
+
+def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
+    """Print what an edit did."""
+    plan = outcome.plan
+    if not out.around.quiet:
+        if out.around.format == "json":
+            out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
+        elif dry_run:
+            out.data(outcome.diff or "")
+        else:
+            for line in plan.lines:
+                out.record((line.subject, line.item, line.result, "changed" if line.changed else "ok"))
+    for note in plan.notes:
+        out.message(note)
+    if dry_run and not outcome.changed:
+        out.message(f"{out.around.file}: nothing would change")
+    out.detail(f"{out.around.file}: access {outcome.access}")
+    return 0
+
+
+def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
+    """An edit as JSON shows it."""
+    content: dict[str, Any] = {
+        "file": out.around.file,
+        "changed": outcome.changed,
+        "dry_run": dry_run,
+        "access": str(outcome.access),
+        "changes": [change._asdict() for change in outcome.plan.changes],
+    }
+    if outcome.diff is not None:
+        content["diff"] = outcome.diff
+    return content

@@ -1,0 +1,74 @@
+"""init: a commented starter store, where there is none yet."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files as resources
+
+import typer
+
+from mailpolicy import files
+from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.targets import DryRun
+from mailpolicy.edit import hunks
+from mailpolicy.edit.transaction import refuse_unsafe
+from mailpolicy.errors import StoreError, WriteFailed
+
+
+def app() -> typer.Typer:
+    """The command init."""
+    command = new_app()
+    command.command(help="Write a commented starter store; one that is there stays as it is.")(_init)
+    return command
+
+
+def _init(context: typer.Context, dry_run: DryRun = False) -> int:
+    out: Output = context.obj
+    require_format(out.around, "text", "json")
+    path = out.around.file
+    refuse_unsafe(path)
+    starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
+    fresh = not _is_there(path)
+    diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
+    if fresh and not dry_run:
+        _make_folders(os.path.dirname(os.path.realpath(path)))
+        with files.locked(path, out.around.lock_timeout):
+            fresh = not _is_there(path)
+            if fresh:
+                files.replace(path, starter, mode=0o644)
+    if out.around.quiet:
+        return 0
+    if out.around.format == "json":
+        content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}
+        out.json("edit/1", content if diff is None else {**content, "diff": diff})
+    elif diff is not None:
+        out.data(diff)
+    else:
+        out.record((path, "store", "written" if fresh else "there already", "changed" if fresh else "ok"))
+    return 0
+
+
+def _is_there(path: str) -> bool:
+    """Whether a store file is there. Raises StoreError where something else is."""
+    if not os.path.exists(path):
+        return False
+    if not os.path.isfile(path):
+        raise StoreError(f"{path}: this is no regular file, name another one with --file")
+    return True
+
+
+def _make_folders(folder: str) -> None:
+    """The missing directories, 0755 whatever the umask: others may read a policy."""
+    missing = []
+    while folder and not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for name in reversed(missing):
+        try:
+            os.mkdir(name)
+            os.chmod(name, 0o755)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise WriteFailed(f"{name}: the directory cannot be made: {(error.strerror or '').lower()}") from None

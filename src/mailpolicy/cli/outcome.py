@@ -1,0 +1,129 @@
+"""One run from the arguments to the exit status: the only place that catches errors and turns them into codes.
+
+Promises: every outcome is mapped here by hand, also those that Typer would answer with 1.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.surroundings import FORMATS, Surroundings, look_around, split
+from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
+
+INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised where the program stands, so that it cleans up on its way out."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # Until the options are read, a wrong one is answered in the form that the arguments seem to ask for.
+    out = Output(Surroundings(format="json" if "--json" in arguments else "text"))
+    try:
+        options, rest = split(arguments)
+        out = Output(look_around(options, os.environ))
+        for name in out.around.ignored:
+            out.message(f"note: {name} is not obeyed under sudo: name the store with --file")
+        status = _command(out, rest)
+        out.flush()
+        return status
+    except BrokenPipeError:
+        _drop_stdout()
+        return BROKEN_PIPE
+    except OutputFailed as error:
+        _drop_stdout()
+        Output(out.around._replace(format="text")).failure(error)
+        return error.exit_status
+    except MailpolicyError as error:
+        return _failed(out, error)
+    except KeyboardInterrupt:
+        _drop_stdout()
+        return INTERRUPTED
+    except Terminated:
+        _drop_stdout()
+        return TERMINATED
+    except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
+        return _crashed(out, error)
+
+
+def _command(out: Output, arguments: list[str]) -> int:
+    import typer
+
+    from mailpolicy.cli.commands import root
+
+    try:
+        command = root()
+        with command.make_context("mailpolicy", arguments, obj=out) as context:
+            if out.around.format not in FORMATS:
+                require_format(out.around, *FORMATS)
+            return int(command.invoke(context) or 0)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            out.message(error.format_message())
+            return UsageError.exit_status
+        path = context.command_path if context is not None else "mailpolicy"
+        message = error.format_message().rstrip(".")
+        raise UsageError(message[:1].lower() + message[1:], fix=f"{path} --help") from None
+
+
+def _failed(out: Output, error: MailpolicyError) -> int:
+    try:
+        out.failure(error)
+        out.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+        return BROKEN_PIPE
+    except OutputFailed as failed:
+        _drop_stdout()
+        return failed.exit_status
+    return error.exit_status
+
+
+def _crashed(out: Output, error: Exception) -> int:
+    """An error of ours. Only its type and place are shown: a message or a local variable may hold a secret."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    failure = MailpolicyError(
+        f"internal error ({type(error).__name__} at {place}), please report it; nothing is promised of this run"
+    )
+    with suppress(BrokenPipeError, OutputFailed):
+        out.failure(failure)
+        out.flush()
+    if out.around.verbose:
+        for frame in frames:
+            out.message(f"  {frame.filename}:{frame.lineno} in {frame.name}")
+    return CRASHED
+
+
+def _drop_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit does not fail a second time."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,123 @@
+"""What a command says: data on stdout, messages on stderr.
+
+Promises: a stdout that cannot be written is noticed here and nowhere else. Not promised: order between the two.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mailpolicy.cli.surroundings import Surroundings
+from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
+from mailpolicy.names import printable
+
+
+class Output:
+    """The two streams, as the surroundings want them."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+
+    def data(self, text: str) -> None:
+        """Write to stdout. Raises BrokenPipeError and OutputFailed."""
+        if sys.stdout is None:
+            raise OutputFailed("stdout is closed")
+        try:
+            sys.stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            raise OutputFailed(f"stdout could not be written: {_why(error)}") from None
+
+    def flush(self) -> None:
+        """Push out what was written. Raises BrokenPipeError and OutputFailed."""
+        if sys.stdout is None:
+            return
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            raise OutputFailed(f"stdout could not be written: {_why(error)}") from None
+
+    def json(self, schema: str, content: Mapping[str, Any]) -> None:
+        """One JSON object a line, with its schema."""
+        self.data(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False) + "\n")
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
+        if self.around.drawing:
+            from mailpolicy.render import table
+
+            self.data(table.drawn(columns, rows))
+        else:
+            for row in rows:
+                self.record(row)
+
+    def record(self, fields: Sequence[str]) -> None:
+        """One record: parted by tabs, on a terminal by two blanks."""
+        parting = "  " if self.around.stdout_is_terminal else "\t"
+        self.data(parting.join(printable(field) for field in fields) + "\n")
+
+    def message(self, text: str) -> None:
+        """A sentence on stderr, unless --quiet."""
+        if not self.around.quiet:
+            self._stderr(text)
+
+    def detail(self, text: str) -> None:
+        """A sentence on stderr with --verbose."""
+        if self.around.verbose:
+            self.message(text)
+
+    def failure(self, error: MailpolicyError) -> None:
+        """One error: an object on stdout under --json, else one clear line on stderr and the command that helps."""
+        if self.around.format == "json":
+            content: dict[str, Any] = {
+                "exit": error.exit_status,
+                "code": error.code,
+                "message": error.message,
+                "fix": error.fix,
+            }
+            if findings := getattr(error, "findings", None):
+                content["findings"] = [finding_object(finding) for finding in findings]
+            self.json("error/1", content)
+            return
+        for finding in getattr(error, "findings", ()):
+            self._stderr(str(finding))
+        self._stderr(f"mailpolicy: {error.message}")
+        if error.fix:
+            self._stderr(f"  try: {error.fix}")
+
+    def _stderr(self, text: str) -> None:
+        if sys.stderr is None:
+            return
+        try:
+            print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            return
+
+
+def finding_object(finding: Any) -> dict[str, Any]:
+    """A finding as JSON shows it."""
+    problem = finding.problem
+    return {
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "severity": problem.severity,
+        "code": problem.code,
+        "message": problem.message,
+    }
+
+
+def require_format(around: Surroundings, *formats: str) -> None:
+    """Raise UsageError where the form asked for is none of those the command has."""
+    if around.format not in formats:
+        raise UsageError(f"there is no format {around.format!a} here: choose {' or '.join(formats)}")
+
+
+def _why(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,0 +1,75 @@
+"""Where a password comes from: a hidden prompt, stdin or a file; never an argument or the environment.
+
+Promises: the password is in no message; without a terminal nothing is read that was not asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import UsageError
+
+_LONGEST = 1 << 16  # characters of a password
+
+
+class PasswordSource(NamedTuple):
+    """Where the password comes from: stdin, a file, or else the prompt."""
+
+    stdin: bool
+    file: str | None
+
+    @property
+    def given(self) -> bool:
+        """Whether it was said where the password comes from."""
+        return self.stdin or self.file is not None
+
+
+def piped(source: PasswordSource) -> str | None:
+    """The password from stdin or the file, None where neither was named. Raises UsageError."""
+    if not source.given:
+        return None
+    try:
+        if source.file is not None:
+            with open(source.file, "rb") as file:
+                data = file.read(_LONGEST + 3)
+        elif sys.stdin is not None:
+            data = sys.stdin.buffer.read(_LONGEST + 3)
+        else:
+            raise UsageError("stdin is closed")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{source.file or 'stdin'}: the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}"
+        ) from None
+    try:
+        return _password(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise UsageError("the password is not UTF-8") from None
+
+
+def _password(text: str) -> str:
+    secret = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    if any(character in secret for character in "\0\r\n"):
+        raise UsageError("the password has a newline or a NUL inside: give one line")
+    if not secret:
+        raise UsageError("the password is empty: to remove it use mailpolicy smart-host clear")
+    if len(secret) > _LONGEST:
+        raise UsageError(f"the password is longer than {_LONGEST} characters")
+    return secret
+
+
+def require_source(out: Output, source: PasswordSource) -> None:
+    """Raise UsageError where nobody said where the password comes from and nobody is there to ask."""
+    if not source.given and not out.around.stdin_is_terminal:
+        raise UsageError("there is no terminal to ask for the password: use --password-stdin or --password-file PATH")
+
+
+def prompted(whose: str) -> str:
+    """The password typed at a hidden prompt. Raises UsageError."""
+    from getpass import getpass
+
+    try:
+        return _password(getpass(f"smart host password of {whose}: "))
+    except EOFError:
+        raise UsageError("no password was given, nothing was changed") from None

@@ -1,0 +1,203 @@
+"""What the commands that only read have in common: one account, many accounts, the server, the templates.
+
+Promises: reading takes no lock and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mailpolicy import names
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.errors import NotFound, UsageError
+from mailpolicy.networks import ANYWHERE
+from mailpolicy.policy import SWITCHES, Account, Policy, Service
+from mailpolicy.store import Store
+
+
+def open_store(out: Output) -> tuple[Store, Policy]:
+    """The store and its policy, with a warning where root should not trust it. Raises StoreError."""
+    store = Store.read(out.around.file)
+    policy = store.policy()
+    warn_unsafe(out)
+    return store, policy
+
+
+def warn_unsafe(out: Output) -> None:
+    """Say on stderr that others can write a store that root reads."""
+    if out.around.is_root:
+        from mailpolicy.files import unsafe_for_root
+
+        if (fix := unsafe_for_root(out.around.file)) is not None:
+            out.message(f"warning: {out.around.file}: others than root can write here: {fix}")
+
+
+def show_account(out: Output, address: str) -> int:
+    """The Mail Services of one account. Raises NotFound."""
+    from mailpolicy.edit.targets import no_account
+
+    require_format(out.around, "text", "json")
+    store, policy = open_store(out)
+    account = policy.accounts.get(address)
+    if account is None:
+        raise no_account(policy, [address])
+    if out.around.quiet:
+        return 0
+    if out.around.format == "json":
+        out.json("account/1", account_object(store, policy, account))
+        return 0
+    rows = [("account", account.address, place(store, ("accounts", account.key)))]
+    rows.append(("template", account.template or "none", ""))
+    rows.append(("suspended", "yes" if account.suspended else "no", ""))
+    for service in Service:
+        rows.append((str(service), *_service_cells(store, policy, account, service)))
+    smart_host = policy.smart_host_login(account)
+    login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
+    rows.append(("smart-host", login, smart_host.why))
+    out.rows(("mail service", address, "why"), rows)
+    return 0
+
+
+def _service_cells(store: Store, policy: Policy, account: Account, service: Service) -> tuple[str, str]:
+    from mailpolicy.verdict import Question, judge
+
+    setting = policy.setting(account, service.switch)
+    key = policy.key_path(account, service.switch, setting.layer)
+    why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
+    confined = policy.reach(account.address, service) is not ANYWHERE
+    if setting.value and confined:
+        switch = service.lan_switch or ""
+        lan = policy.setting(account, switch)
+        why += f"; LAN only: {lan.layer} {place(store, policy.key_path(account, switch, lan.layer))}"
+    result = (
+        "off"
+        if not setting.value
+        else "on, from the LAN only"
+        if confined
+        else "on"
+        if service.lan_switch is None
+        else "on, from anywhere"
+    )
+    if setting.value:
+        closed = judge(policy, Question(account.address, service, None, None)).reasons
+        if closed:
+            result += f", but denied: {', '.join(reason.gate for reason in closed)}"
+    return result, why
+
+
+def place(store: Store, path: tuple[str | int, ...]) -> str:
+    """`FILE:LINE` of a key."""
+    line = store.line(path)
+    return f"{store.path}:{line}" if line else store.path
+
+
+def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
+    """An account as JSON shows it; lines only where the store is given."""
+    services: dict[str, Any] = {}
+    for service in Service:
+        setting = policy.setting(account, service.switch)
+        admitted = policy.admitted(account.address, service)
+        lan = service.lan_switch
+        services[str(service)] = {
+            "on": setting.value,
+            "layer": setting.layer,
+            "lan_only": policy.setting(account, lan).value if lan else None,
+            "admitted": "anywhere" if admitted is ANYWHERE else "LAN" if admitted else "nowhere",
+            "closed": list(policy.gates(account.address, service)),
+        }
+        if store is not None:
+            services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
+    smart_host = policy.smart_host_login(account)
+    content: dict[str, Any] = {
+        "address": account.address,
+        "template": account.template,
+        "suspended": account.suspended,
+        "own": dict(account.own),
+        "services": services,
+        "smart_host": {
+            "own_login": account.login,
+            "login": smart_host.login,
+            "owner": smart_host.owner,
+            "why": smart_host.why,
+        },
+    }
+    return {"file": store.path, **content} if store is not None else content
+
+
+def list_accounts(out: Output, domain: str | None, with_template: str | None) -> int:
+    """The accounts, a record each. Raises NotFound and UsageError."""
+    require_format(out.around, "text", "json")
+    try:
+        domain = names.domain_name(domain) if domain is not None else None
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+    _, policy = open_store(out)
+    if with_template is not None:
+        _require_template(policy, with_template)
+    chosen = [
+        account
+        for account in policy.accounts.values()
+        if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
+    ]
+    if out.around.quiet:
+        return 0
+    if out.around.format == "json":
+        for account in chosen:
+            out.json("account/1", {"file": out.around.file, **account_object(None, policy, account)})
+        return 0
+    rows = (
+        (
+            account.address,
+            account.template or "-",
+            "suspended" if account.suspended else "active",
+            *(_short(policy, account, service) for service in Service),
+            account.login or "-",
+        )
+        for account in chosen
+    )
+    out.rows(("address", "template", "state", "pop", "imap", "multipop", "connector", "smart host login"), rows)
+    return 0
+
+
+def _short(policy: Policy, account: Account, service: Service) -> str:
+    if not policy.setting(account, service.switch).value:
+        return "off"
+    return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
+
+
+def _require_template(policy: Policy, name: str) -> None:
+    if name not in policy.templates:
+        raise NotFound(f"there is no template {names.printable(name)}", code="no-such-template")
+
+
+def list_templates(out: Output, name: str | None) -> int:
+    """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
+    require_format(out.around, "text", "json")
+    store, policy = open_store(out)
+    if name is not None:
+        _require_template(policy, name)
+    users: dict[str, int] = {}
+    for account in policy.accounts.values():
+        if account.template is not None:
+            users[account.template] = users.get(account.template, 0) + 1
+    chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
+    if out.around.quiet:
+        return 0
+    if out.around.format == "json":
+        for title, table in chosen.items():
+            content = {
+                "file": store.path,
+                "name": title,
+                "line": store.line(("templates", title)),
+                "accounts": users.get(title, 0),
+            }
+            out.json("template/1", {**content, "switches": dict(table)})
+        return 0
+    cells = {True: "on", False: "off", None: "-"}
+    rows = [
+        (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
+        for title, table in chosen.items()
+    ]
+    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows)
+    return 0

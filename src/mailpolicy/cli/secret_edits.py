@@ -1,0 +1,217 @@
+"""Edits that a secret belongs to: the keyring and the store change together or not at all.
+
+Promises: the keyring is unlocked and the new secret is read before the store is locked; what a crash leaves between
+the two is written down beside the store first. No secret in any output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from mailpolicy import files, pending
+from mailpolicy.cli.editing import carry_out, tell
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.passwords import PasswordSource, piped, prompted, require_source
+from mailpolicy.cli.secrets import credentials
+from mailpolicy.credentials import Credentials, smart_host_user
+from mailpolicy.edit import accounts, server
+from mailpolicy.edit.operations import Scalar
+from mailpolicy.edit.plan import Change, Line, Plan, Planner
+from mailpolicy.edit.targets import Targets, chosen
+from mailpolicy.edit.transaction import refuse_unsafe
+from mailpolicy.errors import KeyringError, MailpolicyError, Refused
+from mailpolicy.policy import Account, Policy
+from mailpolicy.store import Store
+
+
+def set_account(out: Output, address: str, login: str | None, source: PasswordSource, *, dry_run: bool) -> int:
+    """Give an account a login, or keep it, and a new password."""
+
+    def planner(policy: Policy) -> Plan:
+        plan = server.set_login(policy, address, login)
+        there = policy.accounts[address].login
+        if login is None and there is None:
+            raise Refused(f"{address} has no login yet: name it with --login", code="no-login")
+        plan.lines.append(Line(address, "smart-host", f"login {login or there}", bool(plan.operations)))
+        if not policy.server.per_account_auth:
+            plan.notes.append(
+                "warning: per-account authentication is off, so this login is not used: mailpolicy smart-host set --server --per-account on"
+            )
+        return plan
+
+    require_source(out, source)
+    return _set(out, planner, smart_host_user(address), address, source, dry_run=dry_run)
+
+
+def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool) -> int:
+    """The options given of the server's smart host; a password option alone changes the secret only."""
+
+    def planner(policy: Policy) -> Plan:
+        if not (options.get("login") or policy.server.smart_host_login) and (source.given or not options):
+            raise Refused("the server has no login yet: name it with --login", code="no-login")
+        return server.set_smart_host(policy, options)
+
+    if options and not source.given:
+        require_format(out.around, "text", "json")
+        store = Store.read(out.around.file)
+        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+    require_source(out, source)
+    return _set(out, planner, smart_host_user(None), "server", source, dry_run=dry_run)
+
+
+def _set(out: Output, planner: Planner, user: str, whose: str, source: PasswordSource, *, dry_run: bool) -> int:
+    require_format(out.around, "text", "json")
+    secret = None if dry_run else piped(source)
+    store = Store.read(out.around.file)
+    planned = planner(store.policy())
+    refuse_unsafe(store.path)
+    if dry_run:
+        outcome = carry_out(out, store, planner, dry_run=True)
+        out.message(f"the password of {whose} would be set")
+        return tell(out, outcome, dry_run=True)
+    vault = credentials(out)
+    if secret is None:
+        secret = prompted(whose)
+    new_secret = vault.get(user) != secret
+    touched = [user] if planned.operations and new_secret else []
+    with ExitStack() as stack:
+        stack.enter_context(_written_down(out, store, touched))
+        if new_secret:
+            stack.enter_context(vault.changed(user, secret))
+        outcome = carry_out(out, store, planner)
+    address = None if whose == "server" else whose
+    outcome.plan.lines.append(Line(whose, "smart-host password", "in the keyring", new_secret))
+    if new_secret:
+        outcome.plan.changes.append(Change(address, "password", None, None))
+    _strike_out(out, store, [user])
+    return tell(out, outcome)
+
+
+def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
+    """Remove a login and its password."""
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    policy = store.policy()
+    user = smart_host_user(address)
+    whose = address or "server"
+    left_behind = address is not None and address not in policy.accounts and user in pending.names(store.path)
+
+    def planner(policy: Policy) -> Plan:
+        plan = Plan() if left_behind else server.clear_login(policy, address)
+        plan.lines.append(Line(whose, "smart-host", "no login", bool(plan.operations)))
+        return plan
+
+    return _edit_then_forget(out, store, planner, {user: whose}, dry_run=dry_run)
+
+
+def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
+    """Accounts out of the store, then their passwords out of the keyring."""
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    policy = store.policy()
+    there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
+    owners = {
+        smart_host_user(account.address): account.address
+        for account in chosen(policy, there, Plan())
+        if account.login is not None
+    }
+
+    def planner(policy: Policy) -> Plan:
+        return accounts.remove(policy, targets, if_exists=if_exists)
+
+    planner(policy)
+    return _edit_then_forget(out, store, planner, owners, dry_run=dry_run, yes=yes)
+
+
+def _edit_then_forget(
+    out: Output, store: Store, planner: Planner, owners: dict[str, str], *, dry_run: bool, yes: bool = True
+) -> int:
+    """Edit the store, then delete the secrets of `owners` (user names to whose they are)."""
+    if dry_run or not owners:
+        return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    refuse_unsafe(store.path)
+    planner(store.policy())
+    vault = credentials(out)
+    there = _there(out, vault, owners)
+    outcome = carry_out(out, store, planner, yes=yes, first=lambda: pending.note(store.path, there) if there else None)
+    kept: KeyringError | None = None
+    for user in there:
+        try:
+            vault.delete(user)
+        except KeyringError as error:
+            kept = kept or KeyringError(
+                f"the store is changed, the secret {user} is left in the keyring: {error.message}", code=error.code
+            )
+            continue
+        outcome.plan.lines.append(Line(owners[user], "smart-host password", "removed from the keyring", True))
+        outcome.plan.changes.append(Change(None if owners[user] == "server" else owners[user], "password", None, None))
+        _strike_out(out, store, [user])
+    _strike_out(out, store, [user for user in owners if user not in there])
+    status = tell(out, outcome)
+    if kept is not None:
+        raise kept
+    return status
+
+
+def _there(out: Output, vault: Credentials, owners: dict[str, str]) -> list[str]:
+    """Those of the secrets that the keyring has; none, with a note, where there is no keyring at all."""
+    try:
+        return [user for user in owners if vault.get(user) is not None]
+    except KeyringError as error:
+        if error.code != "no-keyring":
+            raise
+        out.message("note: there is no keyring here, so no password was looked for")
+        return []
+
+
+def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
+    """Another address: the secret is copied, the store edited, the old secret deleted."""
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    policy = store.policy()
+
+    def planner(policy: Policy) -> Plan:
+        return accounts.rename(policy, old, new)
+
+    planned = planner(policy)
+    account: Account = policy.accounts[old]
+    if dry_run or not planned.operations or account.login is None:
+        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+    refuse_unsafe(store.path)
+    vault = credentials(out)
+    before, after = smart_host_user(old), smart_host_user(new)
+    if not _there(out, vault, {before: old}):
+        return tell(out, carry_out(out, store, planner))
+    secret = vault.get(before)
+    with _written_down(out, store, [before, after]), vault.changed(after, secret):
+        outcome = carry_out(out, store, planner)
+    vault.delete(before)
+    _strike_out(out, store, [before, after])
+    outcome.plan.lines.append(Line(new, "smart-host password", "moved in the keyring", True))
+    outcome.plan.changes.append(Change(new, "password", None, None))
+    return tell(out, outcome)
+
+
+@contextmanager
+def _written_down(out: Output, store: Store, users: list[str]) -> Iterator[None]:
+    """Note beside the store which secrets are about to be touched; struck out again where the block raises."""
+    if users:
+        with files.locked(store.path, out.around.lock_timeout):
+            pending.note(store.path, users)
+    try:
+        yield
+    except BaseException:
+        _strike_out(out, store, users)
+        raise
+
+
+def _strike_out(out: Output, store: Store, users: list[str]) -> None:
+    known = pending.names(store.path)
+    if not any(user in known for user in users):
+        return
+    try:
+        with files.locked(store.path, out.around.lock_timeout):
+            pending.clear(store.path, users)
+    except MailpolicyError as error:
+        out.message(f"warning: {error.message}")

@@ -1,0 +1,125 @@
+"""pop, imap, multipop and outlook-connector: one verb each for what the Mail Services page has as a check box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.targets import (
+    Addresses,
+    Domain,
+    DryRun,
+    Everyone,
+    InDefaults,
+    InTemplate,
+    SkipUnknown,
+    WithTemplate,
+    Yes,
+    targets,
+)
+from mailpolicy.edit.services import Verb, switch
+from mailpolicy.errors import UsageError
+from mailpolicy.policy import Service
+
+_HELP = {
+    Verb.ON: "switch {0} on, and leave from where as it is",
+    Verb.OFF: "switch {0} off, and leave from where as it is",
+    Verb.LAN_ONLY: "let {0} in from the LAN only; switches nothing on",
+    Verb.ANYWHERE: "let {0} in from anywhere; switches nothing on",
+    Verb.INHERIT: "say nothing about {0} here: the template, the defaults or off decide",
+}
+_LanOnly = Annotated[bool, typer.Option("--lan-only", help="and from the LAN only, in the same step")]
+_Anywhere = Annotated[bool, typer.Option("--anywhere", help="and from anywhere, in the same step")]
+
+
+def app(name: str) -> typer.Typer:
+    """The commands of one service."""
+    service = Service(name)
+    group = new_app(help=f"Switch {service.label} for accounts, a template or the defaults.", no_args_is_help=True)
+    confined = service in (Service.POP, Service.IMAP)
+    for verb in Verb:
+        if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not confined:
+            group.command(verb, hidden=True, context_settings={"ignore_unknown_options": True})(_refusal(service, verb))
+        else:
+            help_text = (
+                _HELP[verb]
+                .format(service.label)
+                .replace(", and leave from where as it is", "" if not confined else ", and leave from where as it is")
+            )
+            group.command(verb, help=help_text)(_on(service) if verb is Verb.ON and confined else _plain(service, verb))
+    return group
+
+
+def _plain(service: Service, verb: Verb) -> Callable[..., int]:
+    def command(
+        context: typer.Context,
+        target: Addresses = None,
+        domain: Domain = None,
+        with_template: WithTemplate = None,
+        everyone: Everyone = False,
+        in_template: InTemplate = None,
+        in_defaults: InDefaults = False,
+        skip_unknown: SkipUnknown = False,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+    ) -> int:
+        chosen = targets(
+            target,
+            domain=domain,
+            with_template=with_template,
+            everyone=everyone,
+            in_template=in_template,
+            in_defaults=in_defaults,
+            skip_unknown=skip_unknown,
+        )
+        return edit(context, lambda policy: switch(policy, service, verb, chosen), dry_run=dry_run, yes=yes)
+
+    return command
+
+
+def _on(service: Service) -> Callable[..., int]:
+    def command(
+        context: typer.Context,
+        target: Addresses = None,
+        lan_only: _LanOnly = False,
+        anywhere: _Anywhere = False,
+        domain: Domain = None,
+        with_template: WithTemplate = None,
+        everyone: Everyone = False,
+        in_template: InTemplate = None,
+        in_defaults: InDefaults = False,
+        skip_unknown: SkipUnknown = False,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+    ) -> int:
+        if lan_only and anywhere:
+            raise UsageError("--lan-only and --anywhere exclude each other")
+        reach = Verb.LAN_ONLY if lan_only else Verb.ANYWHERE if anywhere else None
+        chosen = targets(
+            target,
+            domain=domain,
+            with_template=with_template,
+            everyone=everyone,
+            in_template=in_template,
+            in_defaults=in_defaults,
+            skip_unknown=skip_unknown,
+        )
+        return edit(context, lambda policy: switch(policy, service, Verb.ON, chosen, reach), dry_run=dry_run, yes=yes)
+
+    return command
+
+
+def _refusal(service: Service, verb: Verb) -> Callable[..., int]:
+    def command(target: Annotated[list[str] | None, typer.Argument()] = None) -> int:
+        if service is Service.CONNECTOR:
+            raise UsageError(
+                "Outlook Connector rides on IMAP, and from where is decided there",
+                fix=f"mailpolicy imap {verb} {' '.join(target or ['TARGET...'])}",
+            )
+        raise UsageError("MultiPOP connects out to other servers, so there is no `from where`: use on or off")
+
+    return command

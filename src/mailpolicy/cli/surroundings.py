@@ -1,0 +1,124 @@
+"""What a command finds around it: the options that every command takes, the environment, the terminal.
+
+Promises: the one place that reads the environment; a frozen value, passed down. Under sudo the caller's settings are
+not obeyed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import MutableMapping
+from typing import NamedTuple
+
+from mailpolicy.errors import UsageError
+
+DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
+FORMATS = ("text", "json")
+
+# name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
+OPTIONS: dict[str, tuple[str | None, str]] = {
+    "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
+    "--format": ("NAME", "text or json"),
+    "--json": (None, "short for --format json"),
+    "--quiet": (None, "print errors only"),
+    "--verbose": (None, "say more on stderr"),
+    "--lock-timeout": ("SECONDS", "how long an edit waits for another writer (10)"),
+    "--host-config": ("PATH", "the settings of this machine (/etc/mailpolicy/host.toml)"),
+    "--keyring-backend": ("CLASS", "the keyring backend to use, by its class"),
+}
+
+
+class Surroundings(NamedTuple):
+    """The surroundings of one command; times in seconds."""
+
+    file: str = DEFAULT_FILE
+    file_option: bool = False  # named by --file, so that a command to copy must name it too
+    format: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+    lock_timeout: float = 10.0
+    host_config: str | None = None
+    keyring_backend: str | None = None
+    stdin_is_terminal: bool = False
+    stdout_is_terminal: bool = False
+    somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
+    drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
+    is_root: bool = False
+    ignored: tuple[str, ...] = ()  # variables of sudo's caller that were not obeyed
+
+
+def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The options that every command takes, and the other arguments. Raises UsageError."""
+    options: dict[str, str] = {}
+    rest: list[str] = []
+    position = 0
+    while position < len(arguments):
+        argument = arguments[position]
+        position += 1
+        if argument == "--":
+            return options, [*rest, argument, *arguments[position:]]
+        name, equals, value = argument.partition("=")
+        if name not in OPTIONS:
+            rest.append(argument)
+            continue
+        metavar = OPTIONS[name][0]
+        if metavar is None:
+            if equals:
+                raise UsageError(f"{name} takes no value")
+        elif not equals:
+            if position == len(arguments):
+                raise UsageError(f"{name} needs a value: {name} {metavar}")
+            value = arguments[position]
+            position += 1
+        options[name] = value
+    return options, rest
+
+
+def look_around(options: dict[str, str], environment: MutableMapping[str, str]) -> Surroundings:
+    """The surroundings, from the options and the environment. Raises UsageError."""
+    is_root = os.geteuid() == 0
+    ignored = _forget_caller(environment) if is_root and "SUDO_UID" in environment else ()
+    chosen = "json" if "--json" in options else options.get("--format", "text")
+    try:
+        timeout = float(options.get("--lock-timeout", "10"))
+        if not 0 <= timeout < 1e6:
+            raise ValueError
+    except ValueError:
+        raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
+    file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
+    stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
+    plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+    return Surroundings(
+        file=file,
+        file_option=bool(options.get("--file")),
+        format=chosen,
+        quiet="--quiet" in options,
+        verbose="--verbose" in options,
+        lock_timeout=timeout,
+        host_config=options.get("--host-config"),
+        keyring_backend=options.get("--keyring-backend"),
+        stdin_is_terminal=stdin,
+        stdout_is_terminal=stdout,
+        somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
+        drawing=stdout and not plain,
+        is_root=is_root,
+        ignored=ignored,
+    )
+
+
+def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
+    """Under sudo the caller's own settings must not steer root; the libraries must not find them either."""
+    names = [
+        name for name in environment if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_")) or name == "PAGER"
+    ]
+    for name in names:
+        del environment[name]
+    return tuple(name for name in names if name.startswith("MAILPOLICY_"))
+
+
+def _is_terminal(stream: object) -> bool:
+    try:
+        return bool(stream is not None and stream.isatty())  # type: ignore[attr-defined]
+    except ValueError:  # closed
+        return False

@@ -1,0 +1,90 @@
+"""The options that name targets, and from them the targets.
+
+Promises: exactly one way of naming is used; malformed names are refused before the store is read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from mailpolicy import names
+from mailpolicy.edit.targets import Targets
+from mailpolicy.errors import UsageError
+
+Addresses = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TARGET...", help="addresses, or - to read them from stdin, one a line", show_default=False),
+]
+Domain = Annotated[
+    str | None, typer.Option("--domain", metavar="NAME", help="all accounts of a domain, not of its subdomains")
+]
+WithTemplate = Annotated[
+    str | None, typer.Option("--with-template", metavar="NAME", help="all accounts that use a template")
+]
+Everyone = Annotated[bool, typer.Option("--all", help="all accounts")]
+InTemplate = Annotated[str | None, typer.Option("--in-template", metavar="NAME", help="the template itself")]
+InDefaults = Annotated[bool, typer.Option("--in-defaults", help="the defaults themselves")]
+SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="pass over addresses that are not in the store")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing more than 20 accounts")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff and change nothing")]
+
+
+def address(text: str) -> str:
+    """A normalised address. Raises UsageError."""
+    try:
+        return names.account_address(text)
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+
+
+def addresses(texts: Iterable[str]) -> tuple[str, ...]:
+    """Normalised addresses, each once; `-` stands for those on stdin. Raises UsageError with every malformed one."""
+    found: dict[str, None] = {}
+    wrong: list[str] = []
+    for text in _with_stdin(texts):
+        try:
+            found[names.account_address(text)] = None
+        except names.NameRejected as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return tuple(found)
+
+
+def _with_stdin(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if text != "-":
+            yield text
+        elif sys.stdin is not None:
+            lines = sys.stdin.buffer.read().decode("utf-8", "replace").split("\n")
+            yield from (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def targets(
+    texts: list[str] | None,
+    *,
+    domain: str | None = None,
+    with_template: str | None = None,
+    everyone: bool = False,
+    in_template: str | None = None,
+    in_defaults: bool = False,
+    skip_unknown: bool = False,
+) -> Targets:
+    """The targets that were named. Raises UsageError."""
+    ways = [bool(texts), domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
+    if sum(ways) != 1:
+        what = "name the targets" if not any(ways) else "name the targets in one way only"
+        raise UsageError(f"{what}: addresses, -, --domain, --with-template, --all, --in-template or --in-defaults")
+    try:
+        if domain is not None:
+            domain = names.domain_name(domain)
+        for name in (with_template, in_template):
+            if name is not None:
+                names.template_name(name)
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+    return Targets(addresses(texts or ()), domain, with_template, everyone, in_template, in_defaults, skip_unknown)

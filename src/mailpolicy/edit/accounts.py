@@ -1,0 +1,116 @@
+"""Adding, removing, renaming and suspending accounts.
+
+Promises: an account that is there already and is as asked is `ok`; one that differs is refused, naming the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mailpolicy.diagnostics import dotted
+from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar
+from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.services import refuse_connector
+from mailpolicy.edit.targets import Targets, chosen, no_account, require_template
+from mailpolicy.errors import Refused
+from mailpolicy.policy import Account, Policy, Service
+
+SUSPEND_NOTE = "this stops POP, IMAP, MultiPOP and Outlook Connector; sending (SMTP), webmail and open sessions are not stopped by it alone"
+
+
+def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -> Plan:
+    """New accounts, each with the keys `asked` for in its own table. Raises NotFound and Refused."""
+    if isinstance(template := asked.get("template"), str):
+        require_template(policy, template)
+    plan = Plan()
+    fresh = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
+    if asked.get(Service.CONNECTOR.switch) is True:
+        switches = {key: value for key, value in asked.items() if isinstance(value, bool)}
+        named = template if isinstance(template, str) else None
+        trial = {address: Account(address, address, switches, named) for address in fresh}
+        refuse_connector(policy._replace(accounts=trial), trial.values())
+    for address in dict.fromkeys(addresses):
+        existing = policy.accounts.get(address)
+        if existing is None:
+            table = dict(asked)
+            plan.change(Add(("accounts", address), table), address, None, None, table)
+            plan.lines.append(Line(address, "account", "added", True))
+        else:
+            _refuse_difference(existing, asked)
+            plan.lines.append(Line(address, "account", "there already, as asked", False))
+    return plan
+
+
+def _refuse_difference(account: Account, asked: Mapping[str, Scalar]) -> None:
+    there: dict[str, Scalar | None] = {**account.own, "template": account.template, "smart_host_login": account.login}
+    for key, value in asked.items():
+        if there.get(key) != value:
+            path = dotted(("accounts", account.key, key))
+            has = (
+                "is not set"
+                if there.get(key) is None
+                else f"is {there[key]!r}".replace("True", "true").replace("False", "false")
+            )
+            raise Refused(f"{account.address} exists already and differs: {path} {has}", code="exists")
+
+
+def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:
+    """Accounts out of the store, with the comments that belong to them. Raises NotFound."""
+    plan = Plan()
+    absent = [address for address in targets.addresses if address not in policy.accounts] if if_exists else []
+    there = targets._replace(addresses=tuple(address for address in targets.addresses if address not in absent))
+    plan.lines += (Line(address, "account", "not there", False) for address in absent)
+    for account in chosen(policy, there, plan):
+        plan.change(Drop(("accounts", account.key)), account.address, None, _table(account), None)
+        plan.lines.append(Line(account.address, "account", "removed", True))
+    return plan
+
+
+def _table(account: Account) -> dict[str, Scalar]:
+    table: dict[str, Scalar] = dict(account.own)
+    if account.template is not None:
+        table["template"] = account.template
+    if account.suspended:
+        table["suspended"] = True
+    if account.login is not None:
+        table["smart_host_login"] = account.login
+    return table
+
+
+def rename(policy: Policy, old: str, new: str) -> Plan:
+    """Another address for an account. Raises NotFound and Refused."""
+    account = policy.accounts.get(old)
+    if account is None:
+        raise no_account(policy, [old])
+    plan = Plan()
+    if old == new:
+        plan.lines.append(Line(new, "account", "called so already", False))
+        return plan
+    if new in policy.accounts:
+        raise Refused(f"{new} exists already, {old} keeps its address", code="exists")
+    plan.change(Rename(("accounts", account.key), new), old, "address", old, new)
+    assert plan.touched is not None
+    plan.touched.add(new)
+    plan.lines.append(Line(new, "account", f"renamed from {old}", True))
+    return plan
+
+
+def suspend(policy: Policy, targets: Targets) -> Plan:
+    """Close the four services of accounts. Raises NotFound."""
+    plan = Plan()
+    for account in chosen(policy, targets, plan):
+        if not account.suspended:
+            plan.change(Put(("accounts", account.key, "suspended"), True), account.address, "suspended", None, True)
+        plan.lines.append(Line(account.address, "account", "suspended", not account.suspended))
+    plan.notes.append(SUSPEND_NOTE)
+    return plan
+
+
+def resume(policy: Policy, targets: Targets) -> Plan:
+    """Take the suspension of accounts away; the key goes. Raises NotFound."""
+    plan = Plan()
+    for account in chosen(policy, targets, plan):
+        if account.suspended:
+            plan.change(Drop(("accounts", account.key, "suspended")), account.address, "suspended", True, None)
+        plan.lines.append(Line(account.address, "account", "not suspended", account.suspended))
+    return plan

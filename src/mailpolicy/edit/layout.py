@@ -1,0 +1,169 @@
+"""How a store's text is laid out: its tables with the comments that belong to each, and the lines between them.
+
+Promises: a comment block that touches a table's header from above belongs to that table; so does one that touches its
+last key from below and no header. All other comments belong to the file. Not promised: anything about values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from functools import cached_property
+from typing import NamedTuple
+
+from mailpolicy.diagnostics import KeyPath
+from mailpolicy.locate import HEADER, KEY, Entry, entries
+from mailpolicy.names import account_address
+
+
+class Block(NamedTuple):
+    """A table as it is written: `start` of its first line, `end` of its last line without the newline."""
+
+    start: int
+    end: int
+    header: Entry
+
+
+class Layout:
+    """The written things of one text, found once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.newline = "\r\n" if "\r\n" in text else "\n"
+        self._lines: list[Entry] = []  # headers and statements, in the order of the text
+        self._exact: dict[KeyPath, Entry] = {}
+        self._statements: dict[KeyPath, list[Entry]] = {}
+        self._under: dict[KeyPath, list[Entry]] = {}
+        self._headers: dict[KeyPath, int] = {}
+        for entry in entries(text):
+            self._exact.setdefault(entry.path, entry)
+            if entry.kind == HEADER:
+                self._headers[entry.path] = len(self._lines)
+            elif entry.kind == KEY:
+                self._statements.setdefault(entry.path[:-1], []).append(entry)
+            else:
+                continue
+            self._lines.append(entry)
+            self._under.setdefault(entry.path[:2], []).append(entry)
+
+    def at(self, path: KeyPath) -> Entry | None:
+        """The entry that writes exactly `path`."""
+        return self._exact.get(path)
+
+    def statements(self, table: KeyPath) -> list[Entry]:
+        """The `key = value` statements directly in a table, in order; not those of an inline table."""
+        return self._statements.get(table, [])
+
+    def enclosing_value(self, path: KeyPath) -> Entry | None:
+        """The statement whose inline value holds `path`, where there is one."""
+        for length in range(len(path) - 1, 0, -1):
+            entry = self._exact.get(path[:length])
+            if entry is not None:
+                return entry if entry.kind == KEY else None
+        return None
+
+    def is_written(self, table: KeyPath) -> bool:
+        """Whether a table has a header, a statement or an inline value of its own to write into."""
+        return table in self._exact or table in self._statements or self.enclosing_value((*table, "")) is not None
+
+    def under(self, path: KeyPath) -> list[Entry]:
+        """The headers and statements of `path`, a table of two parts such as an account, and of all that is below it."""
+        return self._under.get(path, [])
+
+    def block(self, path: KeyPath) -> Block | None:
+        """The table with the header `path`."""
+        index = self._headers.get(path)
+        if index is None:
+            return None
+        following = index + 1
+        while following < len(self._lines) and self._lines[following].kind == KEY:
+            following += 1
+        header, last = self._lines[index], self._lines[following - 1]
+        floor = self._lines[index - 1].end if index else 0
+        ceiling = self._lines[following].start if following < len(self._lines) else len(self.text)
+        start = self._comments_above(header.start, floor)
+        return Block(start, self._comments_below(last.end, ceiling), header)
+
+    def last_header(self, tops: Container[str]) -> Block | None:
+        """The last table below one of the top-level names."""
+        paths = [path for path in self._headers if path[0] in tops]
+        return self.block(paths[-1]) if paths else None
+
+    @property
+    def last_account(self) -> Block | None:
+        """The last account that has a header of its own."""
+        return self.block(next(reversed(self._domains.values()))) if self._domains else None
+
+    def last_of_domain(self, domain: str) -> Block | None:
+        """The last account of a normalised domain that has a header of its own."""
+        path = self._domains.get(domain)
+        return self.block(path) if path is not None else None
+
+    @cached_property
+    def _domains(self) -> dict[str, KeyPath]:
+        """For each domain its last account, in the order of the text."""
+        domains: dict[str, KeyPath] = {}
+        for path in self._headers:
+            if len(path) == 2 and path[0] == "accounts":
+                domain = account_address(str(path[1])).rpartition("@")[2]
+                domains.pop(domain, None)
+                domains[domain] = path
+        return domains
+
+    def _comments_above(self, offset: int, floor: int) -> int:
+        """The start of the line at `offset`, or of the first line of the comments that touch it from above."""
+        start = self.line_start(offset)
+        while start > 0:
+            above = self.line_start(start - 1)
+            if above < floor or not self.text[above:start].lstrip(" \t").startswith("#"):
+                break
+            start = above
+        return start
+
+    def _comments_below(self, offset: int, ceiling: int) -> int:
+        """The end of the line at `offset`, or of the last comment that touches it from below and no header."""
+        end = below = self.line_end(offset)
+        while (start := self.after(below)) < len(self.text):
+            stop = self.line_end(start)
+            line = self.text[start:stop].strip(" \t")
+            if line == "":
+                return below
+            if start >= ceiling or not line.startswith("#"):
+                return end
+            below = stop
+        return below
+
+    def line_start(self, offset: int) -> int:
+        """The start of the line at `offset`."""
+        return self.text.rfind("\n", 0, offset) + 1
+
+    def line_end(self, offset: int) -> int:
+        """The end of the line at `offset`, before its newline."""
+        end = self.text.find("\n", offset)
+        if end == -1:
+            return len(self.text)
+        return end - 1 if end > offset and self.text[end - 1] == "\r" else end
+
+    def is_blank(self, offset: int) -> bool:
+        """Whether nothing but white space stands from `offset` to the end of its line."""
+        return self.text[offset : self.line_end(offset)].strip(" \t") == ""
+
+    def end_above(self, start: int) -> int:
+        """The end of the line above the one that begins at `start`, before its newline."""
+        return start - 2 if self.text.endswith("\r\n", 0, start) else max(0, start - 1)
+
+    def after(self, end: int) -> int:
+        """The start of the line after one that ends at `end`."""
+        if self.text.startswith("\r\n", end):
+            return end + 2
+        return end + 1 if self.text.startswith("\n", end) else len(self.text)
+
+    def content_before(self, start: int) -> int:
+        """The end of the last line above `start` that is not blank; 0 where there is none."""
+        end = start
+        while end > 0 and self.text[end - 1] in " \t\r\n":
+            end -= 1
+        return self.line_end(end) if end else 0
+
+    def blank_lines_above(self, start: int) -> int:
+        """How many blank lines stand directly above the line that begins at `start`."""
+        return max(0, self.text.count("\n", self.content_before(start), start) - 1)

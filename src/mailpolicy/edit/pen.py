@@ -1,0 +1,244 @@
+"""From operations to splices: how a change is written into a store's text.
+
+Promises: only the spans that an operation needs are touched; a comment goes with the key, the table or the element it
+belongs to and with nothing else. What the text's style does not let it write safely it refuses, naming the line.
+tomlkit writes what changes the structure of a value, and is handed that value alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.edit.hunks import Splice
+from mailpolicy.edit.layout import Block, Layout
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
+from mailpolicy.locate import INLINE, Entry, comments
+
+_ORDER = ("version", "server", "defaults", "templates", "accounts")
+
+
+class CannotWrite(Exception):
+    """The text is written in a style that cannot be edited safely; `offset` is where a hand is needed."""
+
+    def __init__(self, offset: int, why: str) -> None:
+        super().__init__(why)
+        self.offset = offset
+
+
+def splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
+    """The splices that write the operations, sorted and apart. Raises CannotWrite."""
+    made: list[Splice] = []
+    for operation in _gathered(layout, operations):
+        match operation:
+            case Put(path, value):
+                made.append(_put(layout, path, value, literal(value)))
+            case PutList(path, values):
+                made.append(_put(layout, path, list(values), _array(layout, values)))
+            case Amend(path, remove, append):
+                made.append(_amend(layout, path, remove, append))
+            case Drop(path):
+                made.append(_drop(layout, path))
+            case Rename(path, name):
+                made.append(_rename(layout, path, name))
+            case Add(path, table):
+                made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
+    return _apart(made)
+
+
+def _gathered(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
+    """The operations with all keys put into a table that is not written yet gathered into one new table."""
+    result: list[Operation] = []
+    fresh: dict[KeyPath, dict[str, Scalar]] = {}
+    for operation in operations:
+        if (
+            isinstance(operation, Put)
+            and layout.at(operation.path) is None
+            and not layout.is_written(operation.path[:-1])
+        ):
+            table, key = operation.path[:-1], operation.path[-1]
+            if table not in fresh:
+                result.append(Add(table, fresh.setdefault(table, {})))
+            fresh[table][key] = operation.value
+        else:
+            result.append(operation)
+    return result
+
+
+def _apart(made: list[Splice]) -> list[Splice]:
+    """Sort by place, insertions at one place in the order in which they were made, and join overlapping removals."""
+    result: list[Splice] = []
+    for splice in sorted(made, key=lambda splice: (splice.start, splice.end)):
+        if result and splice.start < result[-1].end:
+            last = result[-1]
+            if splice.text or last.text:
+                raise CannotWrite(splice.start, "two changes meet here")
+            result[-1] = Splice(last.start, max(last.end, splice.end), "")
+        else:
+            result.append(splice)
+    return result
+
+
+def literal(value: Scalar) -> str:
+    """A value as TOML writes it on one line."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int) or (value.isascii() and value.isprintable() and '"' not in value and "\\" not in value):
+        return f'"{value}"' if isinstance(value, str) else str(value)
+    import tomlkit
+
+    return tomlkit.item(value).as_string()
+
+
+def _put(layout: Layout, path: KeyPath, value: Scalar | list[str], written: str) -> Splice:
+    entry = layout.at(path)
+    if entry is not None:
+        return Splice(entry.value, entry.end, written)
+    table, key = path[:-1], str(path[-1])
+    if statements := layout.statements(table):
+        last = statements[-1]
+        end = layout.line_end(last.end)
+        prefix = layout.text[layout.line_start(last.start) : last.name]
+        equals = "=" if _tight(layout, last) else " = "
+        return Splice(end, end, f"{layout.newline}{prefix}{key}{equals}{written}")
+    if (block := layout.block(table)) is not None:
+        end = layout.line_end(block.header.end)
+        return Splice(end, end, f"{layout.newline}{key} = {written}")
+    if (holder := layout.enclosing_value((*table, ""))) is not None:
+        return _with_tomlkit(layout, holder, lambda inline: _reach(inline, holder, table).__setitem__(key, value))
+    return _add(layout, table, [f"{key} = {written}"])
+
+
+def _tight(layout: Layout, entry: Entry) -> bool:
+    return "=" in layout.text[entry.name : entry.value] and " =" not in layout.text[entry.name : entry.value]
+
+
+def _array(layout: Layout, values: tuple[str, ...]) -> str:
+    lines = layout.newline.join(f"    {literal(value)}," for value in values)
+    return f"[{layout.newline}{lines}{layout.newline}]"
+
+
+def _amend(layout: Layout, path: KeyPath, remove: tuple[int, ...], append: tuple[str, ...]) -> Splice:
+    entry = layout.at(path)
+    if entry is None:
+        return _put(layout, path, list(append), _array(layout, append))
+
+    def change(array: Any) -> None:
+        for index in sorted(remove, reverse=True):
+            del array[index]
+        for value in append:
+            array.append(value)
+
+    splice = _with_tomlkit(layout, entry, change)
+    if not remove:
+        before = [text for _, text in comments(layout.text[entry.value : entry.end])]
+        if before != [text for _, text in comments(splice.text)]:
+            raise CannotWrite(entry.start, "the comments of this array would not survive")
+    return splice
+
+
+def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None]) -> Splice:
+    """Let tomlkit change the value of one statement, and nothing else."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(f"value = {layout.text[statement.value : statement.end]}\n")
+        change(document["value"])
+        text = document["value"].as_string()
+    except (TOMLKitError, ValueError, LookupError, TypeError) as error:
+        raise CannotWrite(statement.start, f"this value cannot be edited safely ({type(error).__name__})") from None
+    if layout.newline == "\r\n":
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    return Splice(statement.value, statement.end, text)
+
+
+def _reach(inline: Any, holder: Entry, path: KeyPath) -> Any:
+    for part in path[len(holder.path) :]:
+        inline = inline[part]
+    return inline
+
+
+def _drop(layout: Layout, path: KeyPath) -> Splice:
+    entry = layout.at(path)
+    block = _whole(layout, path, entry)
+    if block is not None:
+        return _without_block(layout, block)
+    if entry is None:
+        raise CannotWrite(0, f"{dotted(path)} is not written as one table")
+    if entry.kind == INLINE:
+        holder = layout.enclosing_value(path)
+        assert holder is not None, "an inline key stands in a statement"
+        return _with_tomlkit(layout, holder, lambda inline: _reach(inline, holder, path[:-1]).__delitem__(path[-1]))
+    begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
+    if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
+        raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
+    if begin > 0:
+        return Splice(layout.end_above(begin), end, "")
+    return Splice(begin, layout.after(end), "")
+
+
+def _whole(layout: Layout, path: KeyPath, entry: Entry | None) -> Block | None:
+    """The block of a table whose keys all stand under its own header; None where it has none. Raises CannotWrite."""
+    block = layout.block(path)
+    for inner in layout.under(path):
+        if inner is not entry and (entry is None or (block is not None and inner.path[:-1] != path)):
+            raise CannotWrite(inner.start, f"{dotted(path)} is not written as one table")
+    return block
+
+
+def _without_block(layout: Layout, block: Block) -> Splice:
+    """A table goes with its comments and the blank lines above it, so that adding and removing undo each other."""
+    text = layout.text
+    if block.start == 0:
+        following = layout.after(block.end)
+        while following < len(text) and layout.is_blank(following):
+            following = layout.after(layout.line_end(following))
+        return Splice(0, following, "")
+    above, following = layout.content_before(block.start), layout.after(block.end)
+    followed = following < len(text) and not layout.is_blank(following)
+    if followed and text[layout.line_start(above) : above].lstrip(" \t").startswith("#"):
+        # A heading of the file's own: without the blank lines it would touch the next header and become its comment.
+        return Splice(layout.end_above(block.start), block.end, "")
+    return Splice(above, block.end, "")
+
+
+def _rename(layout: Layout, path: KeyPath, name: str) -> Splice:
+    entry = layout.at(path)
+    block = _whole(layout, path, entry)
+    if entry is None:
+        raise CannotWrite(0, f"{dotted(path)} is not written as one table")
+    quoted = dotted((name,))
+    if block is not None:
+        return Splice(entry.name, entry.value, quoted)
+    stop = layout.text.rindex("=", entry.name, entry.value)
+    return Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)
+
+
+def _add(layout: Layout, path: KeyPath, lines: list[str]) -> Splice:
+    place, blank = _place_for(layout, path)
+    text = layout.newline.join([f"[{dotted(path)}]", *lines])
+    return Splice(place, place, layout.newline * (blank + 1) + text)
+
+
+def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:
+    """Where a new table goes, as the end of a line, and how many blank lines part it from there."""
+    if path[0] == "accounts":
+        anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
+        neighbour = anchor or layout.last_account
+    else:
+        anchor = neighbour = layout.last_header(_ORDER[: _ORDER.index(str(path[0])) + 1])
+    if anchor is not None:
+        end = anchor.end
+    elif path[0] == "accounts":
+        end = layout.content_before(len(layout.text))
+    else:
+        roots = layout.statements(())
+        end = layout.line_end(roots[-1].end) if roots else 0
+    blank = 1
+    if neighbour is not None and layout.content_before(neighbour.start) > 0:
+        blank = layout.blank_lines_above(neighbour.start)
+    if layout.text[layout.line_start(end) : end].lstrip(" \t").startswith("#"):
+        blank = max(blank, 1)  # touching the comment, the table would take it for its own
+    return end, blank

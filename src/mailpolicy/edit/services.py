@@ -1,0 +1,187 @@
+"""Switching a service on or off, and between the LAN and anywhere, for accounts or for a layer.
+
+Promises: `on` and `off` write the service's own key and `lan-only` and `anywhere` the LAN one, neither touches the
+other; a refusal names every account it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from mailpolicy.edit.operations import Drop, Path, Put
+from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.targets import Targets, chosen, require_template
+from mailpolicy.errors import Refused
+from mailpolicy.policy import Account, Gate, Layer, Policy, Service
+
+_NAMED = 20  # how many accounts a note names before it only counts
+
+
+class Verb(StrEnum):
+    """What to do with a service."""
+
+    ON = "on"
+    OFF = "off"
+    LAN_ONLY = "lan-only"
+    ANYWHERE = "anywhere"
+    INHERIT = "inherit"
+
+
+def switch(policy: Policy, service: Service, verb: Verb, targets: Targets, reach: Verb | None = None) -> Plan:
+    """The plan for one verb; `reach` is `lan-only` or `anywhere` written in the same step as `on`.
+
+    Raises NotFound and Refused.
+    """
+    wanted = _wanted(service, verb, reach)
+    plan = Plan()
+    if targets.layer is not None:
+        return _switch_layer(policy, service, wanted, targets, plan)
+    accounts = chosen(policy, targets, plan)
+    if wanted.get(Service.CONNECTOR.switch):
+        refuse_connector(policy, accounts)
+    if service is Service.IMAP and verb is Verb.OFF:
+        _name_stopped(policy, accounts, plan)
+    pinned = []
+    for account in accounts:
+        own = dict(account.own)
+        changed = False
+        for key, value in wanted.items():
+            old = account.own.get(key)
+            if value is not None and old is None and policy.setting(account, key).value is value:
+                pinned.append(account.address)
+            changed = _write(plan, ("accounts", account.key, key), account.address, key, old, value) or changed
+            own.pop(key, None)
+            if value is not None:
+                own[key] = value
+        result = shown(policy, account._replace(own=own), service)
+        plan.lines.append(Line(account.address, str(service), result, changed))
+    if pinned:
+        plan.notes.append(f"pinned, the same value was inherited before: {named(dict.fromkeys(pinned))}")
+    return plan
+
+
+def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
+    """Raise Refused where Outlook Connector cannot be switched on: it is not installed, or an account has no IMAP."""
+    import shlex
+
+    closed = {account.address: policy.gates(account.address, Service.CONNECTOR) for account in accounts}
+    if any(Gate.CONNECTOR_NOT_INSTALLED in gates for gates in closed.values()):
+        raise Refused(
+            "Outlook Connector is not installed on the server, so it cannot be switched on",
+            code="connector-not-installed",
+            fix="mailpolicy server set outlook-connector-installed on",
+        )
+    without = [address for address, gates in closed.items() if Gate.CONNECTOR_NEEDS_IMAP in gates]
+    if without:
+        raise Refused(
+            f"Outlook Connector rides on IMAP, which is off for {', '.join(without)}",
+            code="needs-imap",
+            fix=f"mailpolicy imap on {' '.join(map(shlex.quote, without))}",
+        )
+
+
+def shown(policy: Policy, account: Account, service: Service) -> str:
+    """What holds for a service of an account, such as `on, from the LAN only`."""
+    on = policy.setting(account, service.switch).value
+    confined = service.lan_switch is not None and policy.setting(account, service.lan_switch).value
+    return _shown(service, on, confined)
+
+
+def _shown(service: Service, on: bool, confined: bool) -> str:
+    if service not in (Service.POP, Service.IMAP):
+        return "on" if on else "off"
+    if not on:
+        return "off (once on, from the LAN only)" if confined else "off"
+    return "on, from the LAN only" if confined else "on, from anywhere"
+
+
+def _wanted(service: Service, verb: Verb, reach: Verb | None) -> dict[str, bool | None]:
+    lan = service.lan_switch if service is not Service.CONNECTOR else None
+    match verb:
+        case Verb.INHERIT:
+            return {service.switch: None, **({lan: None} if lan else {})}
+        case Verb.LAN_ONLY | Verb.ANYWHERE:
+            assert lan is not None, "the command line offers these for POP and IMAP only"
+            return {lan: verb is Verb.LAN_ONLY}
+        case Verb.ON | Verb.OFF:
+            wanted: dict[str, bool | None] = {service.switch: verb is Verb.ON}
+            if reach is not None and lan is not None:
+                wanted[lan] = reach is Verb.LAN_ONLY
+            return wanted
+
+
+def _write(plan: Plan, path: Path, address: str | None, key: str, old: bool | None, value: bool | None) -> bool:
+    if old is value:
+        return False
+    plan.change(Drop(path) if value is None else Put(path, value), address, key, old, value)
+    return True
+
+
+def _switch_layer(
+    policy: Policy, service: Service, wanted: Mapping[str, bool | None], targets: Targets, plan: Plan
+) -> Plan:
+    path: Path
+    if targets.in_template is not None:
+        require_template(policy, targets.in_template)
+        path, subject = ("templates", targets.in_template), f"template {targets.in_template}"
+        table = policy.templates[targets.in_template]
+    else:
+        path, subject, table = ("defaults",), "defaults", policy.defaults
+    new = {**table, **wanted}
+    changed = False
+    for key, value in wanted.items():
+        changed = _write(plan, (*path, key), None, ".".join((*path, key)), table.get(key), value) or changed
+    kept = {key: value for key, value in new.items() if value is not None}
+    if targets.in_template is not None:
+        after = policy._replace(templates={**policy.templates, targets.in_template: kept})
+        users = [account for account in policy.accounts.values() if account.template == targets.in_template]
+        layers: tuple[Layer, ...] = (Layer.ACCOUNT,)
+    else:
+        after = policy._replace(defaults=kept)
+        users = list(policy.accounts.values())
+        layers = (Layer.ACCOUNT, Layer.TEMPLATE)
+    key = next(iter(wanted))
+    keeping = [account for account in users if policy.setting(account, key).layer in layers]
+    # What an account with nothing of its own gets from the layer is what the layer's line shows.
+    bare = Account("", "", {}, targets.in_template)
+    plan.lines.append(Line(subject, str(service), shown(after, bare, service), changed))
+    if wanted.get(Service.CONNECTOR.switch):
+        without = [
+            account.address
+            for account in users
+            if after.setting(account, Service.CONNECTOR.switch).value
+            and not after.setting(account, Service.IMAP.switch).value
+        ]
+        if without:
+            plan.notes.append(f"warning: Outlook Connector rides on IMAP, which is off for {named(without)}")
+        if not policy.server.outlook_connector_installed:
+            plan.notes.append("warning: Outlook Connector is not installed on the server")
+    if wanted.get(Service.IMAP.switch) is False:
+        _name_stopped(policy, [account for account in users if account not in keeping], plan)
+    plan.notes.append(
+        f"reaches {counted(len(users) - len(keeping))}; {len(keeping)} keep{'s its' if len(keeping) == 1 else ' their'} own setting"
+    )
+    return plan
+
+
+def _name_stopped(policy: Policy, accounts: Iterable[Account], plan: Plan) -> None:
+    stopped = [
+        account.address
+        for account in accounts
+        if policy.setting(account, Service.CONNECTOR.switch).value
+        and policy.setting(account, Service.IMAP.switch).value
+    ]
+    if stopped:
+        plan.notes.append(f"this stops Outlook Connector, which rides on IMAP, for {named(stopped)}")
+
+
+def named(addresses: Iterable[str]) -> str:
+    """The addresses, or from 21 on their number."""
+    listed = list(addresses)
+    return ", ".join(listed) if len(listed) <= _NAMED else counted(len(listed))
+
+
+def counted(number: int) -> str:
+    """`1 account`, `2 accounts`."""
+    return f"{number} account{'' if number == 1 else 's'}"

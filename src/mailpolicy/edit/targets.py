@@ -1,0 +1,95 @@
+"""Which accounts, or which layer, a command is about.
+
+Promises: all unknown addresses are named at once and nothing is changed; a domain is itself and not its subdomains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from mailpolicy.edit.plan import Plan
+from mailpolicy.errors import NotFound
+from mailpolicy.policy import Account, Layer, Policy
+
+
+class Targets(NamedTuple):
+    """Normalised addresses, or all accounts that a domain or a template selects, or a layer; exactly one of them."""
+
+    addresses: tuple[str, ...] = ()
+    domain: str | None = None
+    with_template: str | None = None
+    everyone: bool = False
+    in_template: str | None = None
+    in_defaults: bool = False
+    skip_unknown: bool = False
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer that is meant, None where accounts are."""
+        if self.in_template is not None:
+            return Layer.TEMPLATE
+        return Layer.DEFAULTS if self.in_defaults else None
+
+
+def chosen(policy: Policy, targets: Targets, plan: Plan) -> list[Account]:
+    """The accounts that are meant. Raises NotFound."""
+    accounts = policy.accounts.values()
+    if targets.everyone:
+        found = list(accounts)
+        if not found:
+            plan.notes.append("there is no account in the store")
+        return found
+    if targets.domain is not None:
+        found = [account for account in accounts if account.domain == targets.domain]
+        if not found:
+            raise NotFound(f"no account has the domain {targets.domain}")
+        return found
+    if targets.with_template is not None:
+        require_template(policy, targets.with_template)
+        found = [account for account in accounts if account.template == targets.with_template]
+        if not found:
+            plan.notes.append(f"no account uses the template {targets.with_template}")
+        return found
+    unknown = [address for address in targets.addresses if address not in policy.accounts]
+    if unknown and targets.skip_unknown:
+        plan.notes.append(f"skipped, no such account: {', '.join(unknown)}")
+    elif unknown:
+        raise no_account(policy, unknown)
+    return [policy.accounts[address] for address in targets.addresses if address in policy.accounts]
+
+
+def require_template(policy: Policy, name: str) -> None:
+    """Raise NotFound where there is no such template."""
+    if name not in policy.templates:
+        hint = nearest(name, policy.templates)
+        raise NotFound(
+            f"there is no template {name}" + (f", did you mean {hint}?" if hint else ""),
+            code="no-such-template",
+            fix=f"mailpolicy template add {name}",
+        )
+
+
+def no_account(policy: Policy, unknown: list[str]) -> NotFound:
+    """The failure that names every unknown address, and for a single one the nearest that is known."""
+    import shlex
+
+    if len(unknown) == 1:
+        hint = nearest(unknown[0], policy.accounts)
+        message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
+        return NotFound(message, code="no-such-account", fix=f"mailpolicy account add {shlex.quote(unknown[0])}")
+    return NotFound(f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`; difflib is slow on many, so the first letters choose among them."""
+    from difflib import get_close_matches
+
+    candidates = list(known)
+    if len(candidates) > 2000:
+        local, _, domain = name.partition("@")
+        candidates = [
+            other for other in candidates if other[:2] == name[:2] or (other.startswith(f"{local}@") and domain)
+        ]
+    matches = get_close_matches(name, candidates[:2000], n=1, cutoff=0.75)
+    return matches[0] if matches else None

@@ -1,0 +1,119 @@
+"""One edit from the first read to the last fsync: plan, lock, plan again where the file moved, write, prove, replace.
+
+Promises: the proof runs before anything is installed; parallel writers lose no update; with `dry_run` nothing is
+locked or written. Not promised: anything about secrets; those are paired with the edit by its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mailpolicy import access, files, pending
+from mailpolicy.access import Access
+from mailpolicy.edit import hunks, pen
+from mailpolicy.edit.layout import Layout
+from mailpolicy.edit.operations import applied
+from mailpolicy.edit.plan import Plan, Planner
+from mailpolicy.errors import Refused
+from mailpolicy.locate import places
+from mailpolicy.policy import Policy
+from mailpolicy.store import Store, StoreInvalid
+
+
+class Outcome(NamedTuple):
+    """What an edit came to. `diff` is the unified diff, made only for a dry run."""
+
+    plan: Plan
+    access: Access
+    diff: str | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the store was changed, or would be."""
+        return bool(self.plan.operations)
+
+
+def transact(
+    store: Store,
+    planner: Planner,
+    *,
+    dry_run: bool = False,
+    lock_timeout: float = 10.0,
+    confirm: Callable[[Plan], None] | None = None,
+    first: Callable[[], None] | None = None,
+) -> Outcome:
+    """Carry out what `planner` makes of the store's policy.
+
+    `confirm` may raise to stop an edit before the lock is taken; `first` runs under the lock before the file is
+    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds.
+    Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
+    """
+    refuse_unsafe(store.path)
+    plan = planner(store.policy())
+    plan.notes += pending.notes(store.path)
+    if dry_run:
+        splices, new = _written(store, plan)
+        diff = hunks.unified(store.path, store.text, splices)
+        return Outcome(plan, _access(store.policy(), new, plan), diff)
+    if not plan.operations:
+        return Outcome(plan, Access.SAME, None)
+    if confirm is not None:
+        confirm(plan)
+    with files.locked(store.path, lock_timeout):
+        current = Store.read(store.path)
+        if current.data == store.data:
+            current = store
+        else:
+            plan = planner(current.policy())
+            if not plan.operations:
+                return Outcome(plan, Access.SAME, None)
+        splices, new = _written(current, plan)
+        if first is not None:
+            first()
+        content = current.bom + hunks.spliced(current.text, splices).encode("utf-8")
+        files.replace(current.path, content)
+    return Outcome(plan, _access(current.policy(), new, plan), None)
+
+
+def refuse_unsafe(path: str) -> None:
+    """Raise Refused where root is asked to change a store that others can change too."""
+    import os
+
+    if os.geteuid() == 0 and (fix := files.unsafe_for_root(path)) is not None:
+        raise Refused(
+            f"{path}: others than root can write here, and root would obey what they wrote: {fix}",
+            code="unsafe",
+            fix=fix,
+        )
+
+
+def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
+    """The plan's splices and the policy they make, proved: what the reading parser reads is the tree that was meant."""
+    if not plan.operations:
+        return [], store.policy()
+    try:
+        splices = pen.splices(Layout(store.text), plan.operations)
+    except pen.CannotWrite as reason:
+        raise _by_hand(store, reason.offset, str(reason)) from None
+    wanted = applied(store.tree, plan.operations)
+    proof = Store(store.path, hunks.spliced(store.text, splices).encode("utf-8"))
+    if proof.tree != wanted:
+        offset = splices[0].start if splices else 0
+        raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
+    try:
+        return splices, proof.policy()
+    except StoreInvalid as error:
+        finding = error.findings[0]
+        raise Refused(
+            f"{store.path}: nothing was changed, the store would not be valid: {finding.problem.message}"
+        ) from None
+
+
+def _by_hand(store: Store, offset: int, why: str) -> Refused:
+    ((line, _),) = places(store.text, [offset])
+    return Refused(f"{store.path}:{line}: nothing was changed, this edit needs a hand: {why}", code="needs-hand-edit")
+
+
+def _access(old: Policy, new: Policy, plan: Plan) -> Access:
+    return access.compare(old, new, plan.touched)

@@ -1,0 +1,221 @@
+"""Files that are read whole and replaced whole: reading without a hang, one writer at a time, never half a file.
+
+Promises: `replace` leaves the old or the new content whatever happens, and keeps mode, owner, ACLs and extended
+attributes; a symbolic link stays a link; the lock is not the data file. Not promised: anything over NFS without
+working `flock`, or on a file system whose rename is not atomic.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
+
+_POLL = 0.01  # seconds between two tries to lock
+
+
+def read_regular(path: str) -> bytes:
+    """The content of a regular file. Raises StoreError; a FIFO, a device or a directory is refused and never waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise StoreError(f"{path}: {_sentence(error)}") from None
+    except ValueError:
+        raise StoreError(f"{path!a}: not a file name") from None
+    with open(descriptor, "rb") as file:
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
+            what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
+            raise StoreError(f"{path}: this is {what}, name a regular file")
+        try:
+            return file.read()
+        except OSError as error:
+            raise StoreError(f"{path}: {_sentence(error)}") from None
+
+
+@contextmanager
+def locked(path: str, timeout: float) -> Iterator[None]:
+    """Hold the writers' lock of the file that `path` resolves to; it lies beside the file as `NAME.lock` and stays.
+
+    `timeout` is in seconds. Raises StillLocked, and WriteFailed where the lock cannot be made. What a killed writer
+    left behind is cleared away.
+    """
+    target = os.path.realpath(path)
+    descriptor = _open_lock(target)
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise StillLocked(
+                        f"{path}: another writer has held the lock for {timeout:g} s, nothing was written, try again"
+                    ) from None
+                time.sleep(_POLL)
+            except OSError as error:
+                raise WriteFailed(f"{target}.lock: cannot be locked: {_sentence(error)}") from None
+        _clear_leftovers(target)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(target: str) -> int:
+    name = f"{target}.lock"
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with suppress(FileNotFoundError):
+            return os.open(name, flags)  # without O_CREAT: a sticky directory forbids it for the file of another user
+        descriptor = os.open(name, flags | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise WriteFailed(f"{name}: the lock is a symbolic link: remove it") from None
+        raise WriteFailed(f"{name}: the lock cannot be made: {_sentence(error)}, nothing was written") from None
+    with suppress(OSError):
+        owner = os.stat(target)
+        if owner.st_mode & stat.S_IWGRP:
+            os.fchown(descriptor, -1, owner.st_gid)
+            os.fchmod(descriptor, 0o660)
+        if os.geteuid() == 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
+def _prefix(target: str) -> str:
+    return f".{os.path.basename(target)}.new-"
+
+
+def _clear_leftovers(target: str) -> None:
+    """Only a holder of the lock makes such files, so one that is there now was left by a killed writer."""
+    folder = os.path.dirname(target)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(_prefix(target)):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
+
+
+def replace(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` in the place of the file that `path` resolves to; hold its lock. `mode` is for a file not there yet.
+
+    Raises WriteFailed, the old file intact, and NotConfirmed where the new one is in place and the disk said no.
+    """
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, _prefix(target) + secrets.token_hex(8))
+    try:
+        try:
+            old: os.stat_result | None = os.stat(target)
+        except FileNotFoundError:
+            old = None
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                if old is None:
+                    os.fchmod(descriptor, mode)
+                else:
+                    _keep_attributes(target, descriptor, old)
+                os.fsync(descriptor)
+            os.rename(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
+    try:
+        _sync_folder(folder)
+    except OSError as error:
+        raise NotConfirmed(
+            f"{path}: the new file is in place, but the disk did not confirm it: {_sentence(error)}"
+        ) from None
+
+
+def _keep_attributes(target: str, descriptor: int, old: os.stat_result) -> None:
+    """Give the new file the owner, mode, ACLs and extended attributes of the old one."""
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError:
+            try:
+                os.fchown(descriptor, -1, old.st_gid)
+            except PermissionError:
+                # Without its group the file would open to another one, or close to those who share it.
+                raise WriteFailed(
+                    f"{target}: its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner"
+                ) from None
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    try:
+        names = os.listxattr(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSYS):
+            return
+        raise
+    for name in names:
+        try:
+            os.setxattr(descriptor, name, os.getxattr(target, name))
+        except OSError as error:
+            # A label of the kernel's own (security.*, trusted.*) is set by the kernel's rules, not by a plain user.
+            if not (name.startswith(("security.", "trusted.")) and error.errno in (errno.EPERM, errno.ENOTSUP)):
+                raise
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
+    """The command that makes `path` safe to be obeyed by root, or None where it is safe.
+
+    Safe means: the file and every directory above it belong to root and others may not write there; with `group` the
+    group may not either. A sticky directory such as /tmp is safe for what root owns in it. A file that is not there is
+    judged by its directories.
+    """
+    import shlex
+
+    forbidden = stat.S_IWOTH | (stat.S_IWGRP if group else 0)
+    for start in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
+        for place in (Path(start), *Path(start).parents):
+            try:
+                link, facts = os.lstat(place), os.stat(place)
+            except OSError:
+                continue
+            if link.st_uid != 0:
+                return f"chown -h root {shlex.quote(str(place))}"
+            if facts.st_uid != 0:
+                return f"chown root {shlex.quote(str(place))}"
+            sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
+            if facts.st_mode & forbidden and not sticky:
+                return f"chmod {'go-w' if group else 'o-w'} {shlex.quote(str(place))}"
+    return None
+
+
+def _sentence(error: OSError) -> str:
+    special = {
+        errno.ENOENT: "no such file or directory",
+        errno.EACCES: "permission denied",
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "the file system is read-only",
+        errno.EBUSY: "it is a mount point (a bind-mounted file): mount its directory instead",
+        errno.ELOOP: "too many symbolic links",
+        errno.ENXIO: "this is a FIFO or a device without a peer, name a regular file",
+    }
+    return special.get(error.errno or 0, (error.strerror or "input/output error").lower())

@@ -1,0 +1,51 @@
+"""`host.toml`: what is true of this machine and not of the policy, such as which keyring keeps the secrets.
+
+Promises: as root it is obeyed only where nobody else can have written it. Not read by check, validate, test and diff.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mailpolicy.errors import Refused, StoreError
+from mailpolicy.files import read_regular, unsafe_for_root
+from mailpolicy.schema import HOST_KEYS
+
+DEFAULT_PATH = "/etc/mailpolicy/host.toml"
+
+
+class Host(NamedTuple):
+    """The settings of one machine; None where the file does not say."""
+
+    keyring_backend: str | None = None
+    keyring_service: str | None = None
+
+
+def read(path: str | None, *, is_root: bool) -> Host:
+    """The settings in the file at `path`; with None in the usual place, where it may be missing.
+
+    Raises StoreError where the file cannot be read or says something it may not, Refused where root must not obey it.
+    """
+    import os
+
+    import tomli
+
+    name = path or DEFAULT_PATH
+    if path is None and not os.path.lexists(name):
+        return Host()
+    if is_root and (fix := unsafe_for_root(name, group=True)) is not None:
+        raise Refused(
+            f"{name}: others than root can write here, so root does not obey it: {fix}", code="unsafe", fix=fix
+        )
+    try:
+        tree: dict[str, Any] = tomli.loads(read_regular(name).decode("utf-8-sig"))
+    except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StoreError(f"{name}: not TOML: {str(error).splitlines()[0]}", code="invalid-host") from None
+    for key, value in tree.items():
+        if key not in HOST_KEYS:
+            raise StoreError(f"{name}: unknown key {key!a}, known here: {', '.join(HOST_KEYS)}", code="invalid-host")
+        if type(value) is not (dict if key == "exports" else str):
+            raise StoreError(
+                f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"
+            )
+    return Host(tree.get("keyring_backend"), tree.get("keyring_service"))

@@ -1,0 +1,177 @@
+"""Where each key of a TOML text is written: a scan of a text that the reading parser has accepted.
+
+Promises: for every table header, key and array element its path and its span in the text. Not promised: anything
+about a text that the parser refuses; values are skipped, never interpreted.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+from mailpolicy.diagnostics import KeyPath
+
+HEADER, KEY, INLINE, ELEMENT = "header", "key", "inline", "element"
+
+
+class Entry(NamedTuple):
+    """One written thing. Offsets count characters: `start` of the key or bracket, `value` to `end` the value."""
+
+    kind: str
+    path: KeyPath
+    start: int
+    name: int  # where the last part of the key begins
+    value: int  # where the value begins; for a header where its last key part ends
+    end: int
+
+
+# A whole line such as `pop = true  # why`, which is what nearly every line of a store looks like.
+_PLAIN = re.compile(
+    r"""([A-Za-z0-9_-]+)[ \t]*=[ \t]*([a-z]+|"[^"\\\n]*"|'[^'\n]*'|[0-9]+)(?=[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z))"""
+)
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'""")
+_STRING = re.compile(
+    r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^']|'{1,2}(?!'))*'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
+    re.DOTALL,
+)
+_STRING_OR_COMMENT = re.compile(rf"{_STRING.pattern}|#[^\n]*", re.DOTALL)
+_SCALAR = re.compile(r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?")  # the blank is the one a date and its time may have
+_ESCAPE = re.compile(r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+_SHORT = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """Every header, key and array element of the text, in the order in which they are written."""
+    table: KeyPath = ()
+    tables: dict[KeyPath, int] = {}  # arrays of tables: how many headers so far
+    position, size = 0, len(text)
+    while (position := _BLANK.match(text, position).end()) < size:  # type: ignore[union-attr]
+        plain = _PLAIN.match(text, position)
+        if plain is not None:
+            value, position_after = plain.span(2)
+            yield Entry(KEY, (*table, plain[1]), position, position, value, position_after)
+            position = position_after
+        elif text[position] == "[":
+            doubled = text.startswith("[[", position)
+            parts, name, stop = _key(text, position + 1 + doubled)
+            end = text.index("]", stop) + 1 + doubled
+            path = _under_last(parts, tables)
+            if doubled:
+                tables[path] = tables.get(path, -1) + 1
+                path = (*path, tables[path])
+            table = path
+            yield Entry(HEADER, table, position, name, stop, end)
+            position = end
+        else:
+            entry, inner = _pair(text, position, table, KEY)
+            yield entry
+            yield from inner
+            position = entry.end
+
+
+def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
+    """For each path the entry that writes it, or else the first one that writes its nearest written ancestor.
+
+    A path of which not even the first part is written is left out.
+    """
+    asked = set(paths)
+    wanted = {path[:length] for path in asked for length in range(1, len(path) + 1)}
+    first: dict[KeyPath, Entry] = {}
+    for entry in entries(text) if wanted else ():
+        path = entry.path
+        while path:
+            if path in wanted and path not in first:
+                first[path] = entry
+            path = path[:-1]
+    found = {}
+    for path in asked:
+        written = next((path[:length] for length in range(len(path), 0, -1) if path[:length] in first), None)
+        if written is not None:
+            found[path] = first[written]
+    return found
+
+
+def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Line and column of each offset, both from 1, columns in characters."""
+    starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+    lines = [(bisect_right(starts, offset), offset) for offset in offsets]
+    return [(line, offset - starts[line - 1] + 1) for line, offset in lines]
+
+
+def _under_last(parts: list[str], tables: dict[KeyPath, int]) -> KeyPath:
+    """The path of a header, where every array of tables on the way stands for its last element."""
+    path: KeyPath = ()
+    for index, part in enumerate(parts):
+        path = (*path, part)
+        if path in tables and index < len(parts) - 1:
+            path = (*path, tables[path])
+    return path
+
+
+def _key(text: str, position: int) -> tuple[list[str], int, int]:
+    """The parts of a dotted key, where its last part begins, and where the key ends."""
+    parts: list[str] = []
+    while True:
+        match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
+        assert match is not None, "the parser accepted this text"
+        if match[1] is not None:
+            parts.append(_ESCAPE.sub(_unescaped, match[1]))
+        else:
+            parts.append(match[2] if match[2] is not None else match[0])
+        position = _SPACE.match(text, match.end()).end()  # type: ignore[union-attr]
+        if not text.startswith(".", position):
+            return parts, match.start(), match.end()
+        position += 1
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return _SHORT[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
+
+
+def _pair(text: str, position: int, table: KeyPath, kind: str) -> tuple[Entry, list[Entry]]:
+    parts, name, stop = _key(text, position)
+    path = (*table, *parts)
+    value = _SPACE.match(text, text.index("=", stop) + 1).end()  # type: ignore[union-attr]
+    end, inner = _value(text, value, path)
+    return Entry(kind, path, position, name, value, end), inner
+
+
+def _value(text: str, position: int, path: KeyPath) -> tuple[int, list[Entry]]:
+    """Where the value at `position` ends, and what is written inside it."""
+    opening = text[position]
+    if opening not in "[{":
+        match = (_STRING if opening in "\"'" else _SCALAR).match(text, position)
+        assert match is not None, "the parser accepted this text"
+        return match.end(), []
+    inner: list[Entry] = []
+    position += 1
+    count = 0
+    while text[position := _BLANK.match(text, position).end()] not in "]}":  # type: ignore[union-attr]
+        if text[position] == ",":
+            position += 1
+            continue
+        if opening == "{":
+            entry, deeper = _pair(text, position, path, INLINE)
+        else:
+            end, deeper = _value(text, position, (*path, count))
+            entry = Entry(ELEMENT, (*path, count), position, position, position, end)
+            count += 1
+        inner.append(entry)
+        inner += deeper
+        position = entry.end
+    return position + 1, inner
+
+
+def comments(text: str) -> Iterator[tuple[int, str]]:
+    """Every comment: its offset, and its text from the # to the end of the line.
+
+    Outside comments a quote always opens a string, so that strings and comments are the only tokens to tell apart.
+    """
+    for match in _STRING_OR_COMMENT.finditer(text):
+        if match[0].startswith("#"):
+            yield match.start(), match[0].rstrip("\r")

@@ -1,0 +1,138 @@
+"""Which names accounts, templates and logins may have, and the one spelling each address is known by.
+
+Promises: two spellings of one address normalise to the same string, ASCII letters are lower-cased and nothing else in
+the local part is folded (as Dovecot does), an internationalised domain becomes its IDNA 2008 A-labels.
+Not promised: that the mailbox or the domain exists.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
+_ADDRESS = re.compile(rf"(?P<local>{_LOCAL})@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_TEMPLATE = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
+_LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
+_DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
+
+# C0, DEL, C1, the separators that break lines, and the characters that reorder or hide text on a terminal.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+class NameRejected(ValueError):
+    """A name that may not be used; the text says why."""
+
+
+def printable(text: str) -> str:
+    """`text` with every control, separator, bidi or invisible character shown as an escape such as `\\x1b`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def account_address(text: str) -> str:
+    """The normalised form of an account's address.
+
+    Raises NameRejected with a sentence that says what is wrong with it.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is not None and match.end("local") <= _LOCAL_MAX and len(match["domain"]) <= _DOMAIN_MAX:
+        return text
+    return _normalised(text)
+
+
+def _normalised(text: str) -> str:
+    shown = printable(text)
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise NameRejected(f"{shown!r} is not an address: it has no @, write name@domain")
+    if "@" in local:
+        raise NameRejected(f"{shown!r} is not an address: it has more than one @")
+    if _UNSAFE.search(text) or any(character.isspace() for character in text):
+        raise NameRejected(f"{shown!r} is not an address: it has a space, a control or an invisible character")
+    if not local.isascii():
+        raise NameRejected(
+            f"{shown!r} cannot be an account: only ASCII is allowed before the @, mail servers fold other letters differently"
+        )
+    local = local.lower()
+    if not 1 <= len(local) <= _LOCAL_MAX:
+        raise NameRejected(
+            f"{_short(shown)!r} is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
+        )
+    if not re.fullmatch(_LOCAL, local):
+        raise NameRejected(
+            f"{shown!r} cannot be an account: before the @ stand A-Z a-z 0-9 . _ + - = ~ & ', "
+            "first a letter, a digit or _, and no dot at the end or beside another"
+        )
+    return f"{local}@{domain_name(domain)}"
+
+
+def domain_name(text: str) -> str:
+    """The normalised form of a mail domain: lower-case LDH labels, A-labels where it is internationalised.
+
+    Raises NameRejected. Source: RFC 5890 to 5894 by way of the package idna, UTS 46 mapping without the transitional
+    one, so that `faß.example` stays apart from `fass.example`.
+    """
+    shown = _short(printable(text))
+    if text.startswith("["):
+        raise NameRejected(f"{shown!r} is an address literal: an account needs a domain name")
+    if text.endswith("."):
+        raise NameRejected(f"the domain {shown!r} ends in a dot: leave the dot out")
+    if not text.isascii():
+        import idna  # costs start-up, and few domains need it
+
+        try:
+            domain = idna.encode(text, uts46=True).decode("ascii").lower()
+        except (idna.IDNAError, UnicodeError) as error:
+            raise NameRejected(f"{shown!r} is not a domain name: {printable(str(error)).lower()}") from None
+    else:
+        domain = text.lower()
+    if len(domain) > _DOMAIN_MAX:
+        raise NameRejected(f"the domain {shown!r} has {len(domain)} characters, at most 253 are allowed")
+    if not _DOMAIN.fullmatch(domain):
+        raise NameRejected(
+            f"{shown!r} is not a domain name: its labels have 1 to 63 letters, digits and hyphens, no hyphen at either end"
+        )
+    return domain
+
+
+def template_name(text: str) -> str:
+    """`text`, if a template may be called so. Raises NameRejected."""
+    if _TEMPLATE.fullmatch(text):
+        return text
+    raise NameRejected(
+        f"{_short(printable(text))!r} is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
+    )
+
+
+def login(text: str) -> str:
+    """`text`, if it may be a login at a smart host. Raises NameRejected."""
+    if not 1 <= len(text) <= 255:
+        raise NameRejected(f"a login has 1 to 255 characters, this one has {len(text)}")
+    if text != text.strip():
+        raise NameRejected(f"the login {printable(text)!r} has white space at an end: leave it out")
+    if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise NameRejected(f"the login {printable(text)!r} has a control character")
+    if re.search("[\ud800-\udfff]", text):
+        raise NameRejected("the login is not valid UTF-8")
+    return text
+
+
+def host_name(text: str) -> str:
+    """`text`, if it may name a host to connect to: a domain name or an IP address. Raises NameRejected."""
+    if ":" in text:
+        import ipaddress
+
+        try:
+            return str(ipaddress.IPv6Address(text))
+        except ValueError:
+            raise NameRejected(f"{_short(printable(text))!r} is not a host: give the port apart from it") from None
+    return domain_name(text)
+
+
+def _short(shown: str) -> str:
+    return shown if len(shown) <= 80 else f"{shown[:60]}...{shown[-12:]}"

@@ -1,0 +1,220 @@
+"""The policy as frozen values: who may use which service, and the rules that close one.
+
+Promises: pure values and functions, no I/O, no secrets; every rule of the decision but the look at the IP is written
+here and nowhere else, and the verdict and the exports both ask it. Not promised: that the values make sense together;
+that is for the findings of `validate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from mailpolicy.diagnostics import KeyPath
+from mailpolicy.networks import ANYWHERE, NOWHERE, Network, NetworkSet
+
+# The switches that an account, a template and the defaults share.
+SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
+
+
+class Service(StrEnum):
+    """A service of the Mail Services page, by the name the command line gives it."""
+
+    POP = "pop"
+    IMAP = "imap"
+    MULTIPOP = "multipop"
+    CONNECTOR = "outlook-connector"
+
+    @property
+    def switch(self) -> str:
+        """The key that switches the service on."""
+        return self.value.replace("-", "_")
+
+    @property
+    def label(self) -> str:
+        """The service as a sentence names it."""
+        return _LABELS[self]
+
+    @property
+    def lan_switch(self) -> str | None:
+        """The key that confines the service to the LAN; Outlook Connector rides on IMAP, MultiPOP connects out."""
+        return _LAN_SWITCHES.get(self)
+
+
+_LABELS = {
+    Service.POP: "POP",
+    Service.IMAP: "IMAP",
+    Service.MULTIPOP: "MultiPOP",
+    Service.CONNECTOR: "Outlook Connector",
+}
+_LAN_SWITCHES = {
+    Service.POP: "pop_lan_only",
+    Service.IMAP: "imap_lan_only",
+    Service.CONNECTOR: "imap_lan_only",
+}
+
+
+class Gate(StrEnum):
+    """A rule that can close a service, in the order in which the rules are asked."""
+
+    UNKNOWN_ACCOUNT = "unknown-account"
+    ACCOUNT_SUSPENDED = "account-suspended"
+    SERVICE_OFF = "service-off"
+    IMAP_NEEDS_PRO = "imap-needs-pro"
+    CONNECTOR_NOT_INSTALLED = "connector-not-installed"
+    CONNECTOR_NEEDS_IMAP = "connector-needs-imap"
+    MULTIPOP_OFF_ON_SERVER = "multipop-off-on-server"
+    OUTSIDE_LAN = "outside-lan"
+
+
+class Layer(StrEnum):
+    """Where a value comes from."""
+
+    ACCOUNT = "account"
+    TEMPLATE = "template"
+    DEFAULTS = "defaults"
+    SERVER = "server"
+
+
+class LanEntry(NamedTuple):
+    """One entry of the LAN list, as written and as the networks it stands for."""
+
+    text: str
+    networks: tuple[Network, ...]
+
+
+class Server(NamedTuple):
+    """What holds for the whole server. `written` are the keys the file has; the others have their defaults."""
+
+    edition: str = "standard"
+    outlook_connector_installed: bool = False
+    multipop: bool = False
+    lan_entries: tuple[LanEntry, ...] = ()
+    lan: NetworkSet = NOWHERE
+    smart_host: str | None = None
+    smart_host_port: int | None = None
+    smart_host_login: str | None = None
+    per_account_auth: bool = False
+    written: frozenset[str] = frozenset()
+
+
+class Account(NamedTuple):
+    """One account: its normalised address, the key it is written under, and what it says for itself."""
+
+    address: str
+    key: str
+    own: Mapping[str, bool]
+    template: str | None = None
+    suspended: bool = False
+    login: str | None = None
+
+    @property
+    def domain(self) -> str:
+        """The part after the @."""
+        return self.address.rpartition("@")[2]
+
+
+class Setting(NamedTuple):
+    """A resolved switch: its value, and the layer that has it (None where no layer does, which means off)."""
+
+    value: bool
+    layer: Layer | None
+
+
+class SmartHostLogin(NamedTuple):
+    """The credentials an account's mail goes out with: whose they are (account, server or None), the login, and why."""
+
+    owner: Layer | None
+    login: str | None
+    why: str
+
+
+_OFF = Setting(False, None)
+
+
+class Policy(NamedTuple):
+    """The whole policy of one store."""
+
+    server: Server
+    defaults: Mapping[str, bool]
+    templates: Mapping[str, Mapping[str, bool]]
+    accounts: Mapping[str, Account]
+
+    def setting(self, account: Account, switch: str) -> Setting:
+        """A switch of an account: its own value, else its template's, else the defaults', else off."""
+        if (value := account.own.get(switch)) is not None:
+            return Setting(value, Layer.ACCOUNT)
+        if account.template is not None and (value := self.templates[account.template].get(switch)) is not None:
+            return Setting(value, Layer.TEMPLATE)
+        if (value := self.defaults.get(switch)) is not None:
+            return Setting(value, Layer.DEFAULTS)
+        return _OFF
+
+    def inherited(self, account: Account, switch: str) -> Setting:
+        """What the switch would be if the account itself said nothing."""
+        return self.setting(account._replace(own={}), switch)
+
+    def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
+        """Where a switch of the account is written in `layer`; with None where the account would write it."""
+        if layer is Layer.TEMPLATE:
+            return ("templates", account.template or "", switch)
+        if layer is Layer.DEFAULTS:
+            return ("defaults", switch)
+        return ("accounts", account.key, switch)
+
+    def gates(self, address: str, service: Service) -> tuple[Gate, ...]:
+        """The gates that close a service of an account whatever the IP, in order; all of them but `outside-lan`."""
+        account = self.accounts.get(address)
+        if account is None:
+            return (Gate.UNKNOWN_ACCOUNT,)
+        server = self.server
+        over_imap = service is Service.IMAP or service is Service.CONNECTOR
+        failing = []
+        if account.suspended:
+            failing.append(Gate.ACCOUNT_SUSPENDED)
+        if not self.setting(account, service.switch).value:
+            failing.append(Gate.SERVICE_OFF)
+        if over_imap and server.edition != "pro":
+            failing.append(Gate.IMAP_NEEDS_PRO)
+        if service is Service.CONNECTOR:
+            if not server.outlook_connector_installed:
+                failing.append(Gate.CONNECTOR_NOT_INSTALLED)
+            if not self.setting(account, Service.IMAP.switch).value:
+                failing.append(Gate.CONNECTOR_NEEDS_IMAP)
+        if service is Service.MULTIPOP and not server.multipop:
+            failing.append(Gate.MULTIPOP_OFF_ON_SERVER)
+        return tuple(failing)
+
+    def reach(self, address: str, service: Service) -> NetworkSet:
+        """From where the service could be used if no other gate were closed: the LAN or anywhere."""
+        account = self.accounts.get(address)
+        switch = service.lan_switch
+        if account is None:
+            return NOWHERE
+        return self.server.lan if switch is not None and self.setting(account, switch).value else ANYWHERE
+
+    def admitted(self, address: str, service: Service) -> NetworkSet:
+        """From where the account may use the service: nowhere, the LAN, or anywhere."""
+        return NOWHERE if self.gates(address, service) else self.reach(address, service)
+
+    def smart_host_login(self, account: Account) -> SmartHostLogin:
+        """Which credentials the account's mail goes out with.
+
+        Source: MDaemon's *Allow per-account authentication*: only under it is an account's own login used, and an
+        account without one falls back to the server's.
+        """
+        server = self.server
+        if server.per_account_auth and account.login is not None:
+            return SmartHostLogin(
+                Layer.ACCOUNT, account.login, "per-account authentication is on and the account has a login"
+            )
+        if not server.per_account_auth and account.login is not None:
+            why = "per-account authentication is off, so the account's own login is not used"
+        elif server.per_account_auth:
+            why = "the account has no login of its own"
+        else:
+            why = "per-account authentication is off"
+        if server.smart_host_login is not None:
+            return SmartHostLogin(Layer.SERVER, server.smart_host_login, why)
+        return SmartHostLogin(None, None, f"{why}, and the server has no login: mail goes out unauthenticated")

@@ -1,0 +1,65 @@
+"""A verdict in words, and as the object that programs read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.policy import Gate
+from mailpolicy.verdict import Reason, Verdict
+
+LineOf = Callable[[KeyPath | None], int | None]
+
+
+def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> str:
+    """`allow`, or `deny: REASON` and for each reason its place, its sentence and the commands that help.
+
+    With `name_file` the commands name the file, as the one who asked did.
+    """
+    if verdict.allowed:
+        return "allow\n"
+    lines = [f"deny: {verdict.reasons[0].gate}"]
+    suffix = f" --file {shlex.quote(file)}" if name_file else ""
+    for reason in verdict.reasons:
+        number = line_of(reason.key)
+        place = f"{file}:{number}" if number else file
+        decided = f" ({_decider(reason)})" if reason.key is not None else ""
+        lines.append(f"  {place}: {reason.message}{decided}")
+        if reason.gate is Gate.OUTSIDE_LAN:
+            lines.append(f"    fix: mailpolicy lan add {verdict.question.ip}{suffix}")
+            lines.append(f"     or: {shlex.join(reason.fix or ())}{suffix}")
+        elif reason.fix is not None:
+            lines.append(f"    fix: {shlex.join(reason.fix)}{suffix}")
+    return "\n".join(lines) + "\n"
+
+
+def _decider(reason: Reason) -> str:
+    key = dotted(reason.key or ())
+    return f"{key}, {reason.layer}" if reason.layer is not None else f"{key}, not set"
+
+
+def content(verdict: Verdict, file: str, line_of: LineOf) -> dict[str, Any]:
+    """The verdict as an object, without its schema."""
+    question = verdict.question
+    return {
+        "allowed": verdict.allowed,
+        "address": question.address,
+        "protocol": str(question.service),
+        "ip": question.ip,
+        "file": file,
+        "reason": verdict.reasons[0].gate if verdict.reasons else None,
+        "fixes": [shlex.join(fix) for fix in verdict.fixes],
+        "reasons": [
+            {
+                "code": reason.gate,
+                "message": reason.message,
+                "key": dotted(reason.key) if reason.key is not None else None,
+                "layer": reason.layer,
+                "line": line_of(reason.key),
+                "fix": shlex.join(reason.fix) if reason.fix is not None else None,
+            }
+            for reason in verdict.reasons
+        ],
+    }

@@ -1,0 +1,223 @@
+"""A store file: read, judged, and replaced whole.
+
+Promises: the reading parser is the only judge of what a file says; a store with an error gives no policy; reading
+writes nothing and takes no lock. Not promised: that a path read twice is the same store.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from mailpolicy import schema
+from mailpolicy.diagnostics import RULES, WARNING, Finding, KeyPath, Problem
+from mailpolicy.errors import StoreError
+from mailpolicy.files import read_regular, unsafe_for_root
+from mailpolicy.policy import Policy
+
+_BOM = b"\xef\xbb\xbf"
+_ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
+
+
+class StoreInvalid(StoreError):
+    """The store has errors; `findings` are all of them, placed."""
+
+    code = "invalid-store"
+
+    def __init__(self, findings: list[Finding]) -> None:
+        count = len(findings)
+        file = findings[0].file
+        super().__init__(
+            f"{file}: the store has {count} error{'s' if count > 1 else ''}, nothing is decided or changed until mended",
+            fix=f"mailpolicy validate {file}",
+        )
+        self.findings = findings
+
+
+class Store:
+    """The content of one store file, as it was when read; `path` as it was given."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self.bom = _BOM if data.startswith(_BOM) else b""
+
+    @classmethod
+    def read(cls, path: str) -> Store:
+        """Read the store file at `path`. Raises StoreError where it cannot be read."""
+        try:
+            return cls(path, read_regular(path))
+        except StoreError as error:
+            if error.message.endswith("no such file or directory"):
+                raise StoreError(error.message, fix="mailpolicy init, or name the store with --file") from None
+            raise
+
+    @cached_property
+    def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
+        import tomli
+
+        try:
+            text = self.data[len(self.bom) :].decode("utf-8")
+        except UnicodeDecodeError as error:
+            start = len(self.bom) + error.start
+            line_start = self.data.rfind(b"\n", 0, start) + 1
+            column = len(self.data[line_start:start].decode("utf-8", "replace")) + 1
+            position = (self.data.count(b"\n", 0, start) + 1, column)
+            return (
+                "",
+                {},
+                Problem("MP001", (), f"byte {self.data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
+            )
+        try:
+            with _without_gc():
+                return text, tomli.loads(text), None
+        except tomli.TOMLDecodeError as error:
+            message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
+            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(message)}", (error.lineno, error.colno))
+        except RecursionError:
+            return (
+                text,
+                {},
+                Problem("MP002", (), "nested too deep to be read: a store has no more than four levels", (1, 1)),
+            )
+        except ValueError as error:  # such as an integer of more digits than Python converts
+            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(str(error))}", (1, 1))
+
+    @property
+    def text(self) -> str:
+        """The content as text, without the byte order mark."""
+        return self._parsed[0]
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The TOML tree; empty where the text is not TOML."""
+        return self._parsed[1]
+
+    @cached_property
+    def _reading(self) -> schema.Reading:
+        problem = self._parsed[2]
+        if problem is not None:
+            return schema.Reading(None, [problem])
+        with _without_gc():
+            return schema.read(self.tree)
+
+    def policy(self) -> Policy:
+        """The policy of the store. Raises StoreInvalid with every error placed."""
+        policy, problems = self._reading
+        if policy is None:
+            raise StoreInvalid(self.placed(problems))
+        return policy
+
+    def diagnose(self, ignored: Iterable[str] = (), *, hints: bool = False) -> tuple[list[Finding], int]:
+        """All findings in the order of their places, and how many hints were left out.
+
+        `ignored` are codes to silence in the whole file; errors are never silenced.
+        """
+        from mailpolicy import advice
+
+        policy, problems = self._reading
+        problems = list(problems)
+        left_out = 0
+        if policy is not None:
+            problems += advice.warnings(policy)
+            advised = list(advice.hints(policy))
+            if hints:
+                problems += advised
+            else:
+                left_out = len(advised)
+        if (unsafe := self._unsafe()) is not None:
+            problems.append(unsafe)
+        silenced = frozenset(code for code in ignored if code in RULES and RULES[code].severity != "error")
+        findings = [finding for finding in self.placed(problems) if finding.problem.code not in silenced]
+        if policy is not None:
+            findings = self._without_allowed(findings, unused_code_known=hints)
+        return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
+
+    def _unsafe(self) -> Problem | None:
+        import os
+
+        if os.geteuid() != 0 or not os.path.exists(self.path):
+            return None
+        fix = unsafe_for_root(self.path)
+        return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
+
+    def placed(self, problems: Iterable[Problem]) -> list[Finding]:
+        """The problems with their lines and columns; 1:1 where a problem has no place."""
+        from mailpolicy import locate
+
+        problems = list(problems)
+        found = locate.find(
+            self.text, [problem.path for problem in problems if problem.position is None and problem.path]
+        )
+        spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
+        return [
+            Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
+        ]
+
+    def line(self, path: KeyPath | None) -> int | None:
+        """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
+        from mailpolicy import locate
+
+        entry = locate.find(self.text, [path]).get(path) if path else None
+        return locate.places(self.text, [entry.start])[0][0] if entry is not None else None
+
+    def _without_allowed(self, findings: list[Finding], *, unused_code_known: bool) -> list[Finding]:
+        """Drop what a comment at the end of its line allows; a comment that drops nothing is a finding of its own."""
+        if "mailpolicy:" not in self.text:
+            return findings
+        from mailpolicy import locate
+
+        allowed: dict[tuple[int, str], tuple[int, int]] = {}
+        lines = self.text.split("\n")
+        for offset, comment in locate.comments(self.text):
+            if match := _ALLOW.match(comment):
+                ((line, column),) = locate.places(self.text, [offset])
+                if lines[line - 1][: column - 1].strip():
+                    for code in re.findall("MP[0-9]{3}", match[1]):
+                        allowed[line, code] = (line, column)
+        kept, used = [], set()
+        for finding in findings:
+            mark = (finding.line, finding.problem.code)
+            if mark in allowed and finding.problem.severity != "error":
+                used.add(mark)
+            else:
+                kept.append(finding)
+        for mark, (line, column) in allowed.items():
+            code = mark[1]
+            if mark in used or (code in RULES and RULES[code].severity == "hint" and not unused_code_known):
+                continue
+            why = "there is nothing of that code on this line" if code in RULES else "there is no such code"
+            if code in RULES and RULES[code].severity == "error":
+                why = "an error cannot be allowed"
+            kept.append(
+                Finding(self.path, line, column, Problem("MP038", (), f"this comment allows {code}, and {why}"))
+            )
+        return kept
+
+
+def worst(findings: Iterable[Finding], *, strict: bool) -> bool:
+    """Whether the findings make a store fail: errors do, with `strict` warnings too, hints never."""
+    severities = {finding.problem.severity for finding in findings}
+    return "error" in severities or (strict and WARNING in severities)
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """A large parse makes many containers and no cycles; the collector would walk them all again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _one_line(message: str) -> str:
+    from mailpolicy.names import printable
+
+    return printable(message.splitlines()[0] if message else message)

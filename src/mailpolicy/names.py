@@ -49,23 +49,23 @@ def _normalised(text: str) -> str:
     shown = printable(text)
     local, at, domain = text.rpartition("@")
     if not at:
-        raise NameRejected(f"{shown!r} is not an address: it has no @, write name@domain")
+        raise NameRejected(f"'{shown}' is not an address: it has no @, write name@domain")
     if "@" in local:
-        raise NameRejected(f"{shown!r} is not an address: it has more than one @")
+        raise NameRejected(f"'{shown}' is not an address: it has more than one @")
     if _UNSAFE.search(text) or any(character.isspace() for character in text):
-        raise NameRejected(f"{shown!r} is not an address: it has a space, a control or an invisible character")
+        raise NameRejected(f"'{shown}' is not an address: it has a space, a control or an invisible character")
     if not local.isascii():
         raise NameRejected(
-            f"{shown!r} cannot be an account: only ASCII is allowed before the @, mail servers fold other letters differently"
+            f"'{shown}' cannot be an account: only ASCII is allowed before the @, mail servers fold other letters differently"
         )
     local = local.lower()
     if not 1 <= len(local) <= _LOCAL_MAX:
         raise NameRejected(
-            f"{_short(shown)!r} is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
+            f"'{_short(shown)}' is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
         )
     if not re.fullmatch(_LOCAL, local):
         raise NameRejected(
-            f"{shown!r} cannot be an account: before the @ stand A-Z a-z 0-9 . _ + - = ~ & ', "
+            f"'{shown}' cannot be an account: before the @ stand A-Z a-z 0-9 . _ + - = ~ & ', "
             "first a letter, a digit or _, and no dot at the end or beside another"
         )
     return f"{local}@{domain_name(domain)}"
@@ -79,23 +79,23 @@ def domain_name(text: str) -> str:
     """
     shown = _short(printable(text))
     if text.startswith("["):
-        raise NameRejected(f"{shown!r} is an address literal: an account needs a domain name")
+        raise NameRejected(f"'{shown}' is an address literal: an account needs a domain name")
     if text.endswith("."):
-        raise NameRejected(f"the domain {shown!r} ends in a dot: leave the dot out")
+        raise NameRejected(f"the domain '{shown}' ends in a dot: leave the dot out")
     if not text.isascii():
         import idna  # costs start-up, and few domains need it
 
         try:
             domain = idna.encode(text, uts46=True).decode("ascii").lower()
         except (idna.IDNAError, UnicodeError) as error:
-            raise NameRejected(f"{shown!r} is not a domain name: {printable(str(error)).lower()}") from None
+            raise NameRejected(f"'{shown}' is not a domain name: {printable(str(error)).lower()}") from None
     else:
         domain = text.lower()
     if len(domain) > _DOMAIN_MAX:
-        raise NameRejected(f"the domain {shown!r} has {len(domain)} characters, at most 253 are allowed")
+        raise NameRejected(f"the domain '{shown}' has {len(domain)} characters, at most 253 are allowed")
     if not _DOMAIN.fullmatch(domain):
         raise NameRejected(
-            f"{shown!r} is not a domain name: its labels have 1 to 63 letters, digits and hyphens, no hyphen at either end"
+            f"'{shown}' is not a domain name: its labels have 1 to 63 letters, digits and hyphens, no hyphen at either end"
         )
     return domain
 
@@ -105,7 +105,7 @@ def template_name(text: str) -> str:
     if _TEMPLATE.fullmatch(text):
         return text
     raise NameRejected(
-        f"{_short(printable(text))!r} is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
+        f"'{_short(printable(text))}' is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
     )
 
 
@@ -114,9 +114,9 @@ def login(text: str) -> str:
     if not 1 <= len(text) <= 255:
         raise NameRejected(f"a login has 1 to 255 characters, this one has {len(text)}")
     if text != text.strip():
-        raise NameRejected(f"the login {printable(text)!r} has white space at an end: leave it out")
+        raise NameRejected(f"the login '{printable(text)}' has white space at an end: leave it out")
     if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
-        raise NameRejected(f"the login {printable(text)!r} has a control character")
+        raise NameRejected(f"the login '{printable(text)}' has a control character")
     if re.search("[\ud800-\udfff]", text):
         raise NameRejected("the login is not valid UTF-8")
     return text
@@ -130,7 +130,7 @@ def host_name(text: str) -> str:
         try:
             return str(ipaddress.IPv6Address(text))
         except ValueError:
-            raise NameRejected(f"{_short(printable(text))!r} is not a host: give the port apart from it") from None
+            raise NameRejected(f"'{_short(printable(text))}' is not a host: give the port apart from it") from None
     return domain_name(text)
 
 

@@ -81,7 +81,7 @@ def _hint(text: str) -> str:
 
 
 def _without_zeros(text: str) -> str:
-    return re.sub(r"(^|[.*/-])0+(?=[0-9])", r"\1", text)
+    return re.sub(r"(^|[.*/'-])0+(?=[0-9])", r"\1", text)
 
 
 class NetworkSet:
@@ -188,7 +188,7 @@ def _address(text: str, shown: str) -> IPv4Address | IPv6Address:
     if _IPV4_SHAPE.fullmatch(text) and re.search(r"(?:^|\.)0[0-9]", text):
         raise EntryRejected(
             "leading-zeros",
-            f"{shown} has leading zeros, which some programs read as octal: write {_without_zeros(text)!a}",
+            f"{shown} has leading zeros, which some programs read as octal: write {_without_zeros(shown)}",
         )
     try:
         return ipaddress.ip_address(text)
@@ -250,7 +250,7 @@ def _wildcard(text: str, shown: str) -> tuple[Network, ...]:
     if re.search(r"(?:^|\.)0[0-9]", base):
         raise EntryRejected(
             "leading-zeros",
-            f"{shown} has leading zeros, which some programs read as octal: write {_without_zeros(text)!a}",
+            f"{shown} has leading zeros, which some programs read as octal: write {_without_zeros(shown)}",
         )
     address = _address(base, shown)
     return (ipaddress.ip_network((address, 32 - 8 * zeros)),)

@@ -19,14 +19,15 @@ VERSION = 1
 EDITIONS = ("pro", "standard")
 HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "exports")
 
-_BOOLEAN, _STRING, _INTEGER, _ARRAY, _TABLE = (
-    "a boolean, true or false",
-    "a string",
-    "an integer",
-    "an array of strings",
-    "a table",
-)
-_TYPES: dict[type, str] = {bool: _BOOLEAN, str: _STRING, int: _INTEGER, list: _ARRAY, dict: _TABLE}
+# What a value of a type is called, and what is asked for where another one stands.
+_TYPES: dict[type, tuple[str, str]] = {
+    bool: ("a boolean", "true or false"),
+    str: ("a string", "a string"),
+    int: ("an integer", "an integer"),
+    float: ("a float", ""),
+    list: ("an array", "an array of strings"),
+    dict: ("a table", "a table"),
+}
 
 # The keys of each table, with the type of their values and what they mean; the reference is generated from here.
 TOP: dict[str, tuple[type, str]] = {
@@ -68,6 +69,13 @@ ACCOUNT: dict[str, tuple[type, str]] = {
     "template": (str, "the template that fills in what the account leaves out"),
     "suspended": (bool, "true closes the four services"),
     "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
+}
+_HOMES = {
+    "[server]": SERVER,
+    "[server.smart_host]": SMART_HOST,
+    "an account": ACCOUNT,
+    "[defaults], a template or an account": SWITCH_KEYS,
+    "the top of the file": TOP,
 }
 _ENTRY_CODES = {
     "not-a-network": "MP020",
@@ -132,7 +140,7 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
                 continue
             account = _account(address, key, _checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
         if address in accounts and address:
-            message = f"this is the account {address} a second time, the other is written {names.printable(accounts[address].key)!r}"
+            message = f"this is the account {address} a second time, the other is written '{names.printable(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
         accounts[address] = account
     return accounts
@@ -154,7 +162,7 @@ def _account(
     if template is not None and template not in templates:
         nearest = _nearest(template, templates)
         hint = f", did you mean {nearest!r}?" if nearest else ""
-        message = f"there is no template {names.printable(template)!r}{hint or ': add [templates.NAME], or name one that exists'}"
+        message = f"there is no template '{names.printable(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
         problems.append(Problem("MP012", (*path, "template"), message))
     if login is not None:
         _named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
@@ -166,7 +174,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     server = _checked(table if table is not None else {}, SERVER, path, problems)
     smart_host = _checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
     if (edition := server.get("edition", "standard")) not in EDITIONS:
-        message = f'edition is {names.printable(edition)!r}: write "pro" or "standard"'
+        message = f"edition is '{names.printable(edition)}': write 'pro' or 'standard'"
         problems.append(Problem("MP008", (*path, "edition"), message))
     if (port := smart_host.get("port")) is not None and not 1 <= port <= 65535:
         problems.append(
@@ -216,7 +224,7 @@ def _checked(
         if key not in keys:
             problems.append(_unknown(key, keys, path))
         elif type(value) is not keys[key][0]:
-            wanted = _TYPES[keys[key][0]]
+            wanted = _TYPES[keys[key][0]][1]
             problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {_type_name(value)}"))
         else:
             good[key] = value
@@ -227,7 +235,7 @@ def _is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
     if type(table) is dict:
         return True
     problems.append(
-        Problem("MP006", path, f"{names.printable(str(path[-1]))} must be {_TABLE}, this is {_type_name(table)}")
+        Problem("MP006", path, f"{names.printable(str(path[-1]))} must be a table, this is {_type_name(table)}")
     )
     return False
 
@@ -238,16 +246,26 @@ def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> P
         return Problem(
             "MP007", (*path, key), f"{shown} belongs in host.toml, which describes one machine, not in the policy"
         )
-    nearest = _nearest(key, keys)
-    hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(keys)}"
-    return Problem("MP005", (*path, key), f"unknown key {shown!r}, {hint}")
+    if "password" in key.lower() or "secret" in key.lower():
+        return Problem(
+            "MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: mailpolicy smart-host set"
+        )
+    if nearest := _nearest(key, keys):
+        hint = f"did you mean {nearest}?"
+    elif elsewhere := next(
+        (home for home, known in _HOMES.items() if known is not keys and _nearest(key, known)), None
+    ):
+        hint = f"did you mean {_nearest(key, _HOMES[elsewhere])}? it belongs in {elsewhere}"
+    else:
+        hint = f"known here: {', '.join(keys)}"
+    return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # costs start-up, and only a mistake needs it
 
     folded = name.lower().replace("-", "_")
-    matches = get_close_matches(folded, list(known), n=1, cutoff=0.5)
+    matches = get_close_matches(folded, list(known), n=1, cutoff=0.7)
     return matches[0] if matches else None
 
 
@@ -259,4 +277,4 @@ def _named(check: Callable[[str], str], text: str, code: str, path: KeyPath, pro
 
 
 def _type_name(value: object) -> str:
-    return _TYPES.get(type(value), {"float": "a float"}.get(type(value).__name__, "a date or a time"))
+    return _TYPES.get(type(value), ("a date or a time", ""))[0]

@@ -76,7 +76,7 @@ def service_named(text: str) -> Service:
         raise UsageError(
             f"{text} is governed by the page Web Services, not by Mail Services: there is no verdict on it here"
         )
-    raise UsageError(f"unknown protocol {printable(text[:60])!r}: choose pop, imap, multipop or outlook-connector")
+    raise UsageError(f"unknown protocol '{printable(text[:60])}': choose pop, imap, multipop or outlook-connector")
 
 
 def question(address: str, protocol: str, ip: str | None) -> Question:

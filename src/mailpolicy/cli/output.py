@@ -58,8 +58,8 @@ class Output:
                 self.record(row)
 
     def record(self, fields: Sequence[str]) -> None:
-        """One record: parted by tabs, on a terminal by two blanks."""
-        parting = "  " if self.around.stdout_is_terminal else "\t"
+        """One record: parted by tabs, or by two blanks where tables are drawn."""
+        parting = "  " if self.around.drawing else "\t"
         self.data(parting.join(printable(field) for field in fields) + "\n")
 
     def message(self, text: str) -> None:

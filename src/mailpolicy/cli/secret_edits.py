@@ -113,7 +113,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
     owners = {
         smart_host_user(account.address): account.address
-        for account in chosen(policy, there, Plan())
+        for account in chosen(policy, there, Plan(), offer=False)
         if account.login is not None
     }
 

@@ -70,12 +70,12 @@ def _set(
     try:
         if host is not None:
             options["host"] = names.host_name(host)
+        if port is not None:
+            options["port"] = port
         if login is not None:
             options["login"] = names.login(login)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    if port is not None:
-        options["port"] = port
     if per_account is not None:
         options["per_account_auth"] = per_account == "on"
     source = PasswordSource(password_stdin, password_file)

@@ -60,7 +60,7 @@ def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:
     absent = [address for address in targets.addresses if address not in policy.accounts] if if_exists else []
     there = targets._replace(addresses=tuple(address for address in targets.addresses if address not in absent))
     plan.lines += (Line(address, "account", "not there", False) for address in absent)
-    for account in chosen(policy, there, plan):
+    for account in chosen(policy, there, plan, offer=False):
         plan.change(Drop(("accounts", account.key)), account.address, None, _table(account), None)
         plan.lines.append(Line(account.address, "account", "removed", True))
     return plan
@@ -81,7 +81,7 @@ def rename(policy: Policy, old: str, new: str) -> Plan:
     """Another address for an account. Raises NotFound and Refused."""
     account = policy.accounts.get(old)
     if account is None:
-        raise no_account(policy, [old])
+        raise no_account(policy, [old], offer=False)
     plan = Plan()
     if old == new:
         plan.lines.append(Line(new, "account", "called so already", False))

@@ -45,8 +45,8 @@ def unified(name: str, text: str, splices: Sequence[Splice]) -> str:
     starts = [0, *accumulate(map(len, lines))]
     chunks: list[_Chunk] = []
     for group in _by_lines(starts, splices):
-        first = bisect_right(starts, group[0].start, hi=len(lines) or 1) - 1
-        last = min(bisect_right(starts, group[-1].end, hi=len(lines) or 1), len(lines))
+        first = _line(starts, group[0].start)
+        last = min(_line(starts, group[-1].end) + 1, len(lines))
         begin = starts[first]
         moved = [Splice(start - begin, end - begin, new) for start, end, new in group]
         old = lines[first:last]
@@ -67,17 +67,22 @@ def _lines(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def _line(starts: list[int], offset: int) -> int:
+    """The line of an offset, from 0; the end of the text belongs to its last line."""
+    return bisect_right(starts, offset, hi=max(1, len(starts) - 1)) - 1
+
+
 def _by_lines(starts: list[int], splices: Sequence[Splice]) -> list[list[Splice]]:
     """The splices in groups that share no line."""
     groups: list[list[Splice]] = []
     reached = -1
     for splice in splices:
-        line = bisect_right(starts, splice.start)
+        line = _line(starts, splice.start)
         if groups and line <= reached:
             groups[-1].append(splice)
         else:
             groups.append([splice])
-        reached = bisect_right(starts, splice.end)
+        reached = _line(starts, splice.end)
     return groups
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.locate import HEADER, KEY, Entry, entries
+from mailpolicy.locate import HEADER, INLINE, KEY, Entry, entries
 from mailpolicy.names import account_address
 
 
@@ -32,6 +32,7 @@ class Layout:
         self._lines: list[Entry] = []  # headers and statements, in the order of the text
         self._exact: dict[KeyPath, Entry] = {}
         self._statements: dict[KeyPath, list[Entry]] = {}
+        self._inline: dict[KeyPath, list[Entry]] = {}
         self._under: dict[KeyPath, list[Entry]] = {}
         self._headers: dict[KeyPath, int] = {}
         for entry in entries(text):
@@ -41,6 +42,8 @@ class Layout:
             elif entry.kind == KEY:
                 self._statements.setdefault(entry.path[:-1], []).append(entry)
             else:
+                if entry.kind == INLINE:
+                    self._inline.setdefault(entry.path[:-1], []).append(entry)
                 continue
             self._lines.append(entry)
             self._under.setdefault(entry.path[:2], []).append(entry)
@@ -52,6 +55,10 @@ class Layout:
     def statements(self, table: KeyPath) -> list[Entry]:
         """The `key = value` statements directly in a table, in order; not those of an inline table."""
         return self._statements.get(table, [])
+
+    def inline_pairs(self, table: KeyPath) -> list[Entry]:
+        """The `key = value` pairs directly in an inline table, in order."""
+        return self._inline.get(table, [])
 
     def enclosing_value(self, path: KeyPath) -> Entry | None:
         """The statement whose inline value holds `path`, where there is one."""

@@ -33,9 +33,9 @@ def splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     for operation in _gathered(layout, operations):
         match operation:
             case Put(path, value):
-                made.append(_put(layout, path, value, literal(value)))
+                made.append(_put(layout, path, literal(value)))
             case PutList(path, values):
-                made.append(_put(layout, path, list(values), _array(layout, values)))
+                made.append(_put(layout, path, _array(layout, values)))
             case Amend(path, remove, append):
                 made.append(_amend(layout, path, remove, append))
             case Drop(path):
@@ -91,7 +91,7 @@ def literal(value: Scalar) -> str:
     return tomlkit.item(value).as_string()
 
 
-def _put(layout: Layout, path: KeyPath, value: Scalar | list[str], written: str) -> Splice:
+def _put(layout: Layout, path: KeyPath, written: str) -> Splice:
     entry = layout.at(path)
     if entry is not None:
         return Splice(entry.value, entry.end, written)
@@ -105,13 +105,29 @@ def _put(layout: Layout, path: KeyPath, value: Scalar | list[str], written: str)
     if (block := layout.block(table)) is not None:
         end = layout.line_end(block.header.end)
         return Splice(end, end, f"{layout.newline}{key} = {written}")
+    if (inline := layout.at(table)) is not None:
+        return _put_inline(layout, inline, f"{key} = {written}")
     if (holder := layout.enclosing_value((*table, ""))) is not None:
-        return _with_tomlkit(layout, holder, lambda inline: _reach(inline, holder, table).__setitem__(key, value))
+        raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {written}"])
 
 
+def _put_inline(layout: Layout, table: Entry, pair: str) -> Splice:
+    """One more pair in an inline table: after its last one, or between the braces."""
+    if layout.text[table.value] != "{":
+        raise CannotWrite(table.start, "this is no table")
+    if pairs := layout.inline_pairs(table.path):
+        return Splice(pairs[-1].end, pairs[-1].end, f", {pair}")
+    inside = layout.text[table.value + 1 : table.end - 1]
+    if inside.strip(" \t"):
+        raise CannotWrite(table.start, "this table has only comments in it")
+    return Splice(table.value + 1, table.end - 1, f" {pair} ")
+
+
 def _tight(layout: Layout, entry: Entry) -> bool:
-    return "=" in layout.text[entry.name : entry.value] and " =" not in layout.text[entry.name : entry.value]
+    """Whether the neighbour is written without blanks around its equals sign."""
+    equals = layout.text.rindex("=", entry.name, entry.value)
+    return not layout.text[equals - 1].isspace()
 
 
 def _array(layout: Layout, values: tuple[str, ...]) -> str:
@@ -122,7 +138,7 @@ def _array(layout: Layout, values: tuple[str, ...]) -> str:
 def _amend(layout: Layout, path: KeyPath, remove: tuple[int, ...], append: tuple[str, ...]) -> Splice:
     entry = layout.at(path)
     if entry is None:
-        return _put(layout, path, list(append), _array(layout, append))
+        return _put(layout, path, _array(layout, append))
 
     def change(array: Any) -> None:
         for index in sorted(remove, reverse=True):

@@ -32,8 +32,8 @@ class Targets(NamedTuple):
         return Layer.DEFAULTS if self.in_defaults else None
 
 
-def chosen(policy: Policy, targets: Targets, plan: Plan) -> list[Account]:
-    """The accounts that are meant. Raises NotFound."""
+def chosen(policy: Policy, targets: Targets, plan: Plan, *, offer: bool = True) -> list[Account]:
+    """The accounts that are meant. Raises NotFound, with an offer to add a missing one where that makes sense."""
     accounts = policy.accounts.values()
     if targets.everyone:
         found = list(accounts)
@@ -55,7 +55,7 @@ def chosen(policy: Policy, targets: Targets, plan: Plan) -> list[Account]:
     if unknown and targets.skip_unknown:
         plan.notes.append(f"skipped, no such account: {', '.join(unknown)}")
     elif unknown:
-        raise no_account(policy, unknown)
+        raise no_account(policy, unknown, offer=offer)
     return [policy.accounts[address] for address in targets.addresses if address in policy.accounts]
 
 
@@ -70,14 +70,15 @@ def require_template(policy: Policy, name: str) -> None:
         )
 
 
-def no_account(policy: Policy, unknown: list[str]) -> NotFound:
+def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> NotFound:
     """The failure that names every unknown address, and for a single one the nearest that is known."""
     import shlex
 
     if len(unknown) == 1:
         hint = nearest(unknown[0], policy.accounts)
         message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
-        return NotFound(message, code="no-such-account", fix=f"mailpolicy account add {shlex.quote(unknown[0])}")
+        fix = f"mailpolicy account add {shlex.quote(unknown[0])}" if offer and not hint else None
+        return NotFound(message, code="no-such-account", fix=fix)
     return NotFound(f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account")
 
 

@@ -7,7 +7,7 @@ locked or written. Not promised: anything about secrets; those are paired with t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailpolicy import access, files, pending
 from mailpolicy.access import Access
@@ -98,8 +98,9 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
         raise _by_hand(store, reason.offset, str(reason)) from None
     wanted = applied(store.tree, plan.operations)
     proof = Store(store.path, hunks.spliced(store.text, splices).encode("utf-8"))
-    if proof.tree != wanted:
-        offset = splices[0].start if splices else 0
+    if _without_empty(proof.tree) != _without_empty(wanted):
+        offset = splices[0].start
+        offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
     try:
         return splices, proof.policy()
@@ -108,6 +109,11 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
         raise Refused(
             f"{store.path}: nothing was changed, the store would not be valid: {finding.problem.message}"
         ) from None
+
+
+def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without empty top-level tables: without its last account the text may have no `accounts` any more."""
+    return {key: value for key, value in tree.items() if value != {}}
 
 
 def _by_hand(store: Store, offset: int, why: str) -> Refused:

@@ -14,24 +14,30 @@ LineOf = Callable[[KeyPath | None], int | None]
 
 
 def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> str:
-    """`allow`, or `deny: REASON` and for each reason its place, its sentence and the commands that help.
+    """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
 
     With `name_file` the commands name the file, as the one who asked did.
     """
     if verdict.allowed:
         return "allow\n"
     lines = [f"deny: {verdict.reasons[0].gate}"]
-    suffix = f" --file {shlex.quote(file)}" if name_file else ""
     for reason in verdict.reasons:
         number = line_of(reason.key)
         place = f"{file}:{number}" if number else file
         decided = f" ({_decider(reason)})" if reason.key is not None else ""
         lines.append(f"  {place}: {reason.message}{decided}")
-        if reason.gate is Gate.OUTSIDE_LAN:
-            lines.append(f"    fix: mailpolicy lan add {verdict.question.ip}{suffix}")
-            lines.append(f"     or: {shlex.join(reason.fix or ())}{suffix}")
-        elif reason.fix is not None:
-            lines.append(f"    fix: {shlex.join(reason.fix)}{suffix}")
+    suffix = f" --file {shlex.quote(file)}" if name_file else ""
+    label = "fix"
+    outside = next((reason.fix for reason in verdict.reasons if reason.gate is Gate.OUTSIDE_LAN), None)
+    for fix in verdict.fixes:
+        if fix == outside:
+            lines.append(f"  {label}: mailpolicy lan add {verdict.question.ip}{suffix}")
+            label = "or"
+        lines.append(f"  {label}: {shlex.join(fix)}{suffix}")
+        label = "then"
+    helpless = [reason.gate for reason in verdict.reasons if reason.fix is None and reason.key is not None]
+    if helpless:
+        lines.append(f"  no command about the account alone helps against: {', '.join(helpless)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,106 @@
+"""What the tests share: running mailpolicy in this process or as a program of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mailpolicy.cli import main
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "accounts.toml.example"
+
+
+class Result(NamedTuple):
+    """What a run came to."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests steers them."""
+    for name in list(os.environ):
+        if name.startswith(("MAILPOLICY_FILE", "MAILPOLICY_NO", "PYTHON_KEYRING_", "SUDO_", "DBUS_")) or name in (
+            "DISPLAY",
+            "WAYLAND_DISPLAY",
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process, in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        capsys.readouterr()
+        status = main(list(arguments))
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Run:
+    """Run a command as a program of its own, where signals, streams or imports matter."""
+
+    def program(*arguments: str, stdin: str | bytes = "", **settings: object) -> Result:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [sys.executable, "-m", "mailpolicy", *arguments],
+            input=data,
+            capture_output=True,
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+            **settings,  # type: ignore[call-overload]
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return program
+
+
+MINIMAL = """\
+version = 1
+
+[server]
+edition = "pro"
+outlook_connector_installed = true
+multipop = true
+lan = ["10.0.0.0/8", "fd00::/8"]
+
+[server.smart_host]
+per_account_auth = true
+login = "relay"
+
+[defaults]
+imap = true
+
+[accounts."alice@example.com"]
+pop = true
+pop_lan_only = true
+
+[accounts."bob@example.com"]
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small store without findings."""
+    path = tmp_path / "accounts.toml"
+    path.write_text(MINIMAL)
+    return path

@@ -1,0 +1,201 @@
+"""What LAN entries and addresses mean: tables of trials with the reason of each."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailpolicy.networks import (
+    ANYWHERE,
+    NOWHERE,
+    RESERVED,
+    AddressRejected,
+    EntryRejected,
+    is_reserved,
+    lan_entry,
+    network_set,
+    packed_address,
+    packer,
+)
+
+MEANINGS = [
+    ("10.0.0.0/8", ["10.0.0.0/8"]),
+    ("10.1.2.3", ["10.1.2.3/32"]),
+    ("192.168.*.*", ["192.168.0.0/16"]),
+    ("192.168.7.*", ["192.168.7.0/24"]),
+    ("10.*.*.*", ["10.0.0.0/8"]),
+    ("10.0.0.0-10.0.0.255", ["10.0.0.0/24"]),
+    ("10.0.0.1-10.0.0.2", ["10.0.0.1/32", "10.0.0.2/32"]),
+    ("10.0.0.0-10.255.255.255", ["10.0.0.0/8"]),
+    ("fd00::/8", ["fd00::/8"]),
+    ("fc00::/7", ["fc00::/7"]),
+    ("fe80::/10", ["fe80::/10"]),
+    ("2000::/16", ["2000::/16"]),
+    ("::1", ["::1/128"]),
+    ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
+    ("::ffff:10.0.0.7", ["10.0.0.7/32"]),
+    ("::ffff:10.0.0.0-::ffff:10.0.0.1", ["10.0.0.0/31"]),
+    ("FD00::ABCD", ["fd00::abcd/128"]),
+    ("fc00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ["fc00::/7"]),
+]
+
+
+@pytest.mark.parametrize(("text", "networks"), MEANINGS)
+def test_entry_means(text: str, networks: list[str]) -> None:
+    assert [str(network) for network in lan_entry(text)] == networks
+
+
+REFUSED = [
+    ("10.0.0.0/6", "host-bits"),
+    ("8.0.0.0/7", "too-large"),
+    ("2000::/15", "too-large"),
+    ("10.0.0.0-11.0.0.0", "too-large"),
+    ("fc00::-fe80::1", "too-large"),
+    ("0.0.0.0-255.255.255.255", "too-large"),
+    ("::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "too-large"),
+    ("::ffff:0.0.0.0/96", "too-large"),
+    ("::ffff:10.0.0.1-fd00::1", "range"),
+    ("*", "not-a-network"),
+    ("*.1.2.3", "wildcard"),
+    ("1.*.2.*", "wildcard"),
+    ("300.*.*.*", "not-a-network"),
+    ("fd00:*::", "not-a-network"),
+    ("1.2.3.4.*", "not-a-network"),
+    ("10.0.0.0/8 ", "not-a-network"),
+    (" 10.0.0.0/8", "not-a-network"),
+    ("10.0.0.0/8/8", "not-a-network"),
+    ("１０.0.0.0/8", "not-a-network"),
+    ("10.0.0.0/８", "not-a-network"),
+    ("10.0.0.1-", "not-a-network"),
+    ("-10.0.0.1", "not-a-network"),
+    ("1-2-3", "not-a-network"),
+    ("10.0.0.1-010.0.0.2", "leading-zeros"),
+    ("fe80::1%eth0/64", "zone"),
+    ("10.0.0.0/255.0.255.0", "not-a-network"),
+    ("fd00::/ffff::", "not-a-network"),
+    ("10", "not-a-network"),
+    ("0x0a.0.0.1", "not-a-network"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), REFUSED)
+def test_entry_refused(text: str, kind: str) -> None:
+    with pytest.raises(EntryRejected) as caught:
+        lan_entry(text)
+    assert caught.value.kind == kind
+
+
+ADDRESSES = [
+    ("10.0.0.1", bytes([10, 0, 0, 1])),
+    ("::ffff:10.0.0.1", bytes([10, 0, 0, 1])),
+    ("::FFFF:a00:1", bytes([10, 0, 0, 1])),
+    ("::ffff:10.0.0.1%eth0", bytes([10, 0, 0, 1])),
+    ("fe80::1%eth0", bytes.fromhex("fe80") + bytes(13) + b"\1"),
+    ("::", bytes(16)),
+    # NAT64 and 6to4 carry an IPv4 address and are not unwrapped.
+    ("64:ff9b::10.0.0.1", bytes.fromhex("0064ff9b") + bytes(8) + bytes([10, 0, 0, 1])),
+    ("2002:a00:1::", bytes.fromhex("20020a000001") + bytes(10)),
+]
+
+
+@pytest.mark.parametrize(("text", "packed"), ADDRESSES)
+def test_address_means(text: str, packed: bytes) -> None:
+    assert packed_address(text) == packed
+    assert packer()(text) == packed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10",
+        "127.1",
+        "010.0.0.1",
+        "1.2.3.4/24",
+        "１.2.3.4",
+        "1.2.3.４",
+        "1.2.3.4 ",
+        "1.2.3",
+        "1.2.3.4.5",
+        "::1%",
+        "1.2.3.256",
+        "1.2.3.4%eth0",
+        "::1/128",
+        "0x7f.0.0.1",
+        "2130706433",
+        "fe80::1%a%b",
+        ":::",
+        "1::2::3",
+        "12345::",
+        "::ffff:10.0.0.01",
+        "a\0b",
+        "1.2.3.4\n",
+        "\ud800",
+    ],
+)
+def test_address_refused(text: str) -> None:
+    with pytest.raises(AddressRejected):
+        packed_address(text)
+    with pytest.raises(AddressRejected):
+        packer()(text)
+
+
+@given(st.ip_addresses())
+def test_both_parsers_agree(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    assert packer()(str(address)) == packed_address(str(address))
+
+
+@given(st.text(alphabet="0123456789abcdef:.%/ ", max_size=20))
+def test_both_parsers_agree_on_junk(text: str) -> None:
+    def outcome(parse: object) -> object:
+        try:
+            return parse(text)  # type: ignore[operator]
+        except AddressRejected:
+            return "refused"
+
+    assert outcome(packer()) == outcome(packed_address)
+
+
+NETWORKS = st.lists(
+    st.one_of(
+        st.tuples(st.ip_addresses(v=4), st.integers(8, 32)),
+        st.tuples(st.ip_addresses(v=6), st.integers(16, 128)),
+    ).map(lambda pair: ipaddress.ip_network(pair, strict=False)),
+    max_size=6,
+)
+
+
+@given(NETWORKS, st.ip_addresses(), st.data())
+def test_a_set_holds_what_its_networks_hold(networks: list, address, data) -> None:  # type: ignore[no-untyped-def, type-arg]
+    if networks and data.draw(st.booleans()):
+        chosen = data.draw(st.sampled_from(networks))
+        offset = data.draw(st.integers(-1, chosen.num_addresses))
+        number = min(max(int(chosen.network_address) + offset, 0), 2**chosen.max_prefixlen - 1)
+        address = type(chosen.network_address)(number)
+    held = any(address.version == network.version and address in network for network in networks)
+    assert (address.packed in network_set(networks)) is held
+
+
+@given(NETWORKS, NETWORKS)
+def test_subset_is_what_collapsing_says(left: list, right: list) -> None:  # type: ignore[type-arg]
+    def merged(networks: list) -> list:  # type: ignore[type-arg]
+        result = []
+        for version in (4, 6):
+            result += ipaddress.collapse_addresses(network for network in networks if network.version == version)
+        return result
+
+    expected = all(
+        any(one.version == two.version and one.subnet_of(two) for two in merged(right)) for one in merged(left)
+    )
+    assert (network_set(left) <= network_set(right)) is expected
+    assert network_set(left) <= ANYWHERE
+    assert NOWHERE <= network_set(left)
+
+
+def test_reserved_ranges_are_reserved() -> None:
+    assert all(is_reserved(lan_entry(text)) for text in RESERVED)
+    assert not is_reserved(lan_entry("172.15.255.255-172.16.0.1"))
+    assert not is_reserved(lan_entry("192.0.2.0/24"))

@@ -15,7 +15,11 @@ DOMAINS = ("acme.example", "sales.acme.example", "acme-labs.example", "contracto
 DEPARTMENTS = ("Management", "Sales", "Accounting", "Engineering", "Support", "Purchasing", "Warehouse", "Leavers")
 FIRST_NAMES = ("alice", "benedikt", "carla", "dimitri", "elif", "fatou", "giulia", "henrik", "imani", "jonas", "mei")
 LAST_NAMES = ("adler", "bianchi", "costa", "diallo", "engel", "fischer", "garcia", "haddad", "ito", "jansen", "kim")
-REMARKS = ("# Reads mail with a text client.", "# Shares a desk; see the list of rooms.", "# Only until the audit ends.")
+REMARKS = (
+    "# Reads mail with a text client.",
+    "# Shares a desk; see the list of rooms.",
+    "# Only until the audit ends.",
+)
 NOTES = ("asked for in the spring", "still collects from the old provider", "agreed with the head of department")
 
 _HEAD = f"""\
@@ -99,7 +103,9 @@ def _account(random: Random, address: str, keys: tuple[str, ...]) -> str:
 def addresses(accounts: int) -> list[str]:
     """The addresses of a store with that many accounts, in its order."""
     names = [f"{first}.{last}" for last in LAST_NAMES for first in FIRST_NAMES]
-    return [f"{names[n % len(names)]}{n // len(names) or ''}@{DOMAINS[n // 40 % len(DOMAINS)]}" for n in range(accounts)]
+    return [
+        f"{names[n % len(names)]}{n // len(names) or ''}@{DOMAINS[n // 40 % len(DOMAINS)]}" for n in range(accounts)
+    ]
 
 
 def questions(count: int, accounts: int, seed: int = 2) -> list[tuple[str, str, str]]:

@@ -30,7 +30,7 @@ _SAFE = (
     "keyring.backends.Windows.WinVaultKeyring",
 )
 _CHAINER = "keyring.backends.chainer.ChainerBackend"
-_EXPOSED = ("keyring.backends.null.", "keyrings.alt.file.PlaintextKeyring")
+_NULL = "keyring.backends.null.Keyring"
 _SET_UP = (
     "run this in a desktop session, or under dbus-run-session with an unlocked gnome-keyring-daemon, "
     "or name a backend with --keyring-backend or keyring_backend in host.toml"
@@ -58,6 +58,8 @@ class Credentials:
         self._choice = choice
         self._warn = warn
         self._backend: KeyringBackend | None = None
+        self._stuck: KeyringError | None = None
+        self.unsettled: set[str] = set()  # user names whose old secret could not be put back
 
     def get(self, user: str) -> str | None:
         """The secret of `user`, None where there is none. Raises KeyringError."""
@@ -76,6 +78,8 @@ class Credentials:
         if self.get(user) is None:
             return False
         self._ask(lambda backend: backend.delete_password(self._choice.service, user))
+        if self.get(user) is not None:
+            raise KeyringError(f"the keyring still has the secret {user} after it was removed", code="keyring-kept")
         return True
 
     @contextmanager
@@ -94,15 +98,25 @@ class Credentials:
 
     def _restore(self, user: str, old: str | None) -> None:
         try:
+            if self.get(user) == old:
+                return
             if old is None:
                 self.delete(user)
             else:
                 self.set(user, old)
         except KeyringError as error:
-            self._warn(f"the old secret {user} could not be put back: {error.message}")
+            self.unsettled.add(user)
+            what = (
+                "the new secret {} could not be removed again"
+                if old is None
+                else "the old secret {} could not be put back"
+            )
+            self._warn(f"warning: {what.format(user)}: {error.message}")
 
     def _ask(self, call: Callable[[KeyringBackend], Result]) -> Result:
         """Run a call of the backend with the deadline, its foreign exceptions turned into ours without their texts."""
+        if self._stuck is not None:
+            raise self._stuck  # one deadline for the whole command, also when it puts things back
         box: list[Result] = []
         failure: list[BaseException] = []
 
@@ -119,10 +133,11 @@ class Credentials:
         thread.start()
         thread.join(self._choice.deadline)
         if thread.is_alive():
-            raise KeyringError(
+            self._stuck = KeyringError(
                 f"the keyring did not answer within {self._choice.deadline:g} s: it is locked, or waits for somebody to unlock it",
                 code="keyring-locked",
             )
+            raise self._stuck
         if failure:
             raise _translated(failure[0]) from None
         return box[0]
@@ -138,7 +153,7 @@ def _translated(error: BaseException) -> KeyringError:
         return KeyringError(
             f"the keyring cannot be opened, it is locked or has no collection yet: {_SET_UP}", code="keyring-locked"
         )
-    if kind == "NoKeyringError":
+    if kind in ("NoKeyringError", "SecretServiceNotAvailableException"):
         return _missing()
     return KeyringError(f"the keyring refused ({kind})", code="keyring-refused")
 
@@ -148,13 +163,15 @@ def _missing() -> KeyringError:
 
 
 def _choose(choice: Choice, warn: Callable[[str], None]) -> KeyringBackend:
-    import keyring
-    import keyring.core
+    import logging
 
+    import keyring
+
+    # Without a handler Python prints what libraries log, and a backend may log what it was given.
+    logging.getLogger().addHandler(logging.NullHandler())
     if choice.backend is not None:
         backend = _load(choice.backend)
-        name = _class_name(backend)
-        if name.startswith(_EXPOSED):
+        if (name := _exposed(backend)) is not None:
             warn(f"warning: the keyring backend {name} does not protect secrets")
     elif choice.is_root:
         # Root takes no backend from the environment or from a file that somebody else may have written.
@@ -163,7 +180,7 @@ def _choose(choice: Choice, warn: Callable[[str], None]) -> KeyringBackend:
         except KeyringError:
             raise _missing() from None
     else:
-        backend = _safe(keyring.get_keyring())
+        backend = _safe(_detected())
     keyring.set_keyring(backend)
     return backend
 
@@ -176,16 +193,42 @@ def _load(name: str) -> KeyringBackend:
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
             f"the keyring backend {name!a} cannot be used here ({type(error).__name__}): name its class, such as {SECRET_SERVICE}",
-            code="no-keyring",
+            code="unusable-keyring",
         ) from None
 
 
-def _safe(backend: Any) -> KeyringBackend:
+def _detected() -> KeyringBackend:
+    """What keyring itself finds, from its environment variable, its configuration or what is installed."""
+    import keyring
+
+    try:
+        return keyring.get_keyring()
+    except Exception as error:  # noqa: BLE001 - backends raise what they like
+        raise KeyringError(
+            f"the keyring backend that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used ({type(error).__name__}): {_SET_UP}",
+            code="unusable-keyring",
+        ) from None
+
+
+def _members(backend: Any) -> list[KeyringBackend]:
+    return list(backend.backends) if _class_name(backend) == _CHAINER else [backend]
+
+
+def _exposed(backend: KeyringBackend) -> str | None:
+    """The class that keeps secrets in plain text or not at all: the backend's own, or one in a chainer."""
+    for member in _members(backend):
+        for kind in type(member).__mro__:
+            if kind.__name__.startswith("Plaintext") or f"{kind.__module__}.{kind.__qualname__}" == _NULL:
+                return _class_name(member)
+    return None
+
+
+def _safe(backend: KeyringBackend) -> KeyringBackend:
     """The backend itself, or the first one in a chainer, that is known to be safe. Raises KeyringError."""
-    candidates = list(backend.backends) if _class_name(backend) == _CHAINER else [backend]
+    candidates = _members(backend)
     for candidate in candidates:
         if _class_name(candidate) in _SAFE:
-            return candidate  # type: ignore[no-any-return]
+            return candidate
     name = _class_name(candidates[0]) if candidates else _class_name(backend)
     if name.startswith(("keyring.backends.fail.", _CHAINER)):
         raise _missing()

@@ -30,15 +30,17 @@ def read_regular(path: str) -> bytes:
         raise StoreError(f"{path}: {_sentence(error)}") from None
     except ValueError:
         raise StoreError(f"{path!a}: not a file name") from None
-    with open(descriptor, "rb") as file:
+    try:
         kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
             raise StoreError(f"{path}: this is {what}, name a regular file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read()
-        except OSError as error:
-            raise StoreError(f"{path}: {_sentence(error)}") from None
+    except OSError as error:
+        raise StoreError(f"{path}: {_sentence(error)}") from None
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -197,7 +199,7 @@ def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
                 link, facts = os.lstat(place), os.stat(place)
             except OSError:
                 continue
-            if link.st_uid != 0:
+            if stat.S_ISLNK(link.st_mode) and link.st_uid != 0:
                 return f"chown -h root {shlex.quote(str(place))}"
             if facts.st_uid != 0:
                 return f"chown root {shlex.quote(str(place))}"

@@ -39,8 +39,9 @@ def read(path: str | None, *, is_root: bool) -> Host:
         )
     try:
         tree: dict[str, Any] = tomli.loads(read_regular(name).decode("utf-8-sig"))
-    except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(f"{name}: not TOML: {str(error).splitlines()[0]}", code="invalid-host") from None
+    except (ValueError, RecursionError) as error:  # also not UTF-8, and a number of more digits than Python converts
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise StoreError(f"{name}: not TOML: {reason}", code="invalid-host") from None
     for key, value in tree.items():
         if key not in HOST_KEYS:
             raise StoreError(f"{name}: unknown key {key!a}, known here: {', '.join(HOST_KEYS)}", code="invalid-host")

@@ -278,3 +278,8 @@ def _named(check: Callable[[str], str], text: str, code: str, path: KeyPath, pro
 
 def _type_name(value: object) -> str:
     return _TYPES.get(type(value), ("a date or a time", ""))[0]
+
+
+def type_title(kind: type) -> str:
+    """What a value of a type is called, such as `a boolean`."""
+    return _TYPES[kind][0]

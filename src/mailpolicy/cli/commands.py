@@ -31,9 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "find every error and every warning in a store"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
-EPILOG = "Options for every command, before it or anywhere after it: " + ", ".join(
-    f"{name} {metavar}" if metavar else name for name, (metavar, _) in OPTIONS.items()
-)
+_EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"
 
 
 class LazyGroup(TyperGroup):
@@ -49,8 +47,10 @@ class LazyGroup(TyperGroup):
             return None
         module = import_module(f"mailpolicy.cli.{COMMANDS[cmd_name][0]}")
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
-        command = get_command(app)
+        command: Any = get_command(app)
         command.name = cmd_name
+        for inner in (command, *getattr(command, "commands", {}).values()):
+            inner.epilog = _EPILOG
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

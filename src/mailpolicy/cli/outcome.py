@@ -42,10 +42,6 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _drop_stdout()
         return BROKEN_PIPE
-    except OutputFailed as error:
-        _drop_stdout()
-        Output(out.around._replace(format="text")).failure(error)
-        return error.exit_status
     except MailpolicyError as error:
         return _failed(out, error)
     except KeyboardInterrupt:
@@ -54,6 +50,10 @@ def run(arguments: list[str]) -> int:
     except Terminated:
         _drop_stdout()
         return TERMINATED
+    except OSError as error:
+        if _is_echo(error):
+            return _failed(out, OutputFailed(f"stdout could not be written: {(error.strerror or '').lower()}"))
+        return _crashed(out, error)
     except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
         return _crashed(out, error)
 
@@ -84,15 +84,18 @@ def _command(out: Output, arguments: list[str]) -> int:
 
 
 def _failed(out: Output, error: MailpolicyError) -> int:
-    try:
-        out.failure(error)
-        out.flush()
-    except BrokenPipeError:
-        _drop_stdout()
-        return BROKEN_PIPE
-    except OutputFailed as failed:
-        _drop_stdout()
-        return failed.exit_status
+    if not isinstance(error, OutputFailed):
+        try:
+            out.failure(error)
+            out.flush()
+            return error.exit_status
+        except BrokenPipeError:
+            _drop_stdout()
+            return BROKEN_PIPE
+        except OutputFailed as failed:
+            error = failed
+    _drop_stdout()
+    Output(out.around._replace(format="text")).failure(error)
     return error.exit_status
 
 
@@ -112,6 +115,14 @@ def _crashed(out: Output, error: Exception) -> int:
         for frame in frames:
             out.message(f"  {frame.filename}:{frame.lineno} in {frame.name}")
     return CRASHED
+
+
+def _is_echo(error: OSError) -> bool:
+    """Whether it was Typer that could not write: help pages and questions are its own, all other output is ours."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_code.co_name == "echo"
 
 
 def _drop_stdout() -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 
-_LONGEST = 1 << 16  # characters of a password
+_LONGEST = 1 << 16  # bytes of a password
 
 
 class PasswordSource(NamedTuple):
@@ -26,9 +26,12 @@ class PasswordSource(NamedTuple):
         return self.stdin or self.file is not None
 
 
-def piped(source: PasswordSource) -> str | None:
-    """The password from stdin or the file, None where neither was named. Raises UsageError."""
-    if not source.given:
+def piped(out: Output, source: PasswordSource) -> str | None:
+    """The password from stdin or the file; None where neither was named, or where stdin is a terminal, which would show it.
+
+    Raises UsageError.
+    """
+    if not source.given or (source.stdin and out.around.stdin_is_terminal):
         return None
     try:
         if source.file is not None:
@@ -42,6 +45,8 @@ def piped(source: PasswordSource) -> str | None:
         raise UsageError(
             f"{source.file or 'stdin'}: the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}"
         ) from None
+    if len(data) > _LONGEST + 2:  # it was cut
+        raise UsageError(f"the password is longer than {_LONGEST} bytes")
     try:
         return _password(data.decode("utf-8"))
     except UnicodeDecodeError:
@@ -50,12 +55,16 @@ def piped(source: PasswordSource) -> str | None:
 
 def _password(text: str) -> str:
     secret = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    try:
+        size = len(secret.encode("utf-8"))
+    except UnicodeEncodeError:  # a terminal's bytes that were none
+        raise UsageError("the password is not UTF-8") from None
     if any(character in secret for character in "\0\r\n"):
         raise UsageError("the password has a newline or a NUL inside: give one line")
     if not secret:
         raise UsageError("the password is empty: to remove it use mailpolicy smart-host clear")
-    if len(secret) > _LONGEST:
-        raise UsageError(f"the password is longer than {_LONGEST} characters")
+    if size > _LONGEST:
+        raise UsageError(f"the password is longer than {_LONGEST} bytes")
     return secret
 
 
@@ -67,9 +76,18 @@ def require_source(out: Output, source: PasswordSource) -> None:
 
 def prompted(whose: str) -> str:
     """The password typed at a hidden prompt. Raises UsageError."""
-    from getpass import getpass
+    import warnings
+    from getpass import GetPassWarning, getpass
 
     try:
-        return _password(getpass(f"smart host password of {whose}: "))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)
+            return _password(getpass(f"smart host password of {whose}: "))
     except EOFError:
         raise UsageError("no password was given, nothing was changed") from None
+    except UnicodeDecodeError:
+        raise UsageError("the password is not UTF-8") from None
+    except GetPassWarning:
+        raise UsageError(
+            "this terminal would show the password: use --password-stdin or --password-file PATH"
+        ) from None

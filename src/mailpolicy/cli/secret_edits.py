@@ -6,8 +6,8 @@ the two is written down beside the store first. No secret in any output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy import files, pending
 from mailpolicy.cli.editing import carry_out, tell
@@ -19,8 +19,8 @@ from mailpolicy.edit import accounts, server
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Change, Line, Plan, Planner
 from mailpolicy.edit.targets import Targets, chosen
-from mailpolicy.edit.transaction import refuse_unsafe
-from mailpolicy.errors import KeyringError, MailpolicyError, Refused
+from mailpolicy.edit.transaction import Outcome, refuse_unsafe
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError
 from mailpolicy.policy import Account, Policy
 from mailpolicy.store import Store
 
@@ -62,30 +62,35 @@ def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, 
 
 def _set(out: Output, planner: Planner, user: str, whose: str, source: PasswordSource, *, dry_run: bool) -> int:
     require_format(out.around, "text", "json")
-    secret = None if dry_run else piped(source)
+    secret = piped(out, source)
     store = Store.read(out.around.file)
     planned = planner(store.policy())
     refuse_unsafe(store.path)
-    if dry_run:
-        outcome = carry_out(out, store, planner, dry_run=True)
-        out.message(f"the password of {whose} would be set")
-        return tell(out, outcome, dry_run=True)
     vault = credentials(out)
+    if dry_run:
+        trial = carry_out(out, store, planner, dry_run=True)
+        out.message(f"the password of {whose} would be set")
+        return tell(out, trial, dry_run=True)
+    old = vault.get(user)  # unlocks the keyring, before anybody types a password for nothing
     if secret is None:
         secret = prompted(whose)
-    new_secret = vault.get(user) != secret
-    touched = [user] if planned.operations and new_secret else []
+    new_secret = old != secret
     with ExitStack() as stack:
-        stack.enter_context(_written_down(out, store, touched))
+        write_down = stack.enter_context(_unfinished(out, store, vault))
+        if planned.operations and new_secret:
+            with files.locked(store.path, out.around.lock_timeout):
+                write_down([user])
         if new_secret:
             stack.enter_context(vault.changed(user, secret))
-        outcome = carry_out(out, store, planner)
+        outcome = _in_place(out, store, planner)
+    if isinstance(outcome, NotConfirmed):
+        raise outcome
     address = None if whose == "server" else whose
     outcome.plan.lines.append(Line(whose, "smart-host password", "in the keyring", new_secret))
     if new_secret:
         outcome.plan.changes.append(Change(address, "password", None, None))
     _strike_out(out, store, [user])
-    return tell(out, outcome)
+    return _tell_without(out, outcome, [user])
 
 
 def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
@@ -128,41 +133,53 @@ def _edit_then_forget(
     out: Output, store: Store, planner: Planner, owners: dict[str, str], *, dry_run: bool, yes: bool = True
 ) -> int:
     """Edit the store, then delete the secrets of `owners` (user names to whose they are)."""
-    if dry_run or not owners:
+    if not owners:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(store.path)
     planner(store.policy())
-    vault = credentials(out)
-    there = _there(out, vault, owners)
-    outcome = carry_out(out, store, planner, yes=yes, first=lambda: pending.note(store.path, there) if there else None)
+    vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
+    if dry_run:
+        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
+    found = _there(out, vault, owners)
+    there = found or []
+    with _unfinished(out, store, vault) as write_down:
+        outcome = carry_out(out, store, planner, yes=yes, first=lambda: write_down(there))
     kept: KeyringError | None = None
     for user in there:
-        try:
-            vault.delete(user)
-        except KeyringError as error:
-            kept = kept or KeyringError(
-                f"the store is changed, the secret {user} is left in the keyring: {error.message}", code=error.code
-            )
-            continue
-        outcome.plan.lines.append(Line(owners[user], "smart-host password", "removed from the keyring", True))
-        outcome.plan.changes.append(Change(None if owners[user] == "server" else owners[user], "password", None, None))
-        _strike_out(out, store, [user])
-    _strike_out(out, store, [user for user in owners if user not in there])
-    status = tell(out, outcome)
+        left = _forget(vault, user)
+        kept = kept or left
+        if left is None:
+            whose = owners[user]
+            outcome.plan.lines.append(Line(whose, "smart-host password", "removed from the keyring", True))
+            outcome.plan.changes.append(Change(None if whose == "server" else whose, "password", None, None))
+            _strike_out(out, store, [user])
+    if found is not None:
+        _strike_out(out, store, [user for user in owners if user not in there])
+    status = _tell_without(out, outcome, owners)
     if kept is not None:
         raise kept
     return status
 
 
-def _there(out: Output, vault: Credentials, owners: dict[str, str]) -> list[str]:
-    """Those of the secrets that the keyring has; none, with a note, where there is no keyring at all."""
+def _forget(vault: Credentials, user: str) -> KeyringError | None:
+    """Delete a secret after the store was changed; the error where it stays."""
+    try:
+        vault.delete(user)
+    except KeyringError as error:
+        message = f"the store is changed, the secret {user} is left in the keyring: {error.message}"
+        return KeyringError(message, code=error.code)
+    return None
+
+
+def _there(out: Output, vault: Credentials, owners: dict[str, str]) -> list[str] | None:
+    """Those of the secrets that the keyring has; None, with a note, where there is no keyring to ask."""
     try:
         return [user for user in owners if vault.get(user) is not None]
     except KeyringError as error:
         if error.code != "no-keyring":
             raise
         out.message("note: there is no keyring here, so no password was looked for")
-        return []
+        return None
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -176,42 +193,91 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
 
     planned = planner(policy)
     account: Account = policy.accounts[old]
-    if dry_run or not planned.operations or account.login is None:
+    if not planned.operations or account.login is None:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     refuse_unsafe(store.path)
     vault = credentials(out)
+    if dry_run:
+        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     before, after = smart_host_user(old), smart_host_user(new)
     if not _there(out, vault, {before: old}):
         return tell(out, carry_out(out, store, planner))
     secret = vault.get(before)
-    with _written_down(out, store, [before, after]), vault.changed(after, secret):
-        outcome = carry_out(out, store, planner)
-    vault.delete(before)
-    _strike_out(out, store, [before, after])
-    outcome.plan.lines.append(Line(new, "smart-host password", "moved in the keyring", True))
+    with _unfinished(out, store, vault) as write_down:
+        with files.locked(store.path, out.around.lock_timeout):
+            write_down([before, after])
+        with vault.changed(after, secret):
+            outcome = _in_place(out, store, planner)
+    if isinstance(outcome, NotConfirmed):
+        raise outcome
+    kept = _forget(vault, before)
+    _strike_out(out, store, [after] if kept else [before, after])
+    outcome.plan.lines.append(
+        Line(new, "smart-host password", "copied in the keyring" if kept else "moved in the keyring", True)
+    )
     outcome.plan.changes.append(Change(new, "password", None, None))
-    return tell(out, outcome)
+    status = _tell_without(out, outcome, [before, after])
+    if kept is not None:
+        raise kept
+    return status
+
+
+def _in_place(out: Output, store: Store, planner: Planner) -> Outcome | NotConfirmed:
+    """The edit. A store that is in place and not confirmed keeps its new secret, so that error is returned."""
+    try:
+        return carry_out(out, store, planner)
+    except NotConfirmed as error:
+        return error
 
 
 @contextmanager
-def _written_down(out: Output, store: Store, users: list[str]) -> Iterator[None]:
-    """Note beside the store which secrets are about to be touched; struck out again where the block raises."""
-    if users:
-        with files.locked(store.path, out.around.lock_timeout):
-            pending.note(store.path, users)
+def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Callable[[Iterable[str]], None]]:
+    """What writes down, under the store's lock, the secrets that are about to be touched.
+
+    Where the block raises they are struck out again, unless the keyring or the store is not what it was.
+    """
+    fresh: list[str] = []
+
+    def write_down(users: Iterable[str]) -> None:
+        known = pending.names(store.path)
+        fresh.extend(user for user in users if user not in known)
+        pending.note(store.path, fresh)
+
     try:
-        yield
-    except BaseException:
-        _strike_out(out, store, users)
+        yield write_down
+    except NotConfirmed:
+        raise
+    except BaseException as error:
+        if vault.unsettled:
+            _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
+        # A signal may have come when the new store was in place already.
+        elif isinstance(error, MailpolicyError) or _as_it_was(store):
+            _strike_out(out, store, fresh)
         raise
 
 
+def _as_it_was(store: Store) -> bool:
+    with suppress(StoreError):
+        return Store.read(store.path).data == store.data
+    return False
+
+
 def _strike_out(out: Output, store: Store, users: list[str]) -> None:
-    known = pending.names(store.path)
-    if not any(user in known for user in users):
-        return
+    if pending.notes(store.path):  # nearly always there are none, and then no lock is needed
+        _under_lock(out, store, lambda: pending.clear(store.path, users))
+
+
+def _under_lock(out: Output, store: Store, action: Callable[[], None]) -> None:
+    """Do what must not fail the command any more."""
     try:
         with files.locked(store.path, out.around.lock_timeout):
-            pending.clear(store.path, users)
+            action()
     except MailpolicyError as error:
         out.message(f"warning: {error.message}")
+
+
+def _tell_without(out: Output, outcome: Outcome, users: Iterable[str]) -> int:
+    """Tell about an edit, but not that the secrets which it has just settled are unsettled."""
+    settled = {pending.sentence(user) for user in users}
+    outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
+    return tell(out, outcome)

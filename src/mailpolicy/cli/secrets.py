@@ -81,7 +81,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
         if vault.get(user) is None
     ]
     for user in pending.names(store.path):
-        whose = user.removeprefix("smart-host/").replace("@server", "--server")
+        whose = "--server" if user == smart_host_user(None) else user.removeprefix("smart-host/")
         if user in logins:
             message = f"an earlier change of {user} stopped half-way, its password may be an old or a new one: mailpolicy smart-host set {whose}"
         else:

@@ -1,0 +1,61 @@
+# The one word is `make`: lint, types, floors, tests, docs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: check lint test prove demo docs docs-check bench clean
+.DEFAULT_GOAL := check
+
+check: lint docs-check test
+
+# One environment for everything, made anew when pyproject.toml changes; each target adds the extras it needs.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("mailpolicy needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@touch $@
+
+define INSTALL
+	@echo "setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(1)'
+	@touch $@
+endef
+
+$(VENV)/.runs: $(VENV)/.made pyproject.toml
+	$(call INSTALL,)
+
+$(VENV)/.tests: $(VENV)/.made pyproject.toml
+	$(call INSTALL,[test])
+
+$(VENV)/.develops: $(VENV)/.made pyproject.toml
+	$(call INSTALL,[dev])
+
+$(VENV)/.benches: $(VENV)/.made pyproject.toml
+	$(call INSTALL,[bench])
+
+demo: $(VENV)/.runs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+
+test: $(VENV)/.tests
+	$(BIN)/python -m pytest
+
+# The long runs: more examples for every property.
+prove: $(VENV)/.tests
+	MAILPOLICY_EXAMPLES=3000 $(BIN)/python -m pytest
+
+lint: $(VENV)/.develops
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+docs: $(VENV)/.tests
+	$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.tests
+	$(BIN)/python docs/generate.py --check
+
+bench: $(VENV)/.benches
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,88 @@
+"""Writes the pages that come from the code: docs/commands.md, docs/file-format.md and docs/findings.md.
+
+With --check nothing is written, and a page that differs from the code is a failure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+from mailpolicy import schema
+from mailpolicy.cli.commands import COMMANDS, root
+from mailpolicy.cli.surroundings import OPTIONS
+from mailpolicy.diagnostics import RULES
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
+
+
+def commands() -> str:
+    """The help page of every command."""
+    command = root()
+    pages = [f"# Commands\n\n{NOTE}## mailpolicy\n\n{_help(command, 'mailpolicy')}"]
+    for name in COMMANDS:
+        group = command.get_command(None, name)
+        pages.append(f"## mailpolicy {name}\n\n{_help(group, f'mailpolicy {name}')}")
+        for verb, inner in sorted(getattr(group, "commands", {}).items()):
+            if not inner.hidden:
+                pages.append(f"### mailpolicy {name} {verb}\n\n{_help(inner, f'mailpolicy {name} {verb}')}")
+    return "\n".join(pages)
+
+
+def _help(command: Any, title: str) -> str:
+    context = command.make_context(title, [], resilient_parsing=True, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"])
+    return f"```text\n{command.get_help(context).rstrip()}\n```\n"
+
+
+def file_format() -> str:
+    """The keys of a store, table by table."""
+    tables = {
+        "The top of the file": schema.TOP,
+        "`[server]`": schema.SERVER,
+        "`[server.smart_host]`": schema.SMART_HOST,
+        "`[defaults]` and `[templates.NAME]`": schema.SWITCH_KEYS,
+        '`[accounts."ADDRESS"]`': schema.ACCOUNT,
+    }
+    lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
+    for title, keys in tables.items():
+        lines.append(f"## {title}\n\n| key | type | meaning |\n| --- | --- | --- |")
+        lines += (f"| `{key}` | {schema.type_title(kind)} | {meaning} |" for key, (kind, meaning) in keys.items())
+        lines.append("")
+    kept = ", ".join(f"`{key}`" for key in schema.HOST_KEYS)
+    lines.append(f"These keys describe one machine and belong in `host.toml`; here they are errors: {kept}.\n")
+    return "\n".join(lines)
+
+
+def findings() -> str:
+    """Every code of `validate`."""
+    lines = [f"# Findings\n\n{NOTE}What `mailpolicy validate` finds. Errors cannot be silenced; a warning or a hint can, on its line"]
+    lines.append("with `# mailpolicy: allow CODE and why`, or in a whole run with `--ignore CODE`.\n")
+    lines.append("| code | severity | what | cure |\n| --- | --- | --- | --- |")
+    lines += (f"| {code} | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items())
+    return "\n".join(lines) + "\n"
+
+
+def main(check: bool) -> int:
+    """Write the pages, or compare them; the exit status."""
+    assert OPTIONS, "the options are part of the root's help page"
+    status = 0
+    for name, text in {"commands.md": commands(), "file-format.md": file_format(), "findings.md": findings()}.items():
+        page = DOCS / name
+        old = page.read_text(encoding="utf-8") if page.exists() else ""
+        if old == text:
+            continue
+        if check:
+            status = 1
+            print(f"docs/{name} is not what the code says, run `make docs`:", file=sys.stderr)
+            sys.stderr.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), f"docs/{name}", "the code"))
+        else:
+            page.write_text(text, encoding="utf-8")
+            print(f"docs/{name} written")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

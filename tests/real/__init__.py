@@ -1,0 +1,1 @@
+"""Tests against real programs of the operating system, and the machines they run on."""

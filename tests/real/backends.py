@@ -1,0 +1,165 @@
+"""Keyring backends of the tests' own, named by --keyring-backend: one that keeps a JSON file, and its bad relatives.
+
+TEST_KEYRING names the JSON file; each call is written down beside it, with the text of TEST_STORE at that time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from keyring.backend import KeyringBackend
+from keyring.backends import SecretService
+
+
+class Json(KeyringBackend):
+    """Keeps what it is given, in a JSON file."""
+
+    priority = 1
+
+    def _services(self) -> dict[str, dict[str, str]]:
+        path = Path(os.environ["TEST_KEYRING"])
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _keep(self, services: dict[str, dict[str, str]]) -> None:
+        Path(os.environ["TEST_KEYRING"]).write_text(json.dumps(services), encoding="utf-8")
+
+    def _write_down(self, call: str, username: str) -> None:
+        store = Path(os.environ["TEST_STORE"]).read_text(encoding="utf-8")
+        with open(os.environ["TEST_KEYRING"] + ".calls", "a", encoding="utf-8") as journal:
+            journal.write(json.dumps({"call": call, "user": username, "store": store}) + "\n")
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._write_down("get", username)
+        return self._services().get(service, {}).get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._write_down("set", username)
+        services = self._services()
+        services.setdefault(service, {})[username] = password
+        self._keep(services)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._write_down("delete", username)
+        services = self._services()
+        del services[service][username]
+        self._keep(services)
+
+
+class PlaintextKeyring(Json):
+    """Called like the one of keyrings.alt, and preferred to every other backend."""
+
+    priority = 20
+
+
+class Losing(Json):
+    """Forgets what it is given."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._write_down("set", username)
+
+
+class Cutting(Json):
+    """Keeps the beginning of what it is given."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password[:3])
+
+
+class Clinging(Json):
+    """Removes nothing."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._write_down("delete", username)
+
+
+class Raising(Json):
+    """Raises what TEST_RAISE names (CALL EXCEPTION), with every secret it knows in the message."""
+
+    def _perhaps(self, call: str, *secrets: str | None) -> None:
+        wanted, _, kind = os.environ["TEST_RAISE"].partition(" ")
+        if wanted != call:
+            return
+        text = f"cannot keep {secrets}"
+        logging.getLogger("backend").error("%s", text)
+        if kind == "CalledProcessError":
+            raise subprocess.CalledProcessError(1, ["pass", text], text, text)
+        raise {"RuntimeError": RuntimeError, "EOFError": EOFError, "ValueError": ValueError, "SystemExit": SystemExit}[
+            kind
+        ](text)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        secret = super().get_password(service, username)
+        self._perhaps("get", secret)
+        return secret
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._perhaps("set", password)
+        super().set_password(service, username, password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._perhaps("delete", *self._services()[service].values())
+        super().delete_password(service, username)
+
+
+class Hanging(Json):
+    """Never answers."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        threading.Event().wait()
+        return None
+
+
+class Locking(Json):
+    """Takes the store's lock when a secret is kept, as another writer may."""
+
+    _held: Any = None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        if Locking._held is None:
+            Locking._held = open(os.environ["TEST_STORE"] + ".lock", "w")  # noqa: SIM115 - held until the end
+            fcntl.flock(Locking._held, fcntl.LOCK_EX)
+
+
+class Racing(Json):
+    """Puts TEST_RIVAL in the store's place when a secret is kept, as another writer may."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        rival = Path(os.environ["TEST_RIVAL"])
+        if rival.exists():
+            os.replace(rival, os.environ["TEST_STORE"])
+
+
+class Terminating(Json):
+    """Ends its own process with SIGTERM when the first secret is kept."""
+
+    _done = False
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        if not Terminating._done:
+            Terminating._done = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Dying(SecretService.Keyring):
+    """The Secret Service, and the end of its own process at the moment that TEST_DIE names: kept, or removing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        if os.environ["TEST_DIE"] == "kept":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def delete_password(self, service: str, username: str) -> None:
+        if os.environ["TEST_DIE"] == "removing":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().delete_password(service, username)

@@ -1,0 +1,301 @@
+"""Bad input: one clear line, the right exit code, no traceback, and nothing changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from conftest import MINIMAL, Run
+from mailpolicy.cli import main
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("not TOML", b"pop = ", "error[MP002]: not TOML"),
+        ("not UTF-8", b"version = 1 # \xff", "error[MP001]: byte 0xff is not UTF-8"),
+        ("empty", b"", "error[MP003]: the key version is missing"),
+        ("nested", b"version = 1\nx = " + b"[" * 3000 + b"]" * 3000, "error[MP002]: nested too deep"),
+        ("nested tables", b"version = 1\nx = " + b"{a=" * 3000 + b"1" + b"}" * 3000, "error[MP002]: nested too deep"),
+        ("long key", b"version = 1\n" + b".".join([b"a"] * 3000) + b" = 1", "error[MP002]: nested too deep"),
+        ("NUL", b"version = 1\x00", "error[MP002]: not TOML"),
+        ("huge integer", b"version = 1" + b"0" * 5000, "error[MP002]: not TOML"),
+        ("unknown key", b"version = 1\nfoo = 1", "error[MP005]: unknown key 'foo'"),
+        ("wrong type", b"version = 1\ndefaults = 1", "error[MP006]: defaults must be a table"),
+        ("escape in a key", b'version = 1\n"a\\u001b[31m" = 1', "unknown key 'a\\x1b[31m'"),
+    ],
+)
+def test_a_bad_store(name: str, content: bytes, message: str, run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_bytes(content)
+    for command in (["check", "a@x.example", "pop", "10.0.0.1"], ["pop", "on", "a@x.example"], ["account", "list"], ["pop", "on", "--all", "--dry-run"]):
+        result = run("--file", "accounts.toml", *command)
+        assert result.status == 3
+        assert message in result.err
+        assert result.out == ""
+        assert "Traceback" not in result.err
+    assert store.read_bytes() == content
+    found = run("validate", "accounts.toml")
+    assert found.status == 1
+    assert message in found.out
+    spoken = run("--file", "accounts.toml", "check", "a@x.example", "pop", "10.0.0.1", "--json")
+    error = json.loads(spoken.out)
+    assert (error["schema"], error["exit"], error["code"]) == ("mailpolicy.error/1", 3, "invalid-store")
+    assert error["findings"][0]["message"] in found.out
+
+
+def test_files_that_are_none(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    trials = {
+        "missing.toml": "no such file",
+        "folder": "this is a directory",
+        "fifo": "this is a FIFO",
+        "/dev/null": "this is a device",
+        "loop": "too many symbolic links",
+        "missing/accounts.toml": "no such file",
+        "a\0b": "not a file name",
+    }
+    for name, message in trials.items():
+        for command in (["check", "a@x.example", "pop", "10.0.0.1"], ["validate", name], ["pop", "on", "a@x.example"]):
+            result = run("--file", name, *command)
+            assert result.status == 3, (name, command, result)
+            assert message in result.err
+            assert len(result.err.splitlines()) <= 2
+    assert "mailpolicy init" in run("--file", "missing.toml", "account", "list").err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_unreadable_store(run: Run, tmp_path: Path, store: Path) -> None:
+    command = ("--file", str(store), "check", "alice@example.com", "pop", "10.0.0.1")
+    assert run(*command).status == 0  # every module that this needs is imported now
+    store.chmod(0o600)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    told = tmp_path / "told"
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        os._exit(main([*command]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert "permission denied" in told.read_text()
+
+
+@pytest.mark.parametrize("ip", ["010.0.0.1", "127.1", "1.2.3.4/24", "１.2.3.4", "", "::1%", "localhost", "1.2.3.4\x1b[0m"])
+def test_a_malformed_ip(ip: str, run: Run, store: Path) -> None:
+    for protocol in ("pop", "imap", "multipop", "connector"):
+        result = run("--file", str(store), "check", "alice@example.com", protocol, ip)
+        assert result.status == 2
+        assert result.err.startswith("mailpolicy: ")
+        assert "\x1b" not in result.err
+        assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "", "pop2", "POP 3", "imap\u202e"])
+def test_an_unknown_protocol(protocol: str, run: Run, store: Path) -> None:
+    result = run("--file", str(store), "check", "alice@example.com", protocol, "10.0.0.1")
+    assert result.status == 2
+    assert "choose pop, imap, multipop or outlook-connector" in result.err
+    assert "\u202e" not in result.err
+
+
+@pytest.mark.parametrize("address", ["alice", "a@b@c", "a\x07@x.example", "a\u202e@x.example", "a\u2028@x.example", "a" * 300 + "@x.example", ""])
+def test_a_malformed_address(address: str, run: Run, store: Path) -> None:
+    before = store.read_bytes()
+    for command in (["check", address, "pop", "10.0.0.1"], ["check", address], ["account", "add", address], ["account", "remove", address],
+                    ["account", "rename", "alice@example.com", address], ["pop", "on", address], ["account", "suspend", address]):
+        result = run("--file", str(store), *command)
+        assert result.status == 2, command
+        assert len(result.err.splitlines()) == 1
+        assert not set(result.err) & set("\x07\u202e\u2028")
+    assert store.read_bytes() == before
+
+
+def test_a_question_is_judged_before_the_store_is_read(run: Run) -> None:
+    for command in (["check", "a@x.example", "smtp", "10.0.0.1"], ["check", "a@x.example", "pop", "10.0.0"], ["check", "nobody", "pop", "10.0.0.1"],
+                    ["check", "a@x.example", "pop"], ["check"], ["server", "set", "edition", "gold"], ["lan", "add", "10.0.0.1/8"], ["pop", "on"],
+                    ["pop", "on", "a@x.example", "--all"], ["template", "add", "A"]):
+        assert run("--file", "missing.toml", *command).status == 2, command
+    assert run("--file", "missing.toml", "check", "a@x.example", "pop", "10.0.0.1").status == 3
+
+
+def test_accounts_that_are_not_there_or_there_already(run: Run, store: Path) -> None:
+    before = store.read_bytes()
+    file = ("--file", str(store))
+    for command in (["pop", "on", "nobody@example.com"], ["account", "remove", "nobody@example.com"], ["account", "show", "nobody@example.com"],
+                    ["account", "rename", "nobody@example.com", "x@example.com"], ["account", "suspend", "nobody@example.com"], ["check", "nobody@example.com"],
+                    ["template", "assign", "nothing", "alice@example.com"], ["template", "show", "nothing"], ["pop", "on", "--in-template", "nothing"],
+                    ["pop", "on", "--with-template", "nothing"], ["pop", "on", "--domain", "nothing.example"], ["smart-host", "show", "nobody@example.com"],
+                    ["pop", "on", "alice@example.com", "nobody@example.com"]):
+        assert run(*file, *command).status == 4, command
+    for command in (["account", "add", "alice@example.com", "--pop", "off"], ["account", "rename", "alice@example.com", "bob@example.com"]):
+        assert run(*file, *command).status == 5, command
+    assert run(*file, "account", "remove", "nobody@example.com", "--if-exists").status == 0
+    assert run(*file, "account", "add", "alice@example.com", "--pop", "lan-only").status == 0
+    assert store.read_bytes() == before
+    assert "did you mean alice@example.com?" in run(*file, "pop", "on", "alicia@example.com").err
+
+
+def test_bulk_names_every_unknown_and_changes_nothing(program: Run, store: Path) -> None:
+    before = store.read_bytes()
+    lines = "# new colleagues\nbob@example.com\n\n x@example.com \ny@example.com\n"
+    refused = program("--file", str(store), "pop", "on", "-", stdin=lines)
+    assert refused.status == 4
+    assert "x@example.com, y@example.com" in refused.err
+    assert store.read_bytes() == before
+    skipped = program("--file", str(store), "pop", "on", "-", "--skip-unknown", stdin=lines)
+    assert skipped.status == 0
+    assert skipped.out == "bob@example.com\tpop\ton, from anywhere\tchanged\n"
+    assert "x@example.com, y@example.com" in skipped.err
+
+
+def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> None:
+    env = {**os.environ, "MAILPOLICY_FILE": str(store)}
+    for command in (["account", "list"], ["check", "alice@example.com", "pop", "1.2.3.4"], ["check", "alice@example.com", "pop", "1.2.3.4", "--json"],
+                    ["validate", "--hints"], ["--help"], ["server", "show"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([sys.executable, "-m", "mailpolicy", *command], stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+        if command[0] == "validate":
+            assert done.returncode in (0, 74)
+            continue
+        assert done.returncode == 74, command
+        assert b"stdout could not be written" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    questions = tmp_path / "questions"
+    questions.write_text("alice@example.com pop 10.0.0.1\n" * 200_000)
+    pipe = subprocess.run(f"{sys.executable} -m mailpolicy check --batch {questions} | head -1; echo ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
+                          capture_output=True, env=env, check=False)
+    assert pipe.stdout == b"allow\t-\talice@example.com\tpop\t10.0.0.1\n141\n"
+    assert pipe.stderr == b""
+    closed = subprocess.run(f"{sys.executable} -m mailpolicy account list >&-", shell=True, capture_output=True, env=env, check=False)
+    assert closed.returncode == 74
+
+
+def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:
+    env = {**os.environ, "MAILPOLICY_FILE": str(store)}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"], stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+    assert done.returncode == 74
+    assert b'[accounts."bob@example.com"]\npop = true\n' in store.read_bytes()
+
+
+def test_interrupts(store: Path, tmp_path: Path) -> None:
+    env = {**os.environ, "MAILPOLICY_FILE": str(store)}
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        reader, writer = os.pipe()
+        child = subprocess.Popen([sys.executable, "-m", "mailpolicy", "check", "--batch", "-"], stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        os.write(writer, b"alice@example.com pop 10.0.0.1\n")
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith(b"allow")  # it is answering, so its handlers are in place
+        child.send_signal(number)
+        out, err = child.communicate(timeout=20)
+        assert (child.returncode, out, err) == (status, b"", b"")
+        os.close(reader)
+        os.close(writer)
+
+
+def test_ctrl_c_at_a_prompt(store: Path) -> None:
+    store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\n' for number in range(30)))
+    before = store.read_bytes()
+    env = {**os.environ, "MAILPOLICY_FILE": str(store), "TERM": "dumb"}
+    for keys, status in (("\x03", 130), ("n\r", 5), ("\x04", 130)):
+        child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", "pop", "on", "--all"], env=env, timeout=20)
+        child.expect("change 31 accounts in .*accounts.toml")
+        child.send(keys)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == status, (keys, child.before)
+        assert b"Traceback" not in child.before
+        assert store.read_bytes() == before
+    child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", "pop", "on", "--all", "--yes"], env=env, timeout=20)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert store.read_bytes() != before
+
+
+def test_a_full_disk(store: Path) -> None:
+    """RLIMIT_FSIZE makes a write fail in the middle, as a full disk does; /dev/full cannot be a directory."""
+    before = store.read_bytes()
+    env = {**os.environ, "MAILPOLICY_FILE": str(store)}
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    done = subprocess.run([sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"], capture_output=True, env=env, preexec_fn=limit, check=False)
+    assert done.returncode == 7
+    assert b"the old file is intact" in done.stderr
+    assert store.read_bytes() == before
+    assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
+
+
+def test_a_locked_store(program: Run, store: Path) -> None:
+    import fcntl
+
+    before = store.read_bytes()
+    with open(f"{store}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = program("--file", str(store), "pop", "on", "bob@example.com", "--lock-timeout", "0.2")
+        assert result.status == 75
+        assert "another writer" in result.err
+        assert len(result.err.splitlines()) == 1
+        # Nothing to do, a dry run and a question need no lock.
+        assert program("--file", str(store), "pop", "on", "alice@example.com", "--lock-timeout", "0.2").status == 0
+        assert program("--file", str(store), "pop", "on", "bob@example.com", "--dry-run").status == 0
+        assert program("--file", str(store), "check", "alice@example.com", "pop", "10.0.0.1").status == 0
+    assert store.read_bytes() == before
+
+
+def test_usage_errors_are_two(run: Run, store: Path) -> None:
+    for command in (["frobnicate"], ["pop"], ["pop", "frobnicate"], ["check", "--frobnicate"], ["--file"], ["--format", "xml", "account", "list"],
+                    ["--lock-timeout", "soon", "account", "list"], ["--quiet=1", "account", "list"], ["pop", "off", "--lan-only", "bob@example.com"],
+                    ["account", "rename", "a@x.example"], ["account", "add", "a@x.example", "--pop", "maybe"], ["check", "a@x.example", "pop", "1.2.3.4", "5"],
+                    ["pop", "on", "--lan-only", "--anywhere", "bob@example.com"], ["multipop", "lan-only", "bob@example.com"], ["--format", "github", "check", "a@x.example", "pop", "1.2.3.4"]):
+        result = run(*command, "--file", str(store)) if command != ["--file"] else run(*command)
+        assert result.status == 2, (command, result)
+        assert "Traceback" not in result.err
+        if command[0] != "--format":
+            assert run("--json", *command).status == 2
+    spoken = run("--json", "pop", "frobnicate")
+    assert json.loads(spoken.out)["code"] == "usage"
+
+
+def test_a_crash_is_no_denial(tmp_path: Path, store: Path) -> None:
+    """Even a broken installation does not end with 1: here the parser's package cannot be imported."""
+    (tmp_path / "tomli.py").write_text("raise RuntimeError('broken')")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "MAILPOLICY_FILE": str(store)}
+    done = subprocess.run([sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"], capture_output=True, env=env, check=False)
+    assert done.returncode == 70
+    assert done.stdout == b""
+    (tmp_path / "tomli.py").unlink()
+    (tmp_path / "typer.py").write_text("raise ImportError('broken')")
+    done = subprocess.run([sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"], capture_output=True, env=env, check=False)
+    assert done.returncode == 70
+
+
+def test_a_slow_reader_is_answered_line_by_line(store: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-m", "mailpolicy", "--file", str(store), "check", "--batch", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    deadline = time.monotonic() + 30
+    for ip, verdict in (("10.0.0.1", b"allow"), ("8.8.8.8", b"deny\toutside-lan")):
+        child.stdin.write(f"alice@example.com pop {ip}\n".encode())
+        child.stdin.flush()
+        assert child.stdout.readline().startswith(verdict)
+    child.stdin.close()
+    assert child.wait(timeout=max(1.0, deadline - time.monotonic())) == 1
+    child.stdout.close()

@@ -1,0 +1,246 @@
+"""What the commands do beyond one account: targets, layers, forms of output, options anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import tomli
+
+from conftest import ROOT, Run
+
+STORE = """\
+version = 1
+
+[server]
+edition = "pro"
+outlook_connector_installed = true
+
+[defaults]
+imap = true
+
+[templates.office]
+pop = true
+
+[accounts."a@x.example"]
+template = "office"
+
+[accounts."b@x.example"]
+template = "office"
+pop = false
+
+[accounts."c@sub.x.example"]
+
+[accounts."d@y.example"]
+imap = false
+"""
+
+
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "accounts.toml"
+    path.write_text(STORE)
+    return path
+
+
+def accounts(path: Path) -> dict:  # type: ignore[type-arg]
+    return tomli.loads(path.read_text())["accounts"]  # type: ignore[no-any-return]
+
+
+def changed(run: Run, path: Path, *command: str) -> list[str]:
+    """The subjects of the lines that a command changed; the store is as before afterwards."""
+    result = run("--file", str(path), *command)
+    assert result.status == 0, result
+    path.write_text(STORE)
+    return [line.split("\t")[0] for line in result.out.splitlines() if line.endswith("\tchanged")]
+
+
+def test_targets(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert changed(run, path, "multipop", "on", "a@x.example", "D@Y.example") == ["a@x.example", "d@y.example"]
+    assert changed(run, path, "multipop", "on", "--domain", "X.example") == ["a@x.example", "b@x.example"]
+    assert changed(run, path, "multipop", "on", "--with-template", "office") == ["a@x.example", "b@x.example"]
+    assert changed(run, path, "multipop", "on", "--all") == ["a@x.example", "b@x.example", "c@sub.x.example", "d@y.example"]
+    assert changed(run, path, "multipop", "on", "--in-template", "office") == ["template office"]
+    assert changed(run, path, "multipop", "on", "--in-defaults") == ["defaults"]
+    assert changed(run, path, "account", "suspend", "--domain", "sub.x.example") == ["c@sub.x.example"]
+    for mixed in (["a@x.example", "--all"], ["--all", "--in-defaults"], ["--domain", "x.example", "--with-template", "office"], []):
+        assert run("--file", str(path), "pop", "on", *mixed).status == 2
+
+
+def test_on_and_off_and_lan_only_write_one_key(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    run("--file", str(path), "imap", "lan-only", "d@y.example")
+    assert accounts(path)["d@y.example"] == {"imap": False, "imap_lan_only": True}
+    run("--file", str(path), "imap", "on", "d@y.example")
+    run("--file", str(path), "imap", "off", "d@y.example")
+    assert accounts(path)["d@y.example"] == {"imap": False, "imap_lan_only": True}
+    run("--file", str(path), "imap", "on", "--anywhere", "d@y.example")
+    assert accounts(path)["d@y.example"] == {"imap": True, "imap_lan_only": False}
+    run("--file", str(path), "imap", "inherit", "d@y.example")
+    assert accounts(path)["d@y.example"] == {}
+
+
+def test_on_pins_what_is_inherited_and_says_so(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    result = run("--file", str(path), "pop", "on", "a@x.example")
+    assert result.out == "a@x.example\tpop\ton, from anywhere\tchanged\n"
+    assert "pinned, the same value was inherited before: a@x.example" in result.err
+    assert accounts(path)["a@x.example"]["pop"] is True
+
+
+def test_a_layer_says_whom_it_reaches(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert run("--file", str(path), "pop", "off", "--in-template", "office").err == "reaches 1 account; 1 keeps its own setting\n"
+    assert run("--file", str(path), "imap", "off", "--in-defaults").err == "reaches 3 accounts; 1 keeps its own setting\n"
+
+
+def test_the_connector_needs_imap(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    refused = run("--file", str(path), "outlook-connector", "on", "a@x.example", "d@y.example")
+    assert refused.status == 5
+    assert "off for d@y.example" in refused.err
+    assert "try: mailpolicy imap on d@y.example" in refused.err
+    assert path.read_text() == STORE
+    layer = run("--file", str(path), "outlook-connector", "on", "--in-defaults")
+    assert layer.status == 0
+    assert "warning: Outlook Connector rides on IMAP, which is off for d@y.example" in layer.err
+    stopped = run("--file", str(path), "imap", "off", "a@x.example")
+    assert stopped.status == 0
+    assert "this stops Outlook Connector, which rides on IMAP, for a@x.example" in stopped.err
+    path.write_text(STORE.replace("outlook_connector_installed = true", ""))
+    missing = run("--file", str(path), "outlook-connector", "on", "a@x.example")
+    assert missing.status == 5
+    assert "try: mailpolicy server set outlook-connector-installed on" in missing.err
+    assert run("--file", str(path), "account", "add", "n@x.example", "--outlook-connector", "on").status == 5
+    path.write_text(STORE)
+    assert run("--file", str(path), "account", "add", "n@x.example", "--imap", "off", "--outlook-connector", "on").status == 5
+    assert run("--file", str(path), "account", "add", "n@x.example", "--outlook-connector", "on").status == 0
+
+
+def test_access_is_told(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    trials = {
+        ("pop", "on", "c@sub.x.example"): "widened",
+        ("pop", "off", "a@x.example"): "narrowed",
+        ("imap", "lan-only", "a@x.example"): "narrowed",
+        ("pop", "lan-only", "c@sub.x.example"): "same",
+        ("pop", "on", "a@x.example"): "same",
+        ("account", "remove", "a@x.example"): "narrowed",
+        ("account", "add", "n@x.example"): "widened",
+        ("account", "add", "n@x.example", "--imap", "off"): "same",
+        ("account", "rename", "a@x.example", "z@x.example"): "both",
+        ("server", "set", "edition", "standard"): "narrowed",
+        ("template", "unassign", "a@x.example"): "narrowed",
+        ("lan", "reset"): "same",
+        ("account", "suspend", "--all"): "narrowed",
+    }
+    for command, access in trials.items():
+        path.write_text(STORE)
+        assert json.loads(run("--file", str(path), *command, "--json").out)["access"] == access, command
+    path.write_text(STORE)
+    run("--file", str(path), "imap", "lan-only", "--all")
+    assert json.loads(run("--file", str(path), "lan", "add", "10.0.0.0/8", "--json").out)["access"] == "widened"
+    assert json.loads(run("--file", str(path), "lan", "remove", "10.0.0.0/8", "--json").out)["access"] == "narrowed"
+
+
+def test_options_stand_anywhere(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    forms = [
+        ("--file", str(path), "--json", "account", "list"),
+        ("account", "--file", str(path), "--json", "list"),
+        ("account", "list", "--json", f"--file={path}"),
+        ("account", "list", "--format", "json", "--file", str(path)),
+    ]
+    assert len({run(*form) for form in forms}) == 1
+
+
+def test_json_of_every_edit_is_one_object(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    for command in (("pop", "on", "a@x.example"), ("pop", "on", "a@x.example"), ("lan", "add", "10.0.0.0/8"), ("template", "rename", "office", "desk"), ("init",),
+                    ("account", "add", "q@x.example", "--dry-run"), ("smart-host", "set", "--server", "--host", "smtp.example")):
+        lines = run("--file", str(path), *command, "--json").out.splitlines()
+        assert len(lines) == 1
+        edit = json.loads(lines[0])
+        assert edit["schema"] == "mailpolicy.edit/1"
+        assert edit["file"] == str(path)
+        assert edit["changed"] is bool(edit["changes"])
+        assert edit["dry_run"] is ("--dry-run" in command)
+        assert all(change.keys() == {"address", "key", "old", "new"} for change in edit["changes"])
+
+
+def test_templates(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    file = ("--file", str(path))
+    assert "in use by a@x.example, b@x.example" in run(*file, "template", "remove", "office").err
+    assert run(*file, "template", "remove", "office").status == 5
+    assert run(*file, "template", "add", "desk").status == 0
+    assert run(*file, "template", "rename", "office", "desk").status == 5
+    assert run(*file, "template", "assign", "desk", "--with-template", "office").status == 0
+    assert run(*file, "template", "remove", "office").status == 0
+    assert run(*file, "template", "remove", "office").status == 4
+    assert run(*file, "template", "remove", "office", "--if-exists").status == 0
+    assert run(*file, "template", "list").out == "desk\t-\t-\t-\t-\t-\t-\t2\n"
+    assert run(*file, "template", "unassign", "--all").status == 0
+    assert run(*file, "template", "remove", "desk").status == 0
+    assert "templates" not in tomli.loads(path.read_text())
+
+
+def test_the_lan(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    file = ("--file", str(path))
+    run(*file, "pop", "lan-only", "a@x.example")
+    added = run(*file, "lan", "add", "10.0.0.0/8", "192.168.*.*", "203.0.113.0/24")
+    assert "1 account is confined to the LAN" in added.err
+    assert "warning: 203.0.113.0/24 is not wholly inside" in added.err
+    assert run(*file, "lan", "add", "192.168.0.0/16").out == "lan\t192.168.0.0/16\tin the LAN\tok\n"
+    covered = run(*file, "lan", "remove", "10.1.0.0/16")
+    assert covered.status == 5
+    assert "10.0.0.0/8" in covered.err
+    assert run(*file, "lan", "remove", "192.168.0.0-192.168.255.255").out.endswith("\tchanged\n")
+    assert run(*file, "lan", "reset").status == 0
+    assert tomli.loads(path.read_text())["server"]["lan"] == [
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
+    ]  # fmt: skip
+    assert run(*file, "lan", "reset").out.endswith("\tok\n")
+
+
+def test_the_server(run: Run, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    file = ("--file", str(path))
+    for key, value, wanted in (("multipop", "yes", True), ("outlook-connector-installed", "FALSE", False), ("outlook_connector_installed", "on", True), ("edition", "Standard", "standard")):
+        assert run(*file, "server", "set", key, value).status == 0
+        assert tomli.loads(path.read_text())["server"][key.replace("-", "_")] == wanted
+    assert "mailpolicy lan add" in run(*file, "server", "set", "lan", "10.0.0.0/8").err
+    assert "smart-host set --server" in run(*file, "server", "set", "port", "25").err
+
+
+def test_validate_several_and_stdin(program: Run, tmp_path: Path) -> None:
+    good = written(tmp_path)
+    (tmp_path / "bad.toml").write_text("version = 1\nfoo = 1\nbar = 2\n")
+    result = program("validate", str(good), "bad.toml", "missing.toml", "-", stdin="version = 1\n[templates.t]\n")
+    assert result.status == 3
+    assert result.out.splitlines() == [
+        "bad.toml:2:1: error[MP005]: unknown key 'foo', known here: version, server, defaults, templates, accounts",
+        "bad.toml:3:1: error[MP005]: unknown key 'bar', known here: version, server, defaults, templates, accounts",
+        "-:2:1: warning[MP037]: no account uses the template t",
+    ]
+    assert program("validate", "-", stdin="version = 1\n[templates.t]\n").status == 0
+    assert program("validate", "-", "--strict", stdin="version = 1\n[templates.t]\n").status == 1
+    assert program("validate", "-", "--strict", "--ignore", "MP037", stdin="version = 1\n[templates.t]\n") == (0, "", "-: valid, 0 errors, 0 warnings\n")
+    assert program("validate", "-", "--ignore", "MP005", stdin="version = 1\n").status == 2
+    assert program("validate", "-", "--ignore", "XX", stdin="version = 1\n").status == 2
+
+
+def test_every_code_is_provoked_by_an_example() -> None:
+    """Each code of the table stands in the findings of some example, but for those that need root or a keyring."""
+    from mailpolicy.diagnostics import RULES
+
+    found = "".join(path.read_text() for folder in ("invalid", "advice") for path in (ROOT / "tests" / folder).glob("*.txt"))
+    assert {code for code in RULES if f"[{code}]" not in found} == {"MP039", "MP060", "MP061"}
+
+
+def test_the_docs_are_what_the_code_says(run: Run) -> None:
+    import subprocess
+    import sys
+
+    assert subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], check=False).returncode == 0

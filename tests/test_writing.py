@@ -1,0 +1,292 @@
+"""What the writing of a store promises: one writer at a time, never half a file, nothing of the file's lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import tomli
+
+from conftest import MINIMAL, Run
+from mailpolicy import files
+from mailpolicy.errors import NotConfirmed, WriteFailed
+from mailpolicy.files import unsafe_for_root
+
+PROGRAM = [sys.executable, "-m", "mailpolicy"]
+
+
+def needs_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to others")
+
+
+def test_parallel_writers_lose_no_update(store: Path) -> None:
+    def add(number: int) -> int:
+        return subprocess.run([*PROGRAM, "--file", str(store), "account", "add", f"u{number}@example.com"], capture_output=True, check=False).returncode
+
+    seen: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        """Readers take no lock and never see half a file."""
+        while not done.is_set():
+            text = store.read_text()
+            tomli.loads(text)
+            seen.append(text)
+
+    with ThreadPoolExecutor(9) as pool:
+        reading = pool.submit(read)
+        try:
+            assert list(pool.map(add, range(24))) == [0] * 24
+        finally:
+            done.set()
+        reading.result()
+    accounts = tomli.loads(store.read_text())["accounts"]
+    assert {f"u{number}@example.com" for number in range(24)} <= accounts.keys()
+    assert len(set(seen)) > 1
+
+
+def test_a_killed_writer_leaves_the_old_or_the_new_file(store: Path) -> None:
+    store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\nimap = true\n' for number in range(300)))
+    before = store.read_bytes()
+    outcomes = set()
+    for step in range(40):
+        child = subprocess.Popen([*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"], stdout=subprocess.DEVNULL)
+        time.sleep(0.05 + step * 0.005)
+        child.kill()
+        outcomes.add(child.wait())
+        tomli.loads(store.read_text())
+        assert len(store.read_bytes()) >= len(before) - 300
+    assert -signal.SIGKILL in outcomes
+    # What the killed ones left is cleared away by the next edit that takes the lock.
+    leftover = store.parent / ".accounts.toml.new-0123456789abcdef"
+    leftover.write_text("half a file")
+    assert subprocess.run([*PROGRAM, "--file", str(store), "pop", "on", "bob@example.com"], capture_output=True, check=False).returncode == 0
+    assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
+
+
+def test_a_terminated_writer_cleans_up(store: Path) -> None:
+    store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\nimap = true\n' for number in range(300)))
+    statuses = set()
+    for step in range(24):
+        child = subprocess.Popen([*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(0.06 + step * 0.01)
+        child.send_signal(signal.SIGTERM if step % 3 else signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+        statuses.add(child.returncode)
+        assert b"Traceback" not in err or b"KeyboardInterrupt" in err
+        assert not [path for path in store.parent.iterdir() if ".new-" in path.name]
+    # Negative where the signal came before the program had begun.
+    assert statuses <= {0, 143, 130, -signal.SIGTERM, -signal.SIGINT}
+    assert statuses & {143, 130}
+
+
+def test_a_link_stays_a_link(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "policy.toml"
+    target.write_text(MINIMAL)
+    (tmp_path / "link").symlink_to("real/policy.toml")
+    (tmp_path / "chain.toml").symlink_to("link")
+    assert run("--file", "chain.toml", "pop", "on", "bob@example.com").status == 0
+    assert (tmp_path / "chain.toml").is_symlink()
+    assert (tmp_path / "link").is_symlink()
+    assert 'bob@example.com"]\npop = true' in target.read_text()
+    # The lock lies beside what the link points to, so that every name of the store has the same one.
+    assert (tmp_path / "real" / "policy.toml.lock").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chain.toml", "link", "real"]
+
+
+def test_mode_owner_and_attributes_are_kept(run: Run, store: Path) -> None:
+    store.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(store, 0, 12)
+    os.setxattr(store, "user.note", b"kept")
+    has_acl = shutil.which("setfacl") is not None
+    if has_acl:
+        subprocess.run(["setfacl", "-m", "u:65534:r", str(store)], check=True)
+        acl = os.getxattr(store, "system.posix_acl_access")
+    facts = store.stat()
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+    after = store.stat()
+    assert after.st_ino != facts.st_ino
+    assert (after.st_mode, after.st_uid, after.st_gid) == (facts.st_mode, facts.st_uid, facts.st_gid)
+    assert os.getxattr(store, "user.note") == b"kept"
+    if has_acl:
+        assert os.getxattr(store, "system.posix_acl_access") == acl
+    elif os.environ.get("MAILPOLICY_REQUIRE_REAL"):
+        pytest.fail("setfacl is missing: Debian package acl")
+
+
+def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+    lock = Path(f"{store}.lock")
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    lock.unlink()
+    store.chmod(0o664)
+    if os.geteuid() == 0:
+        os.chown(store, 0, 12)
+    assert run("--file", str(store), "pop", "off", "bob@example.com").status == 0
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o660
+    assert lock.stat().st_gid == store.stat().st_gid
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    refused = run("--file", str(store), "pop", "on", "bob@example.com")
+    assert refused.status == 7
+    assert "symbolic link" in refused.err
+    assert not (store.parent / "elsewhere").exists()
+
+
+def test_nothing_to_do_touches_nothing(run: Run, store: Path) -> None:
+    facts = store.stat()
+    for command in (["pop", "on", "alice@example.com"], ["account", "resume", "bob@example.com"], ["server", "set", "edition", "pro"],
+                    ["lan", "add", "10.0.0.0/8"], ["lan", "remove", "192.0.2.0/24"], ["smart-host", "set", "--server", "--login", "relay"], ["init"]):
+        result = run("--file", str(store), *command)
+        assert result.status == 0, result
+        assert all(line.endswith("\tok") for line in result.out.splitlines())
+    assert store.stat() == facts or (store.stat().st_ino, store.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
+    assert [path.name for path in store.parent.iterdir()] in (["accounts.toml"], ["accounts.toml", "accounts.toml.lock"], ["accounts.toml.lock", "accounts.toml"])
+
+
+def test_a_dry_run_takes_no_lock_and_writes_nothing(run: Run, store: Path) -> None:
+    before = store.read_bytes()
+    dry = run("--file", str(store), "pop", "on", "bob@example.com", "--dry-run")
+    assert dry.out.endswith('@@ -18,3 +18,4 @@\n pop_lan_only = true\n \n [accounts."bob@example.com"]\n+pop = true\n')
+    assert store.read_bytes() == before
+    assert [path.name for path in store.parent.iterdir()] == ["accounts.toml"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission denied"), (errno.EBUSY, "bind-mounted"), (errno.EDQUOT, "quota")],
+)
+def test_each_failure_has_its_words(number: int, words: str, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system call fails as the kernel lets it fail; the file system here cannot be made to on demand."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    before = store.read_bytes()
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(WriteFailed, match=words):
+        files.replace(str(store), b"new")
+    assert store.read_bytes() == before
+    assert [path.name for path in store.parent.iterdir()] == ["accounts.toml"]
+
+
+def test_a_disk_that_does_not_confirm(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(NotConfirmed):
+        files.replace(str(store), MINIMAL.encode())
+    result = run("--file", str(store), "pop", "on", "bob@example.com")
+    assert result.status == 8
+    assert "did not confirm" in result.err
+    assert 'bob@example.com"]\npop = true' in store.read_text()
+
+
+def test_a_bind_mounted_store(tmp_path: Path, store: Path) -> None:
+    """A real mount in a mount namespace of its own, where the kernel allows one."""
+    unshare = shutil.which("unshare")
+    if os.geteuid() != 0 or unshare is None or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this kernel gives no mount namespace")
+    source = tmp_path / "source.toml"
+    source.write_text(MINIMAL)
+    script = f"mount --bind {source} {store} && exec {' '.join(PROGRAM)} --file {store} pop on bob@example.com"
+    done = subprocess.run([unshare, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    if "mount:" in done.stderr:
+        pytest.skip("this kernel lets nobody mount")
+    assert done.returncode == 7
+    assert "bind-mounted" in done.stderr
+    assert source.read_text() == MINIMAL
+
+
+def test_a_read_only_directory(tmp_path: Path, store: Path) -> None:
+    """Root may write everywhere, so a read-only mount is what stops it."""
+    unshare = shutil.which("unshare")
+    if os.geteuid() != 0 or unshare is None or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this kernel gives no mount namespace")
+    folder = store.parent
+    script = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec {' '.join(PROGRAM)} --file {store} pop on bob@example.com"
+    done = subprocess.run([unshare, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    if "mount:" in done.stderr:
+        pytest.skip("this kernel lets nobody mount")
+    assert done.returncode == 7
+    assert "read-only" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert store.read_text() == MINIMAL
+
+
+def test_root_does_not_obey_what_others_can_write(run: Run, store: Path) -> None:
+    needs_root()
+    for make_unsafe, cure in ((lambda: store.chmod(0o666), "chmod o-w"), (lambda: os.chown(store, 65534, 0), "chown root"), (lambda: store.parent.chmod(0o777), "chmod o-w")):
+        make_unsafe()
+        before = store.read_bytes()
+        refused = run("--file", str(store), "pop", "on", "bob@example.com")
+        assert refused.status == 5
+        assert cure in refused.err
+        assert store.read_bytes() == before
+        warned = run("--file", str(store), "check", "alice@example.com", "pop", "10.0.0.1")
+        assert (warned.status, warned.out) == (0, "allow\n")
+        assert cure in warned.err
+        found = run("validate", str(store))
+        assert found.status == 0
+        assert "warning[MP039]" in found.out
+        store.chmod(0o644)
+        os.chown(store, 0, 0)
+        store.parent.chmod(0o700)
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+
+
+def test_what_is_safe_for_root(tmp_path: Path) -> None:
+    needs_root()
+    sticky = tmp_path / "sticky"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    mine = sticky / "mine"
+    mine.write_text("")
+    assert unsafe_for_root(str(mine)) is None
+    theirs = sticky / "theirs"
+    theirs.symlink_to(mine)
+    os.lchown(theirs, 65534, 65534)
+    assert unsafe_for_root(str(theirs)) == f"chown -h root {theirs}"
+    mine.chmod(0o664)
+    assert unsafe_for_root(str(mine)) is None
+    assert unsafe_for_root(str(mine), group=True) == f"chmod go-w {mine}"
+    assert unsafe_for_root(str(sticky / "not there yet")) is None
+
+
+def test_init(run: Run, tmp_path: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        made = run("--file", "new/etc/accounts.toml", "init")
+    finally:
+        os.umask(old)
+    store = tmp_path / "new" / "etc" / "accounts.toml"
+    assert made.out == "new/etc/accounts.toml\tstore\twritten\tchanged\n"
+    assert stat.S_IMODE(store.stat().st_mode) == 0o644
+    assert stat.S_IMODE(store.parent.stat().st_mode) == 0o755
+    assert stat.S_IMODE(store.parent.parent.stat().st_mode) == 0o755
+    assert run("validate", "--strict", "--hints", str(store)) == (0, "", f"{store}: valid, 0 errors, 0 warnings\n")
+    before = store.read_bytes()
+    assert run("--file", str(store), "init").out.endswith("\tok\n")
+    assert store.read_bytes() == before
+    dry = run("--file", "other.toml", "init", "--dry-run")
+    assert dry.out.startswith("--- other.toml\n+++ other.toml\n@@ -0,0 +1,")
+    assert not (tmp_path / "other.toml").exists()
+    assert run("--file", "new/etc", "init").status == 3

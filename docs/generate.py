@@ -33,7 +33,9 @@ def commands() -> str:
 
 
 def _help(command: Any, title: str) -> str:
-    context = command.make_context(title, [], resilient_parsing=True, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"])
+    context = command.make_context(
+        title, [], resilient_parsing=True, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+    )
     return f"```text\n{command.get_help(context).rstrip()}\n```\n"
 
 
@@ -58,7 +60,9 @@ def file_format() -> str:
 
 def findings() -> str:
     """Every code of `validate`."""
-    lines = [f"# Findings\n\n{NOTE}What `mailpolicy validate` finds. Errors cannot be silenced; a warning or a hint can, on its line"]
+    lines = [
+        f"# Findings\n\n{NOTE}What `mailpolicy validate` finds. Errors cannot be silenced; a warning or a hint can, on its line"
+    ]
     lines.append("with `# mailpolicy: allow CODE and why`, or in a whole run with `--ignore CODE`.\n")
     lines.append("| code | severity | what | cure |\n| --- | --- | --- | --- |")
     lines += (f"| {code} | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items())
@@ -77,7 +81,9 @@ def main(check: bool) -> int:
         if check:
             status = 1
             print(f"docs/{name} is not what the code says, run `make docs`:", file=sys.stderr)
-            sys.stderr.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), f"docs/{name}", "the code"))
+            sys.stderr.writelines(
+                difflib.unified_diff(old.splitlines(True), text.splitlines(True), f"docs/{name}", "the code")
+            )
         else:
             page.write_text(text, encoding="utf-8")
             print(f"docs/{name} written")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-
 from conftest import MINIMAL, Run
+
 from mailpolicy.cli import main
 
 
@@ -37,7 +37,12 @@ from mailpolicy.cli import main
 def test_a_bad_store(name: str, content: bytes, message: str, run: Run, tmp_path: Path) -> None:
     store = tmp_path / "accounts.toml"
     store.write_bytes(content)
-    for command in (["check", "a@x.example", "pop", "10.0.0.1"], ["pop", "on", "a@x.example"], ["account", "list"], ["pop", "on", "--all", "--dry-run"]):
+    for command in (
+        ["check", "a@x.example", "pop", "10.0.0.1"],
+        ["pop", "on", "a@x.example"],
+        ["account", "list"],
+        ["pop", "on", "--all", "--dry-run"],
+    ):
         result = run("--file", "accounts.toml", *command)
         assert result.status == 3
         assert message in result.err
@@ -95,7 +100,9 @@ def test_an_unreadable_store(run: Run, tmp_path: Path, store: Path) -> None:
     assert "permission denied" in told.read_text()
 
 
-@pytest.mark.parametrize("ip", ["010.0.0.1", "127.1", "1.2.3.4/24", "１.2.3.4", "", "::1%", "localhost", "1.2.3.4\x1b[0m"])
+@pytest.mark.parametrize(
+    "ip", ["010.0.0.1", "127.1", "1.2.3.4/24", "１.2.3.4", "", "::1%", "localhost", "1.2.3.4\x1b[0m"]
+)
 def test_a_malformed_ip(ip: str, run: Run, store: Path) -> None:
     for protocol in ("pop", "imap", "multipop", "connector"):
         result = run("--file", str(store), "check", "alice@example.com", protocol, ip)
@@ -113,11 +120,21 @@ def test_an_unknown_protocol(protocol: str, run: Run, store: Path) -> None:
     assert "\u202e" not in result.err
 
 
-@pytest.mark.parametrize("address", ["alice", "a@b@c", "a\x07@x.example", "a\u202e@x.example", "a\u2028@x.example", "a" * 300 + "@x.example", ""])
+@pytest.mark.parametrize(
+    "address",
+    ["alice", "a@b@c", "a\x07@x.example", "a\u202e@x.example", "a\u2028@x.example", "a" * 300 + "@x.example", ""],
+)
 def test_a_malformed_address(address: str, run: Run, store: Path) -> None:
     before = store.read_bytes()
-    for command in (["check", address, "pop", "10.0.0.1"], ["check", address], ["account", "add", address], ["account", "remove", address],
-                    ["account", "rename", "alice@example.com", address], ["pop", "on", address], ["account", "suspend", address]):
+    for command in (
+        ["check", address, "pop", "10.0.0.1"],
+        ["check", address],
+        ["account", "add", address],
+        ["account", "remove", address],
+        ["account", "rename", "alice@example.com", address],
+        ["pop", "on", address],
+        ["account", "suspend", address],
+    ):
         result = run("--file", str(store), *command)
         assert result.status == 2, command
         assert len(result.err.splitlines()) == 1
@@ -126,9 +143,18 @@ def test_a_malformed_address(address: str, run: Run, store: Path) -> None:
 
 
 def test_a_question_is_judged_before_the_store_is_read(run: Run) -> None:
-    for command in (["check", "a@x.example", "smtp", "10.0.0.1"], ["check", "a@x.example", "pop", "10.0.0"], ["check", "nobody", "pop", "10.0.0.1"],
-                    ["check", "a@x.example", "pop"], ["check"], ["server", "set", "edition", "gold"], ["lan", "add", "10.0.0.1/8"], ["pop", "on"],
-                    ["pop", "on", "a@x.example", "--all"], ["template", "add", "A"]):
+    for command in (
+        ["check", "a@x.example", "smtp", "10.0.0.1"],
+        ["check", "a@x.example", "pop", "10.0.0"],
+        ["check", "nobody", "pop", "10.0.0.1"],
+        ["check", "a@x.example", "pop"],
+        ["check"],
+        ["server", "set", "edition", "gold"],
+        ["lan", "add", "10.0.0.1/8"],
+        ["pop", "on"],
+        ["pop", "on", "a@x.example", "--all"],
+        ["template", "add", "A"],
+    ):
         assert run("--file", "missing.toml", *command).status == 2, command
     assert run("--file", "missing.toml", "check", "a@x.example", "pop", "10.0.0.1").status == 3
 
@@ -136,13 +162,26 @@ def test_a_question_is_judged_before_the_store_is_read(run: Run) -> None:
 def test_accounts_that_are_not_there_or_there_already(run: Run, store: Path) -> None:
     before = store.read_bytes()
     file = ("--file", str(store))
-    for command in (["pop", "on", "nobody@example.com"], ["account", "remove", "nobody@example.com"], ["account", "show", "nobody@example.com"],
-                    ["account", "rename", "nobody@example.com", "x@example.com"], ["account", "suspend", "nobody@example.com"], ["check", "nobody@example.com"],
-                    ["template", "assign", "nothing", "alice@example.com"], ["template", "show", "nothing"], ["pop", "on", "--in-template", "nothing"],
-                    ["pop", "on", "--with-template", "nothing"], ["pop", "on", "--domain", "nothing.example"], ["smart-host", "show", "nobody@example.com"],
-                    ["pop", "on", "alice@example.com", "nobody@example.com"]):
+    for command in (
+        ["pop", "on", "nobody@example.com"],
+        ["account", "remove", "nobody@example.com"],
+        ["account", "show", "nobody@example.com"],
+        ["account", "rename", "nobody@example.com", "x@example.com"],
+        ["account", "suspend", "nobody@example.com"],
+        ["check", "nobody@example.com"],
+        ["template", "assign", "nothing", "alice@example.com"],
+        ["template", "show", "nothing"],
+        ["pop", "on", "--in-template", "nothing"],
+        ["pop", "on", "--with-template", "nothing"],
+        ["pop", "on", "--domain", "nothing.example"],
+        ["smart-host", "show", "nobody@example.com"],
+        ["pop", "on", "alice@example.com", "nobody@example.com"],
+    ):
         assert run(*file, *command).status == 4, command
-    for command in (["account", "add", "alice@example.com", "--pop", "off"], ["account", "rename", "alice@example.com", "bob@example.com"]):
+    for command in (
+        ["account", "add", "alice@example.com", "--pop", "off"],
+        ["account", "rename", "alice@example.com", "bob@example.com"],
+    ):
         assert run(*file, *command).status == 5, command
     assert run(*file, "account", "remove", "nobody@example.com", "--if-exists").status == 0
     assert run(*file, "account", "add", "alice@example.com", "--pop", "lan-only").status == 0
@@ -165,10 +204,22 @@ def test_bulk_names_every_unknown_and_changes_nothing(program: Run, store: Path)
 
 def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
-    for command in (["account", "list"], ["check", "alice@example.com", "pop", "1.2.3.4"], ["check", "alice@example.com", "pop", "1.2.3.4", "--json"],
-                    ["validate", "--hints"], ["--help"], ["server", "show"]):
+    for command in (
+        ["account", "list"],
+        ["check", "alice@example.com", "pop", "1.2.3.4"],
+        ["check", "alice@example.com", "pop", "1.2.3.4", "--json"],
+        ["validate", "--hints"],
+        ["--help"],
+        ["server", "show"],
+    ):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([sys.executable, "-m", "mailpolicy", *command], stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+            done = subprocess.run(
+                [sys.executable, "-m", "mailpolicy", *command],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=env,
+                check=False,
+            )
         if command[0] == "validate":
             assert done.returncode in (0, 74)
             continue
@@ -177,18 +228,32 @@ def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> N
         assert len(done.stderr.splitlines()) == 1
     questions = tmp_path / "questions"
     questions.write_text("alice@example.com pop 10.0.0.1\n" * 200_000)
-    pipe = subprocess.run(f"{sys.executable} -m mailpolicy check --batch {questions} | head -1; echo ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
-                          capture_output=True, env=env, check=False)
+    pipe = subprocess.run(
+        f"{sys.executable} -m mailpolicy check --batch {questions} | head -1; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        env=env,
+        check=False,
+    )
     assert pipe.stdout == b"allow\t-\talice@example.com\tpop\t10.0.0.1\n141\n"
     assert pipe.stderr == b""
-    closed = subprocess.run(f"{sys.executable} -m mailpolicy account list >&-", shell=True, capture_output=True, env=env, check=False)
+    closed = subprocess.run(
+        f"{sys.executable} -m mailpolicy account list >&-", shell=True, capture_output=True, env=env, check=False
+    )
     assert closed.returncode == 74
 
 
 def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"], stdout=full, stderr=subprocess.PIPE, env=env, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=env,
+            check=False,
+        )
     assert done.returncode == 74
     assert b'[accounts."bob@example.com"]\npop = true\n' in store.read_bytes()
 
@@ -197,7 +262,13 @@ def test_interrupts(store: Path, tmp_path: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         reader, writer = os.pipe()
-        child = subprocess.Popen([sys.executable, "-m", "mailpolicy", "check", "--batch", "-"], stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "mailpolicy", "check", "--batch", "-"],
+            stdin=reader,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+        )
         os.write(writer, b"alice@example.com pop 10.0.0.1\n")
         assert child.stdout is not None
         assert child.stdout.readline().startswith(b"allow")  # it is answering, so its handlers are in place
@@ -236,7 +307,13 @@ def test_a_full_disk(store: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-    done = subprocess.run([sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"], capture_output=True, env=env, preexec_fn=limit, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"],
+        capture_output=True,
+        env=env,
+        preexec_fn=limit,
+        check=False,
+    )
     assert done.returncode == 7
     assert b"the old file is intact" in done.stderr
     assert store.read_bytes() == before
@@ -261,10 +338,23 @@ def test_a_locked_store(program: Run, store: Path) -> None:
 
 
 def test_usage_errors_are_two(run: Run, store: Path) -> None:
-    for command in (["frobnicate"], ["pop"], ["pop", "frobnicate"], ["check", "--frobnicate"], ["--file"], ["--format", "xml", "account", "list"],
-                    ["--lock-timeout", "soon", "account", "list"], ["--quiet=1", "account", "list"], ["pop", "off", "--lan-only", "bob@example.com"],
-                    ["account", "rename", "a@x.example"], ["account", "add", "a@x.example", "--pop", "maybe"], ["check", "a@x.example", "pop", "1.2.3.4", "5"],
-                    ["pop", "on", "--lan-only", "--anywhere", "bob@example.com"], ["multipop", "lan-only", "bob@example.com"], ["--format", "github", "check", "a@x.example", "pop", "1.2.3.4"]):
+    for command in (
+        ["frobnicate"],
+        ["pop"],
+        ["pop", "frobnicate"],
+        ["check", "--frobnicate"],
+        ["--file"],
+        ["--format", "xml", "account", "list"],
+        ["--lock-timeout", "soon", "account", "list"],
+        ["--quiet=1", "account", "list"],
+        ["pop", "off", "--lan-only", "bob@example.com"],
+        ["account", "rename", "a@x.example"],
+        ["account", "add", "a@x.example", "--pop", "maybe"],
+        ["check", "a@x.example", "pop", "1.2.3.4", "5"],
+        ["pop", "on", "--lan-only", "--anywhere", "bob@example.com"],
+        ["multipop", "lan-only", "bob@example.com"],
+        ["--format", "github", "check", "a@x.example", "pop", "1.2.3.4"],
+    ):
         result = run(*command, "--file", str(store)) if command != ["--file"] else run(*command)
         assert result.status == 2, (command, result)
         assert "Traceback" not in result.err
@@ -278,17 +368,31 @@ def test_a_crash_is_no_denial(tmp_path: Path, store: Path) -> None:
     """Even a broken installation does not end with 1: here the parser's package cannot be imported."""
     (tmp_path / "tomli.py").write_text("raise RuntimeError('broken')")
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "MAILPOLICY_FILE": str(store)}
-    done = subprocess.run([sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"], capture_output=True, env=env, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"],
+        capture_output=True,
+        env=env,
+        check=False,
+    )
     assert done.returncode == 70
     assert done.stdout == b""
     (tmp_path / "tomli.py").unlink()
     (tmp_path / "typer.py").write_text("raise ImportError('broken')")
-    done = subprocess.run([sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"], capture_output=True, env=env, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"],
+        capture_output=True,
+        env=env,
+        check=False,
+    )
     assert done.returncode == 70
 
 
 def test_a_slow_reader_is_answered_line_by_line(store: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-m", "mailpolicy", "--file", str(store), "check", "--batch", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mailpolicy", "--file", str(store), "check", "--batch", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     deadline = time.monotonic() + 30

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import EXAMPLE, Run
+
 from mailpolicy.store import Store
 from mailpolicy.verdict import judge, question
 
@@ -18,10 +18,19 @@ FILE = ("--file", str(EXAMPLE))
 
 
 @pytest.mark.parametrize(
-    "alias", [("pop", "pop3", "pop3s", "POP3"), ("imap", "imap4", "imaps"), ("outlook-connector", "connector"), ("multipop", "MultiPOP")]
+    "alias",
+    [
+        ("pop", "pop3", "pop3s", "POP3"),
+        ("imap", "imap4", "imaps"),
+        ("outlook-connector", "connector"),
+        ("multipop", "MultiPOP"),
+    ],
 )
 def test_aliases_are_the_same_service(alias: tuple[str, ...], run: Run) -> None:
-    answers = {json.loads(run(*FILE, "check", "alice@acme.example", name, "203.0.113.9", "--json").out)["protocol"] for name in alias}
+    answers = {
+        json.loads(run(*FILE, "check", "alice@acme.example", name, "203.0.113.9", "--json").out)["protocol"]
+        for name in alias
+    }
     assert answers == {alias[0]}
 
 
@@ -39,8 +48,12 @@ def test_multipop_needs_no_ip_and_heeds_none(run: Run) -> None:
 
 
 def test_a_store_with_an_error_gives_no_verdict(run: Run, store: Path) -> None:
-    store.write_text(store.read_text() + 'popp = true\n')
-    for command in (("check", "alice@example.com", "pop", "10.0.0.1"), ("check", "alice@example.com", "pop", "10.0.0.1", "--quiet"), ("check", "alice@example.com")):
+    store.write_text(store.read_text() + "popp = true\n")
+    for command in (
+        ("check", "alice@example.com", "pop", "10.0.0.1"),
+        ("check", "alice@example.com", "pop", "10.0.0.1", "--quiet"),
+        ("check", "alice@example.com"),
+    ):
         result = run("--file", str(store), *command)
         assert (result.status, result.out) == (3, "")
         assert f"{store}:21:1: error[MP005]: unknown key 'popp'" in result.err
@@ -85,12 +98,20 @@ error	16	a question has the fields ADDRESS PROTOCOL IP
 def test_batch(program: Run, tmp_path: Path) -> None:
     questions = BATCH.encode("latin-1")
     (tmp_path / "questions").write_bytes(questions)
-    for result in (program(*FILE, "check", "--batch", "-", stdin=questions), program(*FILE, "check", "--batch", "questions")):
+    for result in (
+        program(*FILE, "check", "--batch", "-", stdin=questions),
+        program(*FILE, "check", "--batch", "questions"),
+    ):
         assert result.out == ANSWERS
         assert result.status == 2
         assert result.err == ""
     assert program(*FILE, "check", "--batch", "-", stdin="imani@acme.example pop 1.2.3.4").status == 0
-    assert program(*FILE, "check", "--batch", "-", stdin="imani@acme.example pop 1.2.3.4\nalice@acme.example pop 1.2.3.4\n").status == 1
+    assert (
+        program(
+            *FILE, "check", "--batch", "-", stdin="imani@acme.example pop 1.2.3.4\nalice@acme.example pop 1.2.3.4\n"
+        ).status
+        == 1
+    )
     assert program(*FILE, "check", "--batch", "-", stdin="") == (0, "", "")
     assert program(*FILE, "check", "--batch", "-", "--quiet", stdin=questions) == (2, "", "")
 
@@ -110,11 +131,15 @@ def test_batch_usage(run: Run, tmp_path: Path) -> None:
     assert run(*FILE, "check", "--batch", "missing").status == 2
     assert run(*FILE, "check", "alice@acme.example", "--batch", "-").status == 2
     (tmp_path / "questions").write_text("nonsense\n")
-    assert run("--file", "missing.toml", "check", "--batch", "questions").status == 3  # in a batch the store comes first
+    assert (
+        run("--file", "missing.toml", "check", "--batch", "questions").status == 3
+    )  # in a batch the store comes first
 
 
 def test_batch_survives_a_binary_file(program: Run, tmp_path: Path) -> None:
-    (tmp_path / "questions").write_bytes(bytes(range(256)) * 2000 + b"x" * 300_000 + b"\nimani@acme.example pop 1.2.3.4\n")
+    (tmp_path / "questions").write_bytes(
+        bytes(range(256)) * 2000 + b"x" * 300_000 + b"\nimani@acme.example pop 1.2.3.4\n"
+    )
     result = program(*FILE, "check", "--batch", "questions")
     assert result.status == 2
     assert result.out.endswith("allow\t-\timani@acme.example\tpop\t1.2.3.4\n")
@@ -124,8 +149,18 @@ def test_batch_survives_a_binary_file(program: Run, tmp_path: Path) -> None:
 def test_batch_says_what_single_questions_say(program: Run) -> None:
     policy = Store.read(str(EXAMPLE)).policy()
     services = ("pop", "imap", "multipop", "outlook-connector")
-    ips = ("10.20.3.4", "203.0.113.9", "::ffff:192.168.1.1", "fd00:ac3e::1", "2001:db8::1", "172.16.4.40", "172.16.4.41")
-    questions = [(address, service, ip) for address in [*policy.accounts, "x@acme.example"] for service in services for ip in ips]
+    ips = (
+        "10.20.3.4",
+        "203.0.113.9",
+        "::ffff:192.168.1.1",
+        "fd00:ac3e::1",
+        "2001:db8::1",
+        "172.16.4.40",
+        "172.16.4.41",
+    )
+    questions = [
+        (address, service, ip) for address in [*policy.accounts, "x@acme.example"] for service in services for ip in ips
+    ]
     result = program(*FILE, "check", "--batch", "-", stdin="\n".join(" ".join(entry) for entry in questions))
     for entry, line in zip(questions, result.out.splitlines(), strict=True):
         reasons = judge(policy, question(*entry)).reasons
@@ -133,19 +168,34 @@ def test_batch_says_what_single_questions_say(program: Run) -> None:
         assert line.split("\t") == [*expected, *entry]
 
 
-@pytest.mark.parametrize("arguments", [("alice@acme.example", "pop", "203.0.113.9"), ("imani@acme.example", "pop", "203.0.113.9"), ("nobody@acme.example", "pop", "1.2.3.4"), ("rosa@acme.example", "connector", "1.2.3.4", "--json")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("alice@acme.example", "pop", "203.0.113.9"),
+        ("imani@acme.example", "pop", "203.0.113.9"),
+        ("nobody@acme.example", "pop", "1.2.3.4"),
+        ("rosa@acme.example", "connector", "1.2.3.4", "--json"),
+    ],
+)
 def test_check_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     """Also not what a denial prints: the fix is in words, the place is found by a scan."""
     code = (
-        "import sys; from mailpolicy.cli import main; main(sys.argv[1:]); "
-        "print(*sorted(sys.modules), file=sys.stderr)"
+        "import sys; from mailpolicy.cli import main; main(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *FILE, "check", *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *FILE, "check", *arguments], capture_output=True, text=True, check=True
+    )
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "mailpolicy.verdict" in loaded
     tops = {name.partition(".")[0] for name in loaded}
     assert not tops & {"pydantic", "rich", "tomlkit", "keyring", "idna", "socket"}
-    assert not {name for name in loaded if name.startswith(("mailpolicy.export", "mailpolicy.credentials", "mailpolicy.edit.transaction", "mailpolicy.edit.pen"))}
+    assert not {
+        name
+        for name in loaded
+        if name.startswith(
+            ("mailpolicy.export", "mailpolicy.credentials", "mailpolicy.edit.transaction", "mailpolicy.edit.pen")
+        )
+    }
     if "imani@acme.example" in arguments:
         assert "mailpolicy.locate" not in loaded
 
@@ -154,7 +204,11 @@ def test_help_imports_no_command() -> None:
     code = "import sys; from mailpolicy.cli import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.splitlines()[-1].split())
-    assert not {name for name in loaded if name.startswith(("mailpolicy.edit", "mailpolicy.store", "mailpolicy.cli.check", "rich"))}
+    assert not {
+        name
+        for name in loaded
+        if name.startswith(("mailpolicy.edit", "mailpolicy.store", "mailpolicy.cli.check", "rich"))
+    }
 
 
 def test_the_default_store_and_the_variable(program: Run, store: Path) -> None:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import tomli
-
 from conftest import ROOT, Run
 
 STORE = """\
@@ -59,11 +58,21 @@ def test_targets(run: Run, tmp_path: Path) -> None:
     assert changed(run, path, "multipop", "on", "a@x.example", "D@Y.example") == ["a@x.example", "d@y.example"]
     assert changed(run, path, "multipop", "on", "--domain", "X.example") == ["a@x.example", "b@x.example"]
     assert changed(run, path, "multipop", "on", "--with-template", "office") == ["a@x.example", "b@x.example"]
-    assert changed(run, path, "multipop", "on", "--all") == ["a@x.example", "b@x.example", "c@sub.x.example", "d@y.example"]
+    assert changed(run, path, "multipop", "on", "--all") == [
+        "a@x.example",
+        "b@x.example",
+        "c@sub.x.example",
+        "d@y.example",
+    ]
     assert changed(run, path, "multipop", "on", "--in-template", "office") == ["template office"]
     assert changed(run, path, "multipop", "on", "--in-defaults") == ["defaults"]
     assert changed(run, path, "account", "suspend", "--domain", "sub.x.example") == ["c@sub.x.example"]
-    for mixed in (["a@x.example", "--all"], ["--all", "--in-defaults"], ["--domain", "x.example", "--with-template", "office"], []):
+    for mixed in (
+        ["a@x.example", "--all"],
+        ["--all", "--in-defaults"],
+        ["--domain", "x.example", "--with-template", "office"],
+        [],
+    ):
         assert run("--file", str(path), "pop", "on", *mixed).status == 2
 
 
@@ -90,8 +99,13 @@ def test_on_pins_what_is_inherited_and_says_so(run: Run, tmp_path: Path) -> None
 
 def test_a_layer_says_whom_it_reaches(run: Run, tmp_path: Path) -> None:
     path = written(tmp_path)
-    assert run("--file", str(path), "pop", "off", "--in-template", "office").err == "reaches 1 account; 1 keeps its own setting\n"
-    assert run("--file", str(path), "imap", "off", "--in-defaults").err == "reaches 3 accounts; 1 keeps its own setting\n"
+    assert (
+        run("--file", str(path), "pop", "off", "--in-template", "office").err
+        == "reaches 1 account; 1 keeps its own setting\n"
+    )
+    assert (
+        run("--file", str(path), "imap", "off", "--in-defaults").err == "reaches 3 accounts; 1 keeps its own setting\n"
+    )
 
 
 def test_the_connector_needs_imap(run: Run, tmp_path: Path) -> None:
@@ -113,7 +127,10 @@ def test_the_connector_needs_imap(run: Run, tmp_path: Path) -> None:
     assert "try: mailpolicy server set outlook-connector-installed on" in missing.err
     assert run("--file", str(path), "account", "add", "n@x.example", "--outlook-connector", "on").status == 5
     path.write_text(STORE)
-    assert run("--file", str(path), "account", "add", "n@x.example", "--imap", "off", "--outlook-connector", "on").status == 5
+    assert (
+        run("--file", str(path), "account", "add", "n@x.example", "--imap", "off", "--outlook-connector", "on").status
+        == 5
+    )
     assert run("--file", str(path), "account", "add", "n@x.example", "--outlook-connector", "on").status == 0
 
 
@@ -156,8 +173,15 @@ def test_options_stand_anywhere(run: Run, tmp_path: Path) -> None:
 
 def test_json_of_every_edit_is_one_object(run: Run, tmp_path: Path) -> None:
     path = written(tmp_path)
-    for command in (("pop", "on", "a@x.example"), ("pop", "on", "a@x.example"), ("lan", "add", "10.0.0.0/8"), ("template", "rename", "office", "desk"), ("init",),
-                    ("account", "add", "q@x.example", "--dry-run"), ("smart-host", "set", "--server", "--host", "smtp.example")):
+    for command in (
+        ("pop", "on", "a@x.example"),
+        ("pop", "on", "a@x.example"),
+        ("lan", "add", "10.0.0.0/8"),
+        ("template", "rename", "office", "desk"),
+        ("init",),
+        ("account", "add", "q@x.example", "--dry-run"),
+        ("smart-host", "set", "--server", "--host", "smtp.example"),
+    ):
         lines = run("--file", str(path), *command, "--json").out.splitlines()
         assert len(lines) == 1
         edit = json.loads(lines[0])
@@ -207,7 +231,12 @@ def test_the_lan(run: Run, tmp_path: Path) -> None:
 def test_the_server(run: Run, tmp_path: Path) -> None:
     path = written(tmp_path)
     file = ("--file", str(path))
-    for key, value, wanted in (("multipop", "yes", True), ("outlook-connector-installed", "FALSE", False), ("outlook_connector_installed", "on", True), ("edition", "Standard", "standard")):
+    for key, value, wanted in (
+        ("multipop", "yes", True),
+        ("outlook-connector-installed", "FALSE", False),
+        ("outlook_connector_installed", "on", True),
+        ("edition", "Standard", "standard"),
+    ):
         assert run(*file, "server", "set", key, value).status == 0
         assert tomli.loads(path.read_text())["server"][key.replace("-", "_")] == wanted
     assert "mailpolicy lan add" in run(*file, "server", "set", "lan", "10.0.0.0/8").err
@@ -226,7 +255,11 @@ def test_validate_several_and_stdin(program: Run, tmp_path: Path) -> None:
     ]
     assert program("validate", "-", stdin="version = 1\n[templates.t]\n").status == 0
     assert program("validate", "-", "--strict", stdin="version = 1\n[templates.t]\n").status == 1
-    assert program("validate", "-", "--strict", "--ignore", "MP037", stdin="version = 1\n[templates.t]\n") == (0, "", "-: valid, 0 errors, 0 warnings\n")
+    assert program("validate", "-", "--strict", "--ignore", "MP037", stdin="version = 1\n[templates.t]\n") == (
+        0,
+        "",
+        "-: valid, 0 errors, 0 warnings\n",
+    )
     assert program("validate", "-", "--ignore", "MP005", stdin="version = 1\n").status == 2
     assert program("validate", "-", "--ignore", "XX", stdin="version = 1\n").status == 2
 
@@ -235,7 +268,9 @@ def test_every_code_is_provoked_by_an_example() -> None:
     """Each code of the table stands in the findings of some example, but for those that need root or a keyring."""
     from mailpolicy.diagnostics import RULES
 
-    found = "".join(path.read_text() for folder in ("invalid", "advice") for path in (ROOT / "tests" / folder).glob("*.txt"))
+    found = "".join(
+        path.read_text() for folder in ("invalid", "advice") for path in (ROOT / "tests" / folder).glob("*.txt")
+    )
     assert {code for code in RULES if f"[{code}]" not in found} == {"MP039", "MP060", "MP061"}
 
 

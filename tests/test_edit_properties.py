@@ -8,6 +8,7 @@ from pathlib import Path
 import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_fixtures import _patched
 
 from mailpolicy.edit import accounts, services
 from mailpolicy.edit.hunks import Splice, spliced, unified
@@ -16,7 +17,6 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
 from mailpolicy.policy import Service
 from mailpolicy.store import Store
-from test_fixtures import _patched
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

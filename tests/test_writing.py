@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import tomli
+from conftest import MINIMAL, Run, missing
 
-from conftest import MINIMAL, Run
 from mailpolicy import files
 from mailpolicy.errors import NotConfirmed, WriteFailed
 from mailpolicy.files import unsafe_for_root
@@ -27,12 +27,26 @@ PROGRAM = [sys.executable, "-m", "mailpolicy"]
 
 def needs_root() -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can give files to others")
+        missing("only root can give files to others")
+
+
+def mount_namespace() -> str:
+    """The program that gives a command a mount namespace of its own."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        missing("unshare is missing: Debian package util-linux")
+    if os.geteuid() != 0 or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
+        missing("this kernel gives this user no mount namespace")
+    return unshare
 
 
 def test_parallel_writers_lose_no_update(store: Path) -> None:
     def add(number: int) -> int:
-        return subprocess.run([*PROGRAM, "--file", str(store), "account", "add", f"u{number}@example.com"], capture_output=True, check=False).returncode
+        return subprocess.run(
+            [*PROGRAM, "--file", str(store), "account", "add", f"u{number}@example.com"],
+            capture_output=True,
+            check=False,
+        ).returncode
 
     seen: list[str] = []
     done = threading.Event()
@@ -61,7 +75,10 @@ def test_a_killed_writer_leaves_the_old_or_the_new_file(store: Path) -> None:
     before = store.read_bytes()
     outcomes = set()
     for step in range(40):
-        child = subprocess.Popen([*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"], stdout=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            [*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"],
+            stdout=subprocess.DEVNULL,
+        )
         time.sleep(0.05 + step * 0.005)
         child.kill()
         outcomes.add(child.wait())
@@ -71,7 +88,12 @@ def test_a_killed_writer_leaves_the_old_or_the_new_file(store: Path) -> None:
     # What the killed ones left is cleared away by the next edit that takes the lock.
     leftover = store.parent / ".accounts.toml.new-0123456789abcdef"
     leftover.write_text("half a file")
-    assert subprocess.run([*PROGRAM, "--file", str(store), "pop", "on", "bob@example.com"], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [*PROGRAM, "--file", str(store), "pop", "on", "bob@example.com"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
 
 
@@ -79,7 +101,11 @@ def test_a_terminated_writer_cleans_up(store: Path) -> None:
     store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\nimap = true\n' for number in range(300)))
     statuses = set()
     for step in range(24):
-        child = subprocess.Popen([*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        child = subprocess.Popen(
+            [*PROGRAM, "--file", str(store), "imap", "off" if step % 2 else "on", "--all", "--yes"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         time.sleep(0.06 + step * 0.01)
         child.send_signal(signal.SIGTERM if step % 3 else signal.SIGINT)
         _, err = child.communicate(timeout=30)
@@ -123,8 +149,8 @@ def test_mode_owner_and_attributes_are_kept(run: Run, store: Path) -> None:
     assert os.getxattr(store, "user.note") == b"kept"
     if has_acl:
         assert os.getxattr(store, "system.posix_acl_access") == acl
-    elif os.environ.get("MAILPOLICY_REQUIRE_REAL"):
-        pytest.fail("setfacl is missing: Debian package acl")
+    else:
+        missing("setfacl is missing: Debian package acl")
 
 
 def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
@@ -148,13 +174,24 @@ def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
 
 def test_nothing_to_do_touches_nothing(run: Run, store: Path) -> None:
     facts = store.stat()
-    for command in (["pop", "on", "alice@example.com"], ["account", "resume", "bob@example.com"], ["server", "set", "edition", "pro"],
-                    ["lan", "add", "10.0.0.0/8"], ["lan", "remove", "192.0.2.0/24"], ["smart-host", "set", "--server", "--login", "relay"], ["init"]):
+    for command in (
+        ["pop", "on", "alice@example.com"],
+        ["account", "resume", "bob@example.com"],
+        ["server", "set", "edition", "pro"],
+        ["lan", "add", "10.0.0.0/8"],
+        ["lan", "remove", "192.0.2.0/24"],
+        ["smart-host", "set", "--server", "--login", "relay"],
+        ["init"],
+    ):
         result = run("--file", str(store), *command)
         assert result.status == 0, result
         assert all(line.endswith("\tok") for line in result.out.splitlines())
     assert store.stat() == facts or (store.stat().st_ino, store.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
-    assert [path.name for path in store.parent.iterdir()] in (["accounts.toml"], ["accounts.toml", "accounts.toml.lock"], ["accounts.toml.lock", "accounts.toml"])
+    assert [path.name for path in store.parent.iterdir()] in (
+        ["accounts.toml"],
+        ["accounts.toml", "accounts.toml.lock"],
+        ["accounts.toml.lock", "accounts.toml"],
+    )
 
 
 def test_a_dry_run_takes_no_lock_and_writes_nothing(run: Run, store: Path) -> None:
@@ -167,7 +204,13 @@ def test_a_dry_run_takes_no_lock_and_writes_nothing(run: Run, store: Path) -> No
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission denied"), (errno.EBUSY, "bind-mounted"), (errno.EDQUOT, "quota")],
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "permission denied"),
+        (errno.EBUSY, "bind-mounted"),
+        (errno.EDQUOT, "quota"),
+    ],
 )
 def test_each_failure_has_its_words(number: int, words: str, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system call fails as the kernel lets it fail; the file system here cannot be made to on demand."""
@@ -202,15 +245,13 @@ def test_a_disk_that_does_not_confirm(run: Run, store: Path, monkeypatch: pytest
 
 def test_a_bind_mounted_store(tmp_path: Path, store: Path) -> None:
     """A real mount in a mount namespace of its own, where the kernel allows one."""
-    unshare = shutil.which("unshare")
-    if os.geteuid() != 0 or unshare is None or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel gives no mount namespace")
+    unshare = mount_namespace()
     source = tmp_path / "source.toml"
     source.write_text(MINIMAL)
     script = f"mount --bind {source} {store} && exec {' '.join(PROGRAM)} --file {store} pop on bob@example.com"
     done = subprocess.run([unshare, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "mount:" in done.stderr:
-        pytest.skip("this kernel lets nobody mount")
+        missing("this kernel lets nobody mount")
     assert done.returncode == 7
     assert "bind-mounted" in done.stderr
     assert source.read_text() == MINIMAL
@@ -218,14 +259,13 @@ def test_a_bind_mounted_store(tmp_path: Path, store: Path) -> None:
 
 def test_a_read_only_directory(tmp_path: Path, store: Path) -> None:
     """Root may write everywhere, so a read-only mount is what stops it."""
-    unshare = shutil.which("unshare")
-    if os.geteuid() != 0 or unshare is None or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel gives no mount namespace")
+    unshare = mount_namespace()
     folder = store.parent
-    script = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec {' '.join(PROGRAM)} --file {store} pop on bob@example.com"
+    read_only = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    script = f"{read_only} && exec {' '.join(PROGRAM)} --file {store} pop on bob@example.com"
     done = subprocess.run([unshare, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "mount:" in done.stderr:
-        pytest.skip("this kernel lets nobody mount")
+        missing("this kernel lets nobody mount")
     assert done.returncode == 7
     assert "read-only" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -234,7 +274,11 @@ def test_a_read_only_directory(tmp_path: Path, store: Path) -> None:
 
 def test_root_does_not_obey_what_others_can_write(run: Run, store: Path) -> None:
     needs_root()
-    for make_unsafe, cure in ((lambda: store.chmod(0o666), "chmod o-w"), (lambda: os.chown(store, 65534, 0), "chown root"), (lambda: store.parent.chmod(0o777), "chmod o-w")):
+    for make_unsafe, cure in (
+        (lambda: store.chmod(0o666), "chmod o-w"),
+        (lambda: os.chown(store, 65534, 0), "chown root"),
+        (lambda: store.parent.chmod(0o777), "chmod o-w"),
+    ):
         make_unsafe()
         before = store.read_bytes()
         refused = run("--file", str(store), "pop", "on", "bob@example.com")

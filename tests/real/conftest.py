@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,9 @@ _BUS = """\
   </policy>
 </busconfig>
 """
+
+
+_MASTER = "password of the keyring"
 
 
 def need(program: str, package: str) -> str:
@@ -71,7 +74,21 @@ def running(command: list[str], environment: dict[str, str], text: str = "") -> 
 class Desktop(Machine):
     """A machine with a session bus and a Secret Service."""
 
+    programs: ExitStack
     daemon: subprocess.Popen[bytes]
+
+    def start_daemon(self, *options: str, text: str) -> None:
+        """Start the Secret Service and wait until it has taken its name on the bus."""
+        import secretstorage
+
+        command = [need("gnome-keyring-daemon", "gnome-keyring"), "--foreground", "--components=secrets", *options]
+        self.daemon = self.programs.enter_context(running(command, self.environment, text))
+        deadline = time.monotonic() + 20
+        with closing(open_dbus_connection(bus=self.bus)) as connection:
+            while not secretstorage.check_service_availability(connection):
+                assert self.daemon.poll() is None, "gnome-keyring-daemon ended"
+                assert time.monotonic() < deadline, "gnome-keyring-daemon did not take its name on the bus"
+                time.sleep(0.02)
 
     @property
     def bus(self) -> str:
@@ -95,40 +112,35 @@ class Desktop(Machine):
             collection.lock()
             assert collection.is_locked()
 
-    def wait_for_service(self) -> None:
-        """Wait until the daemon has taken its name on the bus."""
-        import secretstorage
-
-        deadline = time.monotonic() + 20
-        with closing(open_dbus_connection(bus=self.bus)) as connection:
-            while not secretstorage.check_service_availability(connection):
-                assert self.daemon.poll() is None, "gnome-keyring-daemon ended"
-                assert time.monotonic() < deadline, "gnome-keyring-daemon did not take its name on the bus"
-                time.sleep(0.02)
+    def unlock(self) -> None:
+        """What was locked can be read again; a prompt would need somebody, so the daemon starts anew."""
+        self.daemon.terminate()
+        self.daemon.wait(10)
+        self.start_daemon("--unlock", text=_MASTER)
 
 
 @contextmanager
 def _desktop(folder: Path, *options: str, text: str) -> Iterator[Desktop]:
-    bus_program, daemon_program = need("dbus-daemon", "dbus"), need("gnome-keyring-daemon", "gnome-keyring")
+    program = need("dbus-daemon", "dbus")
     desktop = Desktop(folder)
-    with tempfile.TemporaryDirectory(prefix="mailpolicy-bus-") as short:  # a socket's path has no more than 107 bytes
+    with ExitStack() as desktop.programs:
+        # A socket's path has no more than 107 bytes, so it lies in a short one.
+        short = desktop.programs.enter_context(tempfile.TemporaryDirectory(prefix="mailpolicy-bus-"))
         settings = Path(short, "bus.conf")
         settings.write_text(_BUS.format(socket=f"{short}/bus"), encoding="utf-8")
-        command = [bus_program, "--nofork", "--nopidfile", f"--config-file={settings}", "--print-address"]
-        with running(command, desktop.environment) as bus:
-            assert bus.stdout is not None
-            desktop.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
-            command = [daemon_program, "--foreground", "--components=secrets", *options]
-            with running(command, desktop.environment, text) as desktop.daemon:
-                desktop.wait_for_service()
-                yield desktop
+        command = [program, "--nofork", "--nopidfile", f"--config-file={settings}", "--print-address"]
+        bus = desktop.programs.enter_context(running(command, desktop.environment))
+        assert bus.stdout is not None
+        desktop.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
+        desktop.start_daemon(*options, text=text)
+        yield desktop
     assert desktop.leaks() == []
 
 
 @pytest.fixture
 def desktop(tmp_path: Path) -> Iterator[Desktop]:
     """A session with an unlocked keyring."""
-    with _desktop(tmp_path, "--unlock", text="password of the keyring") as desktop:
+    with _desktop(tmp_path, "--unlock", text=_MASTER) as desktop:
         yield desktop
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 
 WHOSE = pytest.mark.parametrize("whose", [ALICE, "--server"])
 HOSTILE = {
-    "quotes": "it's \"quoted\" `here`",
+    "quotes": 'it\'s "quoted" `here`',
     "backslashes": "\\back\\n\\0\\x41\\",
     "blanks": "  two at each end  ",
     "a tab": "a\tb",

@@ -6,7 +6,7 @@ findings is the one you want.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
@@ -25,19 +25,15 @@ def warnings(policy: Policy) -> list[Problem]:
     """Settings that are allowed and do not do what they seem to say."""
     closed: dict[Gate, dict[KeyPath, list[str]]] = {}
     confined: dict[KeyPath, list[str]] = {}
-    logins: list[Account] = []
-    shapes: dict[tuple[object, ...], _Shape] = {}
-    for account in policy.accounts.values():
-        key = (account.template, *account.own.items())
-        if (shape := shapes.get(key)) is None:
-            shape = shapes[key] = _shape(policy, account)
-        for gate, switch, setting in shape.closed:
-            path = policy.key_path(account, switch, setting.layer)
-            closed.setdefault(gate, {}).setdefault(path, []).append(account.address)
-        for switch, setting in shape.confined:
-            confined.setdefault(policy.key_path(account, switch, setting.layer), []).append(account.address)
-        if account.login is not None:
-            logins.append(account)
+    for alike in _alike(policy):
+        shape = _shape(policy, alike[0])
+        for account in alike if shape.closed or shape.confined else ():
+            for gate, switch, setting in shape.closed:
+                path = policy.key_path(account, switch, setting.layer)
+                closed.setdefault(gate, {}).setdefault(path, []).append(account.address)
+            for switch, setting in shape.confined:
+                confined.setdefault(policy.key_path(account, switch, setting.layer), []).append(account.address)
+    logins = [account for account in policy.accounts.values() if account.login is not None]
     found = [
         Problem(
             "MP030", path, f"Outlook Connector is on without IMAP, on which it rides: {_count(reached)} cannot use it"
@@ -69,6 +65,14 @@ _SERVER_GATES: tuple[tuple[Gate, str | None, str, str], ...] = (
     ),
     (Gate.MULTIPOP_OFF_ON_SERVER, None, "multipop", "MultiPOP is on, but off for the whole server"),
 )
+
+
+def _alike(policy: Policy) -> Iterable[list[Account]]:
+    """The accounts in groups that say the same for themselves; what they resolve to is worked out once for each."""
+    groups: dict[tuple[object, ...], list[Account]] = {}
+    for account in policy.accounts.values():
+        groups.setdefault((account.template, *account.own.items()), []).append(account)
+    return groups.values()
 
 
 def _shape(policy: Policy, account: Account) -> _Shape:
@@ -124,18 +128,31 @@ def _empty_lan(policy: Policy, confined: dict[KeyPath, list[str]]) -> Iterator[P
 def hints(policy: Policy) -> Iterator[Problem]:
     """Keys that say what would hold without them."""
     for name, table in policy.templates.items():
-        for switch, value in table.items():
-            if value is policy.defaults.get(switch, False):
-                yield Problem(
-                    "MP050", ("templates", name, switch), f"{switch} is {_shown(value)} without this line too"
-                )
+        for switch, value in _idle_in_template(policy, table):
+            yield Problem("MP050", ("templates", name, switch), f"{switch} is {_shown(value)} without this line too")
     for account in policy.accounts.values():
-        for switch, value in account.own.items():
-            inherited = policy.inherited(account, switch)
-            if value is inherited.value:
-                source = f"from {inherited.layer}" if inherited.layer else "as nothing grants it"
-                message = f"{switch} is {_shown(value)} without this line too, {source}"
-                yield Problem("MP050", ("accounts", account.key, switch), message)
+        for switch, inherited in _idle(policy, account):
+            source = f"from {inherited.layer}" if inherited.layer else "as nothing grants it"
+            message = f"{switch} is {_shown(inherited.value)} without this line too, {source}"
+            yield Problem("MP050", ("accounts", account.key, switch), message)
+
+
+def hint_count(policy: Policy) -> int:
+    """How many hints there are, without making each."""
+    in_templates = sum(len(_idle_in_template(policy, table)) for table in policy.templates.values())
+    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in _alike(policy))
+
+
+def _idle_in_template(policy: Policy, table: Mapping[str, bool]) -> list[tuple[str, bool]]:
+    return [(switch, value) for switch, value in table.items() if value is policy.defaults.get(switch, False)]
+
+
+def _idle(policy: Policy, account: Account) -> list[tuple[str, Setting]]:
+    found = []
+    for switch, value in account.own.items():
+        if value is (inherited := policy.inherited(account, switch)).value:
+            found.append((switch, inherited))
+    return found
 
 
 def _public(policy: Policy) -> Iterator[Problem]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -114,7 +113,7 @@ def replace(path: str, content: bytes, mode: int = 0o644) -> None:
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, _prefix(target) + secrets.token_hex(8))
+    temporary = os.path.join(folder, _prefix(target) + os.urandom(8).hex())
     try:
         try:
             old: os.stat_result | None = os.stat(target)

@@ -98,6 +98,9 @@ def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
 
 def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
     """Line and column of each offset, both from 1, columns in characters."""
+    offsets = list(offsets)
+    if not offsets:
+        return []
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
     lines = [(bisect_right(starts, offset), offset) for offset in offsets]
     return [(line, offset - starts[line - 1] + 1) for line, offset in lines]

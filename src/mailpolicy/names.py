@@ -11,16 +11,15 @@ import re
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
-_ADDRESS = re.compile(rf"(?P<local>{_LOCAL})@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_TEMPLATE = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
+_ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})*")
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+_TEMPLATE = "[a-z0-9][a-z0-9_-]{0,62}"
 _LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 _DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
 
 # C0, DEL, C1, the separators that break lines, and the characters that reorder or hide text on a terminal.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
+# Compiled where they are used: most runs use none of them, and re keeps what it compiled.
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 
 
 class NameRejected(ValueError):
@@ -31,7 +30,7 @@ def printable(text: str) -> str:
     """`text` with every control, separator, bidi or invisible character shown as an escape such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+    return re.sub(_UNSAFE, lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def account_address(text: str) -> str:
@@ -39,9 +38,8 @@ def account_address(text: str) -> str:
 
     Raises NameRejected with a sentence that says what is wrong with it.
     """
-    match = _ADDRESS.fullmatch(text)
-    if match is not None and match.end("local") <= _LOCAL_MAX and len(match["domain"]) <= _DOMAIN_MAX:
-        return text
+    if len(text) <= _LOCAL_MAX and _ADDRESS.fullmatch(text):
+        return text  # normalised already, and too short for either part to be too long
     return _normalised(text)
 
 
@@ -52,7 +50,7 @@ def _normalised(text: str) -> str:
         raise NameRejected(f"'{shown}' is not an address: it has no @, write name@domain")
     if "@" in local:
         raise NameRejected(f"'{shown}' is not an address: it has more than one @")
-    if _UNSAFE.search(text) or any(character.isspace() for character in text):
+    if re.search(_UNSAFE, text) or any(character.isspace() for character in text):
         raise NameRejected(f"'{shown}' is not an address: it has a space, a control or an invisible character")
     if not local.isascii():
         raise NameRejected(
@@ -93,7 +91,7 @@ def domain_name(text: str) -> str:
         domain = text.lower()
     if len(domain) > _DOMAIN_MAX:
         raise NameRejected(f"the domain '{shown}' has {len(domain)} characters, at most 253 are allowed")
-    if not _DOMAIN.fullmatch(domain):
+    if not re.fullmatch(_DOMAIN, domain):
         raise NameRejected(
             f"'{shown}' is not a domain name: its labels have 1 to 63 letters, digits and hyphens, no hyphen at either end"
         )
@@ -102,7 +100,7 @@ def domain_name(text: str) -> str:
 
 def template_name(text: str) -> str:
     """`text`, if a template may be called so. Raises NameRejected."""
-    if _TEMPLATE.fullmatch(text):
+    if re.fullmatch(_TEMPLATE, text):
         return text
     raise NameRejected(
         f"'{_short(printable(text))}' is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"

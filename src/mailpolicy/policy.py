@@ -29,7 +29,7 @@ class Service(StrEnum):
     @property
     def switch(self) -> str:
         """The key that switches the service on."""
-        return self.value.replace("-", "_")
+        return _SWITCH_OF[self]
 
     @property
     def label(self) -> str:
@@ -42,6 +42,7 @@ class Service(StrEnum):
         return _LAN_SWITCHES.get(self)
 
 
+_SWITCH_OF = {service: service.value.replace("-", "_") for service in Service}
 _LABELS = {
     Service.POP: "POP",
     Service.IMAP: "IMAP",
@@ -145,15 +146,15 @@ class Policy(NamedTuple):
         """A switch of an account: its own value, else its template's, else the defaults', else off."""
         if (value := account.own.get(switch)) is not None:
             return Setting(value, Layer.ACCOUNT)
+        return self.inherited(account, switch)
+
+    def inherited(self, account: Account, switch: str) -> Setting:
+        """What the switch is, or would be, where the account itself says nothing."""
         if account.template is not None and (value := self.templates[account.template].get(switch)) is not None:
             return Setting(value, Layer.TEMPLATE)
         if (value := self.defaults.get(switch)) is not None:
             return Setting(value, Layer.DEFAULTS)
         return _OFF
-
-    def inherited(self, account: Account, switch: str) -> Setting:
-        """What the switch would be if the account itself said nothing."""
-        return self.setting(account._replace(own={}), switch)
 
     def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
         """Where a switch of the account is written in `layer`; with None where the account would write it."""

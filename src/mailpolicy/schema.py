@@ -147,7 +147,7 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
 
 
 def _all_boolean(table: Mapping[str, object]) -> bool:
-    return all(value is True or value is False for value in table.values())
+    return all([value is True or value is False for value in table.values()])
 
 
 def _account(
@@ -220,6 +220,8 @@ def _checked(
     good: dict[str, Any] = {}
     if not _is_table(table, path, problems):
         return good
+    if keys.keys() >= table.keys() and all([type(value) is keys[key][0] for key, value in table.items()]):
+        return dict(table)  # the ordinary case, without a problem
     for key, value in table.items():
         if key not in keys:
             problems.append(_unknown(key, keys, path))

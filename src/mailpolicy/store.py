@@ -123,12 +123,12 @@ class Store:
         problems = list(problems)
         left_out = 0
         if policy is not None:
-            problems += advice.warnings(policy)
-            advised = list(advice.hints(policy))
-            if hints:
-                problems += advised
-            else:
-                left_out = len(advised)
+            with _without_gc():
+                problems += advice.warnings(policy)
+                if hints:
+                    problems += advice.hints(policy)
+                else:
+                    left_out = advice.hint_count(policy)
         if (unsafe := self._unsafe()) is not None:
             problems.append(unsafe)
         silenced = frozenset(code for code in ignored if code in RULES and RULES[code].severity != "error")

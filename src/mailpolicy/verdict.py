@@ -81,10 +81,7 @@ def service_named(text: str) -> Service:
 
 def question(address: str, protocol: str, ip: str | None) -> Question:
     """The question asked in words. Raises UsageError where one of them is malformed or missing."""
-    try:
-        normalised = account_address(address)
-    except NameRejected as error:
-        raise UsageError(str(error)) from None
+    normalised = _address(address)
     service = service_named(protocol)
     if ip is None:
         if service is not Service.MULTIPOP:
@@ -95,6 +92,13 @@ def question(address: str, protocol: str, ip: str | None) -> Question:
     try:
         return Question(normalised, service, ip, packed_address(ip))
     except AddressRejected as error:
+        raise UsageError(str(error)) from None
+
+
+def _address(text: str) -> str:
+    try:
+        return account_address(text)
+    except NameRejected as error:
         raise UsageError(str(error)) from None
 
 
@@ -178,19 +182,14 @@ class Answers:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pack: Callable[[str], bytes] = packer()
-        self._known: dict[str, tuple[Gate | None, NetworkSet]] = {}
+        self._known: dict[tuple[str, str], tuple[Gate | None, NetworkSet]] = {}
         self._limit = 4 * len(policy.accounts) + 10_000
 
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
         """The first closed gate, None where the question is answered with yes. Raises UsageError."""
-        asked = f"{address}\t{protocol}"
-        known = self._known.get(asked)
-        if known is None:
-            known = self._look_up(asked, address, protocol, ip)
-        gate, reach = known
+        gate, reach = self._known.get((address, protocol)) or self._look_up(address, protocol)
         if ip is None:
-            if reach is not ANYWHERE or service_named(protocol) is not Service.MULTIPOP:
-                question(address, protocol, ip)
+            question(address, protocol, ip)  # only MultiPOP does without an IP
             return gate
         try:
             packed = self._pack(ip)
@@ -200,11 +199,11 @@ class Answers:
             return Gate.OUTSIDE_LAN
         return gate
 
-    def _look_up(self, asked: str, address: str, protocol: str, ip: str | None) -> tuple[Gate | None, NetworkSet]:
-        normalised, service, _, _ = question(address, protocol, ip)
+    def _look_up(self, address: str, protocol: str) -> tuple[Gate | None, NetworkSet]:
+        normalised, service = _address(address), service_named(protocol)
         gates = self._policy.gates(normalised, service)
         known = (gates[0] if gates else None, self._policy.reach(normalised, service))
         if len(self._known) >= self._limit:
             self._known.clear()
-        self._known[asked] = known
+        self._known[address, protocol] = known
         return known

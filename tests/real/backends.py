@@ -34,7 +34,7 @@ class Json(KeyringBackend):
     def _write_down(self, call: str, username: str) -> None:
         store = Path(os.environ["TEST_STORE"]).read_text(encoding="utf-8")
         with open(os.environ["TEST_KEYRING"] + ".calls", "a", encoding="utf-8") as journal:
-            journal.write(json.dumps({"call": call, "user": username, "store": store}) + "\n")
+            journal.write(json.dumps({"call": call, "user": username, "store": store[:1000]}) + "\n")
 
     def get_password(self, service: str, username: str) -> str | None:
         self._write_down("get", username)

@@ -94,12 +94,17 @@ class Machine:
         )
 
     def run(self, *arguments: str, stdin: str | bytes = "", **settings: Any) -> Result:
-        """Run mailpolicy to its end. `prefix` stands before the command; the rest goes to subprocess.run."""
+        """Run mailpolicy to its end.
+
+        `prefix` stands before the command, `source` is an open file for stdin; the rest goes to subprocess.run.
+        """
+        source = settings.pop("source", None)
+        feed = {"stdin": source} if source else {"input": stdin.encode() if isinstance(stdin, str) else stdin}
         command = [*settings.pop("prefix", ()), *settings.pop("command", self.command(*arguments))]
         environment = self.environment | settings.pop("environment", {})
         done = subprocess.run(
             command,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            **feed,
             capture_output=True,
             cwd=self.folder,
             env=environment,

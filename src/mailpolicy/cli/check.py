@@ -157,7 +157,7 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
                 add("allow\t-\t" + "\t".join(fields))
             else:
                 denied = True
-                add(f"deny\t{gate.value}\t" + "\t".join(fields))
+                add("deny\t" + gate + "\t" + "\t".join(fields))
         if answers and not out.around.quiet:
             answers.append("")
             out.data("\n".join(answers))

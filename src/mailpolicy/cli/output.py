@@ -5,7 +5,6 @@ Promises: a stdout that cannot be written is noticed here and nowhere else. Not 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -45,6 +44,8 @@ class Output:
 
     def json(self, schema: str, content: Mapping[str, Any]) -> None:
         """One JSON object a line, with its schema."""
+        import json
+
         self.data(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False) + "\n")
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,0 +1,186 @@
+"""What smart-host takes as a password, what it changes, and what a dry run does not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from real.machine import ALICE, BOB, FIRST, JSON, SECOND, Machine, user
+
+SET = ("smart-host", "set", ALICE, "--login", "ours")
+STDIN = (*SET, "--password-stdin")
+UNKNOWN = "zoe@example.com"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine with a keyring of the tests' own; no run may leak a secret."""
+    machine = Machine(tmp_path, JSON)
+    yield machine
+    assert machine.leaks() == []
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("way", ["stdin", "file"])
+def test_one_newline_at_the_end_is_not_the_passwords(machine: Machine, end: str, way: str) -> None:
+    given = machine.folder / "given"
+    given.write_bytes(f" {FIRST} {end}".encode())
+    source = ["--password-stdin"] if way == "stdin" else ["--password-file", str(given)]
+    assert machine.run(*SET, *source, stdin=given.read_bytes()).status == 0
+    assert machine.kept() == {user(ALICE): f" {FIRST} "}
+
+
+REFUSED = {
+    "empty": (b"", "the password is empty"),
+    "a newline only": (b"\n", "the password is empty"),
+    "two newlines": (b"s3cret-of-today\n\n", "a newline or a NUL inside"),
+    "two lines": (b"s3cret-of-today\ns3cret-of-yesterday", "a newline or a NUL inside"),
+    "a carriage return": (b"s3cret-of-today\r", "a newline or a NUL inside"),
+    "a NUL": (b"s3cret-of-today\0", "a newline or a NUL inside"),
+    "not UTF-8": (b"s3cret-of-today\xff", "not UTF-8"),
+    "too long": (b"x" * 65537, "longer than 65536 bytes"),
+    "cut between two characters": (b"x" + "ä".encode() * 40000, "longer than 65536 bytes"),
+}
+
+
+@pytest.mark.parametrize(("secret", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("way", ["stdin", "file"])
+def test_refused(machine: Machine, secret: bytes, message: str, way: str) -> None:
+    given = machine.folder / "given"
+    given.write_bytes(secret)
+    source = ["--password-stdin"] if way == "stdin" else ["--password-file", str(given)]
+    before = machine.untouched()
+    result = machine.run(*SET, *source, stdin=secret)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
+    assert machine.calls() == []
+    assert machine.untouched() == before
+
+
+def test_refused_at_the_prompt(machine: Machine) -> None:
+    result = machine.type(*SET, answer="")
+    assert result.status == 2
+    assert "the password is empty" in result.out
+    assert machine.kept() == {}
+
+
+def test_the_longest(machine: Machine) -> None:
+    assert machine.run(*STDIN, stdin="x" * 65536 + "\r\n").status == 0
+    assert machine.kept() == {user(ALICE): "x" * 65536}
+
+
+@pytest.mark.parametrize("whose", [(ALICE,), (ALICE, "--login", "ours"), ("--server",)], ids=" ".join)
+def test_without_a_terminal_and_a_source_nothing_is_read(machine: Machine, whose: tuple[str, ...]) -> None:
+    before = machine.untouched()
+    given = machine.folder / "given"
+    given.write_text(FIRST)
+    with open(given, "rb") as stdin:
+        result = machine.run("smart-host", "set", *whose, source=stdin)
+        assert stdin.tell() == 0
+    assert (result.status, result.out) == (2, "")
+    assert "--password-stdin or --password-file PATH" in result.err
+    assert machine.calls() == []
+    assert machine.untouched() == before
+
+
+def test_bad_sources(machine: Machine) -> None:
+    given = machine.folder / "given"
+    given.write_text(FIRST)
+    for source, message in {
+        ("--password-stdin", "--password-file", str(given)): "exclude each other",
+        ("--password-file", str(machine.folder / "missing")): "missing: the password cannot be read: no such file",
+        ("--password-file", str(machine.folder)): "the password cannot be read: is a directory",
+        ("--password", FIRST[:3]): "no such option",
+    }.items():
+        result = machine.run(*SET, *source, stdin=SECOND)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err.lower()
+    assert machine.calls() == []
+
+
+CASES: dict[str, tuple[tuple[str, ...], str, int]] = {
+    "a new login": (STDIN, FIRST, 0),
+    "a password alone": (("smart-host", "set", BOB, "--password-stdin"), FIRST, 0),
+    "the server's": (("smart-host", "set", "--server", "--login", "x", "--port", "25", "--password-stdin"), FIRST, 0),
+    "the server's port": (("smart-host", "set", "--server", "--port", "25"), "", 0),
+    "clear": (("smart-host", "clear", BOB), "", 0),
+    "remove": (("account", "remove", BOB), "", 0),
+    "rename": (("account", "rename", BOB, UNKNOWN), "", 0),
+    "a bad password": (STDIN, "two\nlines", 2),
+    "no password": (STDIN, "", 2),
+    "no source": (SET, FIRST, 2),
+    "unknown to set": (("smart-host", "set", UNKNOWN, "--login", "x", "--password-stdin"), FIRST, 4),
+    "unknown to clear": (("smart-host", "clear", UNKNOWN), "", 4),
+    "unknown to remove": (("account", "remove", UNKNOWN), "", 4),
+    "rename to one that exists": (("account", "rename", BOB, ALICE), "", 5),
+    "no login yet": (("smart-host", "set", ALICE, "--password-stdin"), FIRST, 5),
+    "no login of the server's yet": (("smart-host", "set", "--server", "--password-stdin"), FIRST, 5),
+}
+
+
+@pytest.mark.parametrize(("command", "stdin", "status"), CASES.values(), ids=CASES)
+def test_dry_run(machine: Machine, command: tuple[str, ...], stdin: str, status: int) -> None:
+    """The exit code is the real run's; no keyring is asked, nothing is written, no lock is taken."""
+    machine.set(BOB, SECOND)
+    Path(f"{machine.keyring}.calls").unlink()
+    Path(f"{machine.store}.lock").unlink()
+    before = machine.untouched()
+    dry = machine.run(*command, "--dry-run", stdin=stdin)
+    assert dry.status == status
+    assert machine.calls() == []
+    assert machine.untouched() == before
+    assert not Path(f"{machine.store}.lock").exists()
+    assert machine.run(*command, stdin=stdin).status == status
+
+
+def test_dry_run_at_a_terminal_asks_nobody(machine: Machine) -> None:
+    import pexpect
+
+    for source in ([], ["--password-stdin"]):
+        program, *rest = machine.command(*SET, *source, "--dry-run")
+        child = pexpect.spawn(program, rest, cwd=str(machine.folder), env=machine.environment, timeout=30)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        assert b"password of alice@example.com:" not in child.before
+        assert b"+smart_host_login" in child.before
+
+
+def test_the_servers_options_one_by_one(machine: Machine) -> None:
+    """Each changes its own line, and a password alone changes no byte."""
+    machine.set("--server")
+    text = machine.store.read_text()
+    assert 'login = "ours"' in text
+    for option, old, new in [
+        (["--port", "25"], "port = 587", "port = 25"),
+        (["--host", "mx.example"], 'host = "smtp.relay.example"', 'host = "mx.example"'),
+        (["--per-account", "off"], "per_account_auth = true", "per_account_auth = false"),
+        (["--login", "theirs"], 'login = "ours"', 'login = "theirs"'),
+    ]:
+        assert text.count(old) == 1
+        calls = machine.calls()
+        assert machine.run("smart-host", "set", "--server", *option).status == 0
+        text = text.replace(old, new)
+        assert machine.store.read_text() == text
+        assert machine.calls() == calls
+        assert machine.kept() == {user("--server"): FIRST}
+    before = machine.untouched()
+    assert machine.run("smart-host", "set", "--server", "--password-stdin", stdin=SECOND).status == 0
+    assert machine.kept() == {user("--server"): SECOND}
+    assert machine.untouched() == before
+
+
+def test_a_password_alone_keeps_the_login(machine: Machine) -> None:
+    machine.set(ALICE)
+    before = machine.untouched()
+    assert machine.run("smart-host", "set", ALICE, "--password-stdin", stdin=SECOND).status == 0
+    assert machine.kept() == {user(ALICE): SECOND}
+    assert machine.untouched() == before
+
+
+def test_a_login_alone_needs_its_password(machine: Machine) -> None:
+    """An account's other login comes with a password: the old one belongs to the old login."""
+    machine.set(ALICE)
+    assert machine.run("smart-host", "set", ALICE, "--login", "other").status == 2

@@ -1,0 +1,291 @@
+"""Keyring and store change together: the order, what is put back, and no secret in any output. Needs no daemon."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
+
+from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.errors import KeyringError
+
+HAS_LOGIN = 'smart_host_login = "ours"'
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine with a keyring of the tests' own; no run may leak a secret."""
+    machine = Machine(tmp_path, JSON)
+    yield machine
+    assert machine.leaks() == []
+
+
+@pytest.fixture
+def changed(machine: Machine) -> Machine:
+    """The machine after Alice got the login `ours` and the first password; what was asked so far is forgotten."""
+    assert machine.set(ALICE).status == 0
+    Path(f"{machine.keyring}.calls").unlink()
+    return machine
+
+
+def small_disk() -> None:
+    """No file may grow larger than 64 KiB: as on a full disk, and for root too."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+
+
+def writes(machine: Machine) -> list[tuple[str, str]]:
+    return [(call["call"], call["user"]) for call in machine.calls() if call["call"] != "get"]
+
+
+def test_set_keeps_the_secret_first(machine: Machine) -> None:
+    """Asked, kept and read back before the store is written."""
+    assert machine.set(ALICE).status == 0
+    calls = machine.calls()
+    last_two = [(call["call"], call["user"]) for call in calls[-2:]]
+    assert calls[0]["call"] == "get"
+    assert last_two == [("set", user(ALICE)), ("get", user(ALICE))]
+    assert all(HAS_LOGIN not in call["store"] for call in calls)
+    assert HAS_LOGIN in machine.store.read_text()
+    assert machine.kept() == {user(ALICE): FIRST}
+    assert machine.pending() == []
+
+
+@pytest.mark.parametrize("command", [("account", "remove", ALICE), ("smart-host", "clear", ALICE)], ids=" ".join)
+def test_remove_edits_the_store_first(changed: Machine, command: tuple[str, ...]) -> None:
+    assert changed.run(*command).status == 0
+    calls = changed.calls()
+    assert HAS_LOGIN in calls[0]["store"]  # unlocked before anything is written
+    deleted = [call for call in calls if call["call"] == "delete"]
+    assert [call["user"] for call in deleted] == [user(ALICE)]
+    assert HAS_LOGIN not in deleted[0]["store"]
+    assert changed.kept() == {}
+
+
+def test_rename_copies_edits_and_deletes(changed: Machine) -> None:
+    assert changed.run("account", "rename", ALICE, CAROL).status == 0
+    calls = changed.calls()
+    assert writes(changed) == [("set", user(CAROL)), ("delete", user(ALICE))]
+    kept = next(index for index, call in enumerate(calls) if call["call"] == "set")
+    assert (calls[kept + 1]["call"], calls[kept + 1]["user"]) == ("get", user(CAROL))  # read back
+    deleted = next(call for call in calls if call["call"] == "delete")
+    assert (ALICE in calls[kept + 1]["store"], ALICE in deleted["store"]) == (True, False)
+    assert changed.kept() == {user(CAROL): FIRST}
+
+
+def test_a_held_lock_touches_no_secret(changed: Machine) -> None:
+    before = changed.untouched()
+    with open(f"{changed.store}.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for command in (
+            ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"],
+            ["account", "remove", ALICE],
+        ):
+            assert changed.run(*command, "--lock-timeout", "0.1", stdin=SECOND).status == 75
+        assert changed.run("account", "rename", ALICE, CAROL, "--lock-timeout", "0.1").status == 75
+    assert writes(changed) == []
+    assert changed.untouched() == before
+    assert changed.pending() == []
+
+
+def test_a_lock_that_is_a_link_touches_no_secret(changed: Machine) -> None:
+    lock = Path(f"{changed.store}.lock")
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    assert changed.run("smart-host", "set", ALICE, "--login", "new", "--password-stdin", stdin=SECOND).status == 7
+    assert writes(changed) == []
+    assert changed.kept() == {user(ALICE): FIRST}
+
+
+def test_a_note_that_is_a_link_is_not_followed(changed: Machine) -> None:
+    """In a directory like /tmp somebody else may have put it there."""
+    other = changed.folder / "other"
+    other.write_text("precious")
+    Path(f"{changed.store}.pending").symlink_to(other)
+    assert changed.run("smart-host", "set", ALICE, "--login", "new", "--password-stdin", stdin=SECOND).status == 3
+    edited = changed.run("pop", "off", BOB)
+    assert edited.status == 0
+    assert "symbolic link" in edited.err
+    assert other.read_text() == "precious"
+    assert writes(changed) == []
+
+
+def test_a_store_locked_too_late(changed: Machine) -> None:
+    """Another writer takes the lock when the new secret is kept already: the old one is put back."""
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin", "--lock-timeout", "0.1"]
+    result = changed.run(*command, "--keyring-backend", "real.backends.Locking", stdin=SECOND)
+    assert result.status == 75
+    assert writes(changed) == [("set", user(ALICE)), ("set", user(ALICE))]
+    assert changed.kept() == {user(ALICE): FIRST}
+    assert changed.untouched() == before
+
+
+@pytest.mark.parametrize("had_one", [True, False])
+def test_a_write_that_fails(machine: Machine, had_one: bool) -> None:
+    """The disk refuses the store's new text: the old secret, or none, is put back."""
+    machine.store.write_text(machine.store.read_text() + "# padding\n" * 10000)
+    if had_one:
+        machine.set(ALICE)
+    kept = machine.kept()
+    before = machine.untouched()
+    result = machine.set(
+        *(ALICE, SECOND, "--login", "new"),
+        preexec_fn=small_disk,
+    )
+    assert result.status == 7
+    assert "the old file is intact" in result.err
+    assert machine.kept() == kept == ({user(ALICE): FIRST} if had_one else {})
+    assert ("set", user(ALICE)) in writes(machine)
+    assert machine.untouched() == before
+    assert machine.pending() == []
+
+
+def test_a_write_that_fails_removes_no_secret(changed: Machine) -> None:
+    changed.store.write_text(changed.store.read_text() + "# padding\n" * 10000)
+    for command in (["account", "remove", ALICE], ["smart-host", "clear", ALICE], ["account", "rename", ALICE, CAROL]):
+        result = changed.run(*command, preexec_fn=small_disk)
+        assert result.status == 7
+        assert changed.kept() == {user(ALICE): FIRST}
+        assert changed.pending() == []
+
+
+def test_an_account_that_went_meanwhile(changed: Machine) -> None:
+    """Another writer removed the account while its secret was kept: the old secret is back, nothing is written."""
+    rival = changed.folder / "rival.toml"
+    rival.write_text(changed.store.read_text().replace(ALICE, CAROL))
+    gone = rival.read_bytes()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
+    environment = {"TEST_RIVAL": str(rival)}
+    result = changed.run(*command, "--keyring-backend", "real.backends.Racing", stdin=SECOND, environment=environment)
+    assert result.status == 4
+    assert changed.kept() == {user(ALICE): FIRST}
+    assert changed.store.read_bytes() == gone
+    assert changed.pending() == []
+
+
+def test_an_edit_that_needs_a_hand(machine: Machine) -> None:
+    machine.store.write_text('version = 1\nserver = { edition = "pro" }\n')
+    before = machine.untouched()
+    result = machine.set("--server")
+    assert result.status == 5
+    assert "needs a hand" in result.err
+    assert machine.kept() == {}
+    assert machine.untouched() == before
+    assert machine.pending() == []
+
+
+def test_sigterm_puts_the_old_secret_back(changed: Machine) -> None:
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
+    result = changed.run(*command, "--keyring-backend", "real.backends.Terminating", stdin=SECOND)
+    assert result.status == 128 + signal.SIGTERM
+    assert changed.kept() == {user(ALICE): FIRST}
+    assert changed.untouched() == before
+    assert changed.pending() == []
+
+
+def test_a_disk_that_does_not_confirm(changed: Machine, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new store is in place, so the new secret stays, and what is not sure is written down."""
+    real_fsync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+        real_fsync(descriptor)
+
+    for name in ("TEST_KEYRING", "TEST_STORE"):
+        monkeypatch.setenv(name, changed.environment[name])
+    given = changed.folder / "given"
+    given.write_text(SECOND)
+    arguments = ["smart-host", "set", ALICE, "--login", "new", "--password-file", str(given)]
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", fsync)
+        assert run(*changed.command(*arguments)[3:]).status == 8
+    assert 'smart_host_login = "new"' in changed.store.read_text()
+    assert changed.kept() == {user(ALICE): SECOND}
+    assert changed.pending() == [user(ALICE)]
+
+
+@pytest.mark.parametrize("backend", ["Losing", "Cutting"])
+def test_a_secret_that_is_not_kept(changed: Machine, backend: str) -> None:
+    """What was read back differs: exit 6, the store is not written."""
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
+    result = changed.run(*command, "--keyring-backend", f"real.backends.{backend}", stdin=SECOND)
+    assert (result.status, result.out) == (6, "")
+    assert "what was read back differs" in result.err
+    assert changed.untouched() == before
+    if backend == "Losing":
+        assert changed.kept() == {user(ALICE): FIRST}
+        assert changed.pending() == []
+    else:  # and the old one could not be kept either, which must not be forgotten
+        assert "could not be put back" in result.err
+        assert changed.pending() == [user(ALICE)]
+        assert "MP061" in changed.run("validate", "--secrets").out
+
+
+@pytest.mark.parametrize("command", [("account", "remove", ALICE), ("account", "rename", ALICE, CAROL)], ids=" ".join)
+def test_a_secret_that_stays(changed: Machine, command: tuple[str, ...]) -> None:
+    """The store is changed and the secret does not go: what was done is told, exit 6, and it is not forgotten."""
+    result = changed.run(*command, "--keyring-backend", "real.backends.Clinging")
+    assert result.status == 6
+    assert "\taccount\tre" in result.out
+    assert f"the store is changed, the secret {user(ALICE)} is left in the keyring" in result.err
+    assert HAS_LOGIN not in changed.store.read_text() or CAROL in changed.store.read_text()
+    assert changed.pending() == [user(ALICE)]
+    assert f"smart-host clear {ALICE}" in changed.run("validate", "--secrets").out
+    assert changed.run("smart-host", "clear", ALICE).status == 0
+    assert changed.pending() == []
+
+
+RAISED = ["set RuntimeError", "set EOFError", "set CalledProcessError", "set ValueError", "set SystemExit"]
+
+
+@pytest.mark.parametrize("raised", [*RAISED, "get ValueError", "delete CalledProcessError"])
+@pytest.mark.parametrize("form", ["--verbose", "--json"])
+def test_foreign_exceptions(changed: Machine, raised: str, form: str) -> None:
+    """A backend raises and logs the secret: exit 6, one line that names the exception's kind, the secret nowhere."""
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin", form]
+    if raised.startswith("delete"):
+        command = ["account", "remove", ALICE, form]
+    options = ["--keyring-backend", "real.backends.Raising"]
+    result = changed.run(*command, *options, stdin=SECOND, environment={"TEST_RAISE": raised})
+    assert result.status == 6
+    if form == "--json":
+        error = json.loads(result.out.splitlines()[-1])
+        assert (error["schema"], error["exit"], result.err) == ("mailpolicy.error/1", 6, "")
+    else:
+        assert f"the keyring refused ({raised.split()[1]})" in result.err
+    assert changed.kept() == {user(ALICE): FIRST}
+    assert changed.pending() == ([user(ALICE)] if raised.startswith("delete") else [])
+    assert (changed.untouched() == before) is not raised.startswith("delete")
+
+
+def test_deadline() -> None:
+    vault = Credentials(Choice("real.backends.Hanging", deadline=0.2), pytest.fail)
+    start = time.monotonic()
+    with pytest.raises(KeyringError, match=r"did not answer within 0\.2 s") as caught:
+        vault.get(user(ALICE))
+    assert (caught.value.exit_status, caught.value.code) == (6, "keyring-locked")
+    assert time.monotonic() - start < 10
+
+
+def test_the_note_can_be_read_by_whoever_reads_the_store(changed: Machine) -> None:
+    """Several people may edit a group's store, and each must see what another one's killed edit left."""
+    os.chmod(changed.store, 0o660)
+    options = ["--keyring-backend", "real.backends.Clinging"]
+    assert changed.run("smart-host", "clear", ALICE, *options).status == 6
+    facts = os.stat(f"{changed.store}.pending")
+    assert stat.S_IMODE(facts.st_mode) == 0o660
+    assert facts.st_gid == changed.store.stat().st_gid

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from mailpolicy.cli import main
 
 ROOT = Path(__file__).parent.parent
+
+# `make prove` asks for many more examples of every property.
+settings.register_profile("mailpolicy", deadline=None, max_examples=int(os.environ.get("MAILPOLICY_EXAMPLES", "100")))
+settings.load_profile("mailpolicy")
 EXAMPLE = ROOT / "accounts.toml.example"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy import Service
 from mailpolicy.store import Store
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(
+    max_examples=int(os.environ.get("MAILPOLICY_EXAMPLES", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 COMMENT = st.sampled_from(
     ["# note", "#", '# [accounts."x@y"]', "# \"quoted\" = 'text'", "  # indented", "# mailpolicy: allow MP031"]

@@ -32,9 +32,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def changed(machine: Machine) -> Machine:
-    """The machine after Alice got the login `ours` and the first password; what was asked so far is forgotten."""
-    assert machine.set(ALICE).status == 0
-    Path(f"{machine.keyring}.calls").unlink()
+    """The machine with the login `ours` and the first password of Alice."""
+    machine.give(ALICE)
     return machine
 
 
@@ -99,7 +98,6 @@ def test_a_held_lock_touches_no_secret(changed: Machine) -> None:
 
 def test_a_lock_that_is_a_link_touches_no_secret(changed: Machine) -> None:
     lock = Path(f"{changed.store}.lock")
-    lock.unlink()
     lock.symlink_to("elsewhere")
     assert changed.run("smart-host", "set", ALICE, "--login", "new", "--password-stdin", stdin=SECOND).status == 7
     assert writes(changed) == []
@@ -135,7 +133,7 @@ def test_a_write_that_fails(machine: Machine, had_one: bool) -> None:
     """The disk refuses the store's new text: the old secret, or none, is put back."""
     machine.store.write_text(machine.store.read_text() + "# padding\n" * 10000)
     if had_one:
-        machine.set(ALICE)
+        machine.give(ALICE)
     kept = machine.kept()
     before = machine.untouched()
     result = machine.set(

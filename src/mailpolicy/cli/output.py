@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mailpolicy.cli.surroundings import Surroundings
-from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
+from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, UsageError
 from mailpolicy.names import printable
 
 
@@ -75,6 +75,7 @@ class Output:
 
     def failure(self, error: MailpolicyError) -> None:
         """One error: an object on stdout under --json, else one clear line on stderr and the command that helps."""
+        file = self.around.file
         if self.around.format == "json":
             content: dict[str, Any] = {
                 "exit": error.exit_status,
@@ -82,15 +83,24 @@ class Output:
                 "message": error.message,
                 "fix": error.fix,
             }
+            if error.exit_status != UsageError.exit_status:
+                content["file"] = file
             if findings := getattr(error, "findings", None):
                 content["findings"] = [finding_object(finding) for finding in findings]
             self.json("error/1", content)
             return
         for finding in getattr(error, "findings", ()):
             self._stderr(str(finding))
-        self._stderr(f"mailpolicy: {error.message}")
+        about_store = error.exit_status in (NotFound.exit_status, Refused.exit_status) and file not in error.message
+        self._stderr(f"mailpolicy: {file}: {error.message}" if about_store else f"mailpolicy: {error.message}")
         if error.fix:
-            self._stderr(f"  try: {error.fix}")
+            named = (
+                self.around.file_option
+                and error.fix.startswith("mailpolicy ")
+                and "--file" not in error.fix
+                and not error.fix.endswith(("--help", file))
+            )
+            self._stderr(f"  try: {error.fix} --file {file}" if named else f"  try: {error.fix}")
 
     def _stderr(self, text: str) -> None:
         if sys.stderr is None:

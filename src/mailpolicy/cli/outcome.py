@@ -73,7 +73,10 @@ def _command(out: Output, arguments: list[str]) -> int:
         return stop.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except typer.TyperException as error:
+    except Exception as error:
+        # Typer's own errors are known by this method; their common class has another name in each of its versions.
+        if not hasattr(error, "format_message"):
+            raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError":
             out.message(error.format_message())

@@ -28,9 +28,15 @@ class Entry(NamedTuple):
     end: int
 
 
-# A whole line such as `pop = true  # why`, which is what nearly every line of a store looks like.
+# What nearly every line of a store looks like, with the blank lines and comments above it: `[accounts."a@b"]` or
+# `pop = true  # why`. The possessive quantifiers keep a long comment from being tried in pieces.
 _PLAIN = re.compile(
-    r"""([A-Za-z0-9_-]+)[ \t]*=[ \t]*([a-z]+|"[^"\\\n]*"|'[^'\n]*'|[0-9]+)(?=[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z))"""
+    r"""(?:[ \t\r\n]++|\#[^\n]*+)*+
+    (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \]
+      | ([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)
+    )
+    (?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))""",
+    re.VERBOSE,
 )
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -50,13 +56,23 @@ def entries(text: str) -> Iterator[Entry]:
     table: KeyPath = ()
     tables: dict[KeyPath, int] = {}  # arrays of tables: how many headers so far
     position, size = 0, len(text)
-    while (position := _BLANK.match(text, position).end()) < size:  # type: ignore[union-attr]
-        plain = _PLAIN.match(text, position)
-        if plain is not None:
-            value, position_after = plain.span(2)
-            yield Entry(KEY, (*table, plain[1]), position, position, value, position_after)
-            position = position_after
-        elif text[position] == "[":
+    plainly = _PLAIN.match
+    while True:
+        plain = plainly(text, position)
+        if plain is not None and (top := plain[1]) is None:
+            start = plain.start(3)
+            value, position = plain.span(4)
+            yield Entry(KEY, (*table, plain[3]), start, start, value, position)
+            continue
+        if plain is not None and not tables:
+            first, last = plain.span(2)
+            table, position = (top, plain[2]), last + 2
+            yield Entry(HEADER, table, plain.start(1) - 1, first - 1, last + 1, position)
+            continue
+        position = _BLANK.match(text, position).end()  # type: ignore[union-attr]
+        if position == size:
+            return
+        if text[position] == "[":
             doubled = text.startswith("[[", position)
             parts, name, stop = _key(text, position + 1 + doubled)
             end = text.index("]", stop) + 1 + doubled

@@ -73,7 +73,7 @@ class Store:
                 Problem("MP001", (), f"byte {self.data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
             )
         try:
-            with _without_gc():
+            with without_gc():
                 return text, tomli.loads(text), None
         except tomli.TOMLDecodeError as error:
             message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
@@ -102,7 +102,7 @@ class Store:
         problem = self._parsed[2]
         if problem is not None:
             return schema.Reading(None, [problem])
-        with _without_gc():
+        with without_gc():
             return schema.read(self.tree)
 
     def policy(self) -> Policy:
@@ -123,7 +123,7 @@ class Store:
         problems = list(problems)
         left_out = 0
         if policy is not None:
-            with _without_gc():
+            with without_gc():
                 problems += advice.warnings(policy)
                 if hints:
                     problems += advice.hints(policy)
@@ -206,7 +206,7 @@ def worst(findings: Iterable[Finding], *, strict: bool) -> bool:
 
 
 @contextmanager
-def _without_gc() -> Iterator[None]:
+def without_gc() -> Iterator[None]:
     """A large parse makes many containers and no cycles; the collector would walk them all again and again."""
     was_on = gc.isenabled()
     gc.disable()

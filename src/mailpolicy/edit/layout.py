@@ -6,7 +6,7 @@ last key from below and no header. All other comments belong to the file. Not pr
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,24 +29,35 @@ class Layout:
     def __init__(self, text: str) -> None:
         self.text = text
         self.newline = "\r\n" if "\r\n" in text else "\n"
-        self._lines: list[Entry] = []  # headers and statements, in the order of the text
+        self._all = list(entries(text))
         self._exact: dict[KeyPath, Entry] = {}
-        self._statements: dict[KeyPath, list[Entry]] = {}
-        self._inline: dict[KeyPath, list[Entry]] = {}
-        self._under: dict[KeyPath, list[Entry]] = {}
-        self._headers: dict[KeyPath, int] = {}
-        for entry in entries(text):
+        for entry in self._all:
             self._exact.setdefault(entry.path, entry)
-            if entry.kind == HEADER:
-                self._headers[entry.path] = len(self._lines)
-            elif entry.kind == KEY:
-                self._statements.setdefault(entry.path[:-1], []).append(entry)
-            else:
-                if entry.kind == INLINE:
-                    self._inline.setdefault(entry.path[:-1], []).append(entry)
-                continue
-            self._lines.append(entry)
-            self._under.setdefault(entry.path[:2], []).append(entry)
+
+    @cached_property
+    def _lines(self) -> list[Entry]:
+        """Headers and statements, in the order of the text."""
+        return [entry for entry in self._all if entry.kind == HEADER or entry.kind == KEY]
+
+    @cached_property
+    def _headers(self) -> dict[KeyPath, int]:
+        """Where each table's header stands among the lines."""
+        return {entry.path: index for index, entry in enumerate(self._lines) if entry.kind == HEADER}
+
+    @cached_property
+    def _statements(self) -> dict[KeyPath, list[Entry]]:
+        return _by_table(entry for entry in self._all if entry.kind == KEY)
+
+    @cached_property
+    def _inline(self) -> dict[KeyPath, list[Entry]]:
+        return _by_table(entry for entry in self._all if entry.kind == INLINE)
+
+    @cached_property
+    def _under(self) -> dict[KeyPath, list[Entry]]:
+        under: dict[KeyPath, list[Entry]] = {}
+        for entry in self._lines:
+            under.setdefault(entry.path[:2], []).append(entry)
+        return under
 
     def at(self, path: KeyPath) -> Entry | None:
         """The entry that writes exactly `path`."""
@@ -174,3 +185,10 @@ class Layout:
     def blank_lines_above(self, start: int) -> int:
         """How many blank lines stand directly above the line that begins at `start`."""
         return max(0, self.text.count("\n", self.content_before(start), start) - 1)
+
+
+def _by_table(found: Iterable[Entry]) -> dict[KeyPath, list[Entry]]:
+    tables: dict[KeyPath, list[Entry]] = {}
+    for entry in found:
+        tables.setdefault(entry.path[:-1], []).append(entry)
+    return tables

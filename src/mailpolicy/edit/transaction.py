@@ -18,7 +18,7 @@ from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
 from mailpolicy.locate import places
 from mailpolicy.policy import Policy
-from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.store import Store, StoreInvalid, without_gc
 
 
 class Outcome(NamedTuple):
@@ -93,7 +93,8 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
     if not plan.operations:
         return [], store.policy()
     try:
-        splices = pen.splices(Layout(store.text), plan.operations)
+        with without_gc():
+            splices = pen.splices(Layout(store.text), plan.operations)
     except pen.CannotWrite as reason:
         raise _by_hand(store, reason.offset, str(reason)) from None
     wanted = applied(store.tree, plan.operations)

@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
             print(f"measuring {name} ...", file=sys.stderr)
             with TemporaryDirectory(prefix="mailpolicy-bench-") as folder:
                 results += bars.ALL[name](Path(folder))
-    except Void as why:
+    except (Void, OSError) as why:
         print(f"nothing can be compared: {why}", file=sys.stderr)
         return 2
     page = table.page(results)

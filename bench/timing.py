@@ -60,9 +60,8 @@ def told(name: str, *arguments: str | Path) -> dict[str, Any]:
     return answer
 
 
-def turns(rounds: int, *sides: Callable[[], float], warm: bool = True) -> list[tuple[float, ...]]:
-    """The seconds of each side in each round: A B A B. With `warm` a first round is not counted."""
-    if warm:
-        for side in sides:
-            side()
+def turns(rounds: int, *sides: Callable[[], float]) -> list[tuple[float, ...]]:
+    """The seconds of each side in each round: A B A B. A round before the first one warms up and is not counted."""
+    for side in sides:
+        side()
     return [tuple(side() for side in sides) for _ in range(rounds)]

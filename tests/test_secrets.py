@@ -279,6 +279,20 @@ def test_deadline() -> None:
     assert time.monotonic() - start < 10
 
 
+def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was kept is not known, so it is named as unsettled; and nobody waits a second time to put it back."""
+    for name in ("TEST_KEYRING", "TEST_STORE"):
+        monkeypatch.setenv(name, changed.environment[name])
+    warned: list[str] = []
+    vault = Credentials(Choice("real.backends.Stalling", deadline=0.5), warned.append)
+    with pytest.raises(KeyringError, match="did not answer"), vault.changed(user(ALICE), SECOND):
+        pytest.fail("the secret was not kept")
+    assert vault.unsettled == {user(ALICE)}
+    assert len(warned) == 1
+    assert "could not be put back" in warned[0]
+    assert len(changed.calls()) == 1
+
+
 def test_the_note_can_be_read_by_whoever_reads_the_store(changed: Machine) -> None:
     """Several people may edit a group's store, and each must see what another one's killed edit left."""
     os.chmod(changed.store, 0o660)

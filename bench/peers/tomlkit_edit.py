@@ -8,7 +8,7 @@ import tomlkit
 def main(store: str, address: str, value: str) -> None:
     with open(store, encoding="utf-8", newline="") as file:
         document = tomlkit.parse(file.read())
-    document["accounts"][address]["pop"] = value == "on"  # type: ignore[index]
+    document["accounts"][address]["pop"] = value == "on"
     with open(store, "w", encoding="utf-8", newline="") as file:
         file.write(tomlkit.dumps(document))
 

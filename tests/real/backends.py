@@ -117,6 +117,13 @@ class Hanging(Json):
         return None
 
 
+class Stalling(Json):
+    """Reads, and never answers when it is to keep something."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        threading.Event().wait()
+
+
 class Locking(Json):
     """Takes the store's lock when a secret is kept, as another writer may."""
 

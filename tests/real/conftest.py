@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from jeepney.io.blocking import open_dbus_connection
 
-from real.machine import Machine
+from real.machine import FIRST, Machine, user
 
 # Without service directories: nothing is started behind the tests' back, and no prompt appears on anybody's desktop.
 _BUS = """\
@@ -102,6 +102,14 @@ class Desktop(Machine):
         with closing(open_dbus_connection(bus=self.bus)) as connection:
             items = secretstorage.get_default_collection(connection).search_items({"service": "mailpolicy"})
             return {item.get_attributes()["username"]: item.get_secret().decode() for item in items}
+
+    def keep(self, whose: str, secret: str = FIRST) -> None:
+        """Put a secret into the Secret Service, as keyring would."""
+        import secretstorage
+
+        attributes = {"application": "Python keyring library", "service": "mailpolicy", "username": user(whose)}
+        with closing(open_dbus_connection(bus=self.bus)) as connection:
+            secretstorage.get_default_collection(connection).create_item("mailpolicy", attributes, secret.encode())
 
     def lock(self) -> None:
         """Lock the collection, as a screen lock may."""

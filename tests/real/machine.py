@@ -148,6 +148,14 @@ class Machine:
         kept = {**self.kept(), user(whose): secret}
         self.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
 
+    def give(self, whose: str, secret: str = FIRST) -> None:
+        """An account's login `ours` and its password, as set before."""
+        header = f'[accounts."{whose}"]\n'
+        text = self.store.read_text(encoding="utf-8")
+        assert header in text
+        self.store.write_text(text.replace(header, f'{header}smart_host_login = "ours"\n'), encoding="utf-8")
+        self.keep(whose, secret)
+
     def calls(self) -> list[dict[str, str]]:
         """What the JSON keyring was asked so far: the call, the user name and the store's text at that time."""
         journal = Path(f"{self.keyring}.calls")

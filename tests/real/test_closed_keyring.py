@@ -27,7 +27,7 @@ EDITS = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_locked(desktop: Desktop, edit: list[str]) -> None:
-    desktop.set(ALICE)
+    desktop.give(ALICE)
     desktop.lock()
     before = desktop.untouched()
     start = time.monotonic()
@@ -45,7 +45,7 @@ def test_locked_asks_nobody_to_type_for_nothing(desktop: Desktop) -> None:
     """At a terminal the keyring is unlocked first: no prompt, exit 6 at once."""
     import pexpect
 
-    desktop.set(ALICE)
+    desktop.give(ALICE)
     desktop.lock()
     program, *rest = desktop.command("smart-host", "set", ALICE)
     child = pexpect.spawn(program, rest, env=desktop.environment, cwd=str(desktop.folder), timeout=BOUND)
@@ -56,7 +56,7 @@ def test_locked_asks_nobody_to_type_for_nothing(desktop: Desktop) -> None:
 
 
 def test_locked_show_and_validate(desktop: Desktop) -> None:
-    desktop.set(ALICE)
+    desktop.give(ALICE)
     desktop.lock()
     shown = desktop.run("smart-host", "show", ALICE)
     assert shown.status == 0

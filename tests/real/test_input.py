@@ -123,9 +123,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, int]] = {
 @pytest.mark.parametrize(("command", "stdin", "status"), CASES.values(), ids=CASES)
 def test_dry_run(machine: Machine, command: tuple[str, ...], stdin: str, status: int) -> None:
     """The exit code is the real run's; no keyring is asked, nothing is written, no lock is taken."""
-    machine.set(BOB, SECOND)
-    Path(f"{machine.keyring}.calls").unlink()
-    Path(f"{machine.store}.lock").unlink()
+    machine.give(BOB, SECOND)
     before = machine.untouched()
     dry = machine.run(*command, "--dry-run", stdin=stdin)
     assert dry.status == status
@@ -173,7 +171,7 @@ def test_the_servers_options_one_by_one(machine: Machine) -> None:
 
 
 def test_a_password_alone_keeps_the_login(machine: Machine) -> None:
-    machine.set(ALICE)
+    machine.give(ALICE)
     before = machine.untouched()
     assert machine.run("smart-host", "set", ALICE, "--password-stdin", stdin=SECOND).status == 0
     assert machine.kept() == {user(ALICE): SECOND}
@@ -182,5 +180,5 @@ def test_a_password_alone_keeps_the_login(machine: Machine) -> None:
 
 def test_a_login_alone_needs_its_password(machine: Machine) -> None:
     """An account's other login comes with a password: the old one belongs to the old login."""
-    machine.set(ALICE)
+    machine.give(ALICE)
     assert machine.run("smart-host", "set", ALICE, "--login", "other").status == 2

@@ -94,8 +94,8 @@ def test_show_and_clear(desktop: Desktop, whose: str) -> None:
 
 
 def test_remove_takes_the_secret_along(desktop: Desktop) -> None:
-    desktop.set(ALICE)
-    desktop.set(BOB, SECOND)
+    desktop.give(ALICE)
+    desktop.give(BOB, SECOND)
     result = desktop.run("account", "remove", ALICE)
     assert (result.status, result.err) == (0, "")
     assert "removed from the keyring" in result.out
@@ -104,7 +104,7 @@ def test_remove_takes_the_secret_along(desktop: Desktop) -> None:
 
 
 def test_rename_moves_the_secret(desktop: Desktop) -> None:
-    desktop.set(ALICE)
+    desktop.give(ALICE)
     result = desktop.run("account", "rename", ALICE, CAROL)
     assert (result.status, result.err) == (0, "")
     assert "moved in the keyring" in result.out
@@ -133,7 +133,6 @@ def test_hostile_passwords(desktop: Desktop, secret: str) -> None:
     result = desktop.set(ALICE, secret)
     assert result.status == 0
     assert desktop.secrets() == {user(ALICE): secret}
-    assert desktop.set(ALICE, secret).out.endswith("\tok\n")
 
 
 def test_hostile_password_at_the_prompt(desktop: Desktop) -> None:
@@ -146,20 +145,19 @@ def test_hostile_password_at_the_prompt(desktop: Desktop) -> None:
 def test_no_secret_in_any_output(desktop: Desktop) -> None:
     """What every run printed, and every file, is searched when the desktop is cleared away."""
     for options in (["--verbose"], ["--verbose", "--json"]):
-        for secret in (FIRST, SECOND):
-            assert desktop.set(ALICE, secret, "--dry-run", *options).status == 0
-            assert desktop.set(ALICE, secret, *options).status == 0
+        assert desktop.set(ALICE, SECOND, "--dry-run", *options).status == 0
+        assert desktop.set(ALICE, FIRST, *options).status == 0
         assert desktop.run("smart-host", "show", ALICE, *options).status == 0
         assert desktop.run("validate", "--secrets", *options).status == 0
         assert desktop.run("account", "rename", ALICE, CAROL, *options).status == 0
-        assert desktop.run("account", "rename", CAROL, ALICE, *options).status == 0
-        assert desktop.run("smart-host", "clear", ALICE, *options).status == 0
+        assert desktop.run("smart-host", "clear", CAROL, *options).status == 0
+        assert desktop.run("account", "rename", CAROL, ALICE).status == 0
     assert desktop.seen
     assert desktop.secrets() == {}
 
 
 def test_json_of_a_password_alone(desktop: Desktop) -> None:
-    desktop.set(ALICE)
+    desktop.give(ALICE)
     told = json.loads(desktop.run("smart-host", "set", ALICE, "--password-stdin", "--json", stdin=SECOND).out)
     assert told["changes"] == [{"address": ALICE, "key": "password", "old": None, "new": None}]
 

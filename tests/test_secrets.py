@@ -50,9 +50,8 @@ def test_set_keeps_the_secret_first(machine: Machine) -> None:
     """Asked, kept and read back before the store is written."""
     assert machine.set(ALICE).status == 0
     calls = machine.calls()
-    last_two = [(call["call"], call["user"]) for call in calls[-2:]]
     assert calls[0]["call"] == "get"
-    assert last_two == [("set", user(ALICE)), ("get", user(ALICE))]
+    assert [(call["call"], call["user"]) for call in calls[-2:]] == [("set", user(ALICE)), ("get", user(ALICE))]
     assert all(HAS_LOGIN not in call["store"] for call in calls)
     assert HAS_LOGIN in machine.store.read_text()
     assert machine.kept() == {user(ALICE): FIRST}
@@ -201,8 +200,7 @@ def test_a_disk_that_does_not_confirm(changed: Machine, run: Run, monkeypatch: p
             raise OSError(5, "Input/output error")
         real_fsync(descriptor)
 
-    for name in ("TEST_KEYRING", "TEST_STORE"):
-        monkeypatch.setenv(name, changed.environment[name])
+    changed.here(monkeypatch)
     given = changed.folder / "given"
     given.write_text(SECOND)
     arguments = ["smart-host", "set", ALICE, "--login", "new", "--password-file", str(given)]
@@ -281,8 +279,7 @@ def test_deadline() -> None:
 
 def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it was kept is not known, so it is named as unsettled; and nobody waits a second time to put it back."""
-    for name in ("TEST_KEYRING", "TEST_STORE"):
-        monkeypatch.setenv(name, changed.environment[name])
+    changed.here(monkeypatch)
     warned: list[str] = []
     vault = Credentials(Choice("real.backends.Stalling", deadline=0.5), warned.append)
     with pytest.raises(KeyringError, match="did not answer"), vault.changed(user(ALICE), SECOND):

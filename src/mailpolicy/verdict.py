@@ -173,21 +173,29 @@ def _server_reason(policy: Policy, gate: Gate, key: str, message: str) -> Reason
     return Reason(gate, f"{message}: the key {dotted(path)} is missing", path)
 
 
+_Known = tuple[Gate | None, NetworkSet]
+
+
 class Answers:
     """Many questions on one policy: allowed or not and the first reason, without the rest of the explanation.
 
-    Memory is bounded by the policy and a fixed number of spellings, not by the number of questions.
+    Accounts that say the same for themselves share one table of answers. Memory is bounded by the policy and a fixed
+    number of spellings, not by the number of questions.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pack: Callable[[str], bytes] = packer()
-        self._known: dict[tuple[str, str], tuple[Gate | None, NetworkSet]] = {}
-        self._limit = 4 * len(policy.accounts) + 10_000
+        self._tables: dict[str, dict[str, _Known]] = {}  # by the address as it was spelled, then by the protocol
+        self._shapes: dict[tuple[object, ...], dict[str, _Known]] = {}
+        self._limit = 2 * len(policy.accounts) + 10_000
 
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
         """The first closed gate, None where the question is answered with yes. Raises UsageError."""
-        gate, reach = self._known.get((address, protocol)) or self._look_up(address, protocol)
+        try:
+            gate, reach = self._tables[address][protocol]
+        except KeyError:
+            gate, reach = self._look_up(address, protocol)
         if ip is None:
             question(address, protocol, ip)  # only MultiPOP does without an IP
             return gate
@@ -199,11 +207,19 @@ class Answers:
             return Gate.OUTSIDE_LAN
         return gate
 
-    def _look_up(self, address: str, protocol: str) -> tuple[Gate | None, NetworkSet]:
-        normalised, service = _address(address), service_named(protocol)
-        gates = self._policy.gates(normalised, service)
-        known = (gates[0] if gates else None, self._policy.reach(normalised, service))
-        if len(self._known) >= self._limit:
-            self._known.clear()
-        self._known[address, protocol] = known
+    def _look_up(self, address: str, protocol: str) -> _Known:
+        normalised = _address(address)
+        service = service_named(protocol)
+        account = self._policy.accounts.get(normalised)
+        shape = (account.template, account.suspended, *account.own.items()) if account is not None else ()
+        table = self._shapes.setdefault(shape, {})
+        if len(self._tables) >= self._limit:
+            self._tables.clear()
+        self._tables[address] = table
+        known = table.get(protocol)
+        if known is None:
+            gates = self._policy.gates(normalised, service)
+            known = (gates[0] if gates else None, self._policy.reach(normalised, service))
+            if protocol in _ALIASES:  # any other spelling is understood, and not kept
+                table[protocol] = known
         return known

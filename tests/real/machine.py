@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pytest
 from conftest import Result
 
 TESTS = Path(__file__).parent.parent
@@ -155,6 +156,11 @@ class Machine:
         assert header in text
         self.store.write_text(text.replace(header, f'{header}smart_host_login = "ours"\n'), encoding="utf-8")
         self.keep(whose, secret)
+
+    def here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the JSON keyring be used in this process too."""
+        for name in ("TEST_KEYRING", "TEST_STORE"):
+            monkeypatch.setenv(name, self.environment[name])
 
     def calls(self) -> list[dict[str, str]]:
         """What the JSON keyring was asked so far: the call, the user name and the store's text at that time."""

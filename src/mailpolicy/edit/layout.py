@@ -6,6 +6,7 @@ last key from below and no header. All other comments belong to the file. Not pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable
 from functools import cached_property
 from typing import NamedTuple
@@ -23,12 +24,35 @@ class Block(NamedTuple):
     header: Entry
 
 
+def newline_of(text: str) -> str:
+    """What ends the lines of a text."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def slice_of(text: str, key: str) -> tuple[int, int] | None:
+    """Where an account's own lines stand, from its header to the next one; None where a full layout must tell.
+
+    A line that begins with a bracket is a header: an account has no array, and multi-line strings are left to the full
+    layout.
+    """
+    if '"""' in text or "'''" in text:
+        return None
+    quoted = re.escape(key)
+    header = re.search(
+        rf"""^[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\]""", text, re.MULTILINE
+    )
+    if header is None:
+        return None
+    following = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, header.end())
+    return header.start(), following.start() if following else len(text)
+
+
 class Layout:
     """The written things of one text, found once."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, newline: str) -> None:
         self.text = text
-        self.newline = "\r\n" if "\r\n" in text else "\n"
+        self.newline = newline
         self._all = list(entries(text))
         self._exact: dict[KeyPath, Entry] = {}
         for entry in self._all:

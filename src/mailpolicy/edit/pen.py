@@ -7,12 +7,12 @@ tomlkit writes what changes the structure of a value, and is handed that value a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import Block, Layout
+from mailpolicy.edit.layout import Block, Layout, newline_of, slice_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
 from mailpolicy.locate import INLINE, Entry, comments
 
@@ -27,8 +27,28 @@ class CannotWrite(Exception):
         self.offset = offset
 
 
-def splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
-    """The splices that write the operations, sorted and apart. Raises CannotWrite."""
+def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
+    """The splices that write the operations into a text, sorted and apart. Raises CannotWrite.
+
+    Where all of them are about keys of one account, its own slice of the text is all that is laid out.
+    """
+    keys = {operation.path[1] if _is_key_of_account(operation.path) else None for operation in operations}
+    key = keys.pop() if len(keys) == 1 else None
+    if key is not None and (span := slice_of(text, key)) is not None:
+        start, end = span
+        layout = Layout(text[start:end], newline_of(text))
+        try:
+            return [Splice(start + first, start + last, new) for first, last, new in _made(layout, operations)]
+        except CannotWrite as reason:
+            raise CannotWrite(start + reason.offset, str(reason)) from None
+    return _made(Layout(text, newline_of(text)), operations)
+
+
+def _is_key_of_account(path: KeyPath) -> bool:
+    return len(path) == 3 and path[0] == "accounts"
+
+
+def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     made: list[Splice] = []
     for operation in _gathered(layout, operations):
         match operation:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy import access, files, pending
+from mailpolicy import access, files, pending, schema
 from mailpolicy.access import Access
 from mailpolicy.edit import hunks, pen
-from mailpolicy.edit.layout import Layout
-from mailpolicy.edit.operations import applied
+from mailpolicy.edit.operations import Rename, applied
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
 from mailpolicy.locate import places
 from mailpolicy.policy import Policy
-from mailpolicy.store import Store, StoreInvalid, without_gc
+from mailpolicy.store import Store, without_gc
 
 
 class Outcome(NamedTuple):
@@ -94,7 +93,7 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
         return [], store.policy()
     try:
         with without_gc():
-            splices = pen.splices(Layout(store.text), plan.operations)
+            splices = pen.splices(store.text, plan.operations)
     except pen.CannotWrite as reason:
         raise _by_hand(store, reason.offset, str(reason)) from None
     wanted = applied(store.tree, plan.operations)
@@ -103,13 +102,36 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
-    try:
-        return splices, proof.policy()
-    except StoreInvalid as error:
-        finding = error.findings[0]
-        raise Refused(
-            f"{store.path}: nothing was changed, the store would not be valid: {finding.problem.message}"
-        ) from None
+    return splices, _new_policy(store, plan, wanted)
+
+
+def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
+    """The policy of the tree that was proved; where only accounts changed, the others are the values they were."""
+    old, keys = store.policy(), _changed_accounts(plan)
+    if keys is not None:
+        accounts = wanted.get("accounts", {})
+        wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
+    policy, problems = schema.read(wanted)
+    if policy is None:
+        raise Refused(f"{store.path}: nothing was changed, the store would not be valid: {problems[0].message}")
+    if keys is None:
+        return policy
+    kept = {address: account for address, account in old.accounts.items() if account.key not in keys}
+    if twice := kept.keys() & policy.accounts.keys():
+        raise Refused(f"{store.path}: nothing was changed, {min(twice)} would be there twice")
+    return policy._replace(accounts={**kept, **policy.accounts})
+
+
+def _changed_accounts(plan: Plan) -> set[str] | None:
+    """The keys under which the plan writes or removes accounts; None where it changes anything else."""
+    keys: set[str] = set()
+    for operation in plan.operations:
+        if operation.path[0] != "accounts" or len(operation.path) < 2:
+            return None
+        keys.add(operation.path[1])
+        if isinstance(operation, Rename):
+            keys.add(operation.name)
+    return keys
 
 
 def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:

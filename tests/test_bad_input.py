@@ -347,6 +347,8 @@ def test_usage_errors_are_two(run: Run, store: Path) -> None:
         ["--format", "xml", "account", "list"],
         ["--lock-timeout", "soon", "account", "list"],
         ["--quiet=1", "account", "list"],
+        ["--file", "", "account", "list"],
+        ["--file=", "account", "list"],
         ["pop", "off", "--lan-only", "bob@example.com"],
         ["account", "rename", "a@x.example"],
         ["account", "add", "a@x.example", "--pop", "maybe"],

@@ -192,6 +192,32 @@ def test_json_of_every_edit_is_one_object(run: Run, tmp_path: Path) -> None:
         assert all(change.keys() == {"address", "key", "old", "new"} for change in edit["changes"])
 
 
+def test_one_object_also_for_what_cannot_be_opened(run: Run, tmp_path: Path) -> None:
+    result = run("validate", "missing.toml", str(written(tmp_path)), "--json")
+    assert result.status == 3
+    answer = json.loads(result.out)
+    assert [file["valid"] for file in answer["files"]] == [True, False]
+    assert "no such file" in answer["files"][1]["error"]["message"]
+    assert json.loads(run("--json").out)["code"] == "usage"
+
+
+def test_typos_are_answered_in_words(run: Run) -> None:
+    assert "Did you mean 'on'?" in run("pop", "onn").err
+    assert (
+        run(
+            "account",
+            "add",
+            "alice@acme.example",
+            "imani@acme.example",
+            "--pop",
+            "off",
+            "--file",
+            str(ROOT / "accounts.toml.example"),
+        ).err.count("is true")
+        == 2
+    )
+
+
 def test_templates(run: Run, tmp_path: Path) -> None:
     path = written(tmp_path)
     file = ("--file", str(path))
@@ -221,6 +247,10 @@ def test_the_lan(run: Run, tmp_path: Path) -> None:
     assert covered.status == 5
     assert "10.0.0.0/8" in covered.err
     assert run(*file, "lan", "remove", "192.168.0.0-192.168.255.255").out.endswith("\tchanged\n")
+    run(*file, "lan", "add", "172.16.0.0/13", "172.24.0.0/13")
+    together = run(*file, "lan", "remove", "172.16.0.0/12")
+    assert together.status == 5
+    assert "172.16.0.0/13, 172.24.0.0/13 together still cover it" in together.err
     assert run(*file, "lan", "reset").status == 0
     assert tomli.loads(path.read_text())["server"]["lan"] == [
         "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10",

@@ -148,6 +148,34 @@ def test_a_toggle_there_and_back_gives_the_original_bytes(
     assert path.read_bytes() == text.encode()
 
 
+INLINE = st.sampled_from(
+    [
+        "{}",
+        "{ }",
+        "{pop = true}",
+        "{ pop = true }",
+        "{pop = true, }",
+        "{ pop = true , imap = false }",
+        "{\n  pop = true,  # c\n}",
+    ]
+)
+
+
+@SETTINGS
+@given(first=INLINE, second=INLINE, root=st.booleans())
+def test_inline_tables_come_back_too(tmp_path: Path, first: str, second: str, root: bool) -> None:
+    if root:
+        text = f'version = 1\naccounts = {{ "ann@x.example" = {first}, "bob@x.example" = {second} }}\n'
+    else:
+        text = f'version = 1\n[accounts]\n"ann@x.example" = {first} # a\n"bob@x.example" = {second}\n'
+    path = written(tmp_path, text)
+    for address in ("ann@x.example", "bob@x.example"):
+        edit(path, lambda policy, address=address: accounts.suspend(policy, Targets((address,))))
+        assert tree(path.read_text())["accounts"][address]["suspended"] is True
+        edit(path, lambda policy, address=address: accounts.resume(policy, Targets((address,))))
+        assert path.read_text() == text
+
+
 @SETTINGS
 @given(text=store_text(), address=ADDRESS)
 def test_removing_takes_the_account_and_nothing_of_its_neighbours(tmp_path: Path, text: str, address: str) -> None:

@@ -62,6 +62,14 @@ def test_every_fix_changes_the_verdict(run: Run, tmp_path: Path) -> None:
     assert seen == {"account-suspended", "service-off", "connector-needs-imap", "outside-lan"}
 
 
+def test_the_lan_way_fits_a_client_with_a_zone(run: Run, store: Path) -> None:
+    for ip, entry in (("fe80::1%eth0", "fe80::1"), ("::ffff:203.0.113.9", "203.0.113.9")):
+        denied = run("--file", str(store), "check", "alice@example.com", "pop", ip)
+        assert f"  fix: mailpolicy lan add {entry} --file" in denied.out
+        assert run("--file", str(store), "lan", "add", entry).status == 0
+        assert run("--file", str(store), "check", "alice@example.com", "pop", ip).out == "allow\n"
+
+
 def test_the_lan_way_of_the_text_works_too(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "accounts.toml"
     store.write_text('version = 1\n[accounts."a@x.example"]\npop = true\npop_lan_only = true\n')

@@ -164,9 +164,13 @@ def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
     assert run("--file", str(store), "pop", "off", "bob@example.com").status == 0
     assert stat.S_IMODE(lock.stat().st_mode) == 0o660
     assert lock.stat().st_gid == store.stat().st_gid
+    # The lock follows a store that is shared only later, or no longer.
+    store.chmod(0o644)
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
     lock.unlink()
     lock.symlink_to("elsewhere")
-    refused = run("--file", str(store), "pop", "on", "bob@example.com")
+    refused = run("--file", str(store), "pop", "off", "bob@example.com")
     assert refused.status == 7
     assert "symbolic link" in refused.err
     assert not (store.parent / "elsewhere").exists()

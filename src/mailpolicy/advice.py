@@ -156,13 +156,13 @@ def _idle(policy: Policy, account: Account) -> list[tuple[str, Setting]]:
 
 
 def _public(policy: Policy) -> Iterator[Problem]:
-    for index, entry in enumerate(policy.server.lan_entries):
+    for entry in policy.server.lan_entries:
         if not is_reserved(entry.networks):
             message = (
                 f"{entry.text} is not wholly inside the ranges reserved for local use: "
                 "whoever has these addresses counts as the LAN"
             )
-            yield Problem("MP031", ("server", "lan", index), message)
+            yield Problem("MP031", ("server", "lan", entry.position), message)
 
 
 def _missing(key: str, message: str) -> Problem:

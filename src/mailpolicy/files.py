@@ -75,20 +75,23 @@ def _open_lock(target: str) -> int:
     name = f"{target}.lock"
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with suppress(FileNotFoundError):
-            return os.open(name, flags)  # without O_CREAT: a sticky directory forbids it for the file of another user
-        descriptor = os.open(name, flags | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(name, flags)  # without O_CREAT, which a sticky directory forbids for another's file
+        except FileNotFoundError:
+            descriptor = os.open(name, flags | os.O_CREAT, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise WriteFailed(f"{name}: the lock is a symbolic link: remove it") from None
         raise WriteFailed(f"{name}: the lock cannot be made: {_sentence(error)}, nothing was written") from None
     with suppress(OSError):
-        owner = os.stat(target)
-        if owner.st_mode & stat.S_IWGRP:
-            os.fchown(descriptor, -1, owner.st_gid)
-            os.fchmod(descriptor, 0o660)
-        if os.geteuid() == 0:
+        owner, lock = os.stat(target), os.fstat(descriptor)
+        mode = 0o660 if owner.st_mode & stat.S_IWGRP else 0o600
+        if os.geteuid() == 0 and (lock.st_uid, lock.st_gid) != (owner.st_uid, owner.st_gid):
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        elif mode == 0o660 and lock.st_gid != owner.st_gid:
+            os.fchown(descriptor, -1, owner.st_gid)
+        if stat.S_IMODE(lock.st_mode) != mode:
+            os.fchmod(descriptor, mode)
     return descriptor
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.files import read_regular, unsafe_for_root
-from mailpolicy.schema import HOST_KEYS
+from mailpolicy.schema import HOST_KEYS, nearest_key
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 
@@ -44,7 +44,9 @@ def read(path: str | None, *, is_root: bool) -> Host:
         raise StoreError(f"{name}: not TOML: {reason}", code="invalid-host") from None
     for key, value in tree.items():
         if key not in HOST_KEYS:
-            raise StoreError(f"{name}: unknown key {key!a}, known here: {', '.join(HOST_KEYS)}", code="invalid-host")
+            nearest = nearest_key(key, HOST_KEYS)
+            hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(HOST_KEYS)}"
+            raise StoreError(f"{name}: unknown key {key!a}, {hint}", code="invalid-host")
         if type(value) is not (dict if key == "exports" else str):
             raise StoreError(
                 f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"

@@ -79,10 +79,11 @@ class Layer(StrEnum):
 
 
 class LanEntry(NamedTuple):
-    """One entry of the LAN list, as written and as the networks it stands for."""
+    """One entry of the LAN list, as written and as the networks it stands for; `position` is its place in the list, from 0."""
 
     text: str
     networks: tuple[Network, ...]
+    position: int = 0
 
 
 class Server(NamedTuple):

@@ -90,10 +90,14 @@ _ENTRY_CODES = {
 
 
 class Reading(NamedTuple):
-    """What a tree says: the policy, None where there is an error, and the errors."""
+    """What a tree says: the policy, None where there is an error, and the errors.
+
+    `draft` is the policy of those parts that have no error: good enough to look for warnings, never for a verdict.
+    """
 
     policy: Policy | None
     problems: list[Problem]
+    draft: Policy | None = None
 
 
 def read(tree: Mapping[str, Any]) -> Reading:
@@ -114,13 +118,15 @@ def read(tree: Mapping[str, Any]) -> Reading:
             return Reading(None, problems)
     server = _server(top.get("server"), problems)
     defaults = _checked(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
-    templates = {}
+    templates: dict[str, dict[str, bool]] = {}
     for name, table in top.get("templates", {}).items():
         _named(names.template_name, name, "MP013", ("templates", name), problems)
+        templates[name] = {}  # there, for the accounts that name it, whatever is wrong with it
         if _is_table(table, ("templates", name), problems):
             templates[name] = _checked(table, SWITCH_KEYS, ("templates", name), problems)
-    accounts = _accounts(top.get("accounts", {}), top.get("templates", {}), problems)
-    return Reading(None if problems else Policy(server, defaults, templates, accounts), problems)
+    accounts = _accounts(top.get("accounts", {}), templates, problems)
+    policy = Policy(server, defaults, templates, accounts)
+    return Reading(None if problems else policy, problems, policy)
 
 
 def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems: list[Problem]) -> dict[str, Account]:
@@ -142,7 +148,8 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
         if address in accounts and address:
             message = f"this is the account {address} a second time, the other is written '{names.printable(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
-        accounts[address] = account
+        if address:
+            accounts[address] = account
     return accounts
 
 
@@ -160,10 +167,11 @@ def _account(
         table.pop("smart_host_login", None),
     )
     if template is not None and template not in templates:
-        nearest = _nearest(template, templates)
+        nearest = nearest_key(template, templates)
         hint = f", did you mean {nearest!r}?" if nearest else ""
         message = f"there is no template '{names.printable(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
         problems.append(Problem("MP012", (*path, "template"), message))
+        template = None
     if login is not None:
         _named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
     return Account(address, key, table, template, suspended, login)
@@ -173,9 +181,14 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     path: KeyPath = ("server",)
     server = _checked(table if table is not None else {}, SERVER, path, problems)
     smart_host = _checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
-    if (edition := server.get("edition", "standard")) not in EDITIONS:
+    # A key with a wrong value is not missing; what is wrong with it is said already.
+    there: Mapping[str, Any] = table if isinstance(table, dict) else SERVER if table is not None else {}
+    below: Any = there.get("smart_host", {})
+    edition = server.get("edition", "standard" if "edition" not in there else "pro")
+    if edition not in EDITIONS:
         message = f"edition is '{names.printable(edition)}': write 'pro' or 'standard'"
         problems.append(Problem("MP008", (*path, "edition"), message))
+        edition = "pro"  # for the draft, which has enough to say about the wrong value
     if (port := smart_host.get("port")) is not None and not 1 <= port <= 65535:
         problems.append(
             Problem("MP008", (*path, "smart_host", "port"), f"port is {port}: write a number from 1 to 65535")
@@ -185,7 +198,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     if (login := smart_host.get("login")) is not None:
         _named(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
     entries = _lan(server.get("lan", []), (*path, "lan"), problems)
-    written = frozenset([*server, *(f"smart_host.{key}" for key in smart_host)])
+    written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
     return Server(
         edition=edition,
         outlook_connector_installed=server.get("outlook_connector_installed", False),
@@ -207,7 +220,7 @@ def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanE
             problems.append(Problem("MP006", (*path, index), f"a LAN entry is a string, this is {_type_name(text)}"))
             continue
         try:
-            entries.append(LanEntry(text, lan_entry(text)))
+            entries.append(LanEntry(text, lan_entry(text), index))
         except EntryRejected as error:
             problems.append(Problem(_ENTRY_CODES[error.kind], (*path, index), str(error)))
     return tuple(entries)
@@ -252,18 +265,19 @@ def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> P
         return Problem(
             "MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: mailpolicy smart-host set"
         )
-    if nearest := _nearest(key, keys):
+    if nearest := nearest_key(key, keys):
         hint = f"did you mean {nearest}?"
     elif elsewhere := next(
-        (home for home, known in _HOMES.items() if known is not keys and _nearest(key, known)), None
+        (home for home, known in _HOMES.items() if known is not keys and nearest_key(key, known)), None
     ):
-        hint = f"did you mean {_nearest(key, _HOMES[elsewhere])}? it belongs in {elsewhere}"
+        hint = f"did you mean {nearest_key(key, _HOMES[elsewhere])}? it belongs in {elsewhere}"
     else:
         hint = f"known here: {', '.join(keys)}"
     return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest_key(name: str, known: Iterable[str]) -> str | None:
+    """The known key most like `name`, None where none is much like it."""
     from difflib import get_close_matches  # costs start-up, and only a mistake needs it
 
     folded = name.lower().replace("-", "_")

@@ -107,7 +107,7 @@ class Store:
 
     def policy(self) -> Policy:
         """The policy of the store. Raises StoreInvalid with every error placed."""
-        policy, problems = self._reading
+        policy, problems, _ = self._reading
         if policy is None:
             raise StoreInvalid(self.placed(problems))
         return policy
@@ -119,7 +119,7 @@ class Store:
         """
         from mailpolicy import advice
 
-        policy, problems = self._reading
+        _, problems, policy = self._reading
         problems = list(problems)
         left_out = 0
         if policy is not None:
@@ -146,7 +146,7 @@ class Store:
         return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
 
     def placed(self, problems: Iterable[Problem]) -> list[Finding]:
-        """The problems with their lines and columns; 1:1 where a problem has no place."""
+        """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
         from mailpolicy import locate
 
         problems = list(problems)
@@ -154,9 +154,10 @@ class Store:
             self.text, [problem.path for problem in problems if problem.position is None and problem.path]
         )
         spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
-        return [
+        findings = [
             Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
         ]
+        return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
 
     def line(self, path: KeyPath | None) -> int | None:
         """The line on which a key is written, or its nearest written ancestor; None where there is neither."""

@@ -27,9 +27,9 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
     path = out.around.file
+    fresh = not _is_there(path)
     refuse_unsafe(path)
     starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
-    fresh = not _is_there(path)
     diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
         _make_folders(os.path.dirname(os.path.realpath(path)))

@@ -78,7 +78,7 @@ def _command(out: Output, arguments: list[str]) -> int:
         if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
-        if type(error).__name__ == "NoArgsIsHelpError":
+        if type(error).__name__ == "NoArgsIsHelpError" and out.around.format != "json":
             out.message(error.format_message())
             return UsageError.exit_status
         path = context.command_path if context is not None else "mailpolicy"

@@ -90,9 +90,11 @@ class Output:
             self.json("error/1", content)
             return
         for finding in getattr(error, "findings", ()):
-            self._stderr(str(finding))
+            self._stderr(_one_line(str(finding)))
         about_store = error.exit_status in (NotFound.exit_status, Refused.exit_status) and file not in error.message
-        self._stderr(f"mailpolicy: {file}: {error.message}" if about_store else f"mailpolicy: {error.message}")
+        self._stderr(
+            _one_line(f"mailpolicy: {file}: {error.message}" if about_store else f"mailpolicy: {error.message}")
+        )
         if error.fix:
             named = (
                 self.around.file_option
@@ -128,6 +130,11 @@ def require_format(around: Surroundings, *formats: str) -> None:
     """Raise UsageError where the form asked for is none of those the command has."""
     if around.format not in formats:
         raise UsageError(f"there is no format {around.format!a} here: choose {' or '.join(formats)}")
+
+
+def _one_line(text: str) -> str:
+    """A file's name may hold a newline, which must not begin a line that looks like another message."""
+    return text.replace("\n", "\\n")
 
 
 def _why(error: Exception) -> str:

@@ -43,14 +43,18 @@ def app(name: str) -> typer.Typer:
     confined = service in (Service.POP, Service.IMAP)
     for verb in Verb:
         if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not confined:
-            group.command(verb, hidden=True, context_settings={"ignore_unknown_options": True})(_refusal(service, verb))
+            group.command(verb.value, hidden=True, context_settings={"ignore_unknown_options": True})(
+                _refusal(service, verb)
+            )
         else:
             help_text = (
                 _HELP[verb]
                 .format(service.label)
                 .replace(", and leave from where as it is", "" if not confined else ", and leave from where as it is")
             )
-            group.command(verb, help=help_text)(_on(service) if verb is Verb.ON and confined else _plain(service, verb))
+            group.command(verb.value, help=help_text)(
+                _on(service) if verb is Verb.ON and confined else _plain(service, verb)
+            )
     return group
 
 

@@ -71,6 +71,8 @@ def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
                 raise UsageError(f"{name} needs a value: {name} {metavar}")
             value = arguments[position]
             position += 1
+        if metavar is not None and not value:
+            raise UsageError(f"{name} is empty: {name} {metavar}")
         options[name] = value
     return options, rest
 

@@ -60,7 +60,7 @@ def _with_stdin(texts: Iterable[str]) -> Iterator[str]:
         if text != "-":
             yield text
         elif sys.stdin is not None:
-            lines = sys.stdin.buffer.read().decode("utf-8", "replace").split("\n")
+            lines = sys.stdin.buffer.read().decode("utf-8-sig", "replace").split("\n")
             yield from (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 

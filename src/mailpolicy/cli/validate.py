@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,19 +42,19 @@ def _validate(
 ) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    ignored = [code.strip() for codes in ignore or () for code in codes.split(",")]
+    ignored = [code.strip().upper() for codes in ignore or () for code in codes.split(",")]
     for code in ignored:
         if code not in RULES:
             raise UsageError(f"--ignore {code!a}: there is no such code")
         if RULES[code].severity == "error":
             raise UsageError(f"--ignore {code}: an error cannot be ignored")
     results = []
-    unopened: list[StoreError] = []
+    unopened: list[tuple[str, StoreError]] = []
     for name in files or [out.around.file]:
         try:
             store = Store("-", _stdin()) if name == "-" else Store.read(name)
         except StoreError as error:
-            unopened.append(error)
+            unopened.append((name, error))
             continue
         findings, left_out = store.diagnose(ignored, hints=hints)
         if secrets and not worst(findings, strict=False):
@@ -69,9 +69,10 @@ def _validate(
             )
         results.append((store, findings, left_out))
     if not out.around.quiet:
-        _print(out, results, strict=strict)
-    for failure in unopened:
-        out.failure(failure)
+        _print(out, results, unopened, strict=strict)
+    if out.around.format != "json":
+        for _, failure in unopened:
+            out.failure(failure)
     if unopened:
         return StoreError.exit_status
     return int(any(worst(findings, strict=strict) for _, findings, _ in results))
@@ -86,9 +87,15 @@ def _stdin() -> bytes:
         raise StoreError(f"-: {(error.strerror or 'cannot be read').lower()}") from None
 
 
-def _print(out: Output, results: list[tuple[Store, list[Finding], int]], *, strict: bool) -> None:
+def _print(
+    out: Output,
+    results: list[tuple[Store, list[Finding], int]],
+    unopened: list[tuple[str, StoreError]],
+    *,
+    strict: bool,
+) -> None:
     if out.around.format == "json":
-        content = [
+        content: list[dict[str, Any]] = [
             {
                 "file": store.path,
                 "valid": not worst(findings, strict=strict),
@@ -97,6 +104,15 @@ def _print(out: Output, results: list[tuple[Store, list[Finding], int]], *, stri
             }
             for store, findings, left_out in results
         ]
+        content += (
+            {
+                "file": name,
+                "valid": False,
+                "findings": [],
+                "error": {"exit": error.exit_status, "message": error.message},
+            }
+            for name, error in unopened
+        )
         out.json("validate/1", {"valid": all(file["valid"] for file in content), "files": content})
         return
     for store, findings, left_out in results:

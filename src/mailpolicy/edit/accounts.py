@@ -29,6 +29,7 @@ def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -
         named = template if isinstance(template, str) else None
         trial = {address: Account(address, address, switches, named) for address in fresh}
         refuse_connector(policy._replace(accounts=trial), trial.values())
+    differing = []
     for address in dict.fromkeys(addresses):
         existing = policy.accounts.get(address)
         if existing is None:
@@ -36,22 +37,25 @@ def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -
             plan.change(Add(("accounts", address), table), address, None, None, table)
             plan.lines.append(Line(address, "account", "added", True))
         else:
-            _refuse_difference(existing, asked)
+            differing += _difference(existing, asked)
             plan.lines.append(Line(address, "account", "there already, as asked", False))
+    if differing:
+        raise Refused(f"there already and not as asked: {'; '.join(differing)}", code="exists")
     return plan
 
 
-def _refuse_difference(account: Account, asked: Mapping[str, Scalar]) -> None:
+def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:
+    """The keys of the account's own table that are not as asked, each with what it is."""
     there: dict[str, Scalar | None] = {**account.own, "template": account.template, "smart_host_login": account.login}
-    for key, value in asked.items():
-        if there.get(key) != value:
-            path = dotted(("accounts", account.key, key))
-            has = (
-                "is not set"
-                if there.get(key) is None
-                else f"is {there[key]!r}".replace("True", "true").replace("False", "false")
-            )
-            raise Refused(f"{account.address} exists already and differs: {path} {has}", code="exists")
+    return [
+        f"{dotted(('accounts', account.key, key))} is {_shown(there.get(key))}"
+        for key, value in asked.items()
+        if there.get(key) != value
+    ]
+
+
+def _shown(value: Scalar | None) -> str:
+    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:

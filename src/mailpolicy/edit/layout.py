@@ -99,7 +99,7 @@ class Layout:
         """The statement whose inline value holds `path`, where there is one."""
         for length in range(len(path) - 1, 0, -1):
             entry = self._exact.get(path[:length])
-            if entry is not None:
+            if entry is not None and entry.kind != INLINE:
                 return entry if entry.kind == KEY else None
         return None
 
@@ -124,6 +124,15 @@ class Layout:
         ceiling = self._lines[following].start if following < len(self._lines) else len(self.text)
         start = self._comments_above(header.start, floor)
         return Block(start, self._comments_below(last.end, ceiling), header)
+
+    @property
+    def end_of_roots(self) -> int:
+        """The end of the keys above the first header, with the comments that touch the last one and no header."""
+        roots = self.statements(())
+        if not roots:
+            return 0
+        ceiling = next((entry.start for entry in self._lines if entry.kind == HEADER), len(self.text))
+        return self._comments_below(roots[-1].end, ceiling)
 
     def last_header(self, tops: Container[str]) -> Block | None:
         """The last table below one of the top-level names."""

@@ -141,7 +141,7 @@ def _put_inline(layout: Layout, table: Entry, pair: str) -> Splice:
     inside = layout.text[table.value + 1 : table.end - 1]
     if inside.strip(" \t"):
         raise CannotWrite(table.start, "this table has only comments in it")
-    return Splice(table.value + 1, table.end - 1, f" {pair} ")
+    return Splice(table.value + 1, table.end - 1, f"{inside}{pair}{inside}")
 
 
 def _tight(layout: Layout, entry: Entry) -> bool:
@@ -190,10 +190,23 @@ def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None
     return Splice(statement.value, statement.end, text)
 
 
-def _reach(inline: Any, holder: Entry, path: KeyPath) -> Any:
-    for part in path[len(holder.path) :]:
-        inline = inline[part]
-    return inline
+def _drop_inline(layout: Layout, entry: Entry) -> Splice:
+    """A pair out of an inline table, the reverse of `_put_inline`."""
+    pairs = layout.inline_pairs(entry.path[:-1])
+    index = pairs.index(entry)
+    if index > 0:
+        splice = Splice(pairs[index - 1].end, entry.end, "")
+    elif len(pairs) > 1:
+        splice = Splice(entry.start, pairs[1].start, "")
+    else:
+        table = layout.at(entry.path[:-1])
+        if table is None:
+            raise CannotWrite(entry.start, "this value is written with a dotted key")
+        left, right = layout.text[table.value + 1 : entry.start], layout.text[entry.end : table.end - 1]
+        splice = Splice(table.value + 1, table.end - 1, left if left == right else "")
+    if "#" in layout.text[splice.start : splice.end]:
+        raise CannotWrite(entry.start, "a comment would not survive")
+    return splice
 
 
 def _drop(layout: Layout, path: KeyPath) -> Splice:
@@ -204,9 +217,7 @@ def _drop(layout: Layout, path: KeyPath) -> Splice:
     if entry is None:
         raise CannotWrite(0, f"{dotted(path)} is not written as one table")
     if entry.kind == INLINE:
-        holder = layout.enclosing_value(path)
-        assert holder is not None, "an inline key stands in a statement"
-        return _with_tomlkit(layout, holder, lambda inline: _reach(inline, holder, path[:-1]).__delitem__(path[-1]))
+        return _drop_inline(layout, entry)
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
     if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
         raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
@@ -270,8 +281,7 @@ def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:
     elif path[0] == "accounts":
         end = layout.content_before(len(layout.text))
     else:
-        roots = layout.statements(())
-        end = layout.line_end(roots[-1].end) if roots else 0
+        end = layout.end_of_roots
     blank = 1
     if neighbour is not None and layout.content_before(neighbour.start) > 0:
         blank = layout.blank_lines_above(neighbour.start)

@@ -74,13 +74,16 @@ def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
             raise Refused(
                 f"{text} would stay in the LAN: the wider entry {wider.text} still covers it", code="covered", fix=None
             )
-        gone += same
-        plan.lines.append(Line("lan", text, "not in the LAN", bool(same)))
+        rest = network_set(network for index, entry in left if index not in same for network in entry.networks)
         inside = [
             entry.text
             for index, entry in left
             if index not in same and network_set(entry.networks) <= network_set(networks)
         ]
+        if network_set(networks) <= rest:
+            raise Refused(f"{text} would stay in the LAN: {', '.join(inside)} together still cover it", code="covered")
+        gone += same
+        plan.lines.append(Line("lan", text, "partly in the LAN" if inside else "not in the LAN", bool(same)))
         if inside:
             plan.notes.append(f"still in the LAN, inside {text}: {', '.join(inside)}")
     if gone:

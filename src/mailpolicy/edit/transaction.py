@@ -29,8 +29,8 @@ class Outcome(NamedTuple):
 
     @property
     def changed(self) -> bool:
-        """Whether the store was changed, or would be."""
-        return bool(self.plan.operations)
+        """Whether anything was changed, or would be: the store, or a secret that goes with it."""
+        return bool(self.plan.operations) or any(line.changed for line in self.plan.lines)
 
 
 def transact(
@@ -111,7 +111,7 @@ def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
     if keys is not None:
         accounts = wanted.get("accounts", {})
         wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
-    policy, problems = schema.read(wanted)
+    policy, problems, _ = schema.read(wanted)
     if policy is None:
         raise Refused(f"{store.path}: nothing was changed, the store would not be valid: {problems[0].message}")
     if keys is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,9 @@ def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> st
     outside = next((reason.fix for reason in verdict.reasons if reason.gate is Gate.OUTSIDE_LAN), None)
     for fix in verdict.fixes:
         if fix == outside:
-            lines.append(f"  {label}: mailpolicy lan add {verdict.question.ip}{suffix}")
+            # As the LAN would hold it: unwrapped, and without a zone id, which no LAN entry has.
+            client = ipaddress.ip_address(verdict.question.packed or b"")
+            lines.append(f"  {label}: mailpolicy lan add {client}{suffix}")
             label = "or"
         lines.append(f"  {label}: {shlex.join(fix)}{suffix}")
         label = "then"

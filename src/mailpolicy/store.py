@@ -53,7 +53,7 @@ class Store:
             return cls(path, read_regular(path))
         except StoreError as error:
             if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init, or name the store with --file") from None
+                raise StoreError(error.message, fix="mailpolicy init") from None
             raise
 
     @cached_property

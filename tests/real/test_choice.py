@@ -211,7 +211,7 @@ def test_host_config_names_the_backend_and_the_service(machine: Machine) -> None
 
 
 BAD_HOSTS = {
-    "unknown key": (b'keyring_backends = "x"\n', "unknown key 'keyring_backends', known here: keyring_backend, "),
+    "unknown key": (b'keyring_backends = "x"\n', "unknown key 'keyring_backends', did you mean keyring_backend?"),
     "policy": (b"version = 1\n", "unknown key 'version'"),
     "wrong type": (b"keyring_backend = 1\n", "keyring_backend must be a string"),
     "not TOML": (b"keyring_backend = \n", "not TOML: "),

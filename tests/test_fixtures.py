@@ -101,6 +101,8 @@ def _patched(text: str, diff: str) -> str:
         begin = start - 1 if int(count) else start
         new += old[position:begin]
         position = begin
+        grown_start, _, grown = lines[index].split()[2].lstrip("+").partition(",")
+        assert int(grown_start) == len(new) + (grown != "0"), "the hunk says where it stands in the new file"
         index += 1
         while index < len(lines) and lines[index] and not lines[index].startswith("@@"):
             mark, line = lines[index][0], lines[index][1:]

@@ -195,6 +195,17 @@ def test_subset_is_what_collapsing_says(left: list, right: list) -> None:  # typ
     assert network_set(left) >= NOWHERE
 
 
+@pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
+def test_a_set_ends_where_its_networks_end(text: str) -> None:
+    networks = list(ipaddress.collapse_addresses(lan_entry(text)))  # type: ignore[type-var]
+    held = network_set(networks)
+    first, last = networks[0].network_address, networks[-1].broadcast_address
+    assert first.packed in held
+    assert last.packed in held
+    assert (first - 1).packed not in held
+    assert (last + 1).packed not in held
+
+
 def test_reserved_ranges_are_reserved() -> None:
     assert all(is_reserved(lan_entry(text)) for text in RESERVED)
     assert not is_reserved(lan_entry("172.15.255.255-172.16.0.1"))

@@ -135,10 +135,7 @@ def test_a_write_that_fails(machine: Machine, had_one: bool) -> None:
         machine.give(ALICE)
     kept = machine.kept()
     before = machine.untouched()
-    result = machine.set(
-        *(ALICE, SECOND, "--login", "new"),
-        preexec_fn=small_disk,
-    )
+    result = machine.set(ALICE, SECOND, "--login", "new", preexec_fn=small_disk)
     assert result.status == 7
     assert "the old file is intact" in result.err
     assert machine.kept() == kept == ({user(ALICE): FIRST} if had_one else {})

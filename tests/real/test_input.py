@@ -42,6 +42,7 @@ REFUSED = {
     "not UTF-8": (b"s3cret-of-today\xff", "not UTF-8"),
     "too long": (b"x" * 65537, "longer than 65536 bytes"),
     "cut between two characters": (b"x" + "ä".encode() * 40000, "longer than 65536 bytes"),
+    "cut inside a character": ("ä".encode() * 40000, "longer than 65536 bytes"),
 }
 
 
@@ -181,4 +182,7 @@ def test_a_password_alone_keeps_the_login(machine: Machine) -> None:
 def test_a_login_alone_needs_its_password(machine: Machine) -> None:
     """An account's other login comes with a password: the old one belongs to the old login."""
     machine.give(ALICE)
-    assert machine.run("smart-host", "set", ALICE, "--login", "other").status == 2
+    result = machine.run("smart-host", "set", ALICE, "--login", "other")
+    assert result.status == 2
+    assert "there is no terminal to ask for the password" in result.err
+    assert machine.kept() == {user(ALICE): FIRST}

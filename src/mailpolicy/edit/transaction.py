@@ -65,6 +65,7 @@ def transact(
             current = store
         else:
             plan = planner(current.policy())
+            plan.notes += pending.notes(store.path)
             if not plan.operations:
                 return Outcome(plan, Access.SAME, None)
         splices, new = _written(current, plan)

@@ -36,11 +36,11 @@ demo: $(VENV)/.runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # The long runs: more examples for every property.
 prove: $(VENV)/.tests
-	MAILPOLICY_EXAMPLES=3000 $(BIN)/python -m pytest
+	MAILPOLICY_EXAMPLES=3000 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.develops
 	$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mailpolicy import schema
+from mailpolicy import keys
 from mailpolicy.cli.commands import COMMANDS, root
 from mailpolicy.cli.surroundings import OPTIONS
 from mailpolicy.diagnostics import RULES
@@ -26,10 +26,17 @@ def commands() -> str:
     for name in COMMANDS:
         group = command.get_command(None, name)
         pages.append(f"## mailpolicy {name}\n\n{_help(group, f'mailpolicy {name}')}")
-        for verb, inner in sorted(getattr(group, "commands", {}).items()):
-            if not inner.hidden:
-                pages.append(f"### mailpolicy {name} {verb}\n\n{_help(inner, f'mailpolicy {name} {verb}')}")
+        pages += _verbs(group, f"mailpolicy {name}")
     return "\n".join(pages)
+
+
+def _verbs(group: Any, above: str) -> list[str]:
+    pages = []
+    for verb, inner in sorted(getattr(group, "commands", {}).items()):
+        if not inner.hidden:
+            title = f"{above} {verb}"
+            pages += [f"### {title}\n\n{_help(inner, title)}", *_verbs(inner, title)]
+    return pages
 
 
 def _help(command: Any, title: str) -> str:
@@ -42,18 +49,19 @@ def _help(command: Any, title: str) -> str:
 def file_format() -> str:
     """The keys of a store, table by table."""
     tables = {
-        "The top of the file": schema.TOP,
-        "`[server]`": schema.SERVER,
-        "`[server.smart_host]`": schema.SMART_HOST,
-        "`[defaults]` and `[templates.NAME]`": schema.SWITCH_KEYS,
-        '`[accounts."ADDRESS"]`': schema.ACCOUNT,
+        "The top of the file": keys.TOP,
+        "`[server]`": keys.SERVER,
+        "`[server.smart_host]`": keys.SMART_HOST,
+        "`[defaults]` and `[templates.NAME]`": keys.SWITCH_KEYS,
+        '`[accounts."ADDRESS"]`': keys.ACCOUNT,
+        '`[accounts."ADDRESS".sources.NAME]`': keys.SOURCE,
     }
     lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
-    for title, keys in tables.items():
+    for title, table in tables.items():
         lines.append(f"## {title}\n\n| key | type | meaning |\n| --- | --- | --- |")
-        lines += (f"| `{key}` | {schema.type_title(kind)} | {meaning} |" for key, (kind, meaning) in keys.items())
+        lines += (f"| `{key}` | {keys.type_title(kind)} | {meaning} |" for key, (kind, meaning) in table.items())
         lines.append("")
-    kept = ", ".join(f"`{key}`" for key in schema.HOST_KEYS)
+    kept = ", ".join(f"`{key}`" for key in keys.HOST_KEYS)
     lines.append(f"These keys describe one machine and belong in `host.toml`; here they are errors: {kept}.\n")
     return "\n".join(lines)
 

@@ -6,12 +6,12 @@ findings is the one you want.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.networks import is_reserved
-from mailpolicy.policy import Account, Gate, Policy, Service, Setting
+from mailpolicy.policy import Account, Gate, Policy, Service, Setting, Tls
 
 
 class _Shape(NamedTuple):
@@ -25,7 +25,7 @@ def warnings(policy: Policy) -> list[Problem]:
     """Settings that are allowed and do not do what they seem to say."""
     closed: dict[Gate, dict[KeyPath, list[str]]] = {}
     confined: dict[KeyPath, list[str]] = {}
-    for alike in _alike(policy):
+    for alike in policy.alike():
         shape = _shape(policy, alike[0])
         for account in alike if shape.closed or shape.confined else ():
             for gate, switch, setting in shape.closed:
@@ -45,6 +45,16 @@ def warnings(policy: Policy) -> list[Problem]:
         found += _server_gate(policy, closed.get(gate, {}), code, server_key, why)
     found += _logins(policy, logins)
     found += _empty_lan(policy, confined)
+    found += (
+        Problem(
+            "MP040",
+            ("accounts", account.key, "sources", name, "tls"),
+            "this source is polled without TLS: its password goes over the network in the clear",
+        )
+        for account in policy.accounts.values()
+        for name, source in account.sources.items()
+        if source.tls is Tls.NONE
+    )
     used = {account.template for account in policy.accounts.values()}
     found += (
         Problem("MP037", ("templates", name), f"no account uses the template {name}")
@@ -65,14 +75,6 @@ _SERVER_GATES: tuple[tuple[Gate, str | None, str, str], ...] = (
     ),
     (Gate.MULTIPOP_OFF_ON_SERVER, None, "multipop", "MultiPOP is on, but off for the whole server"),
 )
-
-
-def _alike(policy: Policy) -> Iterable[list[Account]]:
-    """The accounts in groups that say the same for themselves; what they resolve to is worked out once for each."""
-    groups: dict[tuple[object, ...], list[Account]] = {}
-    for account in policy.accounts.values():
-        groups.setdefault((account.template, *account.own.items()), []).append(account)
-    return groups.values()
 
 
 def _shape(policy: Policy, account: Account) -> _Shape:
@@ -140,7 +142,7 @@ def hints(policy: Policy) -> Iterator[Problem]:
 def hint_count(policy: Policy) -> int:
     """How many hints there are, without making each."""
     in_templates = sum(len(_idle_in_template(policy, table)) for table in policy.templates.values())
-    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in _alike(policy))
+    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in policy.alike())
 
 
 def _idle_in_template(policy: Policy, table: Mapping[str, bool]) -> list[tuple[str, bool]]:

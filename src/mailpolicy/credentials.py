@@ -8,11 +8,12 @@ was named hides anything.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mailpolicy.errors import KeyringError
+from mailpolicy.policy import Account
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -51,6 +52,57 @@ def smart_host_user(address: str | None) -> str:
     return f"smart-host/{address or '@server'}"
 
 
+def source_user(address: str, source: str) -> str:
+    """The keyring's user name for the password of an account's MultiPOP source."""
+    return f"multipop/{address}/{source}"
+
+
+def users_of(account: Account) -> list[str]:
+    """The keyring's user names of all secrets that an account may have: of its login, then of its sources."""
+    login = [smart_host_user(account.address)] if account.login is not None else []
+    return [*login, *(source_user(account.address, name) for name in account.sources)]
+
+
+class Owner(NamedTuple):
+    """Whose a secret is: an account (None: the server) and one of its sources (None: its smart host login)."""
+
+    address: str | None
+    source: str | None = None
+
+    @classmethod
+    def of(cls, user: str) -> Owner:
+        """The owner that one of the keyring's user names stands for."""
+        kind, _, rest = user.partition("/")
+        if kind == "multipop":
+            address, _, source = rest.rpartition("/")
+            return cls(address, source)
+        return cls(None if rest == "@server" else rest)
+
+    @property
+    def item(self) -> str:
+        """The secret as a line about it names it."""
+        return "smart-host password" if self.source is None else f"source {self.source} password"
+
+    @property
+    def key(self) -> str:
+        """The secret as a change of an edit names it."""
+        return "password" if self.source is None else f"sources.{self.source}.password"
+
+    @property
+    def prompt(self) -> str:
+        """The question at which somebody types the secret."""
+        if self.source is not None:
+            return f"password of the source {self.source} of {self.address}"
+        return f"smart host password of {self.address or 'server'}"
+
+    def command(self, *, keep: bool) -> str:
+        """The command that sets the secret, or with `keep` false the one that takes it away."""
+        if self.source is not None:
+            verb = "set-password" if keep else "remove"
+            return f"mailpolicy multipop source {verb} {self.address} {self.source}"
+        return f"mailpolicy smart-host {'set' if keep else 'clear'} {self.address or '--server'}"
+
+
 class Credentials:
     """The secrets of one service in one keyring, which is looked for when the first one is asked for."""
 
@@ -64,6 +116,11 @@ class Credentials:
     def get(self, user: str) -> str | None:
         """The secret of `user`, None where there is none. Raises KeyringError."""
         return self._ask(lambda backend: backend.get_password(self._choice.service, user))
+
+    def several(self, users: Collection[str]) -> dict[str, str]:
+        """The secrets of many users, those that have none left out. Raises KeyringError."""
+        found = ((user, self.get(user)) for user in users)
+        return {user: secret for user, secret in found if secret is not None}
 
     def set(self, user: str, secret: str) -> None:
         """Keep a secret and read it back. Raises KeyringError."""

@@ -38,6 +38,9 @@ RULES: dict[str, Rule] = {
         ERROR, "not a login", "write 1 to 255 characters, no control character, no white space at either end"
     ),
     "MP015": Rule(ERROR, "not a host", "write a domain name or an IP address"),
+    "MP016": Rule(ERROR, "not a source name", "use a-z, 0-9, _ and -"),
+    "MP017": Rule(ERROR, "source incomplete", "write host and login"),
+    "MP018": Rule(ERROR, "nothing kept to delete", "write `keep = true`, or take delete_after_days out"),
     "MP020": Rule(ERROR, "not a LAN entry", "write a CIDR, an address, a range or trailing wildcards"),
     "MP021": Rule(ERROR, "host bits set", "write the network's own address"),
     "MP022": Rule(ERROR, "netmask", "write the number of bits"),
@@ -60,8 +63,9 @@ RULES: dict[str, Rule] = {
     "MP037": Rule(WARNING, "unused template", "assign it, or remove it"),
     "MP038": Rule(WARNING, "comment that allows nothing", "take the comment out, or correct its code"),
     "MP039": Rule(WARNING, "store writable by others", "run the chown or chmod line that is named"),
+    "MP040": Rule(WARNING, "source without TLS", 'write `tls = "implicit"` or `"starttls"` where the server has it'),
     "MP050": Rule(HINT, "the same as inherited", "take the key out, unless it is meant to pin"),
-    "MP060": Rule(WARNING, "login without a password", "set it: mailpolicy smart-host set"),
+    "MP060": Rule(WARNING, "login without a password", "set it with the command that is named"),
     "MP061": Rule(WARNING, "unfinished change of a secret", "run the command that is named"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.files import read_regular, unsafe_for_root
-from mailpolicy.schema import HOST_KEYS, nearest_key
+from mailpolicy.keys import HOST_KEYS, nearest_key
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 

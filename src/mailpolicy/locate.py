@@ -148,6 +148,18 @@ def _key(text: str, position: int) -> tuple[list[str], int, int]:
         position += 1
 
 
+def part_of_header(text: str, header: Entry, index: int) -> tuple[int, int]:
+    """Where one part of a header's key stands, with its quotes; `index` counts from 0."""
+    position = text.index("[", header.start) + 1 + text.startswith("[[", header.start)
+    while True:
+        match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
+        assert match is not None, "the parser accepted this text"
+        if index == 0:
+            return match.span()
+        index -= 1
+        position = _SPACE.match(text, match.end()).end() + 1  # type: ignore[union-attr]
+
+
 def _unescaped(match: re.Match[str]) -> str:
     return _SHORT[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
 

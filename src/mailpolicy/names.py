@@ -98,6 +98,26 @@ def domain_name(text: str) -> str:
     return domain
 
 
+def unicode_address(address: str) -> str | None:
+    """A normalised address with its domain as U-labels, lower case; None where that is the same spelling.
+
+    Source: RFC 5891, 4.2 and 5.5; a label that no U-label belongs to stays as it is.
+    """
+    local, _, domain = address.rpartition("@")
+    if "xn--" not in domain:
+        return None
+    import idna  # costs start-up, and few domains need it
+
+    labels = []
+    for label in domain.split("."):
+        try:
+            labels.append(idna.decode(label) if label.startswith("xn--") else label)
+        except (idna.IDNAError, UnicodeError):
+            labels.append(label)
+    shown = f"{local}@{'.'.join(labels)}"
+    return None if shown == address else shown
+
+
 def template_name(text: str) -> str:
     """`text`, if a template may be called so. Raises NameRejected."""
     if re.fullmatch(_TEMPLATE, text):
@@ -107,8 +127,17 @@ def template_name(text: str) -> str:
     )
 
 
+def source_name(text: str) -> str:
+    """`text`, if a MultiPOP source may be called so. Raises NameRejected."""
+    if re.fullmatch(_TEMPLATE, text):
+        return text
+    raise NameRejected(
+        f"'{_short(printable(text))}' is not a source name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
+    )
+
+
 def login(text: str) -> str:
-    """`text`, if it may be a login at a smart host. Raises NameRejected."""
+    """`text`, if it may be a login at a smart host or a source. Raises NameRejected."""
     if not 1 <= len(text) <= 255:
         raise NameRejected(f"a login has 1 to 255 characters, this one has {len(text)}")
     if text != text.strip():

@@ -7,8 +7,9 @@ that is for the findings of `validate`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
@@ -101,6 +102,32 @@ class Server(NamedTuple):
     written: frozenset[str] = frozenset()
 
 
+class Tls(StrEnum):
+    """How the connection to a source is protected."""
+
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+    @property
+    def port(self) -> int:
+        """The port that is meant where none is named. Source: RFC 8314, 3.2 and RFC 1939, 3."""
+        return 995 if self is Tls.IMPLICIT else 110
+
+
+class Source(NamedTuple):
+    """A POP3 mailbox elsewhere from which MultiPOP collects mail; sizes in KiB, ages in days, None where unlimited."""
+
+    host: str
+    port: int
+    login: str
+    tls: Tls = Tls.IMPLICIT
+    keep: bool = True
+    enabled: bool = True
+    max_size_kb: int | None = None
+    delete_after_days: int | None = None
+
+
 class Account(NamedTuple):
     """One account: its normalised address, the key it is written under, and what it says for itself."""
 
@@ -110,6 +137,7 @@ class Account(NamedTuple):
     template: str | None = None
     suspended: bool = False
     login: str | None = None
+    sources: Mapping[str, Source] = MappingProxyType({})
 
     @property
     def domain(self) -> str:
@@ -199,6 +227,22 @@ class Policy(NamedTuple):
     def admitted(self, address: str, service: Service) -> NetworkSet:
         """From where the account may use the service: nowhere, the LAN, or anywhere."""
         return NOWHERE if self.gates(address, service) else self.reach(address, service)
+
+    def alike(self) -> Iterable[list[Account]]:
+        """The accounts in groups that say the same for themselves, so that what a group resolves to is asked once.
+
+        Within a group the gates, the reach and every setting are the same; logins and sources may differ.
+        """
+        groups: dict[tuple[object, ...], list[Account]] = {}
+        for account in self.accounts.values():
+            groups.setdefault((account.template, account.suspended, *account.own.items()), []).append(account)
+        return groups.values()
+
+    def polled(self, account: Account) -> dict[str, Source]:
+        """The sources that MultiPOP collects from for the account: none where it may not, and only enabled ones."""
+        if self.gates(account.address, Service.MULTIPOP):
+            return {}
+        return {name: source for name, source in account.sources.items() if source.enabled}
 
     def smart_host_login(self, account: Account) -> SmartHostLogin:
         """Which credentials the account's mail goes out with.

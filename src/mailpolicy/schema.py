@@ -6,77 +6,30 @@ Not promised: advice about settings that are allowed but unwise; that is `advice
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
+from mailpolicy.keys import (
+    ACCOUNT,
+    SERVER,
+    SMART_HOST,
+    SOURCE,
+    SWITCH_KEYS,
+    TOP,
+    checked,
+    is_table,
+    named,
+    nearest_key,
+    type_name,
+)
 from mailpolicy.names import NameRejected
 from mailpolicy.networks import EntryRejected, lan_entry, network_set
-from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server
+from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server, Source, Tls
 
 VERSION = 1
 EDITIONS = ("pro", "standard")
-HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "exports")
-
-# What a value of a type is called, and what is asked for where another one stands.
-_TYPES: dict[type, tuple[str, str]] = {
-    bool: ("a boolean", "true or false"),
-    str: ("a string", "a string"),
-    int: ("an integer", "an integer"),
-    float: ("a float", ""),
-    list: ("an array", "an array of strings"),
-    dict: ("a table", "a table"),
-}
-
-# The keys of each table, with the type of their values and what they mean; the reference is generated from here.
-TOP: dict[str, tuple[type, str]] = {
-    "version": (int, "the version of this format: 1"),
-    "server": (dict, "what holds for the whole server"),
-    "defaults": (dict, "what an account and its template leave out"),
-    "templates": (dict, "named sets of switches, `[templates.NAME]`"),
-    "accounts": (dict, 'the accounts, `[accounts."ADDRESS"]`'),
-}
-SERVER: dict[str, tuple[type, str]] = {
-    "edition": (
-        str,
-        '`"pro"` or `"standard"`; IMAP needs `"pro"`; servers other than MDaemon: `"pro"`; missing: `"standard"`',
-    ),
-    "outlook_connector_installed": (bool, "whether Outlook Connector is installed; missing: false"),
-    "multipop": (bool, "the server-wide MultiPOP switch; missing: false"),
-    "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
-    "smart_host": (dict, "where mail goes out"),
-}
-SMART_HOST: dict[str, tuple[type, str]] = {
-    "host": (str, "the smart host's name or IP address"),
-    "port": (int, "its port, 1 to 65535"),
-    "login": (str, "the server's own login there; its password is in the keyring"),
-    "per_account_auth": (
-        bool,
-        "*Allow per-account authentication*: whether an account's own login is used; missing: false",
-    ),
-}
-SWITCH_KEYS: dict[str, tuple[type, str]] = {
-    "pop": (bool, "mail can be read over POP3"),
-    "pop_lan_only": (bool, "POP only from the LAN"),
-    "imap": (bool, "mail can be read over IMAP; needs the pro edition"),
-    "imap_lan_only": (bool, "IMAP, and with it Outlook Connector, only from the LAN"),
-    "multipop": (bool, "mail may be collected from other servers"),
-    "outlook_connector": (bool, "Outlook folders can be shared; needs IMAP, and Outlook Connector installed"),
-}
-ACCOUNT: dict[str, tuple[type, str]] = {
-    **SWITCH_KEYS,
-    "template": (str, "the template that fills in what the account leaves out"),
-    "suspended": (bool, "true closes the four services"),
-    "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
-}
-_HOMES = {
-    "[server]": SERVER,
-    "[server.smart_host]": SMART_HOST,
-    "an account": ACCOUNT,
-    "[defaults], a template or an account": SWITCH_KEYS,
-    "the top of the file": TOP,
-}
 _ENTRY_CODES = {
     "not-a-network": "MP020",
     "host-bits": "MP021",
@@ -107,7 +60,7 @@ def read(tree: Mapping[str, Any]) -> Reading:
         problems.append(
             Problem("MP003", (), f"the key version is missing: write `version = {VERSION}` as the first line")
         )
-    top = _checked(tree, TOP, (), problems)
+    top = checked(tree, TOP, (), problems)
     if (version := top.get("version", VERSION)) != VERSION:
         newer = version > VERSION
         message = "written for a newer mailpolicy" if newer else "there is no such version"
@@ -117,13 +70,13 @@ def read(tree: Mapping[str, Any]) -> Reading:
         if newer:
             return Reading(None, problems)
     server = _server(top.get("server"), problems)
-    defaults = _checked(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
+    defaults = checked(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
     templates: dict[str, dict[str, bool]] = {}
     for name, table in top.get("templates", {}).items():
-        _named(names.template_name, name, "MP013", ("templates", name), problems)
+        named(names.template_name, name, "MP013", ("templates", name), problems)
         templates[name] = {}  # there, for the accounts that name it, whatever is wrong with it
-        if _is_table(table, ("templates", name), problems):
-            templates[name] = _checked(table, SWITCH_KEYS, ("templates", name), problems)
+        if is_table(table, ("templates", name), problems):
+            templates[name] = checked(table, SWITCH_KEYS, ("templates", name), problems)
     accounts = _accounts(top.get("accounts", {}), templates, problems)
     policy = Policy(server, defaults, templates, accounts)
     return Reading(None if problems else policy, problems, policy)
@@ -142,9 +95,9 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
         if type(table) is dict and switches.issuperset(table) and _all_boolean(table):
             account = Account(address, key, table)  # nothing but switches, as most accounts are written
         else:
-            if not _is_table(table, ("accounts", key), problems):
+            if not is_table(table, ("accounts", key), problems):
                 continue
-            account = _account(address, key, _checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
+            account = _account(address, key, checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
         if address in accounts and address:
             message = f"this is the account {address} a second time, the other is written '{names.printable(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
@@ -161,10 +114,11 @@ def _account(
     address: str, key: str, table: dict[str, Any], templates: Mapping[str, Any], problems: list[Problem]
 ) -> Account:
     path: KeyPath = ("accounts", key)
-    template, suspended, login = (
+    template, suspended, login, sources = (
         table.pop("template", None),
         table.pop("suspended", False),
         table.pop("smart_host_login", None),
+        table.pop("sources", {}),
     )
     if template is not None and template not in templates:
         nearest = nearest_key(template, templates)
@@ -173,14 +127,66 @@ def _account(
         problems.append(Problem("MP012", (*path, "template"), message))
         template = None
     if login is not None:
-        _named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
-    return Account(address, key, table, template, suspended, login)
+        named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
+    return Account(address, key, table, template, suspended, login, _sources(sources, (*path, "sources"), problems))
+
+
+def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> dict[str, Source]:
+    """The MultiPOP sources of one account."""
+    sources = {}
+    for name, table in tables.items():
+        below = (*path, name)
+        named(names.source_name, name, "MP016", below, problems)
+        before = len(problems)
+        source = checked(table, SOURCE, below, problems)
+        for key in ("host", "login"):
+            if isinstance(table, dict) and key not in table:
+                problems.append(Problem("MP017", below, f'the source has no {key}: write `{key} = "..."` in it'))
+        _source_values(source, below, problems)
+        if len(problems) == before:
+            sources[name] = new_source(source)
+    return sources
+
+
+def _source_values(source: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
+    named(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
+    named(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
+    _port(source.get("port"), path, problems)
+    if (tls := source.get("tls", Tls.IMPLICIT)) not in list(Tls):
+        message = f"tls is '{names.printable(tls)}': write {', '.join(repr(str(kind)) for kind in Tls)}"
+        problems.append(Problem("MP008", (*path, "tls"), message))
+    for key in ("max_size_kb", "delete_after_days"):
+        if (number := source.get(key)) is not None and not 1 <= number < 1 << 31:
+            problems.append(Problem("MP008", (*path, key), f"{key} is {number}: write a number from 1 to 2147483647"))
+    if "delete_after_days" in source and source.get("keep") is False:
+        message = "delete_after_days needs a copy that is kept: write `keep = true`, or take delete_after_days out"
+        problems.append(Problem("MP018", (*path, "delete_after_days"), message))
+
+
+def new_source(table: Mapping[str, Any]) -> Source:
+    """The source that a table without an error describes, with what it leaves out filled in."""
+    tls = Tls(table.get("tls", Tls.IMPLICIT))
+    return Source(
+        host=names.host_name(table["host"]),
+        port=table.get("port", tls.port),
+        login=table["login"],
+        tls=tls,
+        keep=table.get("keep", True),
+        enabled=table.get("enabled", True),
+        max_size_kb=table.get("max_size_kb"),
+        delete_after_days=table.get("delete_after_days"),
+    )
+
+
+def _port(port: int | None, path: KeyPath, problems: list[Problem]) -> None:
+    if port is not None and not 1 <= port <= 65535:
+        problems.append(Problem("MP008", (*path, "port"), f"port is {port}: write a number from 1 to 65535"))
 
 
 def _server(table: Any, problems: list[Problem]) -> Server:
     path: KeyPath = ("server",)
-    server = _checked(table if table is not None else {}, SERVER, path, problems)
-    smart_host = _checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
+    server = checked(table if table is not None else {}, SERVER, path, problems)
+    smart_host = checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
     # A key with a wrong value is not missing; what is wrong with it is said already.
     there: Mapping[str, Any] = table if isinstance(table, dict) else SERVER if table is not None else {}
     below: Any = there.get("smart_host", {})
@@ -189,14 +195,11 @@ def _server(table: Any, problems: list[Problem]) -> Server:
         message = f"edition is '{names.printable(edition)}': write 'pro' or 'standard'"
         problems.append(Problem("MP008", (*path, "edition"), message))
         edition = "pro"  # for the draft, which has enough to say about the wrong value
-    if (port := smart_host.get("port")) is not None and not 1 <= port <= 65535:
-        problems.append(
-            Problem("MP008", (*path, "smart_host", "port"), f"port is {port}: write a number from 1 to 65535")
-        )
+    _port(smart_host.get("port"), (*path, "smart_host"), problems)
     if (host := smart_host.get("host")) is not None:
-        _named(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
+        named(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
     if (login := smart_host.get("login")) is not None:
-        _named(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
+        named(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
     entries = _lan(server.get("lan", []), (*path, "lan"), problems)
     written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
     return Server(
@@ -206,7 +209,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
         lan_entries=entries,
         lan=network_set(network for entry in entries for network in entry.networks),
         smart_host=host,
-        smart_host_port=port,
+        smart_host_port=smart_host.get("port"),
         smart_host_login=login,
         per_account_auth=smart_host.get("per_account_auth", False),
         written=written,
@@ -217,85 +220,10 @@ def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanE
     entries = []
     for index, text in enumerate(texts):
         if type(text) is not str:
-            problems.append(Problem("MP006", (*path, index), f"a LAN entry is a string, this is {_type_name(text)}"))
+            problems.append(Problem("MP006", (*path, index), f"a LAN entry is a string, this is {type_name(text)}"))
             continue
         try:
             entries.append(LanEntry(text, lan_entry(text), index))
         except EntryRejected as error:
             problems.append(Problem(_ENTRY_CODES[error.kind], (*path, index), str(error)))
     return tuple(entries)
-
-
-def _checked(
-    table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, problems: list[Problem]
-) -> dict[str, Any]:
-    """The entries of `table` that are known and of the right type; a problem for each of the others."""
-    good: dict[str, Any] = {}
-    if not _is_table(table, path, problems):
-        return good
-    if keys.keys() >= table.keys() and all([type(value) is keys[key][0] for key, value in table.items()]):
-        return dict(table)  # the ordinary case, without a problem
-    for key, value in table.items():
-        if key not in keys:
-            problems.append(_unknown(key, keys, path))
-        elif type(value) is not keys[key][0]:
-            wanted = _TYPES[keys[key][0]][1]
-            problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {_type_name(value)}"))
-        else:
-            good[key] = value
-    return good
-
-
-def _is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
-    if type(table) is dict:
-        return True
-    problems.append(
-        Problem("MP006", path, f"{names.printable(str(path[-1]))} must be a table, this is {_type_name(table)}")
-    )
-    return False
-
-
-def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> Problem:
-    shown = names.printable(key)
-    if key in HOST_KEYS:
-        return Problem(
-            "MP007", (*path, key), f"{shown} belongs in host.toml, which describes one machine, not in the policy"
-        )
-    if "password" in key.lower() or "secret" in key.lower():
-        return Problem(
-            "MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: mailpolicy smart-host set"
-        )
-    if nearest := nearest_key(key, keys):
-        hint = f"did you mean {nearest}?"
-    elif elsewhere := next(
-        (home for home, known in _HOMES.items() if known is not keys and nearest_key(key, known)), None
-    ):
-        hint = f"did you mean {nearest_key(key, _HOMES[elsewhere])}? it belongs in {elsewhere}"
-    else:
-        hint = f"known here: {', '.join(keys)}"
-    return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
-
-
-def nearest_key(name: str, known: Iterable[str]) -> str | None:
-    """The known key most like `name`, None where none is much like it."""
-    from difflib import get_close_matches  # costs start-up, and only a mistake needs it
-
-    folded = name.lower().replace("-", "_")
-    matches = get_close_matches(folded, list(known), n=1, cutoff=0.7)
-    return matches[0] if matches else None
-
-
-def _named(check: Callable[[str], str], text: str, code: str, path: KeyPath, problems: list[Problem]) -> None:
-    try:
-        check(text)
-    except NameRejected as error:
-        problems.append(Problem(code, path, str(error)))
-
-
-def _type_name(value: object) -> str:
-    return _TYPES.get(type(value), ("a date or a time", ""))[0]
-
-
-def type_title(kind: type) -> str:
-    """What a value of a type is called, such as `a boolean`."""
-    return _TYPES[kind][0]

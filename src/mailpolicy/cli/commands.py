@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "account": ("account", "add, remove, rename, list, show, suspend and resume accounts"),
     "pop": ("services", "switch POP on or off, for the LAN only or from anywhere"),
     "imap": ("services", "switch IMAP on or off, for the LAN only or from anywhere"),
-    "multipop": ("services", "switch MultiPOP collection on or off"),
+    "multipop": ("services", "switch MultiPOP collection on or off, and say where it collects"),
     "outlook-connector": ("services", "switch Outlook Connector on or off"),
     "smart-host": ("smart_host", "set, clear and show the logins that mail goes out with"),
     "server": ("server", "show and set what holds for the whole server"),
@@ -49,8 +49,7 @@ class LazyGroup(TyperGroup):
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
         command: Any = get_command(app)
         command.name = cmd_name
-        for inner in (command, *getattr(command, "commands", {}).values()):
-            inner.epilog = _EPILOG
+        _add_epilog(command)
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -74,6 +73,12 @@ class LazyGroup(TyperGroup):
             formatter.write_dl(
                 [(f"{name} {metavar}" if metavar else name, text) for name, (metavar, text) in OPTIONS.items()]
             )
+
+
+def _add_epilog(command: Any) -> None:
+    command.epilog = _EPILOG
+    for inner in getattr(command, "commands", {}).values():
+        _add_epilog(inner)
 
 
 def new_app(**settings: Any) -> typer.Typer:

@@ -62,7 +62,7 @@ def _password(text: str) -> str:
     if any(character in secret for character in "\0\r\n"):
         raise UsageError("the password has a newline or a NUL inside: give one line")
     if not secret:
-        raise UsageError("the password is empty: to remove it use mailpolicy smart-host clear")
+        raise UsageError("the password is empty: to remove it use smart-host clear or multipop source remove")
     if size > _LONGEST:
         raise UsageError(f"the password is longer than {_LONGEST} bytes")
     return secret
@@ -75,14 +75,14 @@ def require_source(out: Output, source: PasswordSource) -> None:
 
 
 def prompted(whose: str) -> str:
-    """The password typed at a hidden prompt. Raises UsageError."""
+    """The password typed at a hidden prompt that says `whose`. Raises UsageError."""
     import warnings
     from getpass import GetPassWarning, getpass
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return _password(getpass(f"smart host password of {whose}: "))
+            return _password(getpass(f"{whose}: "))
     except EOFError:
         raise UsageError("no password was given, nothing was changed") from None
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ the two is written down beside the store first. No secret in any output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy import files, pending
@@ -14,14 +14,15 @@ from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted, require_source
 from mailpolicy.cli.secrets import credentials
-from mailpolicy.credentials import Credentials, smart_host_user
-from mailpolicy.edit import accounts, server
+from mailpolicy.credentials import Credentials, Owner, smart_host_user, source_user, users_of
+from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Change, Line, Plan, Planner
 from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.edit.transaction import Outcome, refuse_unsafe
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError
 from mailpolicy.policy import Account, Policy
+from mailpolicy.schema import new_source
 from mailpolicy.store import Store
 
 
@@ -41,7 +42,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         return plan
 
     require_source(out, source)
-    return _set(out, planner, smart_host_user(address), address, source, dry_run=dry_run)
+    return _set(out, planner, smart_host_user(address), source, dry_run=dry_run)
 
 
 def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool) -> int:
@@ -57,10 +58,61 @@ def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, 
         store = Store.read(out.around.file)
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     require_source(out, source)
-    return _set(out, planner, smart_host_user(None), "server", source, dry_run=dry_run)
+    return _set(out, planner, smart_host_user(None), source, dry_run=dry_run)
 
 
-def _set(out: Output, planner: Planner, user: str, whose: str, source: PasswordSource, *, dry_run: bool) -> int:
+def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
+    """Give a source of an account a new password."""
+
+    def planner(policy: Policy) -> Plan:
+        sources.require(policy, address, name)
+        return Plan()
+
+    require_source(out, source)
+    return _set(out, planner, source_user(address, name), source, dry_run=dry_run)
+
+
+def add_source(
+    out: Output, address: str, name: str, asked: Mapping[str, Scalar], password: PasswordSource, *, dry_run: bool
+) -> int:
+    """A new source of an account, with its password where it was said where that comes from."""
+
+    def planner(policy: Policy) -> Plan:
+        plan = sources.add(policy, address, name, asked, new_source(asked))
+        if plan.operations and not password.given:
+            plan.notes.append(f"its password is not set yet: {Owner(address, name).command(keep=True)}")
+        return plan
+
+    if password.given:
+        return _set(out, planner, source_user(address, name), password, dry_run=dry_run)
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+
+
+def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool) -> int:
+    """A source out of the store, then its password out of the keyring."""
+    require_format(out.around, "text", "json")
+    store = Store.read(out.around.file)
+    user = source_user(address, name)
+    account = store.policy().accounts.get(address)
+    gone = account is None or name not in account.sources
+    left_behind = gone and user in pending.names(store.path)
+
+    def planner(policy: Policy) -> Plan:
+        if left_behind:
+            plan = Plan()
+            plan.lines.append(Line(address, f"source {name}", "not there", False))
+            return plan
+        return sources.remove(policy, address, name, if_exists=if_exists)
+
+    owners = [] if gone and not left_behind else [user]
+    return _edit_then_forget(out, store, planner, owners, dry_run=dry_run)
+
+
+def _set(out: Output, planner: Planner, user: str, source: PasswordSource, *, dry_run: bool) -> int:
+    owner = Owner.of(user)
+    whose = owner.address or "server"
     require_format(out.around, "text", "json")
     secret = piped(out, source)
     store = Store.read(out.around.file)
@@ -69,11 +121,11 @@ def _set(out: Output, planner: Planner, user: str, whose: str, source: PasswordS
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
-        out.message(f"the password of {whose} would be set")
+        out.message(f"the {owner.item} of {whose} would be set")
         return tell(out, trial, dry_run=True)
     old = vault.get(user)  # unlocks the keyring, before anybody types a password for nothing
     if secret is None:
-        secret = prompted(whose)
+        secret = prompted(owner.prompt)
     new_secret = old != secret
     with ExitStack() as stack:
         write_down = stack.enter_context(_unfinished(out, store, vault))
@@ -85,10 +137,9 @@ def _set(out: Output, planner: Planner, user: str, whose: str, source: PasswordS
         outcome = _in_place(out, store, planner)
     if isinstance(outcome, NotConfirmed):
         raise outcome
-    address = None if whose == "server" else whose
-    outcome.plan.lines.append(Line(whose, "smart-host password", "in the keyring", new_secret))
+    outcome.plan.lines.append(Line(whose, owner.item, "in the keyring", new_secret))
     if new_secret:
-        outcome.plan.changes.append(Change(address, "password", None, None))
+        outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
     _strike_out(out, store, [user])
     return _tell_without(out, outcome, [user])
 
@@ -107,7 +158,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
         plan.lines.append(Line(whose, "smart-host", "no login", bool(plan.operations)))
         return plan
 
-    return _edit_then_forget(out, store, planner, {user: whose}, dry_run=dry_run)
+    return _edit_then_forget(out, store, planner, [user], dry_run=dry_run)
 
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
@@ -116,11 +167,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
     store = Store.read(out.around.file)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    owners = {
-        smart_host_user(account.address): account.address
-        for account in chosen(policy, there, Plan(), offer=False)
-        if account.login is not None
-    }
+    owners = [user for account in chosen(policy, there, Plan(), offer=False) for user in users_of(account)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
@@ -130,17 +177,17 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 
 
 def _edit_then_forget(
-    out: Output, store: Store, planner: Planner, owners: dict[str, str], *, dry_run: bool, yes: bool = True
+    out: Output, store: Store, planner: Planner, users: list[str], *, dry_run: bool, yes: bool = True
 ) -> int:
-    """Edit the store, then delete the secrets of `owners` (user names to whose they are)."""
-    if not owners:
+    """Edit the store, then delete the secrets of `users`."""
+    if not users:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(store.path)
     planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
-    found = _there(out, vault, owners)
+    found = _there(out, vault, users)
     there = found or []
     with _unfinished(out, store, vault) as write_down:
         outcome = carry_out(out, store, planner, yes=yes, first=lambda: write_down(there))
@@ -149,13 +196,13 @@ def _edit_then_forget(
         left = _forget(vault, user)
         kept = kept or left
         if left is None:
-            whose = owners[user]
-            outcome.plan.lines.append(Line(whose, "smart-host password", "removed from the keyring", True))
-            outcome.plan.changes.append(Change(None if whose == "server" else whose, "password", None, None))
+            owner = Owner.of(user)
+            outcome.plan.lines.append(Line(owner.address or "server", owner.item, "removed from the keyring", True))
+            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
             _strike_out(out, store, [user])
     if found is not None:
-        _strike_out(out, store, [user for user in owners if user not in there])
-    status = _tell_without(out, outcome, owners)
+        _strike_out(out, store, [user for user in users if user not in there])
+    status = _tell_without(out, outcome, users)
     if kept is not None:
         raise kept
     return status
@@ -171,10 +218,11 @@ def _forget(vault: Credentials, user: str) -> KeyringError | None:
     return None
 
 
-def _there(out: Output, vault: Credentials, owners: dict[str, str]) -> list[str] | None:
+def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str] | None:
     """Those of the secrets that the keyring has; None, with a note, where there is no keyring to ask."""
     try:
-        return [user for user in owners if vault.get(user) is not None]
+        kept = vault.several(users)
+        return [user for user in users if user in kept]
     except KeyringError as error:
         if error.code != "no-keyring":
             raise
@@ -183,7 +231,7 @@ def _there(out: Output, vault: Credentials, owners: dict[str, str]) -> list[str]
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
-    """Another address: the secret is copied, the store edited, the old secret deleted."""
+    """Another address: the secrets are copied, the store edited, the old secrets deleted."""
     require_format(out.around, "text", "json")
     store = Store.read(out.around.file)
     policy = store.policy()
@@ -193,32 +241,40 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
 
     planned = planner(policy)
     account: Account = policy.accounts[old]
-    if not planned.operations or account.login is None:
+    moves = dict(zip(users_of(account), users_of(account._replace(address=new)), strict=True))
+    if not planned.operations or not moves:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     refuse_unsafe(store.path)
     vault = credentials(out)
     if dry_run:
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
-    before, after = smart_host_user(old), smart_host_user(new)
-    if not _there(out, vault, {before: old}):
+    there = _there(out, vault, moves)
+    if not there:
         return tell(out, carry_out(out, store, planner))
-    secret = vault.get(before)
+    kept_secrets = vault.several(there)
+    touched = [user for before in there for user in (before, moves[before])]
     with _unfinished(out, store, vault) as write_down:
         with files.locked(store.path, out.around.lock_timeout):
-            write_down([before, after])
-        with vault.changed(after, secret):
+            write_down(touched)
+        with ExitStack() as stack:
+            for before, secret in kept_secrets.items():
+                stack.enter_context(vault.changed(moves[before], secret))
             outcome = _in_place(out, store, planner)
     if isinstance(outcome, NotConfirmed):
         raise outcome
-    kept = _forget(vault, before)
-    _strike_out(out, store, [after] if kept else [before, after])
-    outcome.plan.lines.append(
-        Line(new, "smart-host password", "copied in the keyring" if kept else "moved in the keyring", True)
-    )
-    outcome.plan.changes.append(Change(new, "password", None, None))
-    status = _tell_without(out, outcome, [before, after])
-    if kept is not None:
-        raise kept
+    failed: KeyringError | None = None
+    for before in there:
+        left = _forget(vault, before)
+        failed = failed or left
+        _strike_out(out, store, [moves[before]] if left else [before, moves[before]])
+        owner = Owner.of(moves[before])
+        outcome.plan.lines.append(
+            Line(new, owner.item, "copied in the keyring" if left else "moved in the keyring", True)
+        )
+        outcome.plan.changes.append(Change(new, owner.key, None, None))
+    status = _tell_without(out, outcome, touched)
+    if failed is not None:
+        raise failed
     return status
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from mailpolicy import host, pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
-from mailpolicy.credentials import SERVICE, Choice, Credentials, smart_host_user
+from mailpolicy.credentials import SERVICE, Choice, Credentials, Owner, smart_host_user, source_user, users_of
 from mailpolicy.diagnostics import Finding, KeyPath, Problem
 from mailpolicy.edit.targets import no_account
-from mailpolicy.errors import KeyringError
+from mailpolicy.errors import KeyringError, Refused
+from mailpolicy.policy import Policy, Service
 from mailpolicy.store import Store
 
 
@@ -57,6 +58,32 @@ def show(out: Output, address: str | None) -> int:
     return 0
 
 
+def print_password(out: Output, address: str, name: str) -> int:
+    """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
+    from mailpolicy.edit import sources
+
+    require_format(out.around, "text")
+    if out.around.stdout_is_terminal:
+        raise Refused(
+            "a password is not printed to a terminal: let the program that collects run this", code="terminal"
+        )
+    _, policy = open_store(out)
+    sources.require(policy, address, name)
+    if name not in policy.polled(policy.accounts[address]):
+        closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
+        raise Refused(f"{address} does not collect from {name}: {closed}", code="not-polled")
+    owner = Owner(address, name)
+    secret = credentials(out).get(source_user(address, name))
+    if secret is None:
+        raise KeyringError(
+            f"the source {name} of {address} has no password in the keyring",
+            code="no-secret",
+            fix=owner.command(keep=True),
+        )
+    out.data(f"{secret}\n")
+    return 0
+
+
 def _password_state(out: Output, user: str) -> str:
     try:
         return "in the keyring" if credentials(out).get(user) is not None else "missing"
@@ -69,25 +96,32 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Logins without a password, and what unfinished changes left. Raises KeyringError."""
     policy = store.policy()
     vault = credentials(out)
-    logins: dict[str, tuple[KeyPath, str]] = {}
-    if policy.server.smart_host_login is not None:
-        logins[smart_host_user(None)] = (("server", "smart_host", "login"), "--server")
-    for account in policy.accounts.values():
-        if account.login is not None:
-            logins[smart_host_user(account.address)] = (("accounts", account.key, "smart_host_login"), account.address)
+    keys = _named_secrets(policy)
+    kept = vault.several([*keys, *pending.names(store.path)])
     problems = [
-        Problem("MP060", path, f"this login has no password in the keyring: mailpolicy smart-host set {whose}")
-        for user, (path, whose) in logins.items()
-        if vault.get(user) is None
+        Problem("MP060", path, f"this login has no password in the keyring: {Owner.of(user).command(keep=True)}")
+        for user, path in keys.items()
+        if user not in kept
     ]
     for user in pending.names(store.path):
-        whose = "--server" if user == smart_host_user(None) else user.removeprefix("smart-host/")
-        if user in logins:
-            message = f"an earlier change of {user} stopped half-way, its password may be an old or a new one: mailpolicy smart-host set {whose}"
+        half_way = f"an earlier change of {user} stopped half-way, its"
+        if user in keys:
+            message = f"{half_way} password may be an old or a new one: {Owner.of(user).command(keep=True)}"
         else:
-            state = "is still in the keyring" if vault.get(user) is not None else "is not in the keyring"
-            message = (
-                f"an earlier change of {user} stopped half-way, its secret {state}: mailpolicy smart-host clear {whose}"
-            )
-        problems.append(Problem("MP061", logins[user][0] if user in logins else (), message))
+            state = "is still in the keyring" if user in kept else "is not in the keyring"
+            message = f"{half_way} secret {state}: {Owner.of(user).command(keep=False)}"
+        problems.append(Problem("MP061", keys.get(user, ()), message))
     return store.placed(problems)
+
+
+def _named_secrets(policy: Policy) -> dict[str, KeyPath]:
+    """Every secret that the store names, with the key that names it."""
+    keys: dict[str, KeyPath] = {}
+    if policy.server.smart_host_login is not None:
+        keys[smart_host_user(None)] = ("server", "smart_host", "login")
+    for account in policy.accounts.values():
+        for user in users_of(account):
+            source = Owner.of(user).source
+            below = ("smart_host_login",) if source is None else ("sources", source)
+            keys[user] = ("accounts", account.key, *below)
+    return keys

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy import schema
+from mailpolicy import keys, schema
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.editing import edit
@@ -79,7 +79,7 @@ def _set(
             "version": None,
         }
         known = ", ".join(known.replace("_", "-") for known in _KEYS)
-        fix = elsewhere.get(name, "mailpolicy smart-host set --server" if name in schema.SMART_HOST else None)
+        fix = elsewhere.get(name, "mailpolicy smart-host set --server" if name in keys.SMART_HOST else None)
         raise UsageError(f"server set has no key {key!a}, choose {known}", fix=fix)
     wanted: str | bool
     if name == "edition":

@@ -55,6 +55,10 @@ def app(name: str) -> typer.Typer:
             group.command(verb.value, help=help_text)(
                 _on(service) if verb is Verb.ON and confined else _plain(service, verb)
             )
+    if service is Service.MULTIPOP:
+        from mailpolicy.cli import sources
+
+        group.add_typer(sources.app(), name="source")
     return group
 
 

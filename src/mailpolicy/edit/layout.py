@@ -30,7 +30,7 @@ def newline_of(text: str) -> str:
 
 
 def slice_of(text: str, key: str) -> tuple[int, int] | None:
-    """Where an account's own lines stand, from its header to the next one; None where a full layout must tell.
+    """Where an account's lines stand, from its header over its sources to the next one; None where a full layout must tell.
 
     A line that begins with a bracket is a header: an account has no array, and multi-line strings are left to the full
     layout.
@@ -43,8 +43,11 @@ def slice_of(text: str, key: str) -> tuple[int, int] | None:
     )
     if header is None:
         return None
-    following = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, header.end())
-    return header.start(), following.start() if following else len(text)
+    below = re.compile(rf"""[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\.""")
+    for following in re.compile(r"^[ \t]*\[", re.MULTILINE).finditer(text, header.end()):
+        if not below.match(text, following.start()):
+            return header.start(), following.start()
+    return header.start(), len(text)
 
 
 class Layout:
@@ -108,8 +111,9 @@ class Layout:
         return table in self._exact or table in self._statements or self.enclosing_value((*table, "")) is not None
 
     def under(self, path: KeyPath) -> list[Entry]:
-        """The headers and statements of `path`, a table of two parts such as an account, and of all that is below it."""
-        return self._under.get(path, [])
+        """The headers and statements at and below `path`, which has two parts, such as an account, or more."""
+        found = self._under.get(path[:2], [])
+        return found if len(path) == 2 else [entry for entry in found if entry.path[: len(path)] == path]
 
     def block(self, path: KeyPath) -> Block | None:
         """The table with the header `path`."""
@@ -124,6 +128,18 @@ class Layout:
         ceiling = self._lines[following].start if following < len(self._lines) else len(self.text)
         start = self._comments_above(header.start, floor)
         return Block(start, self._comments_below(last.end, ceiling), header)
+
+    def blocks(self, path: KeyPath) -> list[Block]:
+        """The tables at and below `path`, those that follow one another with nothing but blank lines between as one."""
+        found: list[Block] = []
+        for entry in self.under(path):
+            if entry.kind != HEADER or (block := self.block(entry.path)) is None:
+                continue
+            if found and self.text[found[-1].end : block.start].strip() == "":
+                found[-1] = found[-1]._replace(end=block.end)
+            else:
+                found.append(block)
+        return found
 
     @property
     def end_of_roots(self) -> int:
@@ -141,23 +157,28 @@ class Layout:
 
     @property
     def last_account(self) -> Block | None:
-        """The last account that has a header of its own."""
-        return self.block(next(reversed(self._domains.values()))) if self._domains else None
+        """The last account that has a header, with its sources."""
+        return self.whole(next(reversed(self._domains.values()))) if self._domains else None
 
     def last_of_domain(self, domain: str) -> Block | None:
-        """The last account of a normalised domain that has a header of its own."""
+        """The last account of a normalised domain that has a header, with its sources."""
         path = self._domains.get(domain)
-        return self.block(path) if path is not None else None
+        return self.whole(path) if path is not None else None
+
+    def whole(self, path: KeyPath) -> Block | None:
+        """From the first line of the table `path` to the last one of the tables below it; None where there is none."""
+        blocks = self.blocks(path)
+        return blocks[0]._replace(end=blocks[-1].end) if blocks else None
 
     @cached_property
     def _domains(self) -> dict[str, KeyPath]:
         """For each domain its last account, in the order of the text."""
         domains: dict[str, KeyPath] = {}
         for path in self._headers:
-            if len(path) == 2 and path[0] == "accounts":
+            if len(path) >= 2 and path[0] == "accounts":
                 domain = account_address(str(path[1])).rpartition("@")[2]
                 domains.pop(domain, None)
-                domains[domain] = path
+                domains[domain] = path[:2]
         return domains
 
     def _comments_above(self, offset: int, floor: int) -> int:

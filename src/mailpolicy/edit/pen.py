@@ -14,7 +14,7 @@ from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Block, Layout, newline_of, slice_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
-from mailpolicy.locate import INLINE, Entry, comments
+from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
 
@@ -59,9 +59,9 @@ def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             case Amend(path, remove, append):
                 made.append(_amend(layout, path, remove, append))
             case Drop(path):
-                made.append(_drop(layout, path))
+                made += _drop(layout, path)
             case Rename(path, name):
-                made.append(_rename(layout, path, name))
+                made += _rename(layout, path, name)
             case Add(path, table):
                 made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
     return _apart(made)
@@ -209,30 +209,34 @@ def _drop_inline(layout: Layout, entry: Entry) -> Splice:
     return splice
 
 
-def _drop(layout: Layout, path: KeyPath) -> Splice:
+def _drop(layout: Layout, path: KeyPath) -> list[Splice]:
+    if blocks := _whole(layout, path):
+        return [_without_block(layout, block) for block in blocks]
     entry = layout.at(path)
-    block = _whole(layout, path, entry)
-    if block is not None:
-        return _without_block(layout, block)
     if entry is None:
-        raise CannotWrite(0, f"{dotted(path)} is not written as one table")
+        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
     if entry.kind == INLINE:
-        return _drop_inline(layout, entry)
+        return [_drop_inline(layout, entry)]
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
     if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
         raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
     if begin > 0:
-        return Splice(layout.end_above(begin), end, "")
-    return Splice(begin, layout.after(end), "")
+        return [Splice(layout.end_above(begin), end, "")]
+    return [Splice(begin, layout.after(end), "")]
 
 
-def _whole(layout: Layout, path: KeyPath, entry: Entry | None) -> Block | None:
-    """The block of a table whose keys all stand under its own header; None where it has none. Raises CannotWrite."""
-    block = layout.block(path)
-    for inner in layout.under(path):
-        if inner is not entry and (entry is None or (block is not None and inner.path[:-1] != path)):
+def _whole(layout: Layout, path: KeyPath) -> list[Block]:
+    """The blocks of a table and of the tables below it; none where it has no header. Raises CannotWrite."""
+    blocks = layout.blocks(path)
+    for inner in layout.under(path) if blocks else ():
+        if not any(block.start <= inner.start < block.end for block in blocks):
             raise CannotWrite(inner.start, f"{dotted(path)} is not written as one table")
-    return block
+    return blocks
+
+
+def _first(layout: Layout, path: KeyPath) -> int:
+    """Where something below `path` is written first, else 0."""
+    return next((inner.start for inner in layout.under(path)), 0)
 
 
 def _without_block(layout: Layout, block: Block) -> Splice:
@@ -251,16 +255,16 @@ def _without_block(layout: Layout, block: Block) -> Splice:
     return Splice(above, block.end, "")
 
 
-def _rename(layout: Layout, path: KeyPath, name: str) -> Splice:
-    entry = layout.at(path)
-    block = _whole(layout, path, entry)
-    if entry is None:
-        raise CannotWrite(0, f"{dotted(path)} is not written as one table")
+def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     quoted = dotted((name,))
-    if block is not None:
-        return Splice(entry.name, entry.value, quoted)
+    if _whole(layout, path):
+        headers = [entry for entry in layout.under(path) if entry.kind == HEADER]
+        return [Splice(*part_of_header(layout.text, header, len(path) - 1), quoted) for header in headers]
+    entry = layout.at(path)
+    if entry is None:
+        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
     stop = layout.text.rindex("=", entry.name, entry.value)
-    return Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)
+    return [Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)]
 
 
 def _add(layout: Layout, path: KeyPath, lines: list[str]) -> Splice:
@@ -271,7 +275,12 @@ def _add(layout: Layout, path: KeyPath, lines: list[str]) -> Splice:
 
 def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:
     """Where a new table goes, as the end of a line, and how many blank lines part it from there."""
-    if path[0] == "accounts":
+    anchor: Block | None
+    if path[0] == "accounts" and len(path) > 2:  # a source goes below its account
+        anchor = neighbour = layout.whole(path[:2])
+        if anchor is None:
+            raise CannotWrite(_first(layout, path[:2]), f"{dotted(path[:2])} is not written as one table")
+    elif path[0] == "accounts":
         anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
         neighbour = anchor or layout.last_account
     else:

@@ -1,0 +1,185 @@
+"""multipop source: the mailboxes elsewhere from which MultiPOP collects; their passwords are in the keyring."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mailpolicy import names
+from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.passwords import PasswordSource
+from mailpolicy.cli.targets import DryRun, address
+from mailpolicy.edit.operations import Scalar
+from mailpolicy.errors import UsageError
+from mailpolicy.policy import Policy, Service, Tls
+
+_Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
+_Name = Annotated[str, typer.Argument(metavar="SOURCE", help="the source's name", show_default=False)]
+_PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")]
+_PasswordFile = Annotated[
+    str | None, typer.Option("--password-file", metavar="PATH", help="read the password from a file")
+]
+
+
+def app() -> typer.Typer:
+    """The commands about sources."""
+    group = new_app(
+        help="Add, remove and list the mailboxes that MultiPOP collects from, and their passwords.",
+        no_args_is_help=True,
+    )
+    group.command(
+        "add",
+        help="add a source to an account; one that is there and as asked is ok\n\n"
+        "The password comes from --password-stdin or --password-file, or later from set-password.",
+    )(_add)
+    group.command("remove", help="remove a source and its password")(_remove)
+    group.command("list", help="list the sources of an account, or of all, and whether they are polled")(_list)
+    group.command("set-password", help="set a source's password: a hidden prompt, stdin or a file")(_set_password)
+    group.command("print-password", help="print a source's password for a program that collects; not to a terminal")(
+        _print_password
+    )
+    return group
+
+
+def _source(name: str) -> str:
+    try:
+        return names.source_name(name)
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+
+
+def _password(stdin: bool, file: str | None) -> PasswordSource:
+    if stdin and file is not None:
+        raise UsageError("--password-stdin and --password-file exclude each other")
+    return PasswordSource(stdin, file)
+
+
+def _add(
+    context: typer.Context,
+    account: _Address,
+    name: _Name,
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="the POP3 server", show_default=False)],
+    login: Annotated[str, typer.Option("--login", metavar="LOGIN", help="the login there", show_default=False)],
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port; else 995, or 110")
+    ] = None,
+    tls: Annotated[
+        str | None, typer.Option("--tls", metavar="KIND", help="implicit (unless said otherwise), starttls or none")
+    ] = None,
+    keep: Annotated[
+        bool | None, typer.Option("--keep/--no-keep", help="leave a copy of each mail there (yes, unless said)")
+    ] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enabled/--disabled", help="whether it is polled (yes, unless said)")
+    ] = None,
+    max_size_kb: Annotated[
+        int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, help="leave larger mails where they are")
+    ] = None,
+    delete_after_days: Annotated[
+        int | None, typer.Option("--delete-after-days", metavar="DAYS", min=1, help="delete kept copies after that")
+    ] = None,
+    password_stdin: _PasswordStdin = False,
+    password_file: _PasswordFile = None,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.cli import secret_edits
+
+    if tls is not None and tls not in list(Tls):
+        raise UsageError(f"--tls is {', '.join(Tls)}, not {tls!a}")
+    if keep is False and delete_after_days is not None:
+        raise UsageError("--delete-after-days needs a copy that is kept: use --keep")
+    try:
+        asked: dict[str, Scalar | None] = {"host": names.host_name(host), "port": port, "login": names.login(login)}
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+    asked |= {"tls": tls, "keep": keep, "enabled": enabled}
+    asked |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
+    given = {key: value for key, value in asked.items() if value is not None}
+    password = _password(password_stdin, password_file)
+    return secret_edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
+
+
+def _remove(
+    context: typer.Context,
+    account: _Address,
+    name: _Name,
+    if_exists: Annotated[bool, typer.Option("--if-exists", help="a source that is not there is ok")] = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.cli import secret_edits
+
+    return secret_edits.remove_source(
+        context.obj, address(account), _source(name), if_exists=if_exists, dry_run=dry_run
+    )
+
+
+def _set_password(
+    context: typer.Context,
+    account: _Address,
+    name: _Name,
+    password_stdin: _PasswordStdin = False,
+    password_file: _PasswordFile = None,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.cli import secret_edits
+
+    password = _password(password_stdin, password_file)
+    return secret_edits.set_source(context.obj, address(account), _source(name), password, dry_run=dry_run)
+
+
+def _print_password(context: typer.Context, account: _Address, name: _Name) -> int:
+    from mailpolicy.cli import secrets
+
+    return secrets.print_password(context.obj, address(account), _source(name))
+
+
+def _list(
+    context: typer.Context,
+    account: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS", help="the account; none: all of them", show_default=False)
+    ] = None,
+) -> int:
+    from mailpolicy.cli import reading
+    from mailpolicy.edit.sources import written
+    from mailpolicy.edit.targets import no_account
+
+    out: Output = context.obj
+    require_format(out.around, "text", "json")
+    wanted = address(account) if account is not None else None
+    store, policy = reading.open_store(out)
+    if wanted is not None and wanted not in policy.accounts:
+        raise no_account(policy, [wanted])
+    if out.around.quiet:
+        return 0
+    accounts = policy.accounts.values() if wanted is None else [policy.accounts[wanted]]
+    found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
+    if out.around.format == "json":
+        for holder, name, source in found:
+            line = store.line(("accounts", holder.key, "sources", name))
+            content = {"file": store.path, "address": holder.address, "name": name, "line": line, **written(source)}
+            out.json("source/1", {**content, "polled": name in policy.polled(holder)})
+        return 0
+    rows = [
+        (
+            holder.address,
+            name,
+            source.host,
+            str(source.port),
+            source.login,
+            str(source.tls),
+            "keep" if source.keep else "delete",
+            _state(policy, holder.address, source.enabled),
+        )
+        for holder, name, source in found
+    ]
+    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows)
+    return 0
+
+
+def _state(policy: Policy, holder: str, enabled: bool) -> str:
+    closed: list[Any] = list(policy.gates(holder, Service.MULTIPOP))
+    if not enabled:
+        closed.insert(0, "disabled")
+    return f"not polled: {', '.join(closed)}" if closed else "polled"

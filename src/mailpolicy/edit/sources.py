@@ -1,0 +1,84 @@
+"""Adding and removing the MultiPOP sources of an account.
+
+Promises: a source that is there already and is as asked is `ok`; one that differs is refused, naming the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailpolicy.diagnostics import dotted
+from mailpolicy.edit.operations import Add, Drop, Path, Scalar
+from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.targets import nearest, no_account
+from mailpolicy.errors import NotFound, Refused
+from mailpolicy.policy import Account, Policy, Service, Source
+
+
+def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], source: Source) -> Plan:
+    """A new source with the keys `asked` for, which make `source`. Raises NotFound and Refused."""
+    account = _account(policy, address)
+    plan = Plan()
+    existing = account.sources.get(name)
+    if existing is not None:
+        differing = [
+            f"{dotted(_path(account, name, key))} is {getattr(existing, key)!r}"
+            for key in asked
+            if getattr(existing, key) != getattr(source, key)
+        ]
+        if differing:
+            raise Refused(f"there already and not as asked: {'; '.join(differing)}", code="exists")
+        plan.lines.append(Line(address, f"source {name}", "there already, as asked", False))
+        return plan
+    plan.change(Add(_path(account, name), dict(asked)), address, f"sources.{name}", None, dict(asked))
+    plan.lines.append(Line(address, f"source {name}", "added", True))
+    if gates := policy.gates(address, Service.MULTIPOP):
+        plan.notes.append(f"note: nothing is collected for {address}: {', '.join(gates)}")
+    return plan
+
+
+def remove(policy: Policy, address: str, name: str, *, if_exists: bool = False) -> Plan:
+    """A source out of the store. Raises NotFound."""
+    account = _account(policy, address)
+    plan = Plan()
+    if if_exists and name not in account.sources:
+        plan.lines.append(Line(address, f"source {name}", "not there", False))
+        return plan
+    require(policy, address, name)
+    # With its last source an account has no table of sources any more.
+    path = _path(account, name) if len(account.sources) > 1 else _path(account, name)[:-1]
+    plan.change(Drop(path), address, f"sources.{name}", dict(written(account.sources[name])), None)
+    plan.lines.append(Line(address, f"source {name}", "removed", True))
+    return plan
+
+
+def require(policy: Policy, address: str, name: str) -> Source:
+    """The source of that name. Raises NotFound."""
+    account = _account(policy, address)
+    source = account.sources.get(name)
+    if source is None:
+        hint = nearest(name, account.sources)
+        raise NotFound(
+            f"{address} has no source {name}" + (f", did you mean {hint}?" if hint else ""), code="no-such-source"
+        )
+    return source
+
+
+def written(source: Source) -> dict[str, Scalar]:
+    """What a source says, key by key; what is unlimited is left out."""
+    return {
+        key: str(value) if isinstance(value, str) else value
+        for key, value in source._asdict().items()
+        if value is not None
+    }
+
+
+def _account(policy: Policy, address: str) -> Account:
+    account = policy.accounts.get(address)
+    if account is None:
+        raise no_account(policy, [address])
+    return account
+
+
+def _path(account: Account, *below: str) -> Path:
+    return ("accounts", account.key, "sources", *below)

@@ -1,0 +1,162 @@
+"""Which keys each table of a store has, of what type and with what meaning; the reference is generated from here.
+
+Promises: a key that is unknown or has a value of the wrong type is a problem with the nearest known name, and never
+reaches the policy. Not promised: that a value of the right type makes sense; that is for the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mailpolicy import names
+from mailpolicy.diagnostics import KeyPath, Problem
+from mailpolicy.names import NameRejected
+
+HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "exports")
+
+# What a value of a type is called, and what is asked for where another one stands.
+TYPES: dict[type, tuple[str, str]] = {
+    bool: ("a boolean", "true or false"),
+    str: ("a string", "a string"),
+    int: ("an integer", "an integer"),
+    float: ("a float", ""),
+    list: ("an array", "an array of strings"),
+    dict: ("a table", "a table"),
+}
+
+# The keys of each table, with the type of their values and what they mean; the reference is generated from here.
+TOP: dict[str, tuple[type, str]] = {
+    "version": (int, "the version of this format: 1"),
+    "server": (dict, "what holds for the whole server"),
+    "defaults": (dict, "what an account and its template leave out"),
+    "templates": (dict, "named sets of switches, `[templates.NAME]`"),
+    "accounts": (dict, 'the accounts, `[accounts."ADDRESS"]`'),
+}
+SERVER: dict[str, tuple[type, str]] = {
+    "edition": (
+        str,
+        '`"pro"` or `"standard"`; IMAP needs `"pro"`; servers other than MDaemon: `"pro"`; missing: `"standard"`',
+    ),
+    "outlook_connector_installed": (bool, "whether Outlook Connector is installed; missing: false"),
+    "multipop": (bool, "the server-wide MultiPOP switch; missing: false"),
+    "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
+    "smart_host": (dict, "where mail goes out"),
+}
+SMART_HOST: dict[str, tuple[type, str]] = {
+    "host": (str, "the smart host's name or IP address"),
+    "port": (int, "its port, 1 to 65535"),
+    "login": (str, "the server's own login there; its password is in the keyring"),
+    "per_account_auth": (
+        bool,
+        "*Allow per-account authentication*: whether an account's own login is used; missing: false",
+    ),
+}
+SWITCH_KEYS: dict[str, tuple[type, str]] = {
+    "pop": (bool, "mail can be read over POP3"),
+    "pop_lan_only": (bool, "POP only from the LAN"),
+    "imap": (bool, "mail can be read over IMAP; needs the pro edition"),
+    "imap_lan_only": (bool, "IMAP, and with it Outlook Connector, only from the LAN"),
+    "multipop": (bool, "mail may be collected from other servers"),
+    "outlook_connector": (bool, "Outlook folders can be shared; needs IMAP, and Outlook Connector installed"),
+}
+ACCOUNT: dict[str, tuple[type, str]] = {
+    **SWITCH_KEYS,
+    "template": (str, "the template that fills in what the account leaves out"),
+    "suspended": (bool, "true closes the four services"),
+    "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
+    "sources": (dict, 'where MultiPOP collects mail for the account, `[accounts."ADDRESS".sources.NAME]`'),
+}
+SOURCE: dict[str, tuple[type, str]] = {
+    "host": (str, "the POP3 server's name or IP address; required"),
+    "port": (int, "its port, 1 to 65535; missing: 995 for implicit TLS, else 110"),
+    "login": (str, "the login there; required; its password is in the keyring"),
+    "tls": (str, '`"implicit"`, `"starttls"` or `"none"`; missing: `"implicit"`'),
+    "keep": (bool, "leave a copy of each mail on that server; missing: true, so that nothing is lost"),
+    "enabled": (bool, "whether it is polled at all; missing: true"),
+    "max_size_kb": (int, "leave mails larger than this many KiB where they are"),
+    "delete_after_days": (int, "delete a kept copy after so many days; needs `keep`"),
+}
+HOMES = {
+    "[server]": SERVER,
+    "[server.smart_host]": SMART_HOST,
+    "an account": ACCOUNT,
+    "a source of an account": SOURCE,
+    "[defaults], a template or an account": SWITCH_KEYS,
+    "the top of the file": TOP,
+}
+
+
+def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
+    """The entries of `table` that are known and of the right type; a problem for each of the others."""
+    good: dict[str, Any] = {}
+    if not is_table(table, path, problems):
+        return good
+    if keys.keys() >= table.keys() and all([type(value) is keys[key][0] for key, value in table.items()]):
+        return dict(table)  # the ordinary case, without a problem
+    for key, value in table.items():
+        if key not in keys:
+            problems.append(_unknown(key, keys, path))
+        elif type(value) is not keys[key][0]:
+            wanted = TYPES[keys[key][0]][1]
+            problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {type_name(value)}"))
+        else:
+            good[key] = value
+    return good
+
+
+def is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
+    """Whether it is a table; a problem where it is not."""
+    if type(table) is dict:
+        return True
+    problems.append(
+        Problem("MP006", path, f"{names.printable(str(path[-1]))} must be a table, this is {type_name(table)}")
+    )
+    return False
+
+
+def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> Problem:
+    shown = names.printable(key)
+    if key in HOST_KEYS:
+        return Problem(
+            "MP007", (*path, key), f"{shown} belongs in host.toml, which describes one machine, not in the policy"
+        )
+    if "password" in key.lower() or "secret" in key.lower():
+        command = "mailpolicy multipop source set-password" if keys is SOURCE else "mailpolicy smart-host set"
+        return Problem("MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: {command}")
+    if nearest := nearest_key(key, keys):
+        hint = f"did you mean {nearest}?"
+    elif elsewhere := next(
+        (home for home, known in HOMES.items() if known is not keys and nearest_key(key, known)), None
+    ):
+        hint = f"did you mean {nearest_key(key, HOMES[elsewhere])}? it belongs in {elsewhere}"
+    else:
+        hint = f"known here: {', '.join(keys)}"
+    return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
+
+
+def nearest_key(name: str, known: Iterable[str]) -> str | None:
+    """The known key most like `name`, None where none is much like it."""
+    from difflib import get_close_matches  # costs start-up, and only a mistake needs it
+
+    folded = name.lower().replace("-", "_")
+    matches = get_close_matches(folded, list(known), n=1, cutoff=0.7)
+    return matches[0] if matches else None
+
+
+def named(check: Callable[[str], str], text: str, code: str, path: KeyPath, problems: list[Problem]) -> None:
+    """A problem where `check` rejects the text."""
+    try:
+        check(text)
+    except NameRejected as error:
+        problems.append(Problem(code, path, str(error)))
+
+
+def type_name(value: object) -> str:
+    """What a value's type is called, such as `a boolean`."""
+    return TYPES.get(type(value), ("a date or a time", ""))[0]
+
+
+def type_title(kind: type) -> str:
+    """What a value of a type is called, such as `a boolean`."""
+    return TYPES[kind][0]

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
+from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
 
 _POLL = 0.01  # seconds between two tries to lock
 
@@ -109,8 +110,25 @@ def _clear_leftovers(target: str) -> None:
                     os.unlink(os.path.join(folder, name))
 
 
-def replace(path: str, content: bytes, mode: int = 0o644) -> None:
-    """Put `content` in the place of the file that `path` resolves to; hold its lock. `mode` is for a file not there yet.
+class Attributes(NamedTuple):
+    """What a file shall be like: `mode` where it is not there yet, or with `exact` in any case; `most` it may keep.
+
+    `owner` are user and group, -1 to leave one as it is. With `later` the time of change is a whole second later than
+    the old one's, for readers that look at whole seconds and the size only.
+    """
+
+    mode: int = 0o644
+    exact: bool = False
+    most: int = 0o7777
+    owner: tuple[int, int] = (-1, -1)
+    later: bool = False
+
+
+_KEPT = Attributes()
+
+
+def replace(path: str, content: bytes, attributes: Attributes = _KEPT) -> None:
+    """Put `content` in the place of the file that `path` resolves to; hold its lock.
 
     Raises WriteFailed, the old file intact, and NotConfirmed where the new one is in place and the disk said no.
     """
@@ -127,10 +145,9 @@ def replace(path: str, content: bytes, mode: int = 0o644) -> None:
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                if old is None:
-                    os.fchmod(descriptor, mode)
-                else:
+                if old is not None:
                     _keep_attributes(target, descriptor, old)
+                _set_attributes(descriptor, attributes, old)
                 os.fsync(descriptor)
             os.rename(temporary, target)
         except BaseException:
@@ -177,6 +194,18 @@ def _keep_attributes(target: str, descriptor: int, old: os.stat_result) -> None:
                 raise
 
 
+def _set_attributes(descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
+    if attributes.owner != (-1, -1):
+        os.fchown(descriptor, *attributes.owner)
+    if old is None or attributes.exact:
+        os.fchmod(descriptor, attributes.mode)
+    else:
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & attributes.most)
+    if attributes.later and old is not None:
+        second = max(int(time.time()), int(old.st_mtime) + 1)
+        os.utime(descriptor, (second, second))
+
+
 def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -209,6 +238,16 @@ def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
             if facts.st_mode & forbidden and not sticky:
                 return f"chmod {'go-w' if group else 'o-w'} {shlex.quote(str(place))}"
     return None
+
+
+def refuse_unsafe(path: str) -> None:
+    """Raise Refused where root is asked to obey or change a store that others can change too."""
+    if os.geteuid() == 0 and (fix := unsafe_for_root(path)) is not None:
+        raise Refused(
+            f"{path}: others than root can write here, and root would obey what they wrote: {fix}",
+            code="unsafe",
+            fix=fix,
+        )
 
 
 def _sentence(error: OSError) -> str:

@@ -5,6 +5,8 @@ Promises: as root it is obeyed only where nobody else can have written it. Not r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mailpolicy.errors import Refused, StoreError
@@ -19,6 +21,7 @@ class Host(NamedTuple):
 
     keyring_backend: str | None = None
     keyring_service: str | None = None
+    exports: Mapping[str, Any] = MappingProxyType({})  # `[exports.NAME]`, as written
 
 
 def read(path: str | None, *, is_root: bool) -> Host:
@@ -51,4 +54,4 @@ def read(path: str | None, *, is_root: bool) -> Host:
             raise StoreError(
                 f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"
             )
-    return Host(tree.get("keyring_backend"), tree.get("keyring_service"))
+    return Host(tree.get("keyring_backend"), tree.get("keyring_service"), tree.get("exports", {}))

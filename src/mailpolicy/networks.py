@@ -124,6 +124,31 @@ class NetworkSet:
                 return False
         return True
 
+    def networks(self) -> list[Network]:
+        """The fewest networks that hold just these addresses, IPv4 first, in order."""
+        found: list[Network] = []
+        for first, last in self.spans:
+            found += ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last))
+        return found
+
+    def complement(self) -> NetworkSet:
+        """All addresses that are not in the set."""
+        spans: list[Span] = []
+        for size in (4, 16):
+            position: bytes | None = bytes(size)
+            for first, last in zip(self._starts[size], self._ends[size], strict=True):
+                if position is not None and position < first:
+                    spans.append((position, _before(first)))
+                position = None if last == b"\xff" * size else _after(last)
+            if position is not None:
+                spans.append((position, b"\xff" * size))
+        return NetworkSet(spans)
+
+
+def _before(packed: bytes) -> bytes:
+    """The address before `packed`, which is not the first one."""
+    return (int.from_bytes(packed, "big") - 1).to_bytes(len(packed), "big")
+
 
 def _after(packed: bytes) -> bytes:
     """The next address, or `packed` itself where it is the last one."""

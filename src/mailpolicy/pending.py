@@ -73,6 +73,6 @@ def _write(path: str, lines: Iterable[str]) -> None:
         mode, group = stat.S_IMODE(facts.st_mode) & 0o666, facts.st_gid
     # In place is enough here: the store's own replacement, which follows, reports a disk that does not confirm.
     with suppress(NotConfirmed):
-        files.replace(_beside(path), "".join(f"{line}\n" for line in lines).encode("utf-8"), mode=mode)
+        files.replace(_beside(path), "".join(f"{line}\n" for line in lines).encode("utf-8"), files.Attributes(mode))
     with suppress(OSError):
         os.chown(_beside(path), -1, group)

@@ -13,9 +13,9 @@ from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import Gate, Policy
+from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.store import Store
-from mailpolicy.verdict import Answers, judge, question
+from mailpolicy.verdict import Answers, Question, judge, question
 
 FirstReason = Callable[[str, str, str | None], Gate | None]
 
@@ -65,10 +65,11 @@ def _check(
         from mailpolicy.render import answer
 
         if out.around.format == "json":
-            out.json("check/1", answer.content(verdict, store.path, store.line))
+            out.json("check/1", answer.content(verdict, store.path, store.line) | _sources(policy, asked))
         else:
             out.data(answer.text(verdict, store.path, store.line, name_file=out.around.file_option))
             _suggest(out, policy, asked.address)
+            _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
 
 
@@ -78,6 +79,26 @@ def _suggest(out: Output, policy: Policy, address: str) -> None:
 
         if (known := nearest(address, policy.accounts)) is not None:
             out.message(f"the nearest account is {known}")
+
+
+def _sources(policy: Policy, asked: Question) -> dict[str, int]:
+    """How many sources MultiPOP would poll, where that was the question."""
+    account = policy.accounts.get(asked.address)
+    if asked.service is not Service.MULTIPOP or account is None:
+        return {}
+    return {"sources": len(policy.polled(account))}
+
+
+def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
+    polled = _sources(policy, asked).get("sources")
+    if polled is None:
+        return
+    there = len(policy.accounts[asked.address].sources)
+    if there:
+        shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
+        out.data(f"  {shown} would be polled\n")
+    elif not policy.gates(asked.address, Service.MULTIPOP):
+        out.message(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
 
 
 def _batch(out: Output, name: str) -> int:

@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "list, add, remove and reset the LAN's networks"),
     "template": ("template", "add, remove, rename, list, show, assign and unassign templates"),
     "check": ("check", "say whether a user would be allowed, and why"),
+    "export": ("export", "write the policy as a file that Dovecot, Postfix, Exim or fetchmail reads"),
+    "deploy": ("deploy", "bring the exports of this machine up to date and tell the servers"),
     "validate": ("validate", "find every error and every warning in a store"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}

@@ -5,15 +5,17 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
+from mailpolicy import host
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
-from mailpolicy.errors import Refused
+from mailpolicy.errors import MailpolicyError, Refused
 from mailpolicy.store import Store
 
 ASK_FROM = 21  # accounts
@@ -71,7 +73,21 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     if dry_run and not outcome.changed:
         out.message(f"{out.around.file}: nothing would change")
     out.detail(f"{out.around.file}: access {outcome.access}")
+    if outcome.changed and not dry_run:
+        _remind(out)
     return 0
+
+
+def _remind(out: Output) -> None:
+    """Say that the servers of this machine do not know yet; what is wrong with host.toml is no failure of the edit."""
+    try:
+        exports = host.read(out.around.host_config, is_root=out.around.is_root).exports
+    except MailpolicyError as error:
+        out.message(f"warning: {error.message}")
+        return
+    if exports:
+        named = f" --file {shlex.quote(out.around.file)}" if out.around.file_option else ""
+        out.message(f"not in force yet: mailpolicy deploy{named}")
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.edit import hunks
-from mailpolicy.edit.transaction import refuse_unsafe
 from mailpolicy.errors import StoreError, WriteFailed
 
 
@@ -28,7 +27,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     require_format(out.around, "text", "json")
     path = out.around.file
     fresh = not _is_there(path)
-    refuse_unsafe(path)
+    files.refuse_unsafe(path)
     starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
     diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
@@ -36,7 +35,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
         with files.locked(path, out.around.lock_timeout):
             fresh = not _is_there(path)
             if fresh:
-                files.replace(path, starter, mode=0o644)
+                files.replace(path, starter)
     if out.around.quiet:
         return 0
     if out.around.format == "json":

@@ -19,7 +19,7 @@ from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Change, Line, Plan, Planner
 from mailpolicy.edit.targets import Targets, chosen
-from mailpolicy.edit.transaction import Outcome, refuse_unsafe
+from mailpolicy.edit.transaction import Outcome
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError
 from mailpolicy.policy import Account, Policy
 from mailpolicy.schema import new_source
@@ -117,7 +117,7 @@ def _set(out: Output, planner: Planner, user: str, source: PasswordSource, *, dr
     secret = piped(out, source)
     store = Store.read(out.around.file)
     planned = planner(store.policy())
-    refuse_unsafe(store.path)
+    files.refuse_unsafe(store.path)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -182,7 +182,7 @@ def _edit_then_forget(
     """Edit the store, then delete the secrets of `users`."""
     if not users:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    refuse_unsafe(store.path)
+    files.refuse_unsafe(store.path)
     planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
@@ -244,7 +244,7 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     moves = dict(zip(users_of(account), users_of(account._replace(address=new)), strict=True))
     if not planned.operations or not moves:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
-    refuse_unsafe(store.path)
+    files.refuse_unsafe(store.path)
     vault = credentials(out)
     if dry_run:
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)

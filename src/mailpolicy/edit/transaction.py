@@ -48,7 +48,7 @@ def transact(
     replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds.
     Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    refuse_unsafe(store.path)
+    files.refuse_unsafe(store.path)
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path)
     if dry_run:
@@ -74,18 +74,6 @@ def transact(
         content = current.bom + hunks.spliced(current.text, splices).encode("utf-8")
         files.replace(current.path, content)
     return Outcome(plan, _access(current.policy(), new, plan), None)
-
-
-def refuse_unsafe(path: str) -> None:
-    """Raise Refused where root is asked to change a store that others can change too."""
-    import os
-
-    if os.geteuid() == 0 and (fix := files.unsafe_for_root(path)) is not None:
-        raise Refused(
-            f"{path}: others than root can write here, and root would obey what they wrote: {fix}",
-            code="unsafe",
-            fix=fix,
-        )
 
 
 def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:

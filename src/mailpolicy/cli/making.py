@@ -1,0 +1,60 @@
+"""What export and deploy have in common: the request that a target's file is made from.
+
+Promises: the keyring is asked only by targets with secrets. A store that others can write is refused as root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from mailpolicy import files
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.surroundings import DEFAULT_FILE
+from mailpolicy.export import Exported, Options, Request, Target
+from mailpolicy.store import Store
+
+if TYPE_CHECKING:
+    from mailpolicy.credentials import Credentials
+
+
+class Workshop:
+    """The store and the keyring from which any number of targets are made; the store is parsed anew only if it changed."""
+
+    def __init__(self, out: Output) -> None:
+        files.refuse_unsafe(out.around.file)
+        self._out = out
+        self._store = Store.read(out.around.file)
+        self._store.policy()
+        self._vault: Credentials | None = None
+
+    def make(self, target: Target, options: Options) -> Exported:
+        """A target's file of the store as it is now. Raises StoreError, Refused and KeyringError."""
+        current = Store.read(self._out.around.file)
+        if current.data != self._store.data:
+            self._store = current
+        return target.export(Request(self._store.policy(), options, self._secrets, _command(self._out)))
+
+    def _secrets(self, users: Collection[str]) -> dict[str, str]:
+        if not users:
+            return {}
+        if self._vault is None:
+            from mailpolicy.cli.secrets import credentials
+
+            self._vault = credentials(self._out)
+        return self._vault.several(users)
+
+
+def _command(out: Output) -> tuple[str, ...]:
+    """How a program of this machine runs mailpolicy as it was run now."""
+    import os
+
+    around = out.around
+    command = ["mailpolicy"]
+    if around.file != DEFAULT_FILE:
+        command += ["--file", os.path.abspath(around.file)]
+    if around.host_config is not None:
+        command += ["--host-config", os.path.abspath(around.host_config)]
+    if around.keyring_backend is not None:
+        command += ["--keyring-backend", around.keyring_backend]
+    return tuple(command)

@@ -1,0 +1,1 @@
+"""Bringing the files that this machine's servers read up to date, and telling the servers."""

@@ -1,0 +1,121 @@
+"""What `[exports.NAME]` of host.toml asks for: which target, where, for whom, and how its reader is told.
+
+Promises: everything is checked before anything is written. Not promised: that the programs named are there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mailpolicy.deploy.place import Place
+from mailpolicy.errors import StoreError
+from mailpolicy.export import Target
+from mailpolicy.export.choices import ChoiceRejected, options, target_named
+from mailpolicy.export.request import Options
+from mailpolicy.files import Attributes
+from mailpolicy.keys import nearest_key
+
+_OWN = ("target", "path", "mode", "owner", "reload", "kick")
+OPEN, CLOSED = 0o640, 0o600
+
+
+class Configured(NamedTuple):
+    """One export of this machine; `kick` ends the sessions of the user whose name follows it."""
+
+    name: str
+    target_name: str
+    target: Target
+    options: Options
+    place: Place
+    kick: tuple[str, ...] = ("doveadm", "kick")
+
+
+def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
+    """Where a target's file goes if nothing else is said: 0640, or 0600 and never more for one with secrets."""
+    mode = CLOSED if target.secret else OPEN
+    commands = (("postmap", f"{postmap}:{path}"),) if postmap is not None else ()
+    return Place(path, Attributes(mode, most=mode, later=True), commands)
+
+
+def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
+    """The exports, those without secrets first. Raises StoreError (and Refused for an unsafe token) naming `file`."""
+    found = [_one(file, name, table) for name, table in tables.items()]
+    paths: dict[str, str] = {}
+    for one in found:
+        if (other := paths.setdefault(one.place.path, one.name)) != one.name:
+            raise _wrong(file, one.name, f"path is that of exports.{other} too")
+    return sorted(found, key=lambda one: one.target.secret)
+
+
+def _one(file: str, name: str, table: Any) -> Configured:
+    if not isinstance(table, dict):
+        raise StoreError(f"{file}: exports.{name} must be a table", code="invalid-host")
+    try:
+        target_name = table.get("target")
+        if not isinstance(target_name, str):
+            raise ChoiceRejected("target", "the key target is missing, it names what is exported")
+        target = target_named(target_name)
+        given = {key: value for key, value in table.items() if key not in _OWN}
+        for key in given.keys() - target.options:
+            nearest = nearest_key(key, [*_OWN, *target.options])
+            raise ChoiceRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
+        chosen = options(target_name, given)
+        path = table.get("path")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ChoiceRejected("path", "path must be an absolute path")
+        plain = place_for(target, path, postmap=given.get("postmap"))
+        reload = _command(table, "reload")
+        attributes = Attributes(
+            _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), later=True
+        )
+        commands = (*plain.commands, *((reload,) if reload is not None else ()))
+        kick = _command(table, "kick") or Configured._field_defaults["kick"]
+        return Configured(name, target_name, target, chosen, Place(path, attributes, commands, ours=True), kick)
+    except ChoiceRejected as error:
+        raise _wrong(file, name, str(error)) from None
+
+
+def _wrong(file: str, name: str, message: str) -> StoreError:
+    return StoreError(f"{file}: exports.{name}: {message}", code="invalid-host")
+
+
+def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    command = table.get(key)
+    if command is None:
+        return None
+    if not isinstance(command, list) or not command or not all(isinstance(word, str) and word for word in command):
+        raise ChoiceRejected(key, f'{key} must be a command as an array of strings, such as ["postfix", "reload"]')
+    return tuple(command)
+
+
+def _mode(table: Mapping[str, Any], usual: int) -> int:
+    text = table.get("mode")
+    if text is None:
+        return usual
+    if not isinstance(text, str) or not re.fullmatch("0?[0-7]{3}", text):
+        raise ChoiceRejected("mode", 'mode must be an octal string such as "0640"')
+    mode = int(text, 8)
+    if mode & 0o022:
+        raise ChoiceRejected("mode", f"mode {text} lets others write what a server obeys")
+    if usual == CLOSED and mode & 0o007:
+        raise ChoiceRejected("mode", f"mode {text} lets everybody read the passwords inside")
+    return mode
+
+
+def _owner(text: Any) -> tuple[int, int]:
+    if text is None:
+        return (-1, -1)
+    import grp
+    import pwd
+
+    if not isinstance(text, str) or not re.fullmatch(r"[^:\s]*(:[^:\s]+)?", text) or not text:
+        raise ChoiceRejected("owner", 'owner must be "user", "user:group" or ":group"')
+    user, _, group = text.partition(":")
+    try:
+        uid = pwd.getpwnam(user).pw_uid if user else -1
+        gid = grp.getgrnam(group).gr_gid if group else -1
+    except KeyError:
+        raise ChoiceRejected("owner", f"there is no such user or group on this machine: {text!a}") from None
+    return uid, gid

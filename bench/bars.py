@@ -12,7 +12,7 @@ import tomli
 from table import Bar, milliseconds, rate, spaced
 from timing import Void, mailpolicy, script, told, turns, whole
 
-FEW, MANY = 10, 10_000  # accounts
+FEW, MANY, GREAT_MANY = 10, 10_000, 100_000  # accounts
 QUESTIONS = 200_000
 CEDAR_QUESTIONS = 20_000  # cedarpy takes too long for all of them in every round
 OUTSIDE = "203.0.113.9"
@@ -108,6 +108,31 @@ def validate(folder: Path) -> list[Bar]:
     return [Bar(what, 2.5, True, pairs, "`tomli.loads` of the same text", milliseconds)]
 
 
+def export(folder: Path) -> list[Bar]:
+    """The whole policy as a file for Dovecot, against only reading the store; and looking whether the file is so."""
+    store, passwd = _store(folder, GREAT_MANY), folder / "passwd"
+
+    def made() -> float:
+        passwd.unlink(missing_ok=True)
+        return mailpolicy("export", "dovecot", "--file", store, "--output", passwd)
+
+    rounds = turns(
+        7,
+        made,
+        lambda: mailpolicy("export", "dovecot", "--file", store, "--output", passwd, "--check"),
+        lambda: mailpolicy("--version"),
+        lambda: float(told("toml_loads", store)["seconds"]),
+    )
+    _require(passwd.read_text(encoding="utf-8").count("\n") > GREAT_MANY, "the file is too short")
+    what = f"`export dovecot` of {spaced(GREAT_MANY)} accounts"
+    pairs = [(writing - start, loads) for writing, _, start, loads in rounds]
+    checks = [(looking, writing) for writing, looking, _, _ in rounds]
+    return [
+        Bar(f"{what}, less `mailpolicy --version`", 2.5, True, pairs, "`tomli.loads` of the same text", milliseconds),
+        Bar(f"{what}, `--check`", 1.0, True, checks, "the same without `--check`, which writes", milliseconds),
+    ]
+
+
 def _store(folder: Path, accounts: int, name: str = "accounts") -> Path:
     path = folder / f"{name}-{accounts}.toml"
     path.write_text(stores.store(accounts), encoding="utf-8")
@@ -123,4 +148,4 @@ def _require(holds: bool, otherwise: str) -> None:
         raise Void(otherwise)
 
 
-ALL = {"check": check, "batch": batch, "toggle": toggle, "validate": validate}
+ALL = {"check": check, "batch": batch, "toggle": toggle, "validate": validate, "export": export}

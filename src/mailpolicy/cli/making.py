@@ -12,7 +12,7 @@ from mailpolicy import files
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
 from mailpolicy.export import Exported, Options, Request, Target
-from mailpolicy.store import Store
+from mailpolicy.store import Store, without_gc
 
 if TYPE_CHECKING:
     from mailpolicy.credentials import Credentials
@@ -33,7 +33,9 @@ class Workshop:
         current = Store.read(self._out.around.file)
         if current.data != self._store.data:
             self._store = current
-        return target.export(Request(self._store.policy(), options, self._secrets, _command(self._out)))
+        request = Request(self._store.policy(), options, self._secrets, _command(self._out))
+        with without_gc():
+            return target.export(request)
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
         if not users:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_network
-from typing import NamedTuple
 
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.names import unicode_address
@@ -23,31 +22,28 @@ MANY = 17_000_000
 _UNUSUAL = "+=~&'"
 
 
-class _Entry(NamedTuple):
-    key: str
-    tails: tuple[str | None, ...]  # for each service what stands behind the key, None where no line is written
-
-
 def export(request: Request) -> Exported:
     """The passwd-file."""
     policy, options = request.policy, request.options
     listing = _denied if options.strategy == "deny-list" else _admitted
     password = options.token or "*"
-    found: list[_Entry] = []
-    for alike in policy.alike():
+    tails_of: dict[str, tuple[str | None, ...]] = {}  # by key, for each service what stands behind it, None for no line
+    groups = list(policy.alike())
+    for alike in groups:
         tails = tuple(
             None if fields is None else f":{password}::::::{fields}"
             for fields in listing(policy, alike[0], options.lock)
         )
         if any(tail is not None for tail in tails):
-            found += [_Entry(key, tails) for account in alike for key in keys(account.address)]
-    found.sort()
+            tails_of.update(dict.fromkeys([key for account in alike for key in keys(account.address)], tails))
+    ordered = sorted(tails_of)
     lines = []
     for position, service in enumerate((*SERVICES, *options.lock)):
-        lines += [f"{service}/{key}{tails[position]}" for key, tails in found if tails[position] is not None]
+        prefix = f"{service}/"
+        lines += [prefix + key + tail for key in ordered if (tail := tails_of[key][position]) is not None]
     lines.append("")
     body = "\n".join(lines)
-    return Exported(body, tuple(_notes(request, len(body))))
+    return Exported(body, tuple(_notes(request, groups, len(body))))
 
 
 def keys(address: str) -> tuple[str, ...]:
@@ -82,7 +78,7 @@ def _nets(networks: NetworkSet) -> str:
     return ",".join(str(network) for network in networks.networks())
 
 
-def _notes(request: Request, size: int) -> Iterator[str]:
+def _notes(request: Request, groups: list[list[Account]], size: int) -> Iterator[str]:
     policy, options = request.policy, request.options
     if options.token is None:
         yield (
@@ -99,12 +95,13 @@ def _notes(request: Request, size: int) -> Iterator[str]:
             "warning: with deny-list whoever is not listed gets in, also when the file is missing and under every other "
             "spelling of a name that the site accepts"
         )
-    if only := sum(_imap_only(policy, alike[0]) * len(alike) for alike in policy.alike()):
+    if only := sum(_imap_only(policy, alike[0]) * len(alike) for alike in groups):
         yield (
             f"note: Outlook Connector is IMAP to Dovecot, so it is not closed apart: {only} "
             f"account{'s' if only > 1 else ''} may use IMAP and not Outlook Connector"
         )
-    unusual = sorted({character for address in policy.accounts for character in _UNUSUAL if character in address})
+    together = "".join(policy.accounts)
+    unusual = [character for character in _UNUSUAL if character in together]
     if unusual:
         yield f"note: Dovecot refuses {' '.join(unusual)} in names unless auth_username_chars has them: dovecot-conf sets it"
 

@@ -1,0 +1,91 @@
+"""Hypothesis strategies: policies of every shape, with the secrets they name, and questions about them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from mailpolicy import schema
+from mailpolicy.policy import Policy
+
+ADDRESSES = (
+    "ann@x.example",
+    "ann@x.example.org",
+    "o'brien@x.example",
+    "a+b=c~d&e-f_g@x.example",
+    "ann@xn--bcher-kva.example",
+    "_x@localhost",
+    "0.9@corp.local",
+)
+LANS = ("10.0.0.0/8", "192.168.7.*", "192.168.7.5-192.168.7.9", "203.0.113.7", "fd00::/8", "::1", "127.0.0.0/8")
+IPS = (
+    *("10.0.0.0", "10.255.255.255", "11.0.0.0", "9.255.255.255", "192.168.7.4", "192.168.7.5", "192.168.7.9"),
+    *("192.168.7.10", "203.0.113.7", "203.0.113.8", "127.5.5.5", "0.0.0.0", "255.255.255.255", "::1", "::", "fd00::1"),
+    *("fdff:ffff::", "fe00::", "2001:db8::1", "::ffff:10.1.2.3", "::ffff:8.8.8.8", "::10.1.2.3"),
+)
+_SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
+# What a line of a file may have inside, whatever it is for.
+SECRETS = st.text(
+    st.one_of(st.sampled_from("aZ0 :\"'\\#$%{}^=,;\t|!*`ü€\U0001f511"), st.characters(min_codepoint=32, codec="utf-8")),
+    min_size=1,
+    max_size=12,
+).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and not {"\0", "\n", "\r"} & set(text))
+LOGINS = st.text(st.sampled_from("aZ0 @.\\#$'%{}ü+"), min_size=1, max_size=8).filter(lambda text: text == text.strip())
+
+
+class Invented(NamedTuple):
+    """A policy and the secrets that it names, by the keyring's user names."""
+
+    policy: Policy
+    secrets: dict[str, str]
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Invented:
+    """A policy of a few accounts, with all the passwords it needs."""
+    secrets: dict[str, str] = {}
+    table = st.dictionaries(st.sampled_from(_SWITCHES), st.booleans(), max_size=5)
+    server: dict[str, Any] = {
+        "edition": draw(st.sampled_from(["pro", "pro", "standard"])),
+        "outlook_connector_installed": draw(st.booleans()),
+        "multipop": draw(st.sampled_from([True, True, False])),
+        "lan": draw(st.lists(st.sampled_from(LANS), unique=True, max_size=4)),
+        "smart_host": {"host": "relay.example", "port": 587, "per_account_auth": draw(st.booleans())},
+    }
+    if draw(st.booleans()):
+        server["smart_host"]["login"] = draw(LOGINS)
+        secrets["smart-host/@server"] = draw(SECRETS)
+    accounts: dict[str, dict[str, Any]] = {}
+    for address in draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=5)):
+        account: dict[str, Any] = draw(table)
+        if draw(st.booleans()):
+            account["template"] = draw(st.sampled_from(["one", "two"]))
+        if draw(st.integers(0, 3)) == 0:
+            account["suspended"] = True
+        if draw(st.booleans()):
+            account["smart_host_login"] = draw(LOGINS)
+            secrets[f"smart-host/{address}"] = draw(SECRETS)
+        for name in draw(st.lists(st.sampled_from(["gmx", "old"]), unique=True, max_size=2)):
+            account.setdefault("sources", {})[name] = draw(_sources())
+            secrets[f"multipop/{address}/{name}"] = draw(SECRETS)
+        accounts[address] = account
+    templates = {"one": draw(table), "two": draw(table)}
+    tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}
+    policy, problems, _ = schema.read(tree)
+    assert policy is not None, problems
+    return Invented(policy, secrets)
+
+
+@st.composite
+def _sources(draw: st.DrawFn) -> dict[str, Any]:
+    source: dict[str, Any] = {"host": draw(st.sampled_from(["pop.gmx.example", "192.0.2.7"])), "login": draw(LOGINS)}
+    if draw(st.booleans()):
+        source["tls"] = draw(st.sampled_from(["implicit", "starttls", "none"]))
+    if draw(st.booleans()):
+        source["keep"] = draw(st.booleans())
+    if draw(st.booleans()):
+        source["enabled"] = draw(st.booleans())
+    if draw(st.booleans()):
+        source["max_size_kb"] = draw(st.integers(1, 10_000))
+    return source

@@ -1,0 +1,130 @@
+"""[exports.NAME] of host.toml: what is refused, what is looked at, and whose sessions a change ends."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+from mailpolicy.export.dovecot import narrowed
+
+
+@pytest.fixture
+def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
+    """Run a command with a host.toml of the given text, in which `{}` is the test's own folder."""
+
+    def deploy(text: str, *arguments: str) -> object:
+        (tmp_path / "host.toml").write_text(text.replace("{}", str(tmp_path)))
+        return run("--file", str(store), "--host-config", str(tmp_path / "host.toml"), *(arguments or ("deploy",)))
+
+    return deploy
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('path = "/x"', "the key target is missing"),
+        ('target = "dovcot"\npath = "/x"', "did you mean dovecot?"),
+        ('target = "dovecot"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "x"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "/x"\nmod = "0640"', "did you mean mode?"),
+        ('target = "dovecot"\npath = "/x"\nmode = 640', "mode must be an octal string"),
+        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets others write"),
+        ('target = "fetchmail"\npath = "/x"\nmode = "0644"', "read the passwords"),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:no such group"', 'owner must be "user"'),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "there is no such user or group"),
+        ('target = "dovecot"\npath = "/x"\nreload = "doveadm reload"', "reload must be a command as an array"),
+        ('target = "dovecot"\npath = "/x"\nreload = []', "reload must be a command as an array"),
+        ('target = "dovecot"\npath = "/x"\nlock = ["http"]', "lock is one or more of"),
+        ('target = "dovecot"\npath = "/x"\nstrategy = "both"', "strategy is allow-list or deny-list"),
+        ('target = "dovecot-conf"\npath = "/x"', "needs data"),
+        ('target = "dovecot-conf"\npath = "/x"\ndata = "/y"\ndefault_domain = "a b"', "is not a domain name"),
+        ('target = "postfix-sasl-passwd"\npath = "/x"\npostmap = "texthash"', "postmap is lmdb or hash or cdb"),
+        ('target = "fetchmail"\npath = "/x"\nsmtp = "localhost:25"', "is not a host"),
+        ('target = "getmail"\npath = "/x"\nsource = "gmx"', "is not an address"),
+    ],
+)
+def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
+    refused = deploy(f"[exports.web]\n{keys}\n")
+    assert refused.status == 3
+    assert "host.toml: exports.web: " in refused.err
+    assert message in refused.err
+    assert refused.out == ""
+
+
+def test_two_exports_of_one_path(deploy: Run) -> None:
+    export = 'target = "dovecot"\npath = "/x"\n'
+    assert "path is that of exports.a too" in deploy(f"[exports.a]\n{export}[exports.b]\n{export}").err
+
+
+def test_nothing_to_deploy_is_said(deploy: Run) -> None:
+    assert deploy("").status == 3
+    assert deploy('[exports.a]\ntarget = "dovecot"\npath = "{}/a"\n', "deploy", "b").status == 4
+
+
+TWO = '[exports.a]\ntarget = "dovecot"\npath = "{}/new/a"\nmode = "0644"\n[exports.b]\ntarget = "mpop"\npath = "{}/b"\n'
+
+
+def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
+    drift = deploy(TWO, "deploy", "--check")
+    assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
+    assert not (tmp_path / "new").exists()
+    assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
+    assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
+    assert deploy(TWO, "deploy").out.count("\tok\n") == 2
+    assert deploy(TWO, "deploy", "--check").status == 0
+    (tmp_path / "new" / "a").chmod(0o640)
+    assert deploy(TWO, "deploy", "--check").status == 1
+    assert deploy(TWO, "deploy", "a").out.count("\tchanged\n") == 1
+    assert deploy(TWO, "deploy", "--check").status == 0
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert content["schema"] == "mailpolicy.deploy/1"
+    assert [(one["name"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("a", False, False),
+        ("b", False, False),
+    ]
+
+
+def test_an_edit_says_that_it_is_not_in_force(deploy: Run, tmp_path: Path) -> None:
+    off = ("imap", "off", "bob@example.com")
+    assert "not in force yet" not in deploy(TWO, *off, "--dry-run").err
+    assert f"not in force yet: mailpolicy deploy --file {tmp_path}/accounts.toml\n" in deploy(TWO, *off).err
+    assert "not in force yet" not in deploy(TWO, *off).err
+    assert "not in force yet" not in deploy("", "imap", "on", "bob@example.com").err
+    broken = deploy("[exports", *off)
+    assert broken.status == 0
+    assert "warning: " in broken.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "users"),
+    [
+        ("imap/a:*::::::\n", "imap/a:*::::::\n", []),
+        ("imap/a:*::::::\n", "", ["a"]),
+        ("", "imap/a:*::::::\n", []),
+        ("imap/a:*::::::\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", ["a"]),
+        ("imap/a:*::::::allow_nets=10.0.0.0/8\n", "imap/a:*::::::\n", []),
+        ("imap/a:*::::::allow_nets=10.0.0.0/8,fd00::/8\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", ["a"]),
+        ("imap/a:*::::::allow_nets=10.0.0.0/9,10.128.0.0/9\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", []),
+        ("imap/o\\'b:*::::::\nsmtp/z:*::::::\n", "imap/z:*::::::\n", ["o'b", "z"]),
+        ("imap/a:*::::::allow_nets=what somebody wrote\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", ["a"]),
+    ],
+)
+def test_whose_access_narrowed(old: str, new: str, users: list[str]) -> None:
+    assert narrowed(old, new, "allow-list") == users
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "users"),
+    [
+        ("", "imap/a:*::::::\n", ["a"]),
+        ("imap/a:*::::::\n", "", []),
+        ("imap/a:*::::::allow_nets=11.0.0.0/8,local\n", "imap/a:*::::::\n", ["a"]),
+        ("imap/a:*::::::\n", "imap/a:*::::::allow_nets=11.0.0.0/8,local\n", []),
+    ],
+)
+def test_whose_access_narrowed_in_a_deny_list(old: str, new: str, users: list[str]) -> None:
+    assert narrowed(old, new, "deny-list") == users

@@ -128,3 +128,31 @@ def test_whose_access_narrowed(old: str, new: str, users: list[str]) -> None:
 )
 def test_whose_access_narrowed_in_a_deny_list(old: str, new: str, users: list[str]) -> None:
     assert narrowed(old, new, "deny-list") == users
+
+
+POSTMAP = """#!/bin/sh
+case "$1" in
+lmdb:*) path="${1#lmdb:}"; [ -e "$path" ] && cp "$path" "$path.lmdb" ;;
+*) echo "unsupported map: $1" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_a_map_that_is_missing_is_owed(deploy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "postmap"
+    program.parent.mkdir()
+    program.write_text(POSTMAP)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    export = ("export", "postfix-sender-login", "--output", "map", "--postmap")
+    assert deploy("", *export, "lmdb").out.endswith("\tchanged\n")
+    assert deploy("", *export, "lmdb").out.endswith("\tok\n")
+    (tmp_path / "map.lmdb").unlink()
+    assert deploy("", *export, "lmdb", "--check").status == 1
+    assert deploy("", *export, "lmdb").out.endswith("\tchanged\n")
+    assert (tmp_path / "map.lmdb").exists()
+    # A map that cannot be made is owed, and that is said again and again until it can.
+    for _ in range(2):
+        failed = deploy("", *export, "hash")
+        assert failed.status == 5
+        assert "unsupported map" in failed.err

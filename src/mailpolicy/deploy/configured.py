@@ -5,6 +5,7 @@ Promises: everything is checked before anything is written. Not promised: that t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from mailpolicy.keys import nearest_key
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick")
 OPEN, CLOSED = 0o640, 0o600
+_INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # what postmap makes beside the text
 
 
 class Configured(NamedTuple):
@@ -35,8 +37,11 @@ class Configured(NamedTuple):
 def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
     """Where a target's file goes if nothing else is said: 0640, or 0600 and never more for one with secrets."""
     mode = CLOSED if target.secret else OPEN
-    commands = (("postmap", f"{postmap}:{path}"),) if postmap is not None else ()
-    return Place(path, Attributes(mode, most=mode, later=True), commands)
+    attributes = Attributes(mode, most=mode, later=True)
+    if postmap is None:
+        return Place(path, attributes)
+    full = os.path.abspath(path)  # commands run elsewhere
+    return Place(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEXES[postmap]}")
 
 
 def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
@@ -72,7 +77,9 @@ def _one(file: str, name: str, table: Any) -> Configured:
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
         kick = _command(table, "kick") or Configured._field_defaults["kick"]
-        return Configured(name, target_name, target, chosen, Place(path, attributes, commands, ours=True), kick)
+        return Configured(
+            name, target_name, target, chosen, Place(path, attributes, commands, plain.product, ours=True), kick
+        )
     except ChoiceRejected as error:
         raise _wrong(file, name, str(error)) from None
 

@@ -25,13 +25,14 @@ _PATIENCE = 120.0  # seconds for a command that tells a program
 class Place(NamedTuple):
     """Where a file goes, what it shall be like, and the commands that make its reader notice.
 
-    With `ours` a file that somebody edited is kept as `PATH.edited` and replaced; without, it is left and refused,
-    unless `force` is given.
+    `product` is a file that the commands make: where it is missing they are owed. With `ours` a file that somebody
+    edited is kept as `PATH.edited` and replaced; without, it is left and refused, unless `force` is given.
     """
 
     path: str
     attributes: Attributes
     commands: tuple[tuple[str, ...], ...] = ()
+    product: str | None = None
     ours: bool = False
     force: bool = False
 
@@ -60,7 +61,7 @@ def look(place: Place, wanted: bytes) -> Placed:
     notes = []
     if before is not None and not _fits(place):
         notes.append(f"{place.path}: mode or owner is not as configured")
-    if os.path.lexists(_owed(place)):
+    if before is not None and _is_owed(place):
         notes.append(f"{place.path}: a reload is owed")
     return Placed(found, before, notes=tuple(notes))
 
@@ -95,7 +96,7 @@ def put(place: Place, make: Callable[[], bytes], lock_timeout: float) -> Placed:
         elif corrected:
             _correct(place)
         told, owing = False, None
-        if place.commands and os.path.lexists(_owed(place)):
+        if _is_owed(place):
             try:
                 for command in place.commands:
                     _run(place.path, command)
@@ -172,6 +173,11 @@ def _keep(path: str, content: bytes) -> str:
 
 def _owed(place: Place) -> str:
     return f"{os.path.realpath(place.path)}.reload"
+
+
+def _is_owed(place: Place) -> bool:
+    missing = place.product is not None and not os.path.exists(place.product)
+    return bool(place.commands) and (missing or os.path.lexists(_owed(place)))
 
 
 def _owe(place: Place) -> None:

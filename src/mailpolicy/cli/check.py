@@ -98,7 +98,7 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
         shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
         out.data(f"  {shown} would be polled\n")
     elif not policy.gates(asked.address, Service.MULTIPOP):
-        out.message(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
+        out.detail(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
 
 
 def _batch(out: Output, name: str) -> int:

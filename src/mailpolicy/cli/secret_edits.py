@@ -1,26 +1,20 @@
-"""Edits that a secret belongs to: the keyring and the store change together or not at all.
-
-Promises: the keyring is unlocked and the new secret is read before the store is locked; what a crash leaves between
-the two is written down beside the store first. No secret in any output.
-"""
+"""What each command that touches a secret asks of the store and the keyring together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
 
-from mailpolicy import files, pending
+from mailpolicy import pending
 from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.cli.passwords import PasswordSource, piped, prompted, require_source
-from mailpolicy.cli.secrets import credentials
-from mailpolicy.credentials import Credentials, Owner, smart_host_user, source_user, users_of
+from mailpolicy.cli.paired import edit_then_forget, edit_then_move, set_secret
+from mailpolicy.cli.passwords import PasswordSource, require_source
+from mailpolicy.credentials import Owner, smart_host_user, source_user, users_of
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Change, Line, Plan, Planner
+from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.targets import Targets, chosen
-from mailpolicy.edit.transaction import Outcome
-from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError
+from mailpolicy.errors import Refused
 from mailpolicy.policy import Account, Policy
 from mailpolicy.schema import new_source
 from mailpolicy.store import Store
@@ -42,7 +36,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         return plan
 
     require_source(out, source)
-    return _set(out, planner, smart_host_user(address), source, dry_run=dry_run)
+    return set_secret(out, planner, smart_host_user(address), source, dry_run=dry_run)
 
 
 def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool) -> int:
@@ -58,7 +52,7 @@ def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, 
         store = Store.read(out.around.file)
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     require_source(out, source)
-    return _set(out, planner, smart_host_user(None), source, dry_run=dry_run)
+    return set_secret(out, planner, smart_host_user(None), source, dry_run=dry_run)
 
 
 def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
@@ -69,7 +63,7 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
         return Plan()
 
     require_source(out, source)
-    return _set(out, planner, source_user(address, name), source, dry_run=dry_run)
+    return set_secret(out, planner, source_user(address, name), source, dry_run=dry_run)
 
 
 def add_source(
@@ -84,7 +78,7 @@ def add_source(
         return plan
 
     if password.given:
-        return _set(out, planner, source_user(address, name), password, dry_run=dry_run)
+        return set_secret(out, planner, source_user(address, name), password, dry_run=dry_run)
     require_format(out.around, "text", "json")
     store = Store.read(out.around.file)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
@@ -107,41 +101,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
         return sources.remove(policy, address, name, if_exists=if_exists)
 
     owners = [] if gone and not left_behind else [user]
-    return _edit_then_forget(out, store, planner, owners, dry_run=dry_run)
-
-
-def _set(out: Output, planner: Planner, user: str, source: PasswordSource, *, dry_run: bool) -> int:
-    owner = Owner.of(user)
-    whose = owner.address or "server"
-    require_format(out.around, "text", "json")
-    secret = piped(out, source)
-    store = Store.read(out.around.file)
-    planned = planner(store.policy())
-    files.refuse_unsafe(store.path)
-    vault = credentials(out)
-    if dry_run:
-        trial = carry_out(out, store, planner, dry_run=True)
-        out.message(f"the {owner.item} of {whose} would be set")
-        return tell(out, trial, dry_run=True)
-    old = vault.get(user)  # unlocks the keyring, before anybody types a password for nothing
-    if secret is None:
-        secret = prompted(owner.prompt)
-    new_secret = old != secret
-    with ExitStack() as stack:
-        write_down = stack.enter_context(_unfinished(out, store, vault))
-        if planned.operations and new_secret:
-            with files.locked(store.path, out.around.lock_timeout):
-                write_down([user])
-        if new_secret:
-            stack.enter_context(vault.changed(user, secret))
-        outcome = _in_place(out, store, planner)
-    if isinstance(outcome, NotConfirmed):
-        raise outcome
-    outcome.plan.lines.append(Line(whose, owner.item, "in the keyring", new_secret))
-    if new_secret:
-        outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
-    _strike_out(out, store, [user])
-    return _tell_without(out, outcome, [user])
+    return edit_then_forget(out, store, planner, owners, dry_run=dry_run)
 
 
 def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
@@ -158,7 +118,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
         plan.lines.append(Line(whose, "smart-host", "no login", bool(plan.operations)))
         return plan
 
-    return _edit_then_forget(out, store, planner, [user], dry_run=dry_run)
+    return edit_then_forget(out, store, planner, [user], dry_run=dry_run)
 
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
@@ -173,61 +133,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return _edit_then_forget(out, store, planner, owners, dry_run=dry_run, yes=yes)
-
-
-def _edit_then_forget(
-    out: Output, store: Store, planner: Planner, users: list[str], *, dry_run: bool, yes: bool = True
-) -> int:
-    """Edit the store, then delete the secrets of `users`."""
-    if not users:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    files.refuse_unsafe(store.path)
-    planner(store.policy())
-    vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
-    if dry_run:
-        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
-    found = _there(out, vault, users)
-    there = found or []
-    with _unfinished(out, store, vault) as write_down:
-        outcome = carry_out(out, store, planner, yes=yes, first=lambda: write_down(there))
-    kept: KeyringError | None = None
-    for user in there:
-        left = _forget(vault, user)
-        kept = kept or left
-        if left is None:
-            owner = Owner.of(user)
-            outcome.plan.lines.append(Line(owner.address or "server", owner.item, "removed from the keyring", True))
-            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
-            _strike_out(out, store, [user])
-    if found is not None:
-        _strike_out(out, store, [user for user in users if user not in there])
-    status = _tell_without(out, outcome, users)
-    if kept is not None:
-        raise kept
-    return status
-
-
-def _forget(vault: Credentials, user: str) -> KeyringError | None:
-    """Delete a secret after the store was changed; the error where it stays."""
-    try:
-        vault.delete(user)
-    except KeyringError as error:
-        message = f"the store is changed, the secret {user} is left in the keyring: {error.message}"
-        return KeyringError(message, code=error.code)
-    return None
-
-
-def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str] | None:
-    """Those of the secrets that the keyring has; None, with a note, where there is no keyring to ask."""
-    try:
-        kept = vault.several(users)
-        return [user for user in users if user in kept]
-    except KeyringError as error:
-        if error.code != "no-keyring":
-            raise
-        out.message("note: there is no keyring here, so no password was looked for")
-        return None
+    return edit_then_forget(out, store, planner, owners, dry_run=dry_run, yes=yes)
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -244,96 +150,4 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     moves = dict(zip(users_of(account), users_of(account._replace(address=new)), strict=True))
     if not planned.operations or not moves:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
-    files.refuse_unsafe(store.path)
-    vault = credentials(out)
-    if dry_run:
-        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
-    there = _there(out, vault, moves)
-    if not there:
-        return tell(out, carry_out(out, store, planner))
-    kept_secrets = vault.several(there)
-    touched = [user for before in there for user in (before, moves[before])]
-    with _unfinished(out, store, vault) as write_down:
-        with files.locked(store.path, out.around.lock_timeout):
-            write_down(touched)
-        with ExitStack() as stack:
-            for before, secret in kept_secrets.items():
-                stack.enter_context(vault.changed(moves[before], secret))
-            outcome = _in_place(out, store, planner)
-    if isinstance(outcome, NotConfirmed):
-        raise outcome
-    failed: KeyringError | None = None
-    for before in there:
-        left = _forget(vault, before)
-        failed = failed or left
-        _strike_out(out, store, [moves[before]] if left else [before, moves[before]])
-        owner = Owner.of(moves[before])
-        outcome.plan.lines.append(
-            Line(new, owner.item, "copied in the keyring" if left else "moved in the keyring", True)
-        )
-        outcome.plan.changes.append(Change(new, owner.key, None, None))
-    status = _tell_without(out, outcome, touched)
-    if failed is not None:
-        raise failed
-    return status
-
-
-def _in_place(out: Output, store: Store, planner: Planner) -> Outcome | NotConfirmed:
-    """The edit. A store that is in place and not confirmed keeps its new secret, so that error is returned."""
-    try:
-        return carry_out(out, store, planner)
-    except NotConfirmed as error:
-        return error
-
-
-@contextmanager
-def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Callable[[Iterable[str]], None]]:
-    """What writes down, under the store's lock, the secrets that are about to be touched.
-
-    Where the block raises they are struck out again, unless the keyring or the store is not what it was.
-    """
-    fresh: list[str] = []
-
-    def write_down(users: Iterable[str]) -> None:
-        known = pending.names(store.path)
-        fresh.extend(user for user in users if user not in known)
-        pending.note(store.path, fresh)
-
-    try:
-        yield write_down
-    except NotConfirmed:
-        raise
-    except BaseException as error:
-        if vault.unsettled:
-            _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
-        # A signal may have come when the new store was in place already.
-        elif isinstance(error, MailpolicyError) or _as_it_was(store):
-            _strike_out(out, store, fresh)
-        raise
-
-
-def _as_it_was(store: Store) -> bool:
-    with suppress(StoreError):
-        return Store.read(store.path).data == store.data
-    return False
-
-
-def _strike_out(out: Output, store: Store, users: list[str]) -> None:
-    if pending.notes(store.path):  # nearly always there are none, and then no lock is needed
-        _under_lock(out, store, lambda: pending.clear(store.path, users))
-
-
-def _under_lock(out: Output, store: Store, action: Callable[[], None]) -> None:
-    """Do what must not fail the command any more."""
-    try:
-        with files.locked(store.path, out.around.lock_timeout):
-            action()
-    except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
-
-
-def _tell_without(out: Output, outcome: Outcome, users: Iterable[str]) -> int:
-    """Tell about an edit, but not that the secrets which it has just settled are unsettled."""
-    settled = {pending.sentence(user) for user in users}
-    outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
-    return tell(out, outcome)
+    return edit_then_move(out, store, planner, moves, dry_run=dry_run)

@@ -45,13 +45,16 @@ def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place
 
 
 def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
-    """The exports, those without secrets first. Raises StoreError (and Refused for an unsafe token) naming `file`."""
+    """The exports, those without secrets first, and among these data before the configuration that reads it.
+
+    Raises StoreError naming `file`, and Refused for an unsafe token.
+    """
     found = [_one(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
     for one in found:
         if (other := paths.setdefault(one.place.path, one.name)) != one.name:
             raise _wrong(file, one.name, f"path is that of exports.{other} too")
-    return sorted(found, key=lambda one: one.target.secret)
+    return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
 def _one(file: str, name: str, table: Any) -> Configured:

@@ -117,6 +117,7 @@ def _kick(out: Output, done: list[_Done]) -> tuple[list[str], list[str]]:
 def _tell(out: Output, done: list[_Done], kicked: list[str], *, check: bool) -> None:
     for one in done:
         if one.error is not None and out.around.format != "json":
+            one.error.message = f"{one.export.name}: {one.error.message}"
             out.failure(one.error)
     if out.around.quiet:
         return

@@ -1,7 +1,8 @@
 """The lines of Postfix's main.cf that send mail out over the smart host with each sender's own login.
 
 Promises: sender-dependent logins only under per-account authentication. Not promised: that they fit what else is in
-main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10.
+main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. That reject_sender_login_mismatch
+does nothing without smtpd_sasl_auth_enable was seen on 3.7.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def export(request: Request) -> Exported:
                 [f"{path!a} is no path that main.cf can be told: absolute, no white space, no $ or comma"]
             )
     per_account = server.per_account_auth
+    notes = []
     authenticated = per_account or server.smart_host_login is not None
     lines = [
         f"relayhost = {nexthop(policy)}",
@@ -40,11 +42,13 @@ def export(request: Request) -> Exported:
     if per_account:
         lines += [
             "# The envelope sender chooses the login, so without these two lines anybody who may send at all could use",
-            "# somebody else's login at the smart host by forging her address.",
+            "# somebody else's login at the smart host by forging her address. Postfix obeys the second one only where",
+            "# clients can log in (smtpd_sasl_auth_enable = yes), and passes over it without a word where they cannot.",
             f"smtpd_sender_login_maps = {options.map}:{logins}",
             "smtpd_sender_restrictions = reject_sender_login_mismatch",
         ]
-    return Exported("\n".join(lines) + "\n")
+        notes.append("note: smtpd_sender_restrictions is ignored by Postfix unless smtpd_sasl_auth_enable = yes")
+    return Exported("\n".join(lines) + "\n", tuple(notes))
 
 
 def masked(line: str) -> str:

@@ -69,12 +69,14 @@ TWO = '[exports.a]\ntarget = "dovecot"\npath = "{}/new/a"\nmode = "0644"\n[expor
 
 
 def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
+    assert "+imap/alice@example.com:" in deploy(TWO, "deploy", "--diff").out
     drift = deploy(TWO, "deploy", "--check")
     assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
     assert not (tmp_path / "new").exists()
     assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
     assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
     assert deploy(TWO, "deploy").out.count("\tok\n") == 2
+    assert deploy(TWO, "deploy", "--diff").out == ""
     assert deploy(TWO, "deploy", "--check").status == 0
     (tmp_path / "new" / "a").chmod(0o640)
     assert deploy(TWO, "deploy", "--check").status == 1

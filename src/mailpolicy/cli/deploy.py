@@ -8,6 +8,7 @@ import typer
 
 from mailpolicy import host
 from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
@@ -32,6 +33,7 @@ class _Done(NamedTuple):
     placed: Placed | None
     error: MailpolicyError | None = None
     narrowed: tuple[str, ...] = ()
+    difference: str = ""  # what would change, secrets as stars
 
     @property
     def differs(self) -> bool:
@@ -44,6 +46,9 @@ def _deploy(
         list[str] | None, typer.Argument(metavar="NAME...", help="which exports; none: all of them", show_default=False)
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing, exit 1 for drift or an owed reload")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="write nothing, show what would change, without secrets")
+    ] = False,
     kick: Annotated[
         bool, typer.Option("--kick", help="end the Dovecot sessions of accounts whose access narrowed")
     ] = False,
@@ -54,9 +59,13 @@ def _deploy(
     machine = host.read(out.around.host_config, is_root=out.around.is_root)
     chosen = _chosen(file, configured(file, machine.exports), names or [])
     workshop = Workshop(out)
-    done = [_one(out, workshop, export, check=check) for export in chosen]
-    kicked, failed = _kick(out, done) if kick and not check else ([], [])
-    _tell(out, done, kicked, check=check)
+    done = [_one(out, workshop, export, looking=check or diff) for export in chosen]
+    kicked, failed = _kick(out, done) if kick and not (check or diff) else ([], [])
+    if diff and out.around.format != "json" and not out.around.quiet:
+        _fail(out, done)
+        out.data("".join(one.difference for one in done))
+    else:
+        _tell(out, done, kicked, looked=check or diff)
     if failed:
         raise Refused(
             f"sessions may still be open that the policy no longer allows: {'; '.join(failed[:20])}", code="kick-failed"
@@ -78,9 +87,10 @@ def _chosen(file: str, found: list[Configured], names: list[str]) -> list[Config
     return [one for one in found if not names or one.name in names]
 
 
-def _one(out: Output, workshop: Workshop, export: Configured, *, check: bool) -> _Done:
+def _one(out: Output, workshop: Workshop, export: Configured, *, looking: bool) -> _Done:
     notes: list[str] = []
     body: list[str] = []
+    difference = ""
 
     def make() -> bytes:
         made = workshop.make(export.target, export.options)
@@ -88,12 +98,18 @@ def _one(out: Output, workshop: Workshop, export: Configured, *, check: bool) ->
         return stamped(export.target_name, made.body)
 
     try:
-        placed = look(export.place, make()) if check else put(export.place, make, out.around.lock_timeout)
+        if looking:
+            wanted = make()
+            placed = look(export.place, wanted)
+            difference = shown_difference(export.place.path, export.target, placed.before, wanted)
+        else:
+            placed = put(export.place, make, out.around.lock_timeout)
     except MailpolicyError as error:
         return _Done(export, None, error)
     for note in (*notes, *placed.notes):
         out.message(f"{export.name}: {note}")
-    return _Done(export, placed, placed.owing, _narrowed(export, placed.before, body) if placed.written else ())
+    narrowed = _narrowed(export, placed.before, body) if placed.written else ()
+    return _Done(export, placed, placed.owing, narrowed, difference)
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -114,24 +130,27 @@ def _kick(out: Output, done: list[_Done]) -> tuple[list[str], list[str]]:
     return kicked, failed
 
 
-def _tell(out: Output, done: list[_Done], kicked: list[str], *, check: bool) -> None:
+def _fail(out: Output, done: list[_Done]) -> None:
     for one in done:
         if one.error is not None and out.around.format != "json":
-            one.error.message = f"{one.export.name}: {one.error.message}"
-            out.failure(one.error)
+            out.failure(one.error, about=one.export.name)
+
+
+def _tell(out: Output, done: list[_Done], kicked: list[str], *, looked: bool) -> None:
+    _fail(out, done)
     if out.around.quiet:
         return
     if out.around.format == "json":
         out.json("deploy/1", {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked})
         return
     for one in done:
-        out.record((one.export.name, one.export.place.path, *_result(one, check=check)))
+        out.record((one.export.name, one.export.place.path, *_result(one, looked=looked)))
 
 
-def _result(one: _Done, *, check: bool) -> tuple[str, str]:
+def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
     if one.placed is None:
         return "keeps its old file", "failed"
-    if check:
+    if looked:
         return str(one.placed.state), "differs" if one.differs else "ok"
     if one.placed.owing is not None:
         return "as the policy says, but its reader was not told", "failed"

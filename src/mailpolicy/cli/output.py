@@ -73,8 +73,11 @@ class Output:
         if self.around.verbose:
             self.message(text)
 
-    def failure(self, error: MailpolicyError) -> None:
-        """One error: an object on stdout under --json, else one clear line on stderr and the command that helps."""
+    def failure(self, error: MailpolicyError, about: str | None = None) -> None:
+        """One error: an object on stdout under --json, else one clear line on stderr and the command that helps.
+
+        The line begins with what the error is `about`: the store, unless it is said, or the message names a file itself.
+        """
         file = self.around.file
         if self.around.format == "json":
             content: dict[str, Any] = {
@@ -92,9 +95,9 @@ class Output:
         for finding in getattr(error, "findings", ()):
             self._stderr(_one_line(str(finding)))
         about_store = error.exit_status in (NotFound.exit_status, Refused.exit_status) and file not in error.message
-        self._stderr(
-            _one_line(f"mailpolicy: {file}: {error.message}" if about_store else f"mailpolicy: {error.message}")
-        )
+        if about is None and about_store and not error.message.startswith("/"):
+            about = file
+        self._stderr(_one_line(f"mailpolicy: {f'{about}: ' if about is not None else ''}{error.message}"))
         if error.fix:
             named = (
                 self.around.file_option

@@ -80,11 +80,16 @@ class Machine:
         self.known = [FIRST, SECOND]
         self.seen = ""
 
+    def options(self) -> list[str]:
+        """What says which machine it is."""
+        backend = ["--keyring-backend", self.backend] if self.backend is not None else []
+        return ["--file", str(self.store), "--host-config", str(self.host_config), *backend]
+
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""
-        options = ["--file", str(self.store), "--host-config", str(self.host_config)]
-        if self.backend is not None and "--keyring-backend" not in arguments:
-            options += ["--keyring-backend", self.backend]
+        options = self.options()
+        if "--keyring-backend" in arguments and self.backend is not None:
+            options = options[:-2]
         return [sys.executable, "-m", "mailpolicy", *options, *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

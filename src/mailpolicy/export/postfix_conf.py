@@ -1,8 +1,9 @@
 """The lines of Postfix's main.cf that send mail out over the smart host with each sender's own login.
 
 Promises: sender-dependent logins only under per-account authentication. Not promised: that they fit what else is in
-main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. That reject_sender_login_mismatch
-does nothing without smtpd_sasl_auth_enable was seen on 3.7.
+main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. Plain `reject_sender_login_mismatch`
+is not used: it refuses whoever logs in and sends with an address that the map does not have, so every account without a
+login of its own. That either does nothing without smtpd_sasl_auth_enable was seen on 3.7.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ def export(request: Request) -> Exported:
     if per_account:
         lines += [
             "# The envelope sender chooses the login, so without these two lines anybody who may send at all could use",
-            "# somebody else's login at the smart host by forging her address. Postfix obeys the second one only where",
-            "# clients can log in (smtpd_sasl_auth_enable = yes), and passes over it without a word where they cannot.",
+            "# somebody else's login at the smart host by forging her address. An address in the map is its account's,",
+            "# which logs in with the address as its name; every other address stays free, as it would not with",
+            "# reject_sender_login_mismatch. Postfix obeys the second line only where clients can log in",
+            "# (smtpd_sasl_auth_enable = yes), and passes over it without a word where they cannot.",
             f"smtpd_sender_login_maps = {options.map}:{logins}",
-            "smtpd_sender_restrictions = reject_sender_login_mismatch",
+            "smtpd_sender_restrictions = reject_known_sender_login_mismatch",
         ]
         notes.append("note: smtpd_sender_restrictions is ignored by Postfix unless smtpd_sasl_auth_enable = yes")
     return Exported("\n".join(lines) + "\n", tuple(notes))

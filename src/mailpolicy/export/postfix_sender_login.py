@@ -1,6 +1,6 @@
 """Postfix's smtpd_sender_login_maps: an address with a smart host login of its own belongs to the account of that name.
 
-Promises: with `reject_sender_login_mismatch` nobody else sends with such an address over SMTP, so nobody borrows its
+Promises: with `reject_known_sender_login_mismatch` nobody else sends with such an address over SMTP, so nobody borrows its
 login. Not promised: programs that use sendmail(1) on the server itself. Source: postconf(5), smtpd_sender_login_maps.
 """
 

@@ -35,7 +35,7 @@ SENDERS = [
     Sender("dollar@example.com", "$login ${x} $$ $sender_address", "$HOME $(id) ${lookup{x}} $1 \\$2"),
     Sender("colon@example.com", "colon", ":a:b::"),
     Sender("utf8@example.com", "логин-ü", "pässwörd-密码-🔑\u00a0\u3000"),
-    Sender("caret@example.com", "^log^^in", "^^^a^b;c ; d,<"),
+    Sender("caret@example.com", "log^^in^", "a^^^b^c;d ; e,<^"),
     Sender("braces@example.com", "{login}}{", "}{ {{ %s %% @ * & | = ~ ! ? [x]"),
     Sender("controls@example.com", "an@login.example", "\x01\x1b[31m\x7f\x0b."),
     Sender("long@example.com", "l" * 255, "p" * 400),
@@ -43,6 +43,11 @@ SENDERS = [
     Sender("_a-b.c@sub.example.com", "-login", "-n"),
     Sender("carol@xn--bcher-kva.example", "carol", "idn", shown="carol@bücher.example"),
     Sender("gone@example.com", "gone", "still queued", suspended=True),
+]
+NOT_FOR_EXIM = [
+    Sender("quoted@example.com", '"quoted"', '"quoted"'),
+    Sender("caret-first@example.com", "^login", "password"),
+    Sender("caret-in-password@example.com", "login", "^^^password"),
 ]
 _ALPHABET = "ab:\"'\\#$^;,{}()<>%&*@!?=~`| \t\u00e9\u20ac\U0001f511"
 _IN_LOGINS = _ALPHABET.replace(":", "").replace("\t", "")
@@ -55,7 +60,7 @@ def at_random(number: int) -> list[Sender]:
     for each in range(number):
         login = "".join(chance.choices(_IN_LOGINS, k=chance.randint(1, 12))).strip() or "x"
         password = "".join(chance.choices(_ALPHABET, k=chance.randint(1, 20))).rstrip() or ":"
-        found.append(Sender(f"random{each}@example.com", login.lstrip('"') or "x", password))
+        found.append(Sender(f"random{each}@example.com", login.lstrip('"^ ') or "x", password.lstrip("^") or ":"))
     return found
 
 

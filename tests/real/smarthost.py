@@ -6,11 +6,12 @@ offers neither, and is where collected mail is handed in.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from real.loopback import HOST, Certificate, free_port
 
@@ -24,6 +25,16 @@ class Mail(NamedTuple):
     content: bytes
 
 
+class _Server(SMTP):
+    line_length_limit = 12288  # RFC 4954, for AUTH
+    command_size_limits = defaultdict(lambda: 12288)
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Server(self.handler, **self.SMTP_kwargs)
+
+
 class SmartHost:
     """Listens from `with` on; `mails` are those that came, in their order."""
 
@@ -33,7 +44,7 @@ class SmartHost:
         secure: dict[str, Any] = {}
         if certificate is not None:
             secure = {"tls_context": certificate.context, "authenticator": self._authenticate}
-        self._controller = Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, **secure)
+        self._controller = _Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, **secure)
 
     def __enter__(self) -> SmartHost:
         self._controller.start()

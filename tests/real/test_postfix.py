@@ -14,7 +14,7 @@ from real.loopback import Certificate, folder, until
 from real.machine import ALICE, BOB, JSON, Machine, user
 from real.pop3 import Dovecot
 from real.postfix import Postfix
-from real.senders import NOBODYS, SENDERS, SERVER, Sender, at_random, relayed
+from real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
 from real.smarthost import SmartHost
 
 pytestmark = pytest.mark.real
@@ -82,7 +82,7 @@ def relay(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
 
 @pytest.mark.parametrize("kind", ["texthash", "lmdb"])
 def test_each_sender_has_its_login(relay: Relay, kind: str) -> None:
-    senders = [*SENDERS, *at_random(24)]
+    senders = [*SENDERS, *NOT_FOR_EXIM, *at_random(24)]
     relayed(relay.machine, relay.host.port, senders)
     postfix = relay.start(kind)
     expected: dict[str, tuple[str, str] | None] = {"Alice@Example.COM": ("alice", "plain")}

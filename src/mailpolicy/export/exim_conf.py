@@ -17,24 +17,26 @@ def export(request: Request) -> Exported:
     server = request.policy.server
     host = smart_host(request.policy)
     data = request.options.data or ""
-    if not data.startswith("/") or any(character.isspace() or character in "{}$\\:" for character in data):
-        raise CannotCarry([f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace or $"])
+    if not data.startswith("/") or any(character.isspace() or character in "{}$\\:;" for character in data):
+        raise CannotCarry([f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace, ; or $"])
     port = server.smart_host_port or 25
     smtps = "  protocol = smtps\n" if port == _SMTPS else ""
     authenticated = server.per_account_auth or server.smart_host_login is not None
     # A sender without credentials of its own where the server has none either is relayed without authentication.
     needed = "*" if server.smart_host_login is not None else "${if eq{MAILPOLICY_LOGIN}{}{}{*}}"
     asked = f"  hosts_require_auth = <; {needed}\n" if authenticated else ""
+    guard = _GUARD.format(data=data) if server.per_account_auth else ""
     return Exported(f"""\
-# In the main section, before the first `begin`: which login and password the sender's mail goes out with.
+# In the main section, before the first `begin`: which login and password the sender's mail goes out with. The file must
+# be readable by Exim's user, on Debian with `owner = "root:Debian-exim"` and `mode = "0640"` in host.toml.
 MAILPOLICY_LOGIN = ${{lookup{{$sender_address}}lsearch*{{{data}}}{{$value}}{{}}}}
 
-# After `begin routers`, before any router that delivers to other hosts:
+{guard}# After `begin routers`, before any router that delivers to other hosts:
 mailpolicy_smart_host:
   driver = manualroute
   domains = ! +local_domains
   transport = mailpolicy_smart_host
-  route_list = <; * "<; {host if ":" not in host else f"[{host}]"}"
+  route_list = <; * "<, {host}"
   no_more
 
 # After `begin transports`; one message a connection, as the next one may need another login:
@@ -51,6 +53,18 @@ mailpolicy_plain:
   client_condition = ${{if eq{{MAILPOLICY_LOGIN}}{{}}{{false}}{{true}}}}
   client_send = <; ^{_escaped("extract{1}{:}{MAILPOLICY_LOGIN}")}^{_escaped("sg{MAILPOLICY_LOGIN}{^[^:]*:}{}")}
 """)
+
+
+# Compared is what the addresses come to: two spellings of one account are the same, and so are accounts that share a login.
+_GUARD = """\
+# In the ACL that acl_smtp_mail names, first. The envelope sender chooses the login, so without this anybody who may send
+# at all could use somebody else's login at the smart host by forging her address.
+  deny
+    message = this sender address belongs to another login
+    condition = ${{if !eq{{${{lookup{{$sender_address}}lsearch{{{data}}}}}}}{{}}}}
+    condition = ${{if !eq{{${{lookup{{$sender_address}}lsearch{{{data}}}}}}}{{${{lookup{{$authenticated_id}}lsearch{{{data}}}}}}}}}
+
+"""
 
 
 def _escaped(expansion: str) -> str:

@@ -1,7 +1,7 @@
 """Exim's lookup file: the smart host login of each sender, and under `*` the server's own.
 
 Promises: read with `lsearch*` a sender that is not listed gets the server's login. Not promised: quoting, which the
-format does not have for values. Source: the Exim specification, 9.3; seen on Exim 4.96 and 4.98.
+format does not have for values. Source: the Exim specification, 9.3; seen on Exim 4.96.
 """
 
 from __future__ import annotations
@@ -20,9 +20,19 @@ def export(request: Request) -> Exported:
     }
     if found.server is not None:
         logins["*"] = found.server
-    quoted = [key for key, login in logins.items() if login.name.startswith('"')]
-    if quoted:
-        raise CannotCarry(f"the login of {key} begins with a quote" for key in quoted)
+    complaints = []
+    for key, login in logins.items():
+        whose = "the server" if key == "*" else key
+        if login.name.startswith('"'):
+            complaints.append(f"the login of {whose} begins with a quote, which would be taken off")
+        # client_send takes ^ for a NUL and ^^ for a ^, so after the NUL that stands before it a ^ would be misread.
+        complaints += [
+            f"the {what} of {whose} begins with ^, which Exim cannot send"
+            for what, value in (("login", login.name), ("password", login.password))
+            if value.startswith("^")
+        ]
+    if complaints:
+        raise CannotCarry(complaints)
     return Exported("".join(f"{key}: {login.name}:{login.password}\n" for key, login in logins.items()))
 
 

@@ -6,6 +6,7 @@ Promises: a certificate of the tests' own authority; every file is in one folder
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +79,9 @@ class Dovecot:
         (folder / "mail").chmod(0o777)
         passdb = "driver = static\n  args = password=password"
         if passwords is not None:
-            lines = [f"{login}:{{PLAIN.b64}}{_base64(password)}\n" for login, password in passwords.items()]
+            # Dovecot looks a name up with a backslash before each of these.
+            escaped = {re.sub(r"""([\\"'])""", r"\\\1", login): password for login, password in passwords.items()}
+            lines = [f"{login}:{{PLAIN.b64}}{_base64(password)}\n" for login, password in escaped.items()]
             (folder / "passwd").write_text("".join(lines), encoding="utf-8")
             passdb = f"driver = passwd-file\n  args = {folder}/passwd"
         settings = _SETTINGS.format(

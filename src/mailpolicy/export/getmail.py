@@ -1,7 +1,8 @@
 """A getmailrc, which holds one MultiPOP source; its password comes from a command.
 
 Promises: no secret in the file; the certificate is verified. Not promised: STARTTLS, which getmail does not have for
-POP3. Source: getmail6's documentation, configuration.
+POP3; a password with white space at an end, which getmail takes off, so that the login fails. Source: getmail6's
+documentation, configuration.
 """
 
 from __future__ import annotations

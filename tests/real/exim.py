@@ -105,7 +105,13 @@ class Exim:
     def submit(self, sender: str, login: str | None) -> str:
         """Hand in a mail over SMTP, logged in or not; the answer where it is refused, else nothing."""
         mail = f"MAIL FROM:<{sender}>{'' if sender.isascii() else ' SMTPUTF8'}"
-        lines = ["EHLO client.test", mail, "RCPT TO:<somebody@elsewhere.test>", "DATA", "Subject: test\r\n\r\nbody\r\n."]
+        lines = [
+            "EHLO client.test",
+            mail,
+            "RCPT TO:<somebody@elsewhere.test>",
+            "DATA",
+            "Subject: test\r\n\r\nbody\r\n.",
+        ]
         identity = ("-oMai", login) if login is not None else ()
         said = self._run("-bs", *identity, text="\r\n".join([*lines, "QUIT", ""]))
         refused = [line for line in said.splitlines() if re.match("[45]", line)]

@@ -73,7 +73,9 @@ class Certificate:
 
     def __init__(self, where: Path) -> None:
         authority = trustme.CA()
-        issued = authority.issue_cert("localhost", HOST, common_name="localhost")  # without a CommonName fetchmail refuses it
+        issued = authority.issue_cert(
+            "localhost", HOST, common_name="localhost"
+        )  # without a CommonName fetchmail refuses it
         self.authority, self.chain, self.key = (where / name for name in ("ca.pem", "cert.pem", "key.pem"))
         authority.cert_pem.write_to_path(str(self.authority))
         issued.private_key_pem.write_to_path(str(self.key))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from real.loopback import HOST, Certificate, free_port, listening, need, need_root, until
+from real.loopback import Certificate, free_port, listening, need, need_root, until
 
 _SETTINGS = """\
 base_dir = {folder}/run
@@ -133,7 +133,9 @@ class Dovecot:
 
     def mails(self, login: str) -> list[bytes]:
         """What is in a mailbox."""
-        return [path.read_bytes() for part in ("new", "cur") for path in (self.folder / "mail" / login / part).iterdir()]
+        return [
+            path.read_bytes() for part in ("new", "cur") for path in (self.folder / "mail" / login / part).iterdir()
+        ]
 
 
 def _base64(text: str) -> str:

@@ -54,7 +54,7 @@ smtpd_sasl_path = {login}
 """
 
 
-_QUEUES = "active bounce corrupt defer deferred flush hold incoming private saved trace".split()
+_QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"]
 
 
 class Postfix:

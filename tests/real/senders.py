@@ -29,7 +29,7 @@ class Sender(NamedTuple):
 SENDERS = [
     Sender("alice@example.com", "alice", "plain"),
     Sender("blanks@example.com", "a login  with blanks", "  two before, one\tinside"),
-    Sender("quotes@example.com", "o'login \"quoted\" `here`", '"a "password" in quotes\''),
+    Sender("quotes@example.com", 'o\'login "quoted" `here`', '"a "password" in quotes\''),
     Sender("backslash@example.com", "domain\\login\\n\\", "\\back\\\\slash\\x41\\"),
     Sender("comment@example.com", "#login", "# no = comment"),
     Sender("dollar@example.com", "$login ${x} $$ $sender_address", "$HOME $(id) ${lookup{x}} $1 \\$2"),

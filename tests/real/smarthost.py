@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -27,7 +27,7 @@ class Mail(NamedTuple):
 
 class _Server(SMTP):
     line_length_limit = 12288  # RFC 4954, for AUTH
-    command_size_limits = defaultdict(lambda: 12288)
+    command_size_limits: ClassVar[dict[str, int]] = defaultdict(lambda: 12288)
 
 
 class _Controller(Controller):
@@ -53,7 +53,9 @@ class SmartHost:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._controller.stop()
 
-    def _authenticate(self, server: Any, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+    def _authenticate(
+        self, server: Any, session: Session, envelope: Envelope, mechanism: str, given: Any
+    ) -> AuthResult:
         assert isinstance(given, LoginPassword)
         return AuthResult(success=True, auth_data=(given.login.decode(), given.password.decode()))
 

@@ -43,7 +43,7 @@ class Source(NamedTuple):
 
 
 PASSWORDS = {
-    "quotes": "it's \"quoted\" `here`\"",
+    "quotes": 'it\'s "quoted" `here`"',
     "backslashes": "\\back\\n\\0\\x41\\",
     "blanks": "  two before, one inside and one after ",
     "utf8": "pässwörd-密码-🔑",
@@ -54,7 +54,9 @@ PASSWORDS = {
 }
 AWKWARD = [
     Source(f"{name}@example.com", f"{login}@elsewhere.test", password)
-    for (name, password), login in zip(PASSWORDS.items(), ["it's", "dom\\user", 'a"b', "x#y", "p$1", "q%s", "r", "s"], strict=True)
+    for (name, password), login in zip(
+        PASSWORDS.items(), ["it's", "dom\\user", 'a"b', "x#y", "p$1", "q%s", "r", "s"], strict=True
+    )
 ]
 POLICY = [
     Source("keeps@example.com", "keeps", PASSWORDS["quotes"], "keep = true"),

@@ -54,7 +54,12 @@ class Relay:
     def start(self, kind: str = "texthash") -> Postfix:
         """Export everything and start a Postfix on it."""
         self.export_maps(kind)
-        maps = ("--data", str(self.files / "postfix-sasl-passwd"), "--sender-login", f"{self.files}/postfix-sender-login")
+        maps = (
+            "--data",
+            str(self.files / "postfix-sasl-passwd"),
+            "--sender-login",
+            f"{self.files}/postfix-sender-login",
+        )
         lines = self.export("postfix-conf", "--map", kind, *maps)
         return self.programs.enter_context(Postfix(self.folder / "postfix", lines, self.logins.login))
 
@@ -63,7 +68,6 @@ class Relay:
         until(f"{number} mails are relayed", lambda: len(self.host.mails) >= number)
         assert len(self.host.mails) == number
         return {mail.sender: mail.login for mail in self.host.mails}
-
 
     def said(self, of: str) -> tuple[str, str] | None:
         """The login that `smart-host show` names, and the keyring's password of whoever owns it."""
@@ -158,7 +162,9 @@ def test_a_new_password_is_used_at_once(relay: Relay) -> None:
     settings = postfix.settings / "main.cf"
     for number, kind in ((2, "lmdb"), (3, "texthash")):
         settings.write_text(settings.read_text().replace("lmdb:", f"{kind}:"))
-        options = 'postmap = "lmdb"' if kind == "lmdb" else f'reload = ["postfix", "-c", "{postfix.settings}", "reload"]'
+        options = (
+            'postmap = "lmdb"' if kind == "lmdb" else f'reload = ["postfix", "-c", "{postfix.settings}", "reload"]'
+        )
         machine.host_config.write_text(
             f'[exports.relay]\ntarget = "postfix-sasl-passwd"\npath = "{relay.files}/postfix-sasl-passwd"\n{options}\n'
         )

@@ -18,7 +18,9 @@ def export(request: Request) -> Exported:
     host = smart_host(request.policy)
     data = request.options.data or ""
     if not data.startswith("/") or any(character.isspace() or character in "{}$\\:;" for character in data):
-        raise CannotCarry([f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace, ; or $"])
+        raise CannotCarry(
+            [f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace, ; or $"]
+        )
     port = server.smart_host_port or 25
     smtps = "  protocol = smtps\n" if port == _SMTPS else ""
     authenticated = server.per_account_auth or server.smart_host_login is not None

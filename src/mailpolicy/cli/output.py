@@ -132,7 +132,8 @@ def finding_object(finding: Any) -> dict[str, Any]:
 def require_format(around: Surroundings, *formats: str) -> None:
     """Raise UsageError where the form asked for is none of those the command has."""
     if around.format not in formats:
-        raise UsageError(f"there is no format {around.format!a} here: choose {' or '.join(formats)}")
+        *first, last = formats
+        raise UsageError(f"there is no format {around.format!a} here: choose {', '.join(first)} or {last}")
 
 
 def _one_line(text: str) -> str:

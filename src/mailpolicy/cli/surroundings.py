@@ -14,12 +14,12 @@ from typing import NamedTuple
 from mailpolicy.errors import UsageError
 
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command has some of them
 
 # name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
-    "--format": ("NAME", "text or json"),
+    "--format": ("NAME", "text or json; validate also github, sarif and junit"),
     "--json": (None, "short for --format json"),
     "--quiet": (None, "print errors only"),
     "--verbose": (None, "say more on stderr"),

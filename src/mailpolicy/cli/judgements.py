@@ -1,0 +1,138 @@
+"""What `validate` found, in each of its formats.
+
+Promises: every format tells of every file, those that could not be opened too. Not promised: that a format changes what
+the exit status is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from mailpolicy.cli import review
+from mailpolicy.cli.output import Output, finding_object
+from mailpolicy.diagnostics import ERROR, RULES, WARNING, Finding, dotted
+from mailpolicy.errors import StoreError
+from mailpolicy.names import printable
+from mailpolicy.render.annotation import Annotation
+from mailpolicy.store import worst
+
+
+class Judgement(NamedTuple):
+    """What is to say about one file: its findings and how many hints are not among them, or why there are none."""
+
+    file: str
+    findings: Sequence[Finding] = ()
+    hints_left_out: int = 0
+    error: StoreError | None = None
+
+    def valid(self, strict: bool) -> bool:
+        """Whether the file can be used; with `strict` a warning suffices that it cannot."""
+        return self.error is None and not worst(self.findings, strict=strict)
+
+
+def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    for judgement in judged:
+        for finding in judgement.findings:
+            out.data(f"{printable(str(finding))}\n")
+        if judgement.error is None:
+            out.message(_summary(judgement, strict))
+
+
+def _summary(judgement: Judgement, strict: bool) -> str:
+    counts = (_count(judgement.findings, severity) for severity in (ERROR, WARNING))
+    verdict = "valid" if judgement.valid(strict) else "not valid"
+    left_out = judgement.hints_left_out
+    hidden = f", {left_out} hint{'s' if left_out > 1 else ''} not shown (--hints)" if left_out else ""
+    return f"{judgement.file}: {verdict}, {', '.join(counts)}{hidden}"
+
+
+def _count(findings: Sequence[Finding], severity: str) -> str:
+    count = sum(finding.problem.severity == severity for finding in findings)
+    return f"{count} {severity}{'s' * (count != 1)}"
+
+
+def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    content: list[dict[str, Any]] = [
+        {
+            "file": judgement.file,
+            "valid": judgement.valid(strict),
+            "findings": [finding_object(finding) for finding in judgement.findings],
+            "hints_left_out": judgement.hints_left_out,
+        }
+        for judgement in judged
+        if judgement.error is None
+    ]
+    content += (
+        {"file": name, "valid": False, "findings": [], "error": {"exit": error.exit_status, "message": error.message}}
+        for name, error in _unopened(judged)
+    )
+    out.json("validate/1", {"valid": all(file["valid"] for file in content), "files": content})
+
+
+def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    from mailpolicy.render import github
+
+    notes = [*_annotations(judged)]
+    notes += (
+        Annotation("not opened", ERROR, review.path(name), 1, 1, error.message) for name, error in _unopened(judged)
+    )
+    out.data(github.text(notes))
+    # Without a file's name: the log is read for commands on stderr too, and a name may look like one.
+    findings = [finding for judgement in judged for finding in judgement.findings]
+    valid = "valid" if all(judgement.valid(strict) for judgement in judged) else "not valid"
+    out.message(f"mailpolicy: {valid}, {_count(findings, ERROR)}, {_count(findings, WARNING)}")
+
+
+def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
+    from mailpolicy.render import sarif
+
+    unread = [(review.path(name), error.message) for name, error in _unopened(judged)]
+    out.data(sarif.text(_annotations(judged), RULES, unread))
+
+
+def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    from mailpolicy.render import junit
+
+    suites = []
+    for judgement in judged:
+        file = review.path(judgement.file)
+        if judgement.error is not None:
+            cases = [junit.Case("opened", file, 1, junit.BROKEN, judgement.error.code, judgement.error.message)]
+        else:
+            cases = [
+                junit.Case(
+                    _title(finding),
+                    file,
+                    finding.line,
+                    junit.FAILED if worst([finding], strict=strict) else junit.PASSED,
+                    f"{finding.problem.severity}[{finding.problem.code}]",
+                    finding.problem.message,
+                )
+                for finding in judgement.findings
+            ]
+        suites.append(junit.Suite(file, cases or [junit.Case("valid", file)]))
+    out.data(junit.text(suites))
+
+
+def _title(finding: Finding) -> str:
+    """A name that stays while lines move, by which a report is compared with the one before."""
+    key = dotted(finding.problem.path)
+    return f"{finding.problem.code} {key}" if key else f"{finding.problem.code} line {finding.line}"
+
+
+def _annotations(judged: Sequence[Judgement]) -> list[Annotation]:
+    return [review.annotation(finding) for judgement in judged for finding in judgement.findings]
+
+
+def _unopened(judged: Sequence[Judgement]) -> list[tuple[str, StoreError]]:
+    return [(judgement.file, judgement.error) for judgement in judged if judgement.error is not None]
+
+
+FORMATS: dict[str, Callable[[Output, Sequence[Judgement], bool], None]] = {
+    "text": _text,
+    "json": _json,
+    "github": _github,
+    "sarif": _sarif,
+    "junit": _junit,
+}

@@ -1,0 +1,98 @@
+"""Annotations as SARIF 2.1.0, for code scanning and for editors.
+
+Promises: valid by the OASIS schema; columns are counted in characters, and the file says so; a fingerprint stays while
+lines move. Not promised: fingerprints across a renamed file.
+Source: SARIF 2.1.0 with errata 01, sections 3.14 to 3.49.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mailpolicy import __version__
+from mailpolicy.diagnostics import ERROR, HINT, WARNING, Rule
+from mailpolicy.render.annotation import Annotation
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {ERROR: "error", WARNING: "warning", HINT: "note"}
+_ROOT = "%SRCROOT%"  # what relative URIs are relative to; code scanning knows it by this name
+
+
+def text(annotations: Iterable[Annotation], rules: Mapping[str, Rule], unread: Iterable[tuple[str, str]] = ()) -> str:
+    """One run with a result for each annotation; `rules` knows all their codes, `unread` are files that could not be looked at, and why."""
+    notifications = [
+        {"level": "error", "message": {"text": _plain(why)}, "locations": [{"physicalLocation": _artifact(file)}]}
+        for file, why in unread
+    ]
+    invocation: dict[str, Any] = {"executionSuccessful": not notifications}
+    if notifications:
+        invocation["toolExecutionNotifications"] = notifications
+    annotations = list(annotations)
+    codes = sorted({note.code for note in annotations})
+    driver = {"name": "mailpolicy", "version": __version__, "rules": [_rule(code, rules[code]) for code in codes]}
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "the root of the repository"}}},
+        "columnKind": "unicodeCodePoints",
+        "results": _results(annotations, codes),
+    }
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2) + "\n"  # ASCII, whatever the encoding of stdout
+
+
+def _rule(code: str, rule: Rule) -> dict[str, Any]:
+    return {
+        "id": code,
+        "shortDescription": {"text": rule.name},
+        "help": {"text": rule.cure},
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+    }
+
+
+def _results(annotations: Iterable[Annotation], codes: list[str]) -> list[dict[str, Any]]:
+    from hashlib import sha256
+
+    results = []
+    index = {code: position for position, code in enumerate(codes)}
+    seen: dict[tuple[str, ...], int] = {}
+    for note in annotations:
+        same = (note.code, note.file, note.identity or note.message)
+        seen[same] = seen.get(same, 0) + 1
+        fingerprint = sha256("\0".join((*same, str(seen[same]))).encode("utf-8", "surrogatepass")).hexdigest()
+        results.append(
+            {
+                "ruleId": note.code,
+                "ruleIndex": index[note.code],
+                "level": _LEVELS[note.severity],
+                "message": {"text": _plain(note.message)},
+                "locations": [
+                    {
+                        "physicalLocation": {
+                            **_artifact(note.file),
+                            "region": {"startLine": note.line, "startColumn": note.column},
+                        }
+                    }
+                ],
+                "partialFingerprints": {"mailpolicyKey/v1": fingerprint},
+            }
+        )
+    return results
+
+
+def _plain(text: str) -> str:
+    """`text` without what SARIF takes for a link (3.11.6): a name in a message must not become one."""
+    return text.replace("](", "] (")
+
+
+def _artifact(file: str) -> dict[str, Any]:
+    """Where a file is: relative to the root of the sources, or absolute."""
+    from urllib.parse import quote
+
+    uri = quote(os.fsencode(file))
+    if os.path.isabs(file):
+        return {"artifactLocation": {"uri": f"file://{uri}"}}
+    return {"artifactLocation": {"uri": uri, "uriBaseId": _ROOT}}

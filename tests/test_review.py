@@ -1,0 +1,304 @@
+"""The formats that review tools read: what comes out is what went in, whatever files and accounts are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+from conftest import ROOT, Run, missing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailpolicy.diagnostics import RULES
+from mailpolicy.render import github, junit, sarif
+from mailpolicy.render.annotation import Annotation
+
+HERE = Path(__file__).parent
+STORES = sorted(path for folder in ("invalid", "advice") for path in (HERE / folder).glob("*.toml"))
+
+anything = st.text(st.characters(exclude_categories=()), max_size=40)
+nasty = st.one_of(
+    anything,
+    st.sampled_from(
+        ["::error::x", "a\n::add-mask::b", "\r::stop-commands::t", "##[add-mask]x", "%0A", "a:b,c=d", "]]>"]
+    ),
+)
+annotations = st.builds(
+    Annotation,
+    code=st.sampled_from(sorted(RULES)),
+    severity=st.sampled_from(["error", "warning", "hint"]),
+    file=nasty.filter(lambda name: "\0" not in name and name and not re.search("[\ud800-\udc7f\udd00-\udfff]", name)),
+    line=st.integers(1, 99999),
+    column=st.integers(1, 999),
+    message=nasty,
+)
+
+
+def commands(output: str) -> list[tuple[str, dict[str, str], str]]:
+    """What the runner of GitHub Actions makes of a log: lines end at CR or LF, a command begins with two colons."""
+    found = []
+    for line in re.split("\r\n|\r|\n", output):
+        if match := re.match("[ \t]*::([a-z-]+)(?: (.*?))?::(.*)", line, re.DOTALL):
+            listed = [pair.partition("=") for pair in (match[2] or "").split(",") if pair]
+            found.append((match[1], {key: _unescaped(value) for key, _, value in listed}, _unescaped(match[3])))
+        else:
+            assert not line.strip(), "nothing but commands"
+    return found
+
+
+def _unescaped(text: str) -> str:
+    for escape, character in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
+        text = text.replace(escape, character)
+    return text
+
+
+@given(st.lists(annotations, max_size=4))
+def test_github_reads_one_command_for_each_annotation(notes: list[Annotation]) -> None:
+    expected = [
+        (
+            {"error": "error", "warning": "warning", "hint": "notice"}[note.severity],
+            {
+                "file": note.file,
+                "line": str(note.line),
+                "col": str(note.column),
+                "title": f"mailpolicy {note.code}",
+            },
+            f"{note.file}:{note.line}:{note.column}: {note.code}: {note.message}",
+        )
+        for note in notes
+    ]
+    assert commands(github.text(notes)) == expected
+
+
+@given(
+    st.lists(
+        st.builds(
+            junit.Suite,
+            nasty,
+            st.lists(
+                st.builds(
+                    junit.Case,
+                    nasty,
+                    nasty,
+                    st.integers(1, 99),
+                    st.sampled_from(["passed", "failure", "error"]),
+                    nasty,
+                    nasty,
+                ),
+                max_size=3,
+            ),
+        ),
+        max_size=2,
+    )
+)
+def test_junit_is_well_formed_and_counts(suites: list[junit.Suite]) -> None:
+    report = junit.text(suites)
+    report.encode("ascii")
+    root = ElementTree.fromstring(report)
+    assert [len(suite) for suite in root] == [len(suite.cases) for suite in suites]
+    for counter, tag in (("failures", "failure"), ("errors", "error")):
+        assert int(root.attrib[counter]) == len(root.findall(f".//{tag}"))
+        assert sum(int(suite.attrib[counter]) for suite in root) == int(root.attrib[counter])
+    assert int(root.attrib["tests"]) == len(root.findall(".//testcase"))
+
+
+def sarif_schema() -> Any:
+    """The schema of OASIS, which lies beside the checkout where the project is built."""
+    shared = Path(os.environ.get("MAILPOLICY_SHARED") or ROOT.parent / "shared")
+    path = shared / "data" / "sarif-schema-2.1.0.json"
+    if not path.exists():
+        missing(f"{path} is missing: name the folder that has data/{path.name} in MAILPOLICY_SHARED")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def oasis() -> Any:
+    import jsonschema
+
+    checker = jsonschema.FormatChecker()
+    assert "uri-reference" in checker.checkers, "without it relative URIs are not looked at"
+    return jsonschema.Draft4Validator(sarif_schema(), format_checker=checker)
+
+
+def results(log: str) -> list[dict[str, Any]]:
+    return json.loads(log)["runs"][0]["results"]  # type: ignore[no-any-return]
+
+
+@given(notes=st.lists(annotations, max_size=4), unread=st.lists(st.tuples(st.just("a b.toml"), nasty), max_size=1))
+def test_sarif_is_what_the_oasis_schema_asks_for(
+    oasis: Any, notes: list[Annotation], unread: list[tuple[str, str]]
+) -> None:
+    log = sarif.text(notes, RULES, unread)
+    oasis.validate(json.loads(log))
+    driver = json.loads(log)["runs"][0]["tool"]["driver"]
+    for note, result in zip(notes, results(log), strict=True):
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == note.code
+        place = result["locations"][0]["physicalLocation"]
+        assert place["region"] == {"startLine": note.line, "startColumn": note.column}
+        location = place["artifactLocation"]
+        path = unquote(location["uri"], errors="surrogateescape")
+        assert path == (f"file://{note.file}" if note.file.startswith("/") else note.file)
+        assert ("uriBaseId" in location) is not note.file.startswith("/")
+    prints = [json.dumps(result["partialFingerprints"]) for result in results(log)]
+    assert len(set(prints)) == len(prints)
+
+
+@pytest.mark.parametrize("path", STORES, ids=lambda path: path.stem)
+def test_every_store_in_every_format(path: Path, run: Run, oasis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HERE)
+    name = f"{path.parent.name}/{path.name}"
+    findings = json.loads(run("validate", name, "--hints", "--json").out)["files"][0]["findings"]
+    status = run("validate", name, "--hints").status
+    told = {form: run("validate", name, "--hints", "--format", form) for form in ("github", "sarif", "junit")}
+    assert {result.status for result in told.values()} == {status}
+    assert {run("validate", name, "--exit-zero", "--format", form).status for form in ("text", *told)} == {0}
+    in_repository = f"tests/{name}" if (ROOT / ".git").exists() else name
+    assert [
+        (properties["file"], int(properties["line"]), int(properties["col"]), properties["title"], message)
+        for _, properties, message in commands(told["github"].out)
+    ] == [
+        (
+            in_repository,
+            finding["line"],
+            finding["column"],
+            f"mailpolicy {finding['code']}",
+            f"{in_repository}:{finding['line']}:{finding['column']}: {finding['code']}: {finding['message']}",
+        )
+        for finding in findings
+    ]
+    oasis.validate(json.loads(told["sarif"].out))
+    assert [(result["ruleId"], result["message"]["text"]) for result in results(told["sarif"].out)] == [
+        (finding["code"], finding["message"]) for finding in findings
+    ]
+    cases = ElementTree.fromstring(told["junit"].out).findall(".//testcase")
+    if findings:
+        assert [int(case.attrib["line"]) for case in cases] == [finding["line"] for finding in findings]
+        failed = [case.find("failure") is not None for case in cases]
+        assert failed == [finding["severity"] == "error" for finding in findings]
+    else:
+        assert [case.attrib["name"] for case in cases] == ["valid"]
+
+
+def test_fingerprints_stay_while_lines_move(run: Run, tmp_path: Path) -> None:
+    for path in STORES:
+        if path.name.startswith(("not-", "nested", "duplicate")):
+            continue  # without keys there is only the message to go by
+        before, after = tmp_path / "a" / "accounts.toml", tmp_path / "b" / "accounts.toml"
+        logs = []
+        for store, text in ((before, path.read_bytes()), (after, b"# one\n#  two\n" + path.read_bytes())):
+            store.parent.mkdir(exist_ok=True)
+            store.write_bytes(text)
+            os.chdir(store.parent)
+            logs.append(results(run("validate", "accounts.toml", "--hints", "--format", "sarif").out))
+        prints = [sorted(result["partialFingerprints"]["mailpolicyKey/v1"] for result in log) for log in logs]
+        assert prints[0] == prints[1], path.name
+
+
+def test_a_count_in_the_wording_does_not_make_a_new_finding(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    text = (HERE / "advice" / "standard-edition.toml").read_text()
+    logs = []
+    for extra in ("", '[accounts."c@x.example"]\n'):
+        path.write_text(text + extra)
+        logs.append(results(run("validate", "accounts.toml", "--format", "sarif").out))
+    assert logs[0][0]["message"] != logs[1][0]["message"]
+    assert logs[0][0]["partialFingerprints"] == logs[1][0]["partialFingerprints"]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "junit"])
+def test_exit_status_is_the_same_in_every_format(form: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text("version = 1\n")
+    (tmp_path / "warned.toml").write_text("version = 1\n[templates.t]\n")
+    (tmp_path / "bad.toml").write_text("version = 2\n")
+    for files, options, status in (
+        (["good.toml"], [], 0),
+        (["warned.toml"], [], 0),
+        (["warned.toml"], ["--strict"], 1),
+        (["warned.toml"], ["--strict", "--exit-zero"], 0),
+        (["good.toml", "bad.toml"], [], 1),
+        (["good.toml", "bad.toml"], ["--exit-zero"], 0),
+        (["bad.toml", "nowhere.toml"], [], 3),
+        (["nowhere.toml"], ["--exit-zero"], 3),
+    ):
+        assert run("validate", *files, *options, "--format", form).status == status, (files, options)
+
+
+def test_a_file_that_cannot_be_opened_is_told_of_in_every_format(run: Run, tmp_path: Path, oasis: Any) -> None:
+    (tmp_path / "good.toml").write_text("version = 1\n")
+    files = ("nowhere.toml", "good.toml")
+    ((command, properties, message),) = commands(run("validate", *files, "--format", "github").out)
+    assert (command, properties["file"]) == ("error", "nowhere.toml")
+    assert "no such file" in message
+    log = json.loads(run("validate", *files, "--format", "sarif").out)
+    oasis.validate(log)
+    invocation = log["runs"][0]["invocations"][0]
+    assert invocation["executionSuccessful"] is False
+    assert "no such file" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    report = ElementTree.fromstring(run("validate", *files, "--format", "junit").out)
+    assert (report.attrib["tests"], report.attrib["errors"]) == ("2", "1")
+
+
+def test_paths_are_those_of_the_repository(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever directory of it the command runs, and in a worktree, whose .git is a file."""
+    below = tmp_path / "policies" / "müller"
+    below.mkdir(parents=True)
+    (below / "accounts.toml").write_text("version = 2\n")
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text("version = 2\n")
+
+    def uri(name: str) -> str:
+        log = run("validate", name, "--format", "sarif").out
+        return results(log)[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]  # type: ignore[no-any-return]
+
+    (tmp_path / "policies" / ".git").write_text("gitdir: ../main/.git/worktrees/policies\n")
+    monkeypatch.chdir(below)
+    assert uri("accounts.toml") == "m%C3%BCller/accounts.toml"
+    assert uri(str(below / "accounts.toml")) == "m%C3%BCller/accounts.toml"
+    assert uri("../../elsewhere.toml") == f"file://{elsewhere}"
+    monkeypatch.chdir(tmp_path)
+    assert uri("policies/müller/accounts.toml") == "policies/m%C3%BCller/accounts.toml"
+
+
+def test_no_name_becomes_a_command(program: Run, tmp_path: Path) -> None:
+    """The runner reads stderr too, and a pull request chooses what files are called."""
+    folder = tmp_path / "::add-mask::secret" / "##[stop-commands]x"
+    folder.mkdir(parents=True)
+    name = "::warning file=a,line=1::\n::error::%0A.toml"
+    (folder / name).write_text('version = 1\n[accounts."a\\n::error::@x.example,:%"]\n')
+    path = f"{folder.relative_to(tmp_path)}/{name}"
+    for missing_too in ((), (f"{path}x",)):
+        result = program("validate", path, *missing_too, "--format", "github")
+        assert [command for command, _, _ in commands(result.out)] == ["error"] * (1 + len(missing_too))
+        assert commands(result.out)[0][1]["file"] == path
+        lines = result.err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("mailpolicy: not valid")
+        assert "##[" not in lines[0]
+        assert "secret" not in lines[0]
+    text = program("validate", path)
+    assert len(text.out.splitlines()) == 1, "a newline in a name does not begin a line"
+
+
+def test_a_name_in_a_message_is_no_link(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text('version = 1\n[accounts."[click](https://evil.example)@x.example"]\n')
+    (result,) = results(run("validate", "accounts.toml", "--format", "sarif").out)
+    assert not re.search(r"\[[^\]]*\]\(", result["message"]["text"])
+    assert "https://evil.example" in result["message"]["text"]
+
+
+def test_git_finds_the_repository_where_we_do(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "repo")], check=True)
+    below = tmp_path / "repo" / "deep" / "er"
+    below.mkdir(parents=True)
+    (below / "accounts.toml").write_text("version = 2\n")
+    monkeypatch.chdir(below)
+    prefix = subprocess.run(["git", "rev-parse", "--show-prefix"], capture_output=True, text=True, check=True)
+    ((_, properties, _),) = commands(run("validate", "accounts.toml", "--format", "github").out)
+    assert properties["file"] == f"{prefix.stdout.strip()}accounts.toml"

@@ -1,4 +1,4 @@
-"""Writes the pages that come from the code: docs/commands.md, docs/file-format.md and docs/findings.md.
+"""Writes the pages that come from the code: docs/commands.md, docs/file-format.md and docs/rules.md.
 
 With --check nothing is written, and a page that differs from the code is a failure.
 """
@@ -13,7 +13,8 @@ from typing import Any
 from mailpolicy import keys
 from mailpolicy.cli.commands import COMMANDS, root
 from mailpolicy.cli.surroundings import OPTIONS
-from mailpolicy.diagnostics import RULES
+from mailpolicy.diagnostics.rules import RULES
+from mailpolicy.render import explanation
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
@@ -66,22 +67,29 @@ def file_format() -> str:
     return "\n".join(lines)
 
 
-def findings() -> str:
-    """Every code of `validate`."""
+def rules() -> str:
+    """Every code of `validate`, with what `explain` says of it."""
     lines = [
-        f"# Findings\n\n{NOTE}What `mailpolicy validate` finds. Errors cannot be silenced; a warning or a hint can, on its line"
+        f"# Rules\n\n{NOTE}What `mailpolicy validate` finds; `mailpolicy explain CODE` says the same. Errors cannot be",
+        "silenced; a warning or a hint can, on its line with `# mailpolicy: allow CODE and why`, or in a whole run with",
+        "`--ignore CODE`.\n",
+        "| code | severity | what | cure |\n| --- | --- | --- | --- |",
     ]
-    lines.append("with `# mailpolicy: allow CODE and why`, or in a whole run with `--ignore CODE`.\n")
-    lines.append("| code | severity | what | cure |\n| --- | --- | --- | --- |")
-    lines += (f"| {code} | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items())
-    return "\n".join(lines) + "\n"
+    lines += (
+        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items()
+    )
+    sections = (
+        f"\n## {code}\n\n**{rule.name}** ({rule.severity})\n\n{explanation.markdown(code, rule)}"
+        for code, rule in RULES.items()
+    )
+    return "\n".join(lines) + "\n" + "".join(sections)
 
 
 def main(check: bool) -> int:
     """Write the pages, or compare them; the exit status."""
     assert OPTIONS, "the options are part of the root's help page"
     status = 0
-    for name, text in {"commands.md": commands(), "file-format.md": file_format(), "findings.md": findings()}.items():
+    for name, text in {"commands.md": commands(), "file-format.md": file_format(), "rules.md": rules()}.items():
         page = DOCS / name
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if old == text:

@@ -296,7 +296,7 @@ def test_validate_several_and_stdin(program: Run, tmp_path: Path) -> None:
 
 def test_every_code_is_provoked_by_an_example() -> None:
     """Each code of the table stands in the findings of some example, but for those that need root or a keyring."""
-    from mailpolicy.diagnostics import RULES
+    from mailpolicy.diagnostics.rules import RULES
 
     found = "".join(
         path.read_text() for folder in ("invalid", "advice") for path in (ROOT / "tests" / folder).glob("*.txt")

@@ -16,7 +16,7 @@ from conftest import ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.diagnostics import RULES
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import github, junit, sarif
 from mailpolicy.render.annotation import Annotation
 

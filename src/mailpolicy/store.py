@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from mailpolicy import schema
-from mailpolicy.diagnostics import RULES, WARNING, Finding, KeyPath, Problem
+from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.errors import StoreError
 from mailpolicy.files import read_regular, unsafe_for_root
 from mailpolicy.policy import Policy
@@ -118,6 +118,7 @@ class Store:
         `ignored` are codes to silence in the whole file; errors are never silenced.
         """
         from mailpolicy import advice
+        from mailpolicy.diagnostics.rules import RULES
 
         _, problems, policy = self._reading
         problems = list(problems)
@@ -171,6 +172,7 @@ class Store:
         if "mailpolicy:" not in self.text:
             return findings
         from mailpolicy import locate
+        from mailpolicy.diagnostics.rules import RULES
 
         allowed: dict[tuple[int, str], tuple[int, int]] = {}
         lines = self.text.split("\n")

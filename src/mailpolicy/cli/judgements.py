@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from mailpolicy.cli import review
 from mailpolicy.cli.output import Output, finding_object
-from mailpolicy.diagnostics import ERROR, RULES, WARNING, Finding, dotted
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, dotted
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError
 from mailpolicy.names import printable
 from mailpolicy.render.annotation import Annotation

@@ -11,7 +11,7 @@ from mailpolicy.cli import judgements
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.judgements import Judgement
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.diagnostics import RULES
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store import Store, worst
 

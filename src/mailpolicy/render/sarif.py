@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mailpolicy import __version__
-from mailpolicy.diagnostics import ERROR, HINT, WARNING, Rule
+from mailpolicy.diagnostics import ERROR, HINT, WARNING
+from mailpolicy.diagnostics.rules import Rule
+from mailpolicy.render import explanation
 from mailpolicy.render.annotation import Annotation
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -48,7 +50,8 @@ def _rule(code: str, rule: Rule) -> dict[str, Any]:
     return {
         "id": code,
         "shortDescription": {"text": rule.name},
-        "help": {"text": rule.cure},
+        "fullDescription": {"text": rule.meaning},
+        "help": {"text": explanation.text(code, rule), "markdown": explanation.markdown(code, rule)},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
 

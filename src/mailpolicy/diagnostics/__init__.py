@@ -1,0 +1,55 @@
+"""Problems of a store: a stable code, a key path and a sentence; a place in the text only when one is printed.
+
+Promises: a code never changes its meaning and is never used again for another; `rules` is the only list of them.
+Not promised: the wording of the sentences.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KeyPath = tuple[str | int, ...]
+
+ERROR, WARNING, HINT = "error", "warning", "hint"
+
+
+class Problem(NamedTuple):
+    """One finding: what is wrong (`code`, `message`) and with which key; `position` only where no key could be read."""
+
+    code: str
+    path: KeyPath
+    message: str
+    position: tuple[int, int] | None = None  # line and column, from 1
+
+    @property
+    def severity(self) -> str:
+        """`error`, `warning` or `hint`."""
+        from mailpolicy.diagnostics.rules import RULES  # only needed where there is something to print
+
+        return RULES[self.code].severity
+
+
+class Finding(NamedTuple):
+    """A problem placed in the text of a file."""
+
+    file: str
+    line: int
+    column: int
+    problem: Problem
+
+    def __str__(self) -> str:
+        code, _, message, _ = self.problem
+        return f"{self.file}:{self.line}:{self.column}: {self.problem.severity}[{code}]: {message}"
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as TOML writes it: `accounts."alice@example.com".pop`, array elements as `[0]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+            continue
+        bare = part != "" and part.isascii() and part.replace("-", "a").replace("_", "a").isalnum()
+        quoted = part if bare else '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        text += f".{quoted}" if text else quoted
+    return text

@@ -1,0 +1,122 @@
+"""Rules about what the file is and which keys and values it has."""
+
+from __future__ import annotations
+
+from mailpolicy.diagnostics import ERROR
+from mailpolicy.diagnostics.rules.rule import Rule
+
+FILE = {
+    "MP001": Rule(
+        ERROR,
+        "not UTF-8",
+        "save the file as UTF-8",
+        meaning="TOML is UTF-8, and a byte of another encoding could stand for any letter. The finding names the first "
+        "byte that is not UTF-8; nothing else of the file is looked at until it is mended.",
+        example="""\
+version = 1
+
+# Jörg, Sales
+[accounts."joerg@example.com"]
+pop = true
+""",
+        given="saved as ISO 8859-1, as an old editor does",
+        encoding="iso8859-1",
+    ),
+    "MP002": Rule(
+        ERROR,
+        "not TOML",
+        "mend the syntax at the place named",
+        meaning="The file cannot be read as TOML 1.1. The finding names the place where reading ended, which may be a "
+        "little after the mistake; nothing else of the file is looked at until it is mended.",
+        example="""\
+version = 1
+
+[server
+edition = "pro"
+""",
+        wrong="[server",
+        right="[server]",
+    ),
+    "MP003": Rule(
+        ERROR,
+        "version missing",
+        "write `version = 1` as the first line",
+        meaning="The version says which keys there are and what they mean, so that a file from a newer mailpolicy is "
+        "never half understood.",
+        example="""\
+[defaults]
+imap = true
+""",
+        wrong="[defaults]",
+        right="version = 1\n\n[defaults]",
+    ),
+    "MP004": Rule(
+        ERROR,
+        "version not understood",
+        "use a mailpolicy new enough for the file",
+        meaning="The file was written for another version of the format. What this mailpolicy does not know may be "
+        "what restricts an account, so it decides nothing. There is only version 1 so far.",
+        example="""\
+version = 2
+""",
+    ),
+    "MP005": Rule(
+        ERROR,
+        "unknown key",
+        "correct the name or take the key out",
+        meaning="No such key exists in this table. It is an error and not ignored, because a misspelt restriction would "
+        "leave a door open. The nearest known name is suggested, and the table where a name is known.",
+        example="""\
+version = 1
+
+[accounts."alice@example.com"]
+pop = true
+pop_lanonly = true
+""",
+        wrong="pop_lanonly = true\n",
+        right="",
+    ),
+    "MP006": Rule(
+        ERROR,
+        "wrong type",
+        "write a value of the type named",
+        meaning='A switch is `true` or `false`, without quotes; `"on"`, `"yes"` and `1` are something else in TOML. '
+        "`docs/file-format.md` lists the type of each key.",
+        example="""\
+version = 1
+
+[accounts."alice@example.com"]
+pop = "on"
+""",
+        wrong='pop = "on"',
+        right="pop = true",
+    ),
+    "MP007": Rule(
+        ERROR,
+        "key of host.toml",
+        "move the key to host.toml, which describes this machine",
+        meaning="A policy is the same on every server and safe to merge: it names no program, no file and no class. "
+        "What is true of one machine is in its `host.toml`.",
+        example="""\
+version = 1
+keyring_backend = "keyring.backends.SecretService.Keyring"
+""",
+        wrong='keyring_backend = "keyring.backends.SecretService.Keyring"\n',
+        right="",
+    ),
+    "MP008": Rule(
+        ERROR,
+        "value not allowed",
+        "write one of the values named",
+        meaning="The value has the right type, but is none of those that the key may have: the edition is `pro` or "
+        "`standard`, in lower case, and a port lies between 1 and 65535.",
+        example="""\
+version = 1
+
+[server]
+edition = "Pro"
+""",
+        wrong='edition = "Pro"',
+        right='edition = "pro"',
+    ),
+}

@@ -1,0 +1,80 @@
+"""Rules about the entries of the LAN list."""
+
+from __future__ import annotations
+
+from mailpolicy.diagnostics import ERROR
+from mailpolicy.diagnostics.rules.rule import Rule
+
+
+def _entry(name: str, cure: str, *, meaning: str, wrong: str, right: str) -> Rule:
+    """A rule about one entry, with a store that has only this one."""
+    example = f'version = 1\n\n[server]\nlan = ["{wrong}"]\n'
+    return Rule(ERROR, name, cure, meaning, example, f'lan = ["{wrong}"]', f'lan = ["{right}"]')
+
+
+LAN = {
+    "MP020": _entry(
+        "not a LAN entry",
+        "write a CIDR, an address, a range or trailing wildcards",
+        meaning="An entry is a network in one of four forms: `10.0.0.0/8`, `10.0.0.1`, `10.0.0.1-10.0.0.9` or "
+        "`192.168.*.*`; the first three also in IPv6. Names are not looked up, because whoever answers for a "
+        "name would decide who is inside.",
+        wrong="10.0.0",
+        right="10.0.0.0/24",
+    ),
+    "MP021": _entry(
+        "host bits set",
+        "write the network's own address",
+        meaning="The address before the `/` is not the first one of that network, so either the address or the length"
+        " is a slip. Which one was meant is not guessed.",
+        wrong="10.0.0.1/8",
+        right="10.0.0.0/8",
+    ),
+    "MP022": _entry(
+        "netmask",
+        "write the number of bits",
+        meaning="Networks are written with the number of their bits. Netmasks and their inverse look alike and mean "
+        "opposite things.",
+        wrong="10.0.0.0/255.0.0.0",
+        right="10.0.0.0/8",
+    ),
+    "MP023": _entry(
+        "wildcard in the middle",
+        "write one entry for each network",
+        meaning="`*` stands for a whole part of an IPv4 address, and only the last parts may be wildcards: then the "
+        "entry is one network.",
+        wrong="10.*.4.*",
+        right="10.0.4.*",
+    ),
+    "MP024": _entry(
+        "leading zeros",
+        "write the parts without leading zeros",
+        meaning="Some programs read a number with a leading zero as octal, so `010` is 8 for one and 10 for another.",
+        wrong="192.168.010.0/24",
+        right="192.168.10.0/24",
+    ),
+    "MP025": _entry(
+        "range reversed or mixed",
+        "write the lower address first, both of one family",
+        meaning="A range runs from its lower to its higher address, and both are IPv4 or both IPv6. Otherwise it "
+        "would be empty or mean nothing.",
+        wrong="10.0.0.9-10.0.0.1",
+        right="10.0.0.1-10.0.0.9",
+    ),
+    "MP026": _entry(
+        "zone id",
+        "leave out the % and what follows",
+        meaning="A zone id names a network interface of one machine, and a policy is the same on every server.",
+        wrong="fe80::1%eth0",
+        right="fe80::1",
+    ),
+    "MP027": _entry(
+        "too large for a LAN",
+        "use `anywhere`, or write the networks one by one",
+        meaning="An entry holds at most an IPv4 /8 or an IPv6 /16 (but `fc00::/7` and `fe80::/10` are allowed): "
+        "anything larger is the internet and no LAN. To let accounts in from everywhere say so: `mailpolicy "
+        "imap anywhere`.",
+        wrong="0.0.0.0/0",
+        right="10.0.0.0/8",
+    ),
+}

@@ -1,4 +1,4 @@
-"""Writes the pages that come from the code: docs/commands.md, docs/file-format.md and docs/rules.md.
+"""Writes what comes from the code: docs/commands.md, docs/file-format.md, docs/rules.md and the JSON Schema.
 
 With --check nothing is written, and a page that differs from the code is a failure.
 """
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import json_schema
+
 from mailpolicy import keys
 from mailpolicy.cli.commands import COMMANDS, root
 from mailpolicy.cli.surroundings import OPTIONS
@@ -17,6 +19,7 @@ from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import explanation
 
 DOCS = Path(__file__).parent
+PACKAGE = DOCS.parent / "src" / "mailpolicy"
 NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
 
 
@@ -49,17 +52,14 @@ def _help(command: Any, title: str) -> str:
 
 def file_format() -> str:
     """The keys of a store, table by table."""
-    tables = {
-        "The top of the file": keys.TOP,
-        "`[server]`": keys.SERVER,
-        "`[server.smart_host]`": keys.SMART_HOST,
-        "`[defaults]` and `[templates.NAME]`": keys.SWITCH_KEYS,
-        '`[accounts."ADDRESS"]`': keys.ACCOUNT,
-        '`[accounts."ADDRESS".sources.NAME]`': keys.SOURCE,
-    }
     lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
-    for title, table in tables.items():
-        lines.append(f"## {title}\n\n| key | type | meaning |\n| --- | --- | --- |")
+    lines.append("`mailpolicy schema` prints the same as a JSON Schema, for editors.\n")
+    tables: dict[int, tuple[list[str], Any]] = {}
+    for path, (table, _) in keys.TABLES.items():
+        header = ".".join(f'"{part}"' if part == "ADDRESS" else part for part in path)
+        tables.setdefault(id(table), ([], table))[0].append(f"`[{header}]`" if header else "The top of the file")
+    for titles, table in tables.values():
+        lines.append(f"## {' and '.join(titles)}\n\n| key | type | meaning |\n| --- | --- | --- |")
         lines += (f"| `{key}` | {keys.type_title(kind)} | {meaning} |" for key, (kind, meaning) in table.items())
         lines.append("")
     kept = ", ".join(f"`{key}`" for key in keys.HOST_KEYS)
@@ -89,20 +89,26 @@ def main(check: bool) -> int:
     """Write the pages, or compare them; the exit status."""
     assert OPTIONS, "the options are part of the root's help page"
     status = 0
-    for name, text in {"commands.md": commands(), "file-format.md": file_format(), "rules.md": rules()}.items():
-        page = DOCS / name
+    made = {
+        DOCS / "commands.md": commands(),
+        DOCS / "file-format.md": file_format(),
+        DOCS / "rules.md": rules(),
+        PACKAGE / "accounts.schema.json": json_schema.text(),
+    }
+    for page, text in made.items():
+        name = page.relative_to(DOCS.parent)
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if old == text:
             continue
         if check:
             status = 1
-            print(f"docs/{name} is not what the code says, run `make docs`:", file=sys.stderr)
+            print(f"{name} is not what the code says, run `make docs`:", file=sys.stderr)
             sys.stderr.writelines(
-                difflib.unified_diff(old.splitlines(True), text.splitlines(True), f"docs/{name}", "the code")
+                difflib.unified_diff(old.splitlines(True), text.splitlines(True), f"{name}", "the code")
             )
         else:
             page.write_text(text, encoding="utf-8")
-            print(f"docs/{name} written")
+            print(f"{name} written")
     return status
 
 

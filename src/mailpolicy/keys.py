@@ -7,7 +7,7 @@ reaches the policy. Not promised: that a value of the right type makes sense; th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
@@ -76,6 +76,25 @@ SOURCE: dict[str, tuple[type, str]] = {
     "enabled": (bool, "whether it is polled at all; missing: true"),
     "max_size_kb": (int, "leave mails larger than this many KiB where they are"),
     "delete_after_days": (int, "delete a kept copy after so many days; needs `keep`"),
+}
+
+
+class Table(NamedTuple):
+    """One kind of table: its keys, and those that must be there."""
+
+    keys: Mapping[str, tuple[type, str]]
+    required: tuple[str, ...] = ()
+
+
+# Where each table stands; NAME and ADDRESS stand for every name and every address.
+TABLES: dict[tuple[str, ...], Table] = {
+    (): Table(TOP, ("version",)),
+    ("server",): Table(SERVER),
+    ("server", "smart_host"): Table(SMART_HOST),
+    ("defaults",): Table(SWITCH_KEYS),
+    ("templates", "NAME"): Table(SWITCH_KEYS),
+    ("accounts", "ADDRESS"): Table(ACCOUNT),
+    ("accounts", "ADDRESS", "sources", "NAME"): Table(SOURCE, ("host", "login")),
 }
 HOMES = {
     "[server]": SERVER,

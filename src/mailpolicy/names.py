@@ -13,7 +13,7 @@ _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_TEMPLATE = "[a-z0-9][a-z0-9_-]{0,62}"
+TEMPLATE = "[a-z0-9][a-z0-9_-]{0,62}"  # a template's name or a source's
 _LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 _DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
 
@@ -120,7 +120,7 @@ def unicode_address(address: str) -> str | None:
 
 def template_name(text: str) -> str:
     """`text`, if a template may be called so. Raises NameRejected."""
-    if re.fullmatch(_TEMPLATE, text):
+    if re.fullmatch(TEMPLATE, text):
         return text
     raise NameRejected(
         f"'{_short(printable(text))}' is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
@@ -129,7 +129,7 @@ def template_name(text: str) -> str:
 
 def source_name(text: str) -> str:
     """`text`, if a MultiPOP source may be called so. Raises NameRejected."""
-    if re.fullmatch(_TEMPLATE, text):
+    if re.fullmatch(TEMPLATE, text):
         return text
     raise NameRejected(
         f"'{_short(printable(text))}' is not a source name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"

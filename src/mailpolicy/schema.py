@@ -17,6 +17,7 @@ from mailpolicy.keys import (
     SMART_HOST,
     SOURCE,
     SWITCH_KEYS,
+    TABLES,
     TOP,
     checked,
     is_table,
@@ -30,6 +31,9 @@ from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server, Sourc
 
 VERSION = 1
 EDITIONS = ("pro", "standard")
+# What a key may be, in whichever table it stands, where its type says too little: one of these, or within these.
+CHOICES: dict[str, tuple[str, ...]] = {"edition": EDITIONS, "tls": tuple(Tls)}
+RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days": (1, 2147483647)}
 _ENTRY_CODES = {
     "not-a-network": "MP020",
     "host-bits": "MP021",
@@ -139,7 +143,7 @@ def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) 
         named(names.source_name, name, "MP016", below, problems)
         before = len(problems)
         source = checked(table, SOURCE, below, problems)
-        for key in ("host", "login"):
+        for key in TABLES["accounts", "ADDRESS", "sources", "NAME"].required:
             if isinstance(table, dict) and key not in table:
                 problems.append(Problem("MP017", below, f'the source has no {key}: write `{key} = "..."` in it'))
         _source_values(source, below, problems)
@@ -151,13 +155,7 @@ def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) 
 def _source_values(source: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
     named(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
     named(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
-    _port(source.get("port"), path, problems)
-    if (tls := source.get("tls", Tls.IMPLICIT)) not in list(Tls):
-        message = f"tls is '{names.printable(tls)}': write {', '.join(repr(str(kind)) for kind in Tls)}"
-        problems.append(Problem("MP008", (*path, "tls"), message))
-    for key in ("max_size_kb", "delete_after_days"):
-        if (number := source.get(key)) is not None and not 1 <= number < 1 << 31:
-            problems.append(Problem("MP008", (*path, key), f"{key} is {number}: write a number from 1 to 2147483647"))
+    _allowed(source, path, problems)
     if "delete_after_days" in source and source.get("keep") is False:
         message = "delete_after_days needs a copy that is kept: write `keep = true`, or take delete_after_days out"
         problems.append(Problem("MP018", (*path, "delete_after_days"), message))
@@ -178,9 +176,18 @@ def new_source(table: Mapping[str, Any]) -> Source:
     )
 
 
-def _port(port: int | None, path: KeyPath, problems: list[Problem]) -> None:
-    if port is not None and not 1 <= port <= 65535:
-        problems.append(Problem("MP008", (*path, "port"), f"port is {port}: write a number from 1 to 65535"))
+def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
+    """A problem for each value of the right type that is none of those allowed."""
+    for key in table.keys() & CHOICES.keys():
+        if table[key] not in CHOICES[key]:
+            *first, last = (f"'{choice}'" for choice in CHOICES[key])
+            message = f"{key} is '{names.printable(table[key])}': write {', '.join(first)} or {last}"
+            problems.append(Problem("MP008", (*path, key), message))
+    for key in table.keys() & RANGES.keys():
+        least, most = RANGES[key]
+        if not least <= table[key] <= most:
+            message = f"{key} is {table[key]}: write a number from {least} to {most}"
+            problems.append(Problem("MP008", (*path, key), message))
 
 
 def _server(table: Any, problems: list[Problem]) -> Server:
@@ -191,11 +198,10 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     there: Mapping[str, Any] = table if isinstance(table, dict) else SERVER if table is not None else {}
     below: Any = there.get("smart_host", {})
     edition = server.get("edition", "standard" if "edition" not in there else "pro")
+    _allowed(server, path, problems)
     if edition not in EDITIONS:
-        message = f"edition is '{names.printable(edition)}': write 'pro' or 'standard'"
-        problems.append(Problem("MP008", (*path, "edition"), message))
         edition = "pro"  # for the draft, which has enough to say about the wrong value
-    _port(smart_host.get("port"), (*path, "smart_host"), problems)
+    _allowed(smart_host, (*path, "smart_host"), problems)
     if (host := smart_host.get("host")) is not None:
         named(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
     if (login := smart_host.get("login")) is not None:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "write the policy as a file that Dovecot, Postfix, Exim or fetchmail reads"),
     "deploy": ("deploy", "bring the exports of this machine up to date and tell the servers"),
     "validate": ("validate", "find every error and every warning in a store"),
+    "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}

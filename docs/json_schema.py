@@ -1,0 +1,80 @@
+"""The JSON Schema of accounts.toml (draft-07), made from the tables and limits that the validator reads.
+
+Promises: it refuses nothing that the validator accepts; unknown keys, wrong types, missing keys, values that are not
+allowed and names of templates, sources and logins it refuses where the validator does. Not promised: what is more than
+shape, such as two tables about one account or a template that does not exist; and a float such as 1.0 is an integer to
+JSON. Patterns use nothing that an editor's engine may lack: no look-around, no back reference.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mailpolicy import names, schema
+from mailpolicy.keys import TABLES, Table
+
+_TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object"}
+_BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space that is no control character
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ATOM = "[A-Za-z0-9_+=~&'-]"
+
+_LOGIN = {
+    "minLength": 1,
+    "maxLength": 255,
+    "allOf": [{"pattern": f"^[^{_BLANK}]"}, {"pattern": f"[^{_BLANK}]$"}],
+    "not": {"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"},
+}
+_ONE_LINE = {"not": {"pattern": "[\\r\\n]"}}  # to some engines $ is also before a newline at the end
+_NAME = {"pattern": f"^{names.TEMPLATE}$"} | _ONE_LINE
+# What else is to be said about a key, in whichever table it stands.
+_VALUES: dict[str, dict[str, Any]] = {
+    "version": {"const": schema.VERSION},
+    "host": {"minLength": 1},
+    "login": _LOGIN,
+    "smart_host_login": _LOGIN,
+    # Every character that some form of an entry has.
+    "lan": {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}},
+    **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
+    **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},
+}
+# What the names of tables may be.
+_NAMES: dict[str, dict[str, Any]] = {
+    "NAME": _NAME,
+    "ADDRESS": {
+        "allOf": [
+            {"pattern": "^[^@]{1,64}@[^@]+$"},
+            {"pattern": rf"^[A-Za-z0-9_]{_ATOM}*(\.{_ATOM}+)*@"},
+            # A domain with other letters than ASCII's is left to the validator, which knows IDNA.
+            {"pattern": rf"@({_LABEL}(\.{_LABEL})*|[^@]*[^\x00-\x7f][^@]*)$"},
+        ]
+    }
+    | _ONE_LINE,
+}
+
+
+def text() -> str:
+    """The schema."""
+    head = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$comment": "written by `make docs` in mailpolicy; `mailpolicy schema` prints it",
+        "title": "accounts.toml of mailpolicy",
+        "description": "which mail services each account may use; `mailpolicy validate` knows more rules than these",
+    }
+    return json.dumps(head | _table((), TABLES[()]), indent=2) + "\n"
+
+
+def _table(path: tuple[str, ...], table: Table) -> dict[str, Any]:
+    properties = {key: _key((*path, key), kind, meaning) for key, (kind, meaning) in table.keys.items()}
+    found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    return found | ({"required": list(table.required)} if table.required else {})
+
+
+def _key(path: tuple[str, ...], kind: type, meaning: str) -> dict[str, Any]:
+    said = {"description": meaning, "type": _TYPES[kind]}
+    if kind is not dict:
+        return said | _VALUES.get(path[-1], {})
+    if path in TABLES:
+        return said | _table(path, TABLES[path])
+    (below,) = (other for other in TABLES if other[:-1] == path)
+    return said | {"propertyNames": _NAMES[below[-1]], "additionalProperties": _table(below, TABLES[below])}

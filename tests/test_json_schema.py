@@ -131,7 +131,7 @@ def source(**keys: Any) -> dict[str, Any]:
         (
             lambda login: {"smart_host_login": login},
             ["x", "x" * 255, "a b", "ü", "\ufeffa"],
-            ["", "x" * 256, " x", "x\u00a0", "x\u3000", "a\nb", "\x7f", "a\x85b", "\u2028"],
+            ["", "x" * 256, " x", "x\u00a0", "x\u3000", "a\nb", "a\n", "\x7f", "a\x85b", "\u2028"],
         ),
         (
             lambda name: {"sources": {name: {"host": "h", "login": "l"}}},
@@ -171,6 +171,7 @@ def test_addresses_at_the_limits() -> None:
         "a@x.",
         "a@-x",
         "a b@x",
+        "a@x\n",
     ]
     for address in good + bad:
         tree = {"version": 1, "accounts": {address: {}}}

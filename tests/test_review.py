@@ -151,7 +151,7 @@ def test_sarif_is_what_the_oasis_schema_asks_for(
 
 
 @pytest.mark.parametrize("path", STORES, ids=lambda path: path.stem)
-def test_every_store_in_every_format(path: Path, run: Run, oasis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_store_in_every_format(path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HERE)
     name = f"{path.parent.name}/{path.name}"
     findings = json.loads(run("validate", name, "--hints", "--json").out)["files"][0]["findings"]
@@ -173,7 +173,6 @@ def test_every_store_in_every_format(path: Path, run: Run, oasis: Any, monkeypat
         )
         for finding in findings
     ]
-    oasis.validate(json.loads(told["sarif"].out))
     assert [(result["ruleId"], result["message"]["text"]) for result in results(told["sarif"].out)] == [
         (finding["code"], finding["message"]) for finding in findings
     ]
@@ -184,6 +183,17 @@ def test_every_store_in_every_format(path: Path, run: Run, oasis: Any, monkeypat
         assert failed == [finding["severity"] == "error" for finding in findings]
     else:
         assert [case.attrib["name"] for case in cases] == ["valid"]
+
+
+def test_the_sarif_of_every_store_is_what_the_oasis_schema_asks_for(run: Run, oasis: Any) -> None:
+    stores = [str(path) for path in STORES]
+    log = json.loads(run("validate", *stores, "nowhere.toml", "--hints", "--format", "sarif").out)
+    oasis.validate(log)
+    assert {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]} == set(RULES) - {
+        "MP039",
+        "MP060",
+        "MP061",
+    }
 
 
 def test_fingerprints_stay_while_lines_move(run: Run, tmp_path: Path) -> None:
@@ -230,14 +240,13 @@ def test_exit_status_is_the_same_in_every_format(form: str, run: Run, tmp_path: 
         assert run("validate", *files, *options, "--format", form).status == status, (files, options)
 
 
-def test_a_file_that_cannot_be_opened_is_told_of_in_every_format(run: Run, tmp_path: Path, oasis: Any) -> None:
+def test_a_file_that_cannot_be_opened_is_told_of_in_every_format(run: Run, tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text("version = 1\n")
     files = ("nowhere.toml", "good.toml")
     ((command, properties, message),) = commands(run("validate", *files, "--format", "github").out)
     assert (command, properties["file"]) == ("error", "nowhere.toml")
     assert "no such file" in message
     log = json.loads(run("validate", *files, "--format", "sarif").out)
-    oasis.validate(log)
     invocation = log["runs"][0]["invocations"][0]
     assert invocation["executionSuccessful"] is False
     assert "no such file" in invocation["toolExecutionNotifications"][0]["message"]["text"]

@@ -25,8 +25,9 @@ def warnings(policy: Policy) -> list[Problem]:
     """Settings that are allowed and do not do what they seem to say."""
     closed: dict[Gate, dict[KeyPath, list[str]]] = {}
     confined: dict[KeyPath, list[str]] = {}
+    lan_counts = not policy.server.lan_entries  # who is confined to the LAN deserves a word only where it is empty
     for alike in policy.alike():
-        shape = _shape(policy, alike[0])
+        shape = _shape(policy, alike[0], lan_counts=lan_counts)
         for account in alike if shape.closed or shape.confined else ():
             for gate, switch, setting in shape.closed:
                 path = policy.key_path(account, switch, setting.layer)
@@ -77,7 +78,7 @@ _SERVER_GATES: tuple[tuple[Gate, str | None, str, str], ...] = (
 )
 
 
-def _shape(policy: Policy, account: Account) -> _Shape:
+def _shape(policy: Policy, account: Account, *, lan_counts: bool) -> _Shape:
     closed: list[tuple[Gate, str, Setting]] = []
     confined: list[tuple[str, Setting]] = []
     for service in Service:
@@ -89,7 +90,7 @@ def _shape(policy: Policy, account: Account) -> _Shape:
             repeated = gate is Gate.IMAP_NEEDS_PRO and service is Service.CONNECTOR
             if not repeated or not policy.setting(account, Service.IMAP.switch).value:
                 closed.append((gate, service.switch, setting))
-        if (switch := service.lan_switch) is not None and service is not Service.CONNECTOR:
+        if lan_counts and (switch := service.lan_switch) is not None and service is not Service.CONNECTOR:
             lan = policy.setting(account, switch)
             if lan.value:
                 confined.append((switch, lan))
@@ -118,7 +119,7 @@ def _logins(policy: Policy, logins: list[Account]) -> Iterator[Problem]:
 
 
 def _empty_lan(policy: Policy, confined: dict[KeyPath, list[str]]) -> Iterator[Problem]:
-    if not confined or policy.server.lan_entries:
+    if not confined:
         return
     if "lan" not in policy.server.written:
         yield _missing("lan", "what is open to the LAN only admits nobody while the key is missing")

@@ -122,7 +122,7 @@ def _account(
         table.pop("template", None),
         table.pop("suspended", False),
         table.pop("smart_host_login", None),
-        table.pop("sources", {}),
+        table.pop("sources", None),
     )
     if template is not None and template not in templates:
         nearest = nearest_key(template, templates)
@@ -132,6 +132,8 @@ def _account(
         template = None
     if login is not None:
         named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
+    if sources is None:  # as with nearly all
+        return Account(address, key, table, template, suspended, login)
     return Account(address, key, table, template, suspended, login, _sources(sources, (*path, "sources"), problems))
 
 

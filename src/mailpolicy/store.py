@@ -118,7 +118,6 @@ class Store:
         `ignored` are codes to silence in the whole file; errors are never silenced.
         """
         from mailpolicy import advice
-        from mailpolicy.diagnostics.rules import RULES
 
         _, problems, policy = self._reading
         problems = list(problems)
@@ -132,8 +131,10 @@ class Store:
                     left_out = advice.hint_count(policy)
         if (unsafe := self._unsafe()) is not None:
             problems.append(unsafe)
-        silenced = frozenset(code for code in ignored if code in RULES and RULES[code].severity != "error")
-        findings = [finding for finding in self.placed(problems) if finding.problem.code not in silenced]
+        silenced = frozenset(ignored)
+        findings = self.placed(
+            problem for problem in problems if problem.code not in silenced or problem.severity == "error"
+        )
         if policy is not None:
             findings = self._without_allowed(findings, unused_code_known=hints)
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
@@ -148,9 +149,11 @@ class Store:
 
     def placed(self, problems: Iterable[Problem]) -> list[Finding]:
         """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
+        problems = list(problems)
+        if not problems:
+            return []
         from mailpolicy import locate
 
-        problems = list(problems)
         found = locate.find(
             self.text, [problem.path for problem in problems if problem.position is None and problem.path]
         )

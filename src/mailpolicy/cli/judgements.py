@@ -7,16 +7,16 @@ the exit status is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mailpolicy.cli import review
 from mailpolicy.cli.output import Output, finding_object
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, dotted
-from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError
 from mailpolicy.names import printable
-from mailpolicy.render.annotation import Annotation
 from mailpolicy.store import worst
+
+if TYPE_CHECKING:
+    from mailpolicy.render.annotation import Annotation  # loaded where it is used: most runs find nothing
 
 
 class Judgement(NamedTuple):
@@ -72,7 +72,9 @@ def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
 
 
 def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    from mailpolicy.cli import review
     from mailpolicy.render import github
+    from mailpolicy.render.annotation import Annotation
 
     notes = [*_annotations(judged)]
     notes += (
@@ -86,6 +88,8 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
 
 
 def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
+    from mailpolicy.cli import review
+    from mailpolicy.diagnostics.rules import RULES
     from mailpolicy.render import sarif
 
     unread = [(review.path(name), error.message) for name, error in _unopened(judged)]
@@ -93,6 +97,7 @@ def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
 
 
 def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
+    from mailpolicy.cli import review
     from mailpolicy.render import junit
 
     suites = []
@@ -123,6 +128,8 @@ def _title(finding: Finding) -> str:
 
 
 def _annotations(judged: Sequence[Judgement]) -> list[Annotation]:
+    from mailpolicy.cli import review
+
     return [review.annotation(finding) for judgement in judged for finding in judgement.findings]
 
 

@@ -11,7 +11,6 @@ from mailpolicy.cli import judgements
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.judgements import Judgement
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store import Store, worst
 
@@ -77,6 +76,10 @@ def _validate(
 
 def _codes(options: list[str] | tuple[()]) -> list[str]:
     """The codes to silence. Raises UsageError."""
+    if not options:
+        return []
+    from mailpolicy.diagnostics.rules import RULES
+
     codes = [code.strip().upper() for listed in options for code in listed.split(",")]
     for code in codes:
         if code not in RULES:

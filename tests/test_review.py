@@ -27,7 +27,16 @@ anything = st.text(st.characters(exclude_categories=()), max_size=40)
 nasty = st.one_of(
     anything,
     st.sampled_from(
-        ["::error::x", "a\n::add-mask::b", "\r::stop-commands::t", "##[add-mask]x", "%0A", "a:b,c=d", "]]>"]
+        [
+            "::error::x",
+            "a\n::add-mask::b",
+            "\r::stop-commands::t",
+            "##[add-mask]x",
+            "%0A",
+            "a:b,c=d",
+            "]]>",
+            "\ufffe\uffff",
+        ]
     ),
 )
 annotations = st.builds(

@@ -6,7 +6,7 @@ findings is the one you want.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
@@ -21,12 +21,12 @@ class _Shape(NamedTuple):
     confined: tuple[tuple[str, Setting], ...]
 
 
-def warnings(policy: Policy) -> list[Problem]:
-    """Settings that are allowed and do not do what they seem to say."""
+def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
+    """Settings that are allowed and do not do what they seem to say; `groups` are those of `policy.alike()`."""
     closed: dict[Gate, dict[KeyPath, list[str]]] = {}
     confined: dict[KeyPath, list[str]] = {}
     lan_counts = not policy.server.lan_entries  # who is confined to the LAN deserves a word only where it is empty
-    for alike in policy.alike():
+    for alike in groups:
         shape = _shape(policy, alike[0], lan_counts=lan_counts)
         for account in alike if shape.closed or shape.confined else ():
             for gate, switch, setting in shape.closed:
@@ -140,10 +140,10 @@ def hints(policy: Policy) -> Iterator[Problem]:
             yield Problem("MP050", ("accounts", account.key, switch), message)
 
 
-def hint_count(policy: Policy) -> int:
-    """How many hints there are, without making each."""
+def hint_count(policy: Policy, groups: Iterable[list[Account]]) -> int:
+    """How many hints there are, without making each; `groups` are those of `policy.alike()`."""
     in_templates = sum(len(_idle_in_template(policy, table)) for table in policy.templates.values())
-    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in policy.alike())
+    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in groups)
 
 
 def _idle_in_template(policy: Policy, table: Mapping[str, bool]) -> list[tuple[str, bool]]:

@@ -96,8 +96,12 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
         except NameRejected as error:
             problems.append(Problem("MP010", ("accounts", key), str(error)))
             address = ""
-        if type(table) is dict and switches.issuperset(table) and _all_boolean(table):
-            account = Account(address, key, table)  # nothing but switches, as most accounts are written
+        own, template = table, None
+        if type(table) is dict and type(template := table.get("template")) is str and template in templates:
+            own = table.copy()
+            del own["template"]
+        if type(own) is dict and switches.issuperset(own) and _all_boolean(own):
+            account = Account(address, key, own, template)  # switches and a template, as most accounts are written
         else:
             if not is_table(table, ("accounts", key), problems):
                 continue

@@ -124,11 +124,12 @@ class Store:
         left_out = 0
         if policy is not None:
             with without_gc():
-                problems += advice.warnings(policy)
+                groups = list(policy.alike())
+                problems += advice.warnings(policy, groups)
                 if hints:
                     problems += advice.hints(policy)
                 else:
-                    left_out = advice.hint_count(policy)
+                    left_out = advice.hint_count(policy, groups)
         if (unsafe := self._unsafe()) is not None:
             problems.append(unsafe)
         silenced = frozenset(ignored)

@@ -8,18 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.networks import (
-    ANYWHERE,
-    NOWHERE,
-    RESERVED,
-    AddressRejected,
-    EntryRejected,
-    is_reserved,
-    lan_entry,
-    network_set,
-    packed_address,
-    packer,
-)
+from mailpolicy.lan import RESERVED, EntryRejected, is_reserved, lan_entry
+from mailpolicy.networks import ANYWHERE, NOWHERE, AddressRejected, network_set, packed_address, packer
 
 MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),

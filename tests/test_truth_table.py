@@ -6,7 +6,8 @@ import ipaddress
 from itertools import product
 from typing import Any
 
-from mailpolicy.networks import lan_entry, network_set
+from mailpolicy.lan import lan_entry
+from mailpolicy.networks import network_set
 from mailpolicy.policy import Account, LanEntry, Policy, Server, Service
 from mailpolicy.verdict import Answers, judge, question
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
-from mailpolicy.networks import is_reserved
+from mailpolicy.lan import is_reserved
 from mailpolicy.policy import Account, Gate, Policy, Service, Setting, Tls
 
 

@@ -25,8 +25,9 @@ from mailpolicy.keys import (
     nearest_key,
     type_name,
 )
+from mailpolicy.lan import EntryRejected, lan_entry
 from mailpolicy.names import NameRejected
-from mailpolicy.networks import EntryRejected, lan_entry, network_set
+from mailpolicy.networks import network_set
 from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server, Source, Tls
 
 VERSION = 1

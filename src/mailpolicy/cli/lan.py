@@ -12,7 +12,7 @@ from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.errors import UsageError
-from mailpolicy.networks import EntryRejected, is_reserved, lan_entry
+from mailpolicy.lan import EntryRejected, is_reserved, lan_entry
 
 _Networks = Annotated[
     list[str], typer.Argument(metavar="NETWORK...", help="CIDR, address, range a-b or 192.168.*.*", show_default=False)

@@ -10,7 +10,8 @@ from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import counted
 from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import Refused
-from mailpolicy.networks import RESERVED, Network, is_reserved, lan_entry, network_set
+from mailpolicy.lan import RESERVED, is_reserved, lan_entry
+from mailpolicy.networks import Network, network_set
 from mailpolicy.policy import LanEntry, Policy, Service
 
 

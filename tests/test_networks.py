@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.lan import RESERVED, EntryRejected, is_reserved, lan_entry
-from mailpolicy.networks import ANYWHERE, NOWHERE, AddressRejected, network_set, packed_address, packer
+from mailpolicy.lan import RESERVED, EntryRejected, is_reserved, lan_entry, region
+from mailpolicy.networks import ANYWHERE, NOWHERE, AddressRejected, NetworkSet, network_set, packed_address, packer
 
 MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),
@@ -200,3 +200,44 @@ def test_reserved_ranges_are_reserved() -> None:
     assert all(is_reserved(lan_entry(text)) for text in RESERVED)
     assert not is_reserved(lan_entry("172.15.255.255-172.16.0.1"))
     assert not is_reserved(lan_entry("192.0.2.0/24"))
+
+
+# Where spans begin, end and touch: the edges of both families and small numbers close together.
+EDGES = st.one_of(
+    st.integers(0, 12).map(lambda number: number.to_bytes(4, "big")),
+    st.integers(0, 12).map(lambda number: number.to_bytes(16, "big")),
+    st.integers(1, 5).map(lambda number: (2**32 - number).to_bytes(4, "big")),
+    st.integers(1, 5).map(lambda number: (2**128 - number).to_bytes(16, "big")),
+)
+SETS = st.lists(st.tuples(EDGES, EDGES).filter(lambda span: len(span[0]) == len(span[1])), max_size=6).map(
+    lambda spans: NetworkSet((min(span), max(span)) for span in spans)
+)
+
+
+@given(SETS, SETS, EDGES)
+def test_sets_are_cut_as_their_addresses_are(one: NetworkSet, other: NetworkSet, address: bytes) -> None:
+    assert (address in (one & other)) is (address in one and address in other)
+    assert (address in (one - other)) is (address in one and address not in other)
+
+
+@given(SETS, SETS)
+def test_cutting_and_covering_agree(one: NetworkSet, other: NetworkSet) -> None:
+    assert (one <= other) is (not one - other) is ((one & other) == one)
+    assert ANYWHERE - (ANYWHERE - one) == one
+    assert network_set(one.networks()) == one
+
+
+def test_a_set_as_networks() -> None:
+    assert str(region("10.0.0.0-10.0.0.2")) == "10.0.0.0/31, 10.0.0.2"
+    assert str(ANYWHERE) == "0.0.0.0/0, ::/0"
+    assert str(ANYWHERE - region("0.0.0.0/1") - region("::/0")) == "128.0.0.0/1"
+    assert str(NOWHERE) == ""
+
+
+def test_a_region_may_be_of_any_size() -> None:
+    assert region("0.0.0.0/0") & ANYWHERE == region("0.0.0.0-255.255.255.255")
+    assert region("::ffff:10.0.0.7") == region("10.0.0.7") == region("10.0.0.7/32")
+    assert region("fe80::1%eth0") == region("fe80::1")
+    for wrong in ("10.0.0.1/8", "10.0.0.0/255.0.0.0", "10.*.0.*", "010.0.0.1", "fe80::%1/64", "", "x"):
+        with pytest.raises(EntryRejected):
+            region(wrong)

@@ -9,9 +9,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from mailpolicy.networks import IPV4_SHAPE, Network, network_set, without_zeros
+from mailpolicy.networks import (
+    IPV4_SHAPE,
+    AddressRejected,
+    Network,
+    NetworkSet,
+    network_set,
+    packed_address,
+    without_zeros,
+)
 
 # What `lan reset` writes: the ranges that RFC 1122, 1918, 3927, 4193 and 4291 reserve for local use.
 RESERVED = (
@@ -49,22 +58,35 @@ def lan_entry(text: str) -> tuple[Network, ...]:
 
     Raises EntryRejected.
     """
+    networks = _written(text)
+    _refuse_too_large(networks[0].network_address, networks[-1].broadcast_address, ascii(text[:80]))
+    return networks
+
+
+def region(text: str) -> NetworkSet:
+    """The addresses that a text asks about: one IP address, or a network as in the LAN list but of any size.
+
+    Raises EntryRejected. An IPv4-mapped address is unwrapped and the zone id of an address dropped, as for a client.
+    """
+    with suppress(AddressRejected):
+        packed = packed_address(text)
+        return NetworkSet([(packed, packed)])
+    return network_set(_written(text))
+
+
+def _written(text: str) -> tuple[Network, ...]:
     shown = ascii(text[:80])
     if "%" in text:
         raise EntryRejected(
             "zone", f"{shown} has a zone id, which only one host understands: write {text.partition('%')[0]!a}"
         )
     if "*" in text:
-        networks = _wildcard(text, shown)
-    elif "-" in text:
-        networks = _range(text, shown)
-    elif "/" in text:
-        networks = (_cidr(text, shown),)
-    else:
-        networks = (ipaddress.ip_network(_plain_address(text, shown)),)
-    for network in networks:
-        _refuse_too_large(network.network_address, network.broadcast_address, shown)
-    return networks
+        return _wildcard(text, shown)
+    if "-" in text:
+        return _range(text, shown)
+    if "/" in text:
+        return (_cidr(text, shown),)
+    return (ipaddress.ip_network(_plain_address(text, shown)),)
 
 
 def _refuse_too_large(first: IPv4Address | IPv6Address, last: IPv4Address | IPv6Address, shown: str) -> None:
@@ -161,5 +183,4 @@ def _range(text: str, shown: str) -> tuple[Network, ...]:
         raise EntryRejected("range", f"{shown} mixes IPv4 and IPv6: write one range for each")
     if int(last) < int(first):
         raise EntryRejected("range", f"{shown} runs backwards: write '{last}-{first}'")
-    _refuse_too_large(first, last, shown)
     return tuple(ipaddress.summarize_address_range(first, last))

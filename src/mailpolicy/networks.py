@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 Network = IPv4Network | IPv6Network
@@ -95,6 +95,19 @@ class NetworkSet:
     def __hash__(self) -> int:
         return hash(self.spans)
 
+    def __and__(self, other: NetworkSet) -> NetworkSet:
+        """The addresses that are in both sets."""
+        return NetworkSet(_common(self.spans, other.spans))
+
+    def __sub__(self, other: NetworkSet) -> NetworkSet:
+        """The addresses of this set that are not in the other one."""
+        return self & other.complement()
+
+    def __str__(self) -> str:
+        """The networks, one address without its `/32` or `/128`."""
+        shown = (str(network.network_address if network.num_addresses == 1 else network) for network in self.networks())
+        return ", ".join(shown)
+
     def __le__(self, other: NetworkSet) -> bool:
         """Whether every address of this set is in the other one."""
         for first, last in self.spans:
@@ -128,6 +141,19 @@ class NetworkSet:
 def _before(packed: bytes) -> bytes:
     """The address before `packed`, which is not the first one."""
     return (int.from_bytes(packed, "big") - 1).to_bytes(len(packed), "big")
+
+
+def _common(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterator[Span]:
+    """What two sorted sequences of spans have in common, both walked once."""
+    left = right = 0
+    while left < len(ours) and right < len(theirs):
+        (begin, end), (start, stop) = ours[left], theirs[right]
+        if len(begin) == len(start) and max(begin, start) <= min(end, stop):
+            yield max(begin, start), min(end, stop)
+        if (len(end), end) < (len(stop), stop):
+            left += 1
+        else:
+            right += 1
 
 
 def _after(packed: bytes) -> bytes:

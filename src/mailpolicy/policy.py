@@ -144,6 +144,11 @@ class Account(NamedTuple):
         """The part after the @."""
         return self.address.rpartition("@")[2]
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides about the account: accounts of one shape in one policy have the same decisions."""
+        return (self.template, self.suspended, *self.own.items())
+
 
 class Setting(NamedTuple):
     """A resolved switch: its value, and the layer that has it (None where no layer does, which means off)."""
@@ -235,7 +240,7 @@ class Policy(NamedTuple):
         """
         groups: dict[tuple[object, ...], list[Account]] = {}
         for account in self.accounts.values():
-            groups.setdefault((account.template, account.suspended, *account.own.items()), []).append(account)
+            groups.setdefault(account.shape, []).append(account)
         return groups.values()
 
     def polled(self, account: Account) -> dict[str, Source]:

@@ -38,23 +38,13 @@ class StoreInvalid(StoreError):
         self.findings = findings
 
 
-class Store:
-    """The content of one store file, as it was when read; `path` as it was given."""
+class Document:
+    """The content of one TOML file, as it was when read; `path` as it was given."""
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.data = data
         self.bom = _BOM if data.startswith(_BOM) else b""
-
-    @classmethod
-    def read(cls, path: str) -> Store:
-        """Read the store file at `path`. Raises StoreError where it cannot be read."""
-        try:
-            return cls(path, read_regular(path))
-        except StoreError as error:
-            if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init") from None
-            raise
 
     @cached_property
     def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
@@ -97,11 +87,41 @@ class Store:
         """The TOML tree; empty where the text is not TOML."""
         return self._parsed[1]
 
+    @property
+    def fault(self) -> Problem | None:
+        """What keeps the content from being TOML; None where it is."""
+        return self._parsed[2]
+
+    def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
+        """The line on which each key is written, or its nearest written ancestor; a key with neither is left out."""
+        from mailpolicy import locate
+
+        found = locate.find(self.text, paths)
+        spots = locate.places(self.text, [entry.start for entry in found.values()])
+        return {path: line for path, (line, _) in zip(found, spots, strict=True)}
+
+    def line(self, path: KeyPath | None) -> int | None:
+        """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
+        return self.lines([path]).get(path) if path else None
+
+
+class Store(Document):
+    """A store file: a document that is judged, and says a policy."""
+
+    @classmethod
+    def read(cls, path: str) -> Store:
+        """Read the store file at `path`. Raises StoreError where it cannot be read."""
+        try:
+            return cls(path, read_regular(path))
+        except StoreError as error:
+            if error.message.endswith("no such file or directory"):
+                raise StoreError(error.message, fix="mailpolicy init") from None
+            raise
+
     @cached_property
     def _reading(self) -> schema.Reading:
-        problem = self._parsed[2]
-        if problem is not None:
-            return schema.Reading(None, [problem])
+        if self.fault is not None:
+            return schema.Reading(None, [self.fault])
         with without_gc():
             return schema.read(self.tree)
 
@@ -163,13 +183,6 @@ class Store:
             Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
         ]
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
-
-    def line(self, path: KeyPath | None) -> int | None:
-        """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
-        from mailpolicy import locate
-
-        entry = locate.find(self.text, [path]).get(path) if path else None
-        return locate.places(self.text, [entry.start])[0][0] if entry is not None else None
 
     def _without_allowed(self, findings: list[Finding], *, unused_code_known: bool) -> list[Finding]:
         """Drop what a comment at the end of its line allows; a comment that drops nothing is a finding of its own."""

@@ -211,7 +211,7 @@ class Answers:
         normalised = _address(address)
         service = service_named(protocol)
         account = self._policy.accounts.get(normalised)
-        shape = (account.template, account.suspended, *account.own.items()) if account is not None else ()
+        shape = account.shape if account is not None else ()
         table = self._shapes.setdefault(shape, {})
         if len(self._tables) >= self._limit:
             self._tables.clear()

@@ -228,7 +228,9 @@ def test_cutting_and_covering_agree(one: NetworkSet, other: NetworkSet) -> None:
 
 
 def test_a_set_as_networks() -> None:
-    assert str(region("10.0.0.0-10.0.0.2")) == "10.0.0.0/31, 10.0.0.2"
+    assert str(region("10.0.0.0-10.0.0.2")) == "10.0.0.0-10.0.0.2"
+    assert str(region("10.0.0.0-10.0.0.3")) == "10.0.0.0/30"
+    assert str(region("fd00::7")) == "fd00::7"
     assert str(ANYWHERE) == "0.0.0.0/0, ::/0"
     assert str(ANYWHERE - region("0.0.0.0/1") - region("::/0")) == "128.0.0.0/1"
     assert str(NOWHERE) == ""

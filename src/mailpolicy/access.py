@@ -1,15 +1,18 @@
-"""What a change does to access: for which accounts and services it lets more addresses in, or fewer.
+"""What a change does to access: for which accounts and services it lets more addresses in, or fewer, and which keys did it.
 
-Promises: decisions are compared, not texts; what changes no decision is `same`. Not promised: anything about
-secrets and smart host logins, which open no door.
+Promises: decisions are compared, not texts, as exact sets of addresses; what changes no decision is no shift. Accounts
+alike in both policies are compared once. Not promised: anything about secrets and smart host logins, which open no door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
-from mailpolicy.policy import Policy, Service
+from mailpolicy.diagnostics import KeyPath
+from mailpolicy.networks import ANYWHERE, NetworkSet
+from mailpolicy.policy import SWITCHES, Account, Policy, Server, Service
 
 
 class Access(StrEnum):
@@ -21,17 +24,183 @@ class Access(StrEnum):
     SAME = "same"
 
 
+class Shift(NamedTuple):
+    """One decision that changes: from where an account may use a service, before and after."""
+
+    address: str
+    service: Service
+    before: NetworkSet
+    after: NetworkSet
+
+    @property
+    def access(self) -> Access:
+        """The direction of the shift."""
+        if self.before <= self.after:
+            return Access.WIDENED
+        return Access.NARROWED if self.after <= self.before else Access.BOTH
+
+
+class Cause(NamedTuple):
+    """A key that did a shift; `new` tells whether the new policy writes it, or only the old one did."""
+
+    key: KeyPath
+    new: bool
+
+
+EMPTY = Policy(Server(), {}, {}, {})  # a store that is not there: nobody may use anything
+
+_SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan")
+_Decision = tuple[Service, NetworkSet, NetworkSet]
+
+
+class Comparison:
+    """Two policies, and what lies between their decisions."""
+
+    def __init__(self, old: Policy, new: Policy) -> None:
+        self.old = old
+        self.new = new
+        self._decided: dict[object, list[_Decision]] = {}
+        self._caused: dict[object, list[Cause]] = {}
+
+    def shifts(self, addresses: Iterable[str] | None = None) -> list[Shift]:
+        """The decisions that change for `addresses`; for all accounts of either policy where None."""
+        if addresses is None:
+            addresses = {**self.old.accounts, **self.new.accounts}
+        found: list[Shift] = []
+        for address in addresses:
+            pair = self._pair(address)
+            decided = self._decided.get(pair)
+            if decided is None:
+                decided = self._decided[pair] = self._decide(address)
+            for service, before, after in decided:
+                found.append(Shift(address, service, before, after))
+        return found
+
+    def causes(self, shift: Shift) -> list[Cause]:
+        """The keys whose change makes the shift: each that shifts the decision by itself, else all that differ."""
+        mark = (self._pair(shift.address), shift.service)
+        if mark not in self._caused:
+            self._caused[mark] = self._find_causes(shift)
+        old, new = self.old.accounts.get(shift.address), self.new.accounts.get(shift.address)
+        named = {True: new.key if new else "", False: old.key if old else ""}
+        return [
+            Cause(("accounts", named[cause.new], *cause.key[2:]), cause.new) if cause.key[0] == "accounts" else cause
+            for cause in self._caused[mark]
+        ]
+
+    def where(self, reach: NetworkSet) -> str:
+        """`nowhere`, `LAN`, `anywhere`, or the exact networks where the LAN is not the same in both policies."""
+        lans = {policy.server.lan for policy in (self.old, self.new) if policy is not EMPTY}
+        return where(reach, lans.pop() if len(lans) == 1 else None)
+
+    def _pair(self, address: str) -> tuple[object, object]:
+        old, new = self.old.accounts.get(address), self.new.accounts.get(address)
+        return old and old.shape, new and new.shape
+
+    def _decide(self, address: str) -> list[_Decision]:
+        decided = []
+        for service in Service:
+            before, after = self.old.admitted(address, service), self.new.admitted(address, service)
+            if before is not after and before != after:
+                decided.append((service, before, after))
+        return decided
+
+    def _find_causes(self, shift: Shift) -> list[Cause]:
+        address, service = shift.address, shift.service
+        old, new = self.old.accounts.get(address), self.new.accounts.get(address)
+        if old is None or new is None:
+            return [Cause(("accounts", (new or old or _NOBODY).key), new is not None)]
+        before, after = _alone(self.old, old), _alone(self.new, new)
+        facts = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+        differing = [fact for fact in facts if _with(before, after, fact) != before]
+        deciding = [
+            fact
+            for fact in differing
+            if _with(before, after, fact).admitted(address, service) != shift.before
+            or _with(after, before, fact).admitted(address, service) != shift.after
+        ]
+        return list(dict.fromkeys(self._cause(old, new, fact) for fact in deciding or differing))
+
+    def _cause(self, old: Account, new: Account, fact: tuple[str, str]) -> Cause:
+        """The key that made a fact another one."""
+        layer, key = fact
+        if layer == "server":
+            return Cause(fact, key in self.new.server.written)
+        if key == "suspended":
+            return Cause(("accounts", new.key, key), new.suspended)
+        return self._switch_cause(old, new, key)
+
+    def _switch_cause(self, old: Account, new: Account, switch: str) -> Cause:
+        if old.own.get(switch) is not new.own.get(switch):
+            return Cause(("accounts", new.key, switch), switch in new.own)
+        before = self.old.templates.get(old.template or "", {}).get(switch)
+        after = self.new.templates.get(new.template or "", {}).get(switch)
+        if before is after:
+            return Cause(("defaults", switch), switch in self.new.defaults)
+        if old.template != new.template:
+            return Cause(("accounts", new.key, "template"), new.template is not None)
+        return Cause(("templates", new.template or "", switch), after is not None)
+
+
+_NOBODY = Account("", "", {})
+
+
 def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> Access:
     """The direction in which the decisions for `addresses` change; for all accounts of either policy where None."""
-    if addresses is None:
-        addresses = {**old.accounts, **new.accounts}
-    widened = narrowed = False
-    for address in addresses:
-        for service in Service:
-            before, after = old.admitted(address, service), new.admitted(address, service)
-            if before is not after and before != after:
-                widened = widened or not after <= before
-                narrowed = narrowed or not before <= after
-        if widened and narrowed:
-            return Access.BOTH
-    return Access.WIDENED if widened else Access.NARROWED if narrowed else Access.SAME
+    return direction(Comparison(old, new).shifts(addresses))
+
+
+def direction(shifts: Iterable[Shift]) -> Access:
+    """The direction of many shifts taken together."""
+    directions = {shift.access for shift in shifts}
+    if not directions:
+        return Access.SAME
+    return directions.pop() if len(directions) == 1 else Access.BOTH
+
+
+def where(reach: NetworkSet, lan: NetworkSet | None) -> str:
+    """`nowhere`, `anywhere`, `LAN` where the set is `lan`, else its networks."""
+    if not reach:
+        return "nowhere"
+    if reach == ANYWHERE:
+        return "anywhere"
+    return "LAN" if reach == lan else str(reach)
+
+
+class User(NamedTuple):
+    """An account that may use a service: from where at all, and from which of the addresses asked about."""
+
+    address: str
+    admitted: NetworkSet
+    there: NetworkSet
+
+
+def users(policy: Policy, service: Service, region: NetworkSet = ANYWHERE) -> Iterator[User]:
+    """The accounts that may use the service from some address of `region`, in the store's order."""
+    known: dict[object, tuple[NetworkSet, NetworkSet]] = {}
+    for address, account in policy.accounts.items():
+        shape = account.shape
+        if shape not in known:
+            admitted = policy.admitted(address, service)
+            known[shape] = (admitted, admitted & region)
+        admitted, there = known[shape]
+        if there:
+            yield User(address, admitted, there)
+
+
+def _alone(policy: Policy, account: Account) -> Policy:
+    """A policy of this one account in which every switch is the account's own."""
+    own = {switch: policy.setting(account, switch).value for switch in SWITCHES}
+    alone = Account(account.address, account.address, own, None, account.suspended)
+    return Policy(policy.server, {}, {}, {account.address: alone})
+
+
+def _with(policy: Policy, other: Policy, fact: tuple[str, str]) -> Policy:
+    """The policy of one account, with one fact as it is in the other policy of the same account."""
+    layer, key = fact
+    if layer == "server":
+        return policy._replace(server=policy.server._replace(**{key: getattr(other.server, key)}))
+    ((address, account),) = policy.accounts.items()
+    theirs = other.accounts[address]
+    changed = {"suspended": theirs.suspended} if key == "suspended" else {"own": {**account.own, key: theirs.own[key]}}
+    return policy._replace(accounts={address: account._replace(**changed)})

@@ -104,9 +104,8 @@ class NetworkSet:
         return self & other.complement()
 
     def __str__(self) -> str:
-        """The networks, one address without its `/32` or `/128`."""
-        shown = (str(network.network_address if network.num_addresses == 1 else network) for network in self.networks())
-        return ", ".join(shown)
+        """The set as a LAN list could write it: networks, single addresses, and ranges where no network fits."""
+        return ", ".join(_shown(span) for span in self.spans)
 
     def __le__(self, other: NetworkSet) -> bool:
         """Whether every address of this set is in the other one."""
@@ -141,6 +140,12 @@ class NetworkSet:
 def _before(packed: bytes) -> bytes:
     """The address before `packed`, which is not the first one."""
     return (int.from_bytes(packed, "big") - 1).to_bytes(len(packed), "big")
+
+
+def _shown(span: Span) -> str:
+    first, last = map(ipaddress.ip_address, span)
+    network, *more = ipaddress.summarize_address_range(first, last)
+    return str(first) if first == last else f"{first}-{last}" if more else str(network)
 
 
 def _common(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterator[Span]:

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "find every error and every warning in a store"),
     "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
+    "who": ("who", "say who could use a service, and from where"),
+    "diff": ("diff", "say whose access differs between two stores, and which key did it"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"

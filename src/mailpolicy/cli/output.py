@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mailpolicy.cli.surroundings import Surroundings
-from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, UsageError
+from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, StoreError, UsageError
 from mailpolicy.names import printable
 
 
@@ -134,6 +134,16 @@ def require_format(around: Surroundings, *formats: str) -> None:
     if around.format not in formats:
         *first, last = formats
         raise UsageError(f"there is no format {around.format!a} here: choose {', '.join(first)} or {last}")
+
+
+def stdin_bytes() -> bytes:
+    """All of stdin. Raises StoreError."""
+    if sys.stdin is None:
+        raise StoreError("stdin is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise StoreError(f"-: {(error.strerror or 'cannot be read').lower()}") from None
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailpolicy import names
+from mailpolicy.access import where
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
@@ -103,7 +104,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
             "on": setting.value,
             "layer": setting.layer,
             "lan_only": policy.setting(account, lan).value if lan else None,
-            "admitted": "anywhere" if admitted is ANYWHERE else "LAN" if admitted else "nowhere",
+            "admitted": where(admitted, policy.server.lan),
             "closed": list(policy.gates(account.address, service)),
         }
         if store is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from mailpolicy.cli import judgements
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.judgements import Judgement
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store import Store, worst
 
@@ -52,7 +51,7 @@ def _validate(
     judged = []
     for name in files or [out.around.file]:
         try:
-            store = Store("-", _stdin()) if name == "-" else Store.read(name)
+            store = Store("-", stdin_bytes()) if name == "-" else Store.read(name)
         except StoreError as error:
             judged.append(Judgement(name, error=error))
             continue
@@ -87,12 +86,3 @@ def _codes(options: list[str] | tuple[()]) -> list[str]:
         if RULES[code].severity == "error":
             raise UsageError(f"--ignore {code}: an error cannot be ignored")
     return codes
-
-
-def _stdin() -> bytes:
-    if sys.stdin is None:
-        raise StoreError("stdin is closed")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise StoreError(f"-: {(error.strerror or 'cannot be read').lower()}") from None

@@ -6,15 +6,29 @@ they read `code` and `exit_status`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class MailpolicyError(Exception):
-    """A failure with one clear sentence, a stable `code` for programs and, where there is one, the command that helps."""
+    """A failure with one clear sentence, a stable `code` for programs and, where there is one, the command that helps.
+
+    `content` is what programs are told besides.
+    """
 
     exit_status = 70
     code = "internal"
 
-    def __init__(self, message: str, *, code: str | None = None, fix: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        fix: str | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.content = content or {}
         self.message = message
         self.fix = fix
         if code is not None:

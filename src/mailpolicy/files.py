@@ -164,6 +164,22 @@ def replace(path: str, content: bytes, attributes: Attributes = _KEPT) -> None:
         ) from None
 
 
+def make_folders(folder: str) -> None:
+    """Make the missing directories, 0755 whatever the umask: others may read a policy. Raises WriteFailed."""
+    missing = []
+    while folder and not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for name in reversed(missing):
+        try:
+            os.mkdir(name)
+            os.chmod(name, 0o755)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise WriteFailed(f"{name}: the directory cannot be made: {_sentence(error)}") from None
+
+
 def _keep_attributes(target: str, descriptor: int, old: os.stat_result) -> None:
     """Give the new file the owner, mode, ACLs and extended attributes of the old one."""
     new = os.fstat(descriptor)

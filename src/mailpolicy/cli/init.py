@@ -13,7 +13,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.edit import hunks
-from mailpolicy.errors import StoreError, WriteFailed
+from mailpolicy.errors import StoreError
 
 
 def app() -> typer.Typer:
@@ -37,7 +37,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
     diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
-        _make_folders(os.path.dirname(os.path.realpath(path)))
+        files.make_folders(os.path.dirname(os.path.realpath(path)))
         with files.locked(path, out.around.lock_timeout):
             fresh = not _is_there(path)
             describe = describe and fresh
@@ -67,19 +67,3 @@ def _is_there(path: str) -> bool:
     if not os.path.isfile(path):
         raise StoreError(f"{path}: this is no regular file, name another one with --file")
     return True
-
-
-def _make_folders(folder: str) -> None:
-    """The missing directories, 0755 whatever the umask: others may read a policy."""
-    missing = []
-    while folder and not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    for name in reversed(missing):
-        try:
-            os.mkdir(name)
-            os.chmod(name, 0o755)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise WriteFailed(f"{name}: the directory cannot be made: {(error.strerror or '').lower()}") from None

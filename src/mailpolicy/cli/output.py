@@ -90,6 +90,7 @@ class Output:
                 content["file"] = file
             if findings := getattr(error, "findings", None):
                 content["findings"] = [finding_object(finding) for finding in findings]
+            content |= error.content
             self.json("error/1", content)
             return
         for finding in getattr(error, "findings", ()):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 _CONTEXT = 3
+_COMPARED = 20_000  # lines
 
 
 class Splice(NamedTuple):
@@ -37,6 +38,31 @@ def spliced(text: str, splices: Sequence[Splice]) -> str:
         parts += (text[position:start], new)
         position = end
     return "".join([*parts, text[position:]])
+
+
+def between(old: str, new: str) -> list[Splice]:
+    """Splices that make the new text of the old one, line by line.
+
+    Where very much differs it is one splice from the first to the last difference: comparing longer would take minutes.
+    """
+    before, after = _lines(old), _lines(new)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    rest = min(len(before), len(after)) - same
+    ends = zip(reversed(before), reversed(after), strict=False)
+    tail = min(rest, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends)))
+    before_middle, after_middle = before[same : len(before) - tail], after[same : len(after) - tail]
+    blocks = [(0, len(before_middle), 0, len(after_middle))]
+    if len(before_middle) + len(after_middle) <= _COMPARED:
+        from difflib import SequenceMatcher  # costs start-up
+
+        matcher = SequenceMatcher(None, before_middle, after_middle)
+        blocks = [(first, last, begin, end) for tag, first, last, begin, end in matcher.get_opcodes() if tag != "equal"]
+    starts = [0, *accumulate(map(len, before))]
+    return [
+        Splice(starts[same + first], starts[same + last], "".join(after_middle[begin:end]))
+        for first, last, begin, end in blocks
+        if (first, begin) != (last, end)
+    ]
 
 
 def unified(name: str, text: str, splices: Sequence[Splice]) -> str:

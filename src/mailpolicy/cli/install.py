@@ -1,0 +1,122 @@
+"""install: a store from git or from a backup, validated, compared and put in its place with every promise of an edit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.access import direction
+from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.diff import FailOn, FailOnOption, fail_on
+from mailpolicy.cli.editing import ASK_FROM
+from mailpolicy.cli.output import Output, require_format, stdin_bytes
+from mailpolicy.cli.targets import DryRun
+from mailpolicy.diagnostics import WARNING
+from mailpolicy.edit.install import Installation, Judge, install
+from mailpolicy.errors import Refused
+from mailpolicy.files import read_regular
+from mailpolicy.render.shifts import Sides, objects, records, summary
+from mailpolicy.store import Store
+
+
+def app() -> typer.Typer:
+    """The command install."""
+    command = new_app()
+    command.command(
+        help="Validate FILE, show whose access it changes, and put it in the store's place; equal is ok.\n\n"
+        "What a git deployment and a restored backup want instead of cp: mode, owner and links stay, readers see the "
+        "old or the new file. With --fail-on a change in that direction is refused (5) and nothing is written."
+    )(_install)
+    return command
+
+
+def _install(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="the store to install, or - for stdin")],
+    failing: FailOnOption = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="do not ask before changing the access of more than 20 accounts")
+    ] = False,
+    dry_run: DryRun = False,
+) -> int:
+    out: Output = context.obj
+    require_format(out.around, "text", "json")
+    wanted = fail_on(failing)
+    new = Store(file, stdin_bytes() if file == "-" else read_regular(file))
+    new.policy()
+    for finding in new.diagnose()[0]:
+        if finding.problem.severity == WARNING:
+            out.message(str(finding))
+    done = install(
+        out.around.file,
+        new,
+        allow=_allow(out, wanted),
+        confirm=_confirm(out, yes=yes),
+        dry_run=dry_run,
+        lock_timeout=out.around.lock_timeout,
+    )
+    _tell(out, done, dry_run=dry_run)
+    return 0
+
+
+def _allow(out: Output, wanted: FailOn | None) -> Judge:
+    def allow(planned: Installation) -> None:
+        access = direction(planned.shifts)
+        if wanted is None or not wanted.hits(access):
+            return
+        if out.around.format != "json" and not out.around.quiet:
+            for record in records(planned.shifts, _sides(planned)):
+                out.record(record)
+        raise Refused(
+            f"nothing was installed, --fail-on {wanted} forbids what would change: {summary(planned.shifts)}",
+            code=f"access-{access}",
+            content={"access": str(access), "changes": objects(planned.shifts, _sides(planned))},
+        )
+
+    return allow
+
+
+def _confirm(out: Output, *, yes: bool) -> Judge:
+    def confirm(planned: Installation) -> None:
+        count = len({shift.address for shift in planned.shifts})
+        if yes or count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
+            return
+        if not typer.confirm(f"change the access of {count} accounts in {planned.path}?", err=True):
+            raise Refused("nothing was installed", code="not-confirmed-by-user")
+
+    return confirm
+
+
+def _sides(planned: Installation) -> Sides:
+    old = planned.old or Store(planned.path, b"")
+    return Sides(planned.comparison, (old.path, old.lines), (planned.new.path, planned.new.lines))
+
+
+def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
+    access = direction(done.shifts)
+    if out.around.format == "json" and not out.around.quiet:
+        content = {
+            "file": done.path,
+            "source": done.new.path,
+            "changed": done.changed,
+            "dry_run": dry_run,
+            "access": str(access),
+            "changes": objects(done.shifts, _sides(done)),
+        }
+        out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
+    elif dry_run:
+        for record in records(done.shifts, _sides(done)):
+            out.message("  ".join(record))
+        out.data(done.diff if not out.around.quiet else "")
+    elif not out.around.quiet:
+        for record in records(done.shifts, _sides(done)):
+            out.record(record)
+        what = "there already" if not done.changed else "written" if done.old is None else "replaced"
+        out.record((done.path, "store", what, "changed" if done.changed else "ok"))
+    for note in done.notes:
+        out.message(note)
+    if done.shifts:
+        out.message(f"access {access}: {summary(done.shifts)}")
+    if dry_run and not done.changed:
+        out.message(f"{done.path}: nothing would change")

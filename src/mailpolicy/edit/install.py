@@ -1,0 +1,91 @@
+"""A whole store put in the place of another: compare, ask, lock, compare again where the file moved, replace.
+
+Promises: the bytes that were judged are the bytes that are installed; mode, owner and links of the old file stay; what
+is equal is not written. Not promised: anything about secrets, which no store holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mailpolicy import files, pending
+from mailpolicy.access import EMPTY, Comparison, Shift
+from mailpolicy.edit import hunks
+from mailpolicy.store import Store, StoreInvalid
+
+
+class Installation(NamedTuple):
+    """What an installation comes to; `old` is None where no store is there yet."""
+
+    path: str
+    old: Store | None
+    new: Store
+    comparison: Comparison
+    shifts: list[Shift]
+    notes: list[str]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self.old is None or self.old.data != self.new.data
+
+    @property
+    def diff(self) -> str:
+        """The unified diff of the two texts."""
+        old, new = (_text(store) for store in (self.old, self.new))
+        return hunks.unified(self.path, old, hunks.between(old, new))
+
+
+Judge = Callable[[Installation], None]
+
+
+def install(
+    path: str, new: Store, *, allow: Judge, confirm: Judge, dry_run: bool = False, lock_timeout: float = 10.0
+) -> Installation:
+    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds.
+
+    `allow` may raise to stop it, and is asked again where the old store changed meanwhile; `confirm` may raise before
+    the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed, NotConfirmed.
+    """
+    files.refuse_unsafe(path)
+    planned = _planned(path, new)
+    if not planned.changed:
+        return planned
+    allow(planned)
+    if dry_run:
+        return planned
+    confirm(planned)
+    files.make_folders(os.path.dirname(os.path.realpath(path)))
+    with files.locked(path, lock_timeout):
+        current = _planned(path, new)
+        if current.changed:
+            if _content(current) != _content(planned):
+                allow(current)
+            files.replace(path, new.data)
+    return current
+
+
+def _planned(path: str, new: Store) -> Installation:
+    policy = new.policy()
+    notes = pending.notes(path)
+    old = Store.read(path) if os.path.lexists(path) and os.path.exists(path) else None
+    before = EMPTY
+    try:
+        before = old.policy() if old is not None else EMPTY
+    except StoreInvalid as error:
+        notes.append(
+            f"the store in place has errors and decides nothing, so access is compared with none: {error.findings[0]}"
+        )
+    comparison = Comparison(before, policy)
+    return Installation(path, old, new, comparison, comparison.shifts(), notes)
+
+
+def _content(installation: Installation) -> bytes | None:
+    return installation.old.data if installation.old is not None else None
+
+
+def _text(store: Store | None) -> str:
+    """The whole text with its byte order mark; what is not UTF-8 is shown escaped."""
+    return store.data.decode("utf-8", "backslashreplace") if store is not None else ""

@@ -173,7 +173,13 @@ def _server_reason(policy: Policy, gate: Gate, key: str, message: str) -> Reason
     return Reason(gate, f"{message}: the key {dotted(path)} is missing", path)
 
 
-_Known = tuple[Gate | None, NetworkSet]
+Standing = tuple[Gate | None, NetworkSet]
+
+
+def standing(policy: Policy, address: str, service: Service) -> Standing:
+    """The first gate that is closed whatever the IP, and from where the service could be used if none were."""
+    gates = policy.gates(address, service)
+    return gates[0] if gates else None, policy.reach(address, service)
 
 
 class Answers:
@@ -186,8 +192,8 @@ class Answers:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pack: Callable[[str], bytes] = packer()
-        self._tables: dict[str, dict[str, _Known]] = {}  # by the address as it was spelled, then by the protocol
-        self._shapes: dict[tuple[object, ...], dict[str, _Known]] = {}
+        self._tables: dict[str, dict[str, Standing]] = {}  # by the address as it was spelled, then by the protocol
+        self._shapes: dict[tuple[object, ...], dict[str, Standing]] = {}
         self._limit = 2 * len(policy.accounts) + 10_000
 
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
@@ -207,7 +213,7 @@ class Answers:
             return Gate.OUTSIDE_LAN
         return gate
 
-    def _look_up(self, address: str, protocol: str) -> _Known:
+    def _look_up(self, address: str, protocol: str) -> Standing:
         normalised = _address(address)
         service = service_named(protocol)
         account = self._policy.accounts.get(normalised)
@@ -218,8 +224,7 @@ class Answers:
         self._tables[address] = table
         known = table.get(protocol)
         if known is None:
-            gates = self._policy.gates(normalised, service)
-            known = (gates[0] if gates else None, self._policy.reach(normalised, service))
+            known = standing(self._policy, normalised, service)
             if protocol in _ALIASES:  # any other spelling is understood, and not kept
                 table[protocol] = known
         return known

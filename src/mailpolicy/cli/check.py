@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 
-from mailpolicy.cli import reading
+from mailpolicy.cli import lines, reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import UsageError
@@ -18,9 +17,6 @@ from mailpolicy.store import Store
 from mailpolicy.verdict import Answers, Question, judge, question
 
 FirstReason = Callable[[str, str, str | None], Gate | None]
-
-_CHUNK = 1 << 18  # bytes read at once, of what is there
-_LONGEST = 1 << 16  # bytes of one question; what is longer is none
 
 
 def app() -> typer.Typer:
@@ -103,13 +99,13 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
 
 def _batch(out: Output, name: str) -> int:
     # The questions' file is opened first: a wrong name is a usage error, which comes before the store's errors.
-    descriptor = _open(name)
+    descriptor = lines.opened(name)
     try:
         store, policy = reading.open_store(out)
         answered = (
-            _objects(out, store, policy, _chunks(descriptor))
+            _objects(out, store, policy, lines.chunks(name, descriptor))
             if out.around.format == "json"
-            else _lines(out, policy, _chunks(descriptor))
+            else _lines(out, policy, lines.chunks(name, descriptor))
         )
     finally:
         if name != "-":
@@ -117,47 +113,14 @@ def _batch(out: Output, name: str) -> int:
     return answered
 
 
-def _open(name: str) -> int:
-    if name == "-":
-        if sys.stdin is None:
-            raise UsageError("stdin is closed")
-        return sys.stdin.fileno()
-    try:
-        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{name}: the questions cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
-        ) from None
-
-
-def _chunks(descriptor: int) -> Iterator[list[str]]:
-    """Whole lines, as many as are there; whoever asks line by line is answered line by line."""
-    rest = b""
-    while True:
-        try:
-            data = os.read(descriptor, _CHUNK)
-        except OSError as error:
-            raise UsageError(f"the questions cannot be read: {(error.strerror or '').lower()}") from None
-        if not data:
-            break
-        whole, newline, rest_of = data.rpartition(b"\n")
-        if newline:
-            yield (rest + whole).decode("utf-8", "surrogateescape").split("\n")
-            rest = rest_of
-        else:
-            rest = (rest + rest_of)[:_LONGEST]
-    if rest:
-        yield [rest.decode("utf-8", "surrogateescape")]
-
-
 def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
     first_reason = Answers(policy).first_reason
     number = 0
     denied = wrong = False
-    for lines in chunks:
+    for part in chunks:
         answers: list[str] = []
         add = answers.append
-        for line in lines:
+        for line in part:
             number += 1
             fields = line.split()
             try:
@@ -197,8 +160,8 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    for lines in chunks:
-        for line in lines:
+    for part in chunks:
+        for line in part:
             number += 1
             fields = line.split()
             if not fields or fields[0][0] == "#":

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "find every error and every warning in a store"),
     "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
+    "replay": ("replay", "say which logins of a log this policy would refuse"),
     "install": ("install", "put a store from git or a backup in place, with every promise of an edit"),
     "who": ("who", "say who could use a service, and from where"),
     "diff": ("diff", "say whose access differs between two stores, and which key did it"),

@@ -42,6 +42,7 @@ class Surroundings(NamedTuple):
     keyring_backend: str | None = None
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
+    progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
     somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
     drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
     is_root: bool = False
@@ -102,6 +103,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         keyring_backend=options.get("--keyring-backend"),
         stdin_is_terminal=stdin,
         stdout_is_terminal=stdout,
+        progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
         somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
         drawing=stdout and not plain,
         is_root=is_root,

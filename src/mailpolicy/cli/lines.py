@@ -1,0 +1,58 @@
+"""Files of lines, however long: whole lines as they come, from a file, a pipe or stdin.
+
+Promises: memory does not grow with the file; a pipe is answered as it is fed. What cannot be read is a usage error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from mailpolicy.errors import UsageError
+
+_CHUNK = 1 << 18  # bytes read at once, of what is there
+_LOOKED_AT = 8000  # bytes
+_LONGEST = 1 << 16  # bytes of one line; what is longer is cut
+
+
+def opened(name: str) -> int:
+    """The descriptor of a file, of stdin for `-`. Raises UsageError."""
+    if name == "-":
+        if sys.stdin is None:
+            raise UsageError("stdin is closed")
+        return sys.stdin.fileno()
+    try:
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{name}: cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+        ) from None
+
+
+def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = None) -> Iterator[list[str]]:
+    """Whole lines, as many as are there; whoever asks line by line is answered line by line.
+
+    `look` sees the first bytes and may raise. Raises UsageError.
+    """
+    rest = b""
+    start = True
+    while True:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except OSError as error:
+            raise UsageError(f"{name}: cannot be read: {(error.strerror or '').lower()}") from None
+        if not data:
+            break
+        if start:
+            if look is not None:
+                look(data[:_LOOKED_AT])
+            data, start = data.removeprefix(b"\xef\xbb\xbf"), False
+        whole, newline, rest_of = data.rpartition(b"\n")
+        if newline:
+            yield (rest + whole).decode("utf-8", "surrogateescape").split("\n")
+            rest = rest_of
+        else:
+            rest = (rest + rest_of)[:_LONGEST]
+    if rest:
+        yield [rest.decode("utf-8", "surrogateescape")]

@@ -1,0 +1,163 @@
+"""Logins of the past under this policy: who would have been refused, and why.
+
+Promises: memory is bounded by the store's accounts and a fixed number of other names, not by the log.
+Not promised: which of very many unknown names are told one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mailpolicy.errors import UsageError
+from mailpolicy.loginlog import LineRejected, Login, login
+from mailpolicy.names import NameRejected, account_address, printable
+from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
+from mailpolicy.policy import Gate, Policy, Service
+from mailpolicy.verdict import Standing, service_named, standing
+
+MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
+MOST_IPS = 3  # of each tally, the first ones
+MOST_BROKEN = 10  # broken lines that are told one by one
+_LONGEST_TIME, _LONGEST_IP, _LONGEST_NAME = 40, 60, 400  # characters that are kept
+
+_NONE: dict[str, Tally] = {}
+
+
+class Tally:
+    """The logins of one account over one service."""
+
+    __slots__ = ("address", "closed", "ips", "last", "logins", "reach", "refused", "service")
+
+    def __init__(self, address: str, service: Service, closed: Gate | None, reach: NetworkSet) -> None:
+        self.address = address
+        self.service = service
+        self.closed = closed
+        self.reach = reach
+        self.logins = 0
+        self.refused = 0
+        self.ips: tuple[str, ...] = ()  # some that would have been refused, as they were written
+        self.last: str | None = None  # when the last one was that would have been refused, as it was written
+
+    @property
+    def reason(self) -> Gate:
+        """Why the refused ones would have been refused."""
+        return self.closed or Gate.OUTSIDE_LAN
+
+    def refuse(self, ip: str, time: str | None) -> None:
+        """Count a login that would have been refused."""
+        self.refused += 1
+        if len(self.ips) < MOST_IPS and ip not in self.ips:
+            self.ips += (ip[:_LONGEST_IP],)
+        if time:
+            self.last = time[:_LONGEST_TIME].rstrip()
+
+
+class Replay:
+    """The tallies of a log that is fed line by line. `default_domain` completes names without an @."""
+
+    def __init__(self, policy: Policy, default_domain: str | None = None) -> None:
+        self._policy = policy
+        self._default_domain = default_domain
+        self._pack: Callable[[str], bytes] = packer()
+        self._tallies: dict[tuple[str, Service], Tally] = {}
+        self._standings: dict[tuple[object, Service], Standing] = {}  # by what accounts alike have in common
+        self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
+        self._limit = 2 * len(policy.accounts) + 10_000
+        self._unknown = 0
+        self.lines = 0
+        self.skipped = 0
+        self.broken: list[tuple[int, str]] = []  # the first ones: line and reason
+        self.broken_lines = 0
+        self.beyond = 0  # logins of unknown names that have no tally of their own
+
+    def feed(self, lines: Iterable[str]) -> None:
+        """Count the logins of the lines."""
+        spelled, pack = self._spelled, self._pack
+        number = self.lines
+        for line in lines:
+            number += 1
+            fields = line.split(None, 3)
+            try:
+                ip = fields[2]
+                tally = spelled[fields[0]][fields[1]]
+                packed = pack(ip)
+            except (LookupError, AddressRejected):  # seen for the first time, or no plain record
+                self._take(line, fields, number)
+                continue
+            tally.logins += 1
+            if tally.closed is not None or (tally.reach is not ANYWHERE and packed not in tally.reach):
+                tally.refuse(ip, fields[3] if len(fields) == 4 else None)
+        self.lines = number
+
+    @property
+    def logins(self) -> int:
+        """How many logins there were."""
+        return sum(tally.logins for tally in self._tallies.values()) + self.beyond
+
+    @property
+    def refused(self) -> int:
+        """How many of them would have been refused."""
+        return sum(tally.refused for tally in self._tallies.values()) + self.beyond
+
+    def refusals(self) -> list[Tally]:
+        """The tallies with logins that would have been refused, the most first."""
+        found = [tally for tally in self._tallies.values() if tally.refused]
+        return sorted(found, key=lambda tally: (-tally.refused, tally.address, tally.service))
+
+    def _take(self, line: str, fields: list[str], number: int) -> None:
+        try:
+            if len(fields) == 3 and fields[0] in self._policy.accounts:  # no line of a log begins so
+                record: Login | None = Login(fields[0], fields[1], fields[2], None)
+            else:
+                record = login(line)
+            if record is None:
+                self.skipped += 1
+                return
+            packed = self._pack(record.ip)
+            tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._tally(record)
+        except (LineRejected, AddressRejected, UsageError) as error:
+            self.broken_lines += 1
+            if len(self.broken) < MOST_BROKEN:
+                self.broken.append((number, str(error)))
+            return
+        if tally is None:
+            self.beyond += 1
+            return
+        tally.logins += 1
+        if tally.closed is not None or packed not in tally.reach:
+            tally.refuse(record.ip, record.time)
+
+    def _tally(self, record: Login) -> Tally | None:
+        """The tally that a new spelling belongs to; None where there are too many unknown names already."""
+        service = service_named(record.protocol)
+        address = self._address(record)
+        tally = self._tallies.get((address, service))
+        if tally is None:
+            account = self._policy.accounts.get(address)
+            if account is None:
+                if self._unknown >= MOST_UNKNOWN:
+                    return None
+                self._unknown += 1
+            kind = (account.shape if account is not None else None, service)
+            known = self._standings.get(kind)
+            if known is None:
+                known = self._standings[kind] = standing(self._policy, address, service)
+            tally = self._tallies[address, service] = Tally(address, service, *known)
+        if len(self._spelled) >= self._limit:
+            self._spelled.clear()
+        if len(record.name) <= _LONGEST_NAME and record.protocol.islower():  # other spellings are without number
+            self._spelled.setdefault(record.name, {})[record.protocol] = tally
+        return tally
+
+    def _address(self, record: Login) -> str:
+        name = record.name
+        if name in self._policy.accounts:
+            return name
+        if self._default_domain is not None and "@" not in name:
+            name = f"{name}@{self._default_domain}"
+        try:
+            return account_address(name)
+        except NameRejected as error:
+            if record.dovecot:  # somebody got in by this name, and no store can have it
+                return printable(name[:80])
+            raise UsageError(str(error)) from None

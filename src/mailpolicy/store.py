@@ -104,6 +104,22 @@ class Document:
         """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
         return self.lines([path]).get(path) if path else None
 
+    def placed(self, problems: Iterable[Problem]) -> list[Finding]:
+        """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
+        problems = list(problems)
+        if not problems:
+            return []
+        from mailpolicy import locate
+
+        found = locate.find(
+            self.text, [problem.path for problem in problems if problem.position is None and problem.path]
+        )
+        spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
+        findings = [
+            Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
+        ]
+        return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
+
 
 class Store(Document):
     """A store file: a document that is judged, and says a policy."""
@@ -167,22 +183,6 @@ class Store(Document):
             return None
         fix = unsafe_for_root(self.path)
         return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
-
-    def placed(self, problems: Iterable[Problem]) -> list[Finding]:
-        """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
-        problems = list(problems)
-        if not problems:
-            return []
-        from mailpolicy import locate
-
-        found = locate.find(
-            self.text, [problem.path for problem in problems if problem.position is None and problem.path]
-        )
-        spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
-        findings = [
-            Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
-        ]
-        return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
 
     def _without_allowed(self, findings: list[Finding], *, unused_code_known: bool) -> list[Finding]:
         """Drop what a comment at the end of its line allows; a comment that drops nothing is a finding of its own."""

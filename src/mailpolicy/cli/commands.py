@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
     "replay": ("replay", "say which logins of a log this policy would refuse"),
     "install": ("install", "put a store from git or a backup in place, with every promise of an edit"),
+    "test": ("test", "hold the policy against cases: what is expected to be allowed and to be denied"),
     "who": ("who", "say who could use a service, and from where"),
     "diff": ("diff", "say whose access differs between two stores, and which key did it"),
 }

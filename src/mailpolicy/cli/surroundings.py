@@ -19,7 +19,7 @@ FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each comma
 # name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
-    "--format": ("NAME", "text or json; validate also github, sarif and junit"),
+    "--format": ("NAME", "text or json; some commands also github, sarif, junit or markdown"),
     "--json": (None, "short for --format json"),
     "--quiet": (None, "print errors only"),
     "--verbose": (None, "say more on stderr"),

@@ -127,8 +127,10 @@ def _patched(text: str, diff: str) -> str:
 @pytest.mark.parametrize("name", _names("golden", "*"))
 def test_golden(name: str, run: Run, tmp_path: Path) -> None:
     folder = HERE / "golden" / name
-    own = folder / "accounts.toml"
-    shutil.copy(own if own.exists() else EXAMPLE, tmp_path / "accounts.toml")
+    shutil.copy(EXAMPLE, tmp_path / "accounts.toml")
+    for given in folder.iterdir():
+        if given.name not in ("command", "status", "stdout", "stderr"):
+            shutil.copy(given, tmp_path)
     result = run("--file", "accounts.toml", *shlex.split((folder / "command").read_text(encoding="utf-8")))
     assert result.out == (folder / "stdout").read_text(encoding="utf-8")
     assert result.err == (folder / "stderr").read_text(encoding="utf-8")

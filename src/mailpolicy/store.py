@@ -7,6 +7,7 @@ writes nothing and takes no lock. Not promised: that a path read twice is the sa
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ class StoreInvalid(StoreError):
         file = findings[0].file
         super().__init__(
             f"{file}: the store has {count} error{'s' if count > 1 else ''}, nothing is decided or changed until mended",
-            fix=f"mailpolicy validate {file}",
+            fix=f"mailpolicy validate {file}" if os.path.exists(file) else None,  # not stdin, and not git's
         )
         self.findings = findings
 
@@ -177,8 +178,6 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
-        import os
-
         if os.geteuid() != 0 or not os.path.exists(self.path):
             return None
         fix = unsafe_for_root(self.path)

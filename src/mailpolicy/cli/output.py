@@ -104,6 +104,7 @@ class Output:
                 self.around.file_option
                 and error.fix.startswith("mailpolicy ")
                 and "--file" not in error.fix
+                and not error.fix.startswith("mailpolicy validate ")
                 and not error.fix.endswith(("--help", file))
             )
             self._stderr(f"  try: {error.fix} --file {file}" if named else f"  try: {error.fix}")

@@ -1,0 +1,265 @@
+"""replay: which lines are logins, whose they are, and that no log makes it grow or lie."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import MINIMAL, Run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailpolicy import replay
+from mailpolicy.loginlog import LineRejected, login
+from mailpolicy.replay import Replay
+from mailpolicy.store import Store
+from mailpolicy.verdict import judge, question
+
+ALICE = "user=<alice@example.com>, method=PLAIN, rip=203.0.113.9, lip=10.0.0.1, mpid=77, TLS, session=<kJ/2wAAAAAA>"
+SYSLOG, ISO = "Nov 25 18:00:00", "2026-11-25T18:00:00.123456+01:00"
+
+# A line, and the name, protocol, IP and time that it records.
+LOGINS = [
+    ("a@x.example\timap\t10.0.0.1", ("a@x.example", "imap", "10.0.0.1", None)),
+    ("a@x.example\tpop3\t::1\t2026-11-25 18:00:00", ("a@x.example", "pop3", "::1", "2026-11-25 18:00:00")),
+    ("  a@x.example  imap  10.0.0.1  yesterday \r", ("a@x.example", "imap", "10.0.0.1", "yesterday")),
+    (
+        '{"time": 1764090000, "ip": "10.0.0.1", "address": "a@x.example", "protocol": "imap", "more": []}\r',
+        ("a@x.example", "imap", "10.0.0.1", "1764090000"),
+    ),
+    (f"{SYSLOG} mail dovecot: imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (f"{SYSLOG} mail dovecot[12]: pop3-login: Login: {ALICE}", ("alice@example.com", "pop3", "203.0.113.9", SYSLOG)),
+    (f"{SYSLOG} mail dovecot: imap-login: Logged in: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (f"{ISO} mail dovecot: pop3-login: Logged in: {ALICE}", ("alice@example.com", "pop3", "203.0.113.9", ISO)),
+    (f"<22>1 {ISO} mail dovecot 1 - - imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", ISO)),
+    (f"<22>{SYSLOG} dovecot: imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (f"{SYSLOG} imap-login: Info: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (
+        f"2026-11-25 18:00:00 imap-login: Info: Logged in: {ALICE}",
+        ("alice@example.com", "imap", "203.0.113.9", "2026-11-25 18:00:00"),
+    ),
+    (f"dovecot-1  | {SYSLOG} imap-login: Info: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (f"imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", None)),
+    ("imap-login: Login: user=<bob>, rip=::ffff:10.0.0.1", ("bob", "imap", "::ffff:10.0.0.1", None)),
+    ("imap-login: Login: user=<b@x>, method=PLAIN, TLS, rip=::1, x", ("b@x", "imap", "::1", None)),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), LOGINS)
+def test_a_login(line: str, wanted: tuple[str, str, str, str | None]) -> None:
+    found = login(line)
+    assert found is not None
+    assert found[:4] == wanted
+
+
+# What a mail log has besides, and what somebody who does not get in can make it say.
+OTHERS = [
+    "",
+    "  \t ",
+    "# a comment",
+    "   # a comment",
+    f"{SYSLOG} mail postfix/smtpd[7]: connect from unknown[203.0.113.9]",
+    f"{SYSLOG} mail dovecot: imap(alice@example.com)<7><kJ/2>: Logged out in=78 out=585",
+    f"{ISO} mail dovecot: managesieve-login: Login: {ALICE}",
+    f"{SYSLOG} mail dovecot: imap-login: Disconnected (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, lip=::1",
+    f"{SYSLOG} mail dovecot: imap-login: Aborted login (auth failed, 1 attempts): {ALICE}",
+    f"{SYSLOG} mail dovecot: imap-login: Login aborted: Logged out (auth failed) (auth_failed): {ALICE}",
+    f"{SYSLOG} mail dovecot: imap-login: Login aborted: Connection closed: user=<x imap-login: Logged in: {ALICE}>, rip=::1",
+    f"{SYSLOG} mail dovecot: imap-login: Aborted login: user=<>, x=< imap-login: Login: {ALICE}",
+    f"{SYSLOG} mail dovecot: imap-login: ID sent: imap-login: Login: {ALICE}",
+    f'{SYSLOG} mail dovecot: auth: plain(?,::1): Username has a " imap-login: Login: {ALICE}',
+    f"{SYSLOG} mail dovecot: lmtp(x imap-login: Login: {ALICE}",
+    "imap-login: Info: Disconnected: rip=::1",
+    "auth-worker(7): conn unix:auth-worker (pid=6,uid=1): Info: unknown user",
+]
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_no_login(line: str) -> None:
+    assert login(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("alice@example.com", "fields"),
+        ("alice@example.com imap", "fields"),
+        ('{"address": "a@x.example", "protocol": "imap"}', "each a string"),
+        ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "each a string"),
+        ('{"address": "a@x.example"', "none"),
+        ('{"a":' * 100_000, "none"),
+        (f"{SYSLOG} mail dovecot: imap-login: Login: method=PLAIN, rip=::1", "login_log_format_elements"),
+        (f"{SYSLOG} mail dovecot: imap-login: Login: user=<a@x>, method=PLAIN", "login_log_format_elements"),
+    ],
+)
+def test_a_broken_line(line: str, why: str) -> None:
+    with pytest.raises(LineRejected, match=why):
+        login(line)
+
+
+POLICY = Store("accounts.toml", MINIMAL.encode()).policy()
+
+names = st.sampled_from(
+    ["alice@example.com", "Alice@Example.COM", "bob@example.com", "nobody@example.com", "postmaster", "a b@x"]
+)
+protocols = st.sampled_from(["pop", "pop3", "POP3S", "imap", "imaps", "multipop", "outlook-connector", "smtp"])
+ips = st.sampled_from(["10.0.0.1", "::ffff:10.9.9.9", "203.0.113.9", "fd00::7", "2001:db8::1", "10.0.0.256", "x"])
+
+
+@given(st.lists(st.tuples(names, protocols, ips, st.booleans()), max_size=30))
+def test_a_replay_says_what_check_says(records: list[tuple[str, str, str, bool]]) -> None:
+    lines, wanted, broken = [], Counter[tuple[str, str, str]](), 0
+    for name, protocol, ip, dovecot in records:
+        service = protocol.lower().replace("pop3s", "pop3").replace("imaps", "imap")
+        dovecot = dovecot and service in ("imap", "pop3")
+        if dovecot:
+            lines.append(f"{SYSLOG} mail dovecot: {service}-login: Login: user=<{name}>, method=PLAIN, rip={ip}, TLS")
+        else:
+            lines.append(f"{name}\t{protocol}\t{ip}")
+        try:
+            known = question("a@x.example" if dovecot and name in ("postmaster", "a b@x") else name, protocol, ip)
+            verdict = judge(POLICY, known)
+        except Exception:  # noqa: BLE001 - whatever check does not understand
+            broken += 1
+            continue
+        address = name if known.address == "a@x.example" else known.address
+        if not verdict.allowed:
+            wanted[address, str(known.service), str(verdict.reasons[0].gate)] += 1
+    fed = Replay(POLICY)
+    fed.feed(lines[:7])
+    fed.feed(lines[7:])
+    found = {(tally.address, str(tally.service), str(tally.reason)): tally.refused for tally in fed.refusals()}
+    assert found == dict(wanted)
+    assert fed.broken_lines == broken
+    assert fed.logins == len(records) - broken
+    assert fed.lines == len(records)
+    assert fed.refused == wanted.total()
+
+
+def test_the_default_domain_completes_names() -> None:
+    fed = Replay(POLICY, "example.com")
+    fed.feed(["imap-login: Login: user=<alice>, rip=203.0.113.9", "pop3-login: Login: user=<Alice>, rip=203.0.113.9"])
+    assert [(tally.address, tally.service) for tally in fed.refusals()] == [("alice@example.com", "pop")]
+    assert fed.logins == 2
+
+
+def strange(number: int) -> str:
+    """A line that has something no line before had."""
+    spelled = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate("outlook-connector"))
+    return (
+        f"u{number}@example.com imap 203.0.113.9",
+        f"broken line {number}",
+        f"alice@example.com {spelled} 203.0.113.9",
+        f"imap-login: Login: user=<{number}{'x' * 500}>, rip=::1",
+        f"alice@example.com pop fe80::1%{number}{'x' * 500} {number}{'t' * 500}",
+        f"imap-login: Login: user=<{number}>, rip=::1",
+    )[number % 6]
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    fed = Replay(POLICY)
+    held = []
+    tracemalloc.start()
+    try:
+        for part in range(12):
+            fed.feed(strange(number) for number in range(2000 * part, 2000 * part + 2000))
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert fed.beyond > 1000, "unknown names are no longer told one by one"
+    assert held[-1] - held[4] < 50_000
+
+
+def test_too_many_unknown_names_are_counted_together(run: Run, store: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MOST_UNKNOWN + 5)) * 2)
+    result = run("--file", str(store), "replay", str(log))
+    assert len(result.out.splitlines()) == replay.MOST_UNKNOWN
+    assert "beside 1000 unknown names more of them, with 10 logins" in result.err
+    assert "2010 of 2010 logins would be refused" in result.err
+
+
+def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("alice@example.com imap 10.0.0.1\n" + "nonsense\n" * 25)
+    result = run("--file", str(store), "replay", str(log))
+    assert result.status == 0
+    assert result.err.count("a record has the fields") == replay.MOST_BROKEN
+    assert f"{log}: 15 more broken lines\n" in result.err
+    assert run("--file", str(store), "replay", str(log), "--strict").status == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x7fELF\x02\x01\x01\0\0\0", "this is a binary file, not a log"),
+        (b"a@x.example imap 10.0.0.1\n\0\0\n", "this is a binary file, not a log"),
+        (b"\x1f\x8b\x08\x00", "zcat log | mailpolicy replay -"),
+        (b"\xfd7zXZ\x00", "xzcat log | mailpolicy replay -"),
+    ],
+)
+def test_no_log_at_all(program: Run, store: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "log").write_bytes(content)
+    result = program("--file", str(store), "replay", "log")
+    assert (result.status, result.out) == (2, "")
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1
+    assert program("--file", str(store), "replay", "-", stdin=content).status == 2
+
+
+def test_odd_bytes_and_endings(program: Run, store: Path) -> None:
+    log = b"\xef\xbb\xbfalice@example.com\tpop\t203.0.113.9\r\n\xff\xfe broken\r\nbob@example.com\timap\t203.0.113.9"
+    result = program("--file", str(store), "replay", "-", stdin=log)
+    assert result.out == "alice@example.com\tpop\toutside-lan\t1\t1\t203.0.113.9\t-\n"
+    assert "1 of 2 logins would be refused" in result.err
+    long = b"x" * 1_000_000 + b"\nalice@example.com pop 203.0.113.9\n"
+    assert "1 of 1 login would be" in program("--file", str(store), "replay", "-", stdin=long).err
+
+
+def test_names_from_a_log_cannot_steer_a_terminal(program: Run, store: Path) -> None:
+    log = "imap-login: Login: user=<\x1b[2J\u202e>, rip=::1\n"
+    result = program("--file", str(store), "replay", "-", stdin=log)
+    assert result.out.startswith("\\x1b[2J\\u202e\timap\tunknown-account\t")
+
+
+def test_a_draft_is_asked_not_the_store(run: Run, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "draft.toml").write_text(MINIMAL.replace("imap = true", "imap = true\nimap_lan_only = true"))
+    (tmp_path / "log").write_text("bob@example.com imap 203.0.113.9\n")
+    assert run("--file", str(store), "replay", "log", "--fail-on", "refused").status == 0
+    assert run("--file", "draft.toml", "replay", "log", "--fail-on", "refused").status == 1
+    assert run("--file", "draft.toml", "replay", "log").status == 0
+
+
+def test_a_pipe_is_a_log(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("alice@example.com pop 203.0.113.9\n" * 3)
+    command = f"{sys.executable} -m mailpolicy --file {store} replay <(cat {tmp_path}/log)"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "alice@example.com\tpop\toutside-lan\t3\t3\t203.0.113.9\t-\n"
+
+
+def test_progress_is_shown_on_a_terminal_and_taken_away(store: Path, tmp_path: Path) -> None:
+    """stderr is a terminal, the log a pipe that takes its time."""
+    feeding = f"while [ ! -e {tmp_path}/end ]; do echo alice@example.com pop 203.0.113.9; sleep 0.1; done"
+    command = f"({feeding}) | {sys.executable} -m mailpolicy --file {store} replay - > {tmp_path}/out"
+    child = pexpect.spawn("bash", ["-c", command], encoding="utf-8", timeout=30, env={**os.environ, "TERM": "xterm"})
+    child.expect(r"\r[0-9]+ lines")
+    (tmp_path / "end").touch()
+    child.expect(r"\r +\r")
+    child.expect("([0-9]+) of ([0-9]+) logins would be refused")
+    assert child.match[1] == child.match[2]
+    child.expect(pexpect.EOF)
+    assert (tmp_path / "out").read_text().startswith("alice@example.com\tpop\toutside-lan\t")
+
+
+@pytest.mark.parametrize(("term", "more"), [("dumb", ""), ("xterm", "--quiet")])
+def test_no_progress_where_nobody_could_read_it(store: Path, term: str, more: str) -> None:
+    command = f"(echo a@x.example; sleep 1.5; echo b) | {sys.executable} -m mailpolicy --file {store} replay - {more}"
+    child = pexpect.spawn("bash", ["-c", command], encoding="utf-8", timeout=30, env={**os.environ, "TERM": term})
+    child.expect(pexpect.EOF)
+    assert " lines" not in child.before.replace("broken lines", "")

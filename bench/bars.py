@@ -133,6 +133,48 @@ def export(folder: Path) -> list[Bar]:
     ]
 
 
+def diff(folder: Path) -> list[Bar]:
+    """What a pull request changes of a large store, against only reading one of the two."""
+    old, new, shifts = _store(folder, MANY), folder / "new.toml", folder / "shifts"
+    new.write_text(stores.changed(old.read_text(encoding="utf-8")), encoding="utf-8")
+    rounds = turns(
+        15,
+        lambda: mailpolicy("diff", old, new, output=shifts),
+        lambda: mailpolicy("diff", old, old),
+        lambda: mailpolicy("--version"),
+        lambda: float(told("toml_loads", old)["seconds"]),
+    )
+    _require(shifts.read_text(encoding="utf-8").count("\n") > MANY // 50, "nothing much is changed")
+    what = f"`diff` of two stores of {spaced(MANY)} accounts"
+    pairs = [(changes - start, loads) for changes, _, start, loads in rounds]
+    same = [(nothing - start, loads) for _, nothing, start, loads in rounds]
+    peer = "`tomli.loads` of one of the texts"
+    return [
+        Bar(f"{what}, one account in 20 changed, less `mailpolicy --version`", 6, True, pairs, peer, milliseconds),
+        Bar(f"{what}, nothing changed, less `mailpolicy --version`", 6, True, same, peer, milliseconds),
+    ]
+
+
+def replay(folder: Path) -> list[Bar]:
+    """Very many logins of the past, against the bare loop over their IPs."""
+    store, log, one, report = _store(folder, MANY), folder / "log", folder / "login", folder / "report"
+    lines = ["\t".join(question) + "\n" for question in stores.questions(QUESTIONS, MANY)]
+    log.write_text("".join(lines), encoding="utf-8")
+    one.write_text(lines[0], encoding="utf-8")
+    rounds = turns(
+        9,
+        lambda: mailpolicy("replay", "--file", store, log, "--strict", output=report),
+        lambda: mailpolicy("replay", "--file", store, one, "--strict"),
+        lambda: float(told("ip_loop", log)["seconds"]),
+    )
+    _require(
+        sum(int(line.split("\t")[3]) for line in report.open(encoding="utf-8")) > QUESTIONS // 3, "too few refused"
+    )
+    what = f"`replay` of {spaced(QUESTIONS)} logins on {spaced(MANY)} accounts, after start-up"
+    pairs = [((QUESTIONS - 1) / (all_of_them - single), QUESTIONS / loop) for all_of_them, single, loop in rounds]
+    return [Bar(what, 0.6, False, pairs, "bare loop of `ipaddress.ip_address`", rate)]
+
+
 def _store(folder: Path, accounts: int, name: str = "accounts") -> Path:
     path = folder / f"{name}-{accounts}.toml"
     path.write_text(stores.store(accounts), encoding="utf-8")
@@ -148,4 +190,12 @@ def _require(holds: bool, otherwise: str) -> None:
         raise Void(otherwise)
 
 
-ALL = {"check": check, "batch": batch, "toggle": toggle, "validate": validate, "export": export}
+ALL = {
+    "check": check,
+    "batch": batch,
+    "toggle": toggle,
+    "validate": validate,
+    "export": export,
+    "diff": diff,
+    "replay": replay,
+}

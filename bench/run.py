@@ -1,7 +1,7 @@
 """`python bench/run.py [NAME...]`: measure the promises about speed, print the table, write docs/performance.md.
 
 Promises: exit status 0 where every bar is met, 1 where one is missed, 2 where nothing could be compared. The page is
-written only by a whole run; with names (check, batch, toggle, validate) only these are measured and printed.
+written only by a whole run; with names of bars only these are measured and printed.
 """
 
 from __future__ import annotations

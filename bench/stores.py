@@ -100,6 +100,23 @@ def _account(random: Random, address: str, keys: tuple[str, ...]) -> str:
     return remark + "\n".join([f'[accounts."{address}"]', *lines]) + "\n"
 
 
+def changed(text: str, seed: int = 4) -> str:
+    """The store with another template, or a switch the other way round, for about one account in twenty."""
+    random = Random(seed)
+    other = {
+        'template = "office"': 'template = "field"',
+        "pop_lan_only = true": "pop_lan_only = false",
+        "multipop = true": "multipop = false",
+        "suspended = true": "suspended = false",
+    }
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        key, _, _ = line.partition("  ")
+        if key in other and random.random() < 0.075:
+            lines[number] = line.replace(key, other[key])
+    return "\n".join(lines)
+
+
 def addresses(accounts: int) -> list[str]:
     """The addresses of a store with that many accounts, in its order."""
     names = [f"{first}.{last}" for last in LAST_NAMES for first in FIRST_NAMES]

@@ -41,6 +41,9 @@ faster or slower on the way. The last column says between which ratios the middl
   end both files say the same.
 * `validate`: the peer's text is in memory before its clock starts; its number is the median of five loads in a process
   of its own, with the garbage collector as Python leaves it.
+* `diff`: as `validate`. Two texts are read and judged for each one that the peer reads; the lines of the keys that did
+  it are looked up too.
+* `replay`: as `check --batch`, into a report of each account that would be refused, which is written within the time.
 """
 
 

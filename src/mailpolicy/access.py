@@ -31,13 +31,7 @@ class Shift(NamedTuple):
     service: Service
     before: NetworkSet
     after: NetworkSet
-
-    @property
-    def access(self) -> Access:
-        """The direction of the shift."""
-        if self.before <= self.after:
-            return Access.WIDENED
-        return Access.NARROWED if self.after <= self.before else Access.BOTH
+    access: Access
 
 
 class Cause(NamedTuple):
@@ -50,7 +44,6 @@ class Cause(NamedTuple):
 EMPTY = Policy(Server(), {}, {}, {})  # a store that is not there: nobody may use anything
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan")
-_Decision = tuple[Service, NetworkSet, NetworkSet]
 
 
 class Comparison:
@@ -59,8 +52,11 @@ class Comparison:
     def __init__(self, old: Policy, new: Policy) -> None:
         self.old = old
         self.new = new
-        self._decided: dict[object, list[_Decision]] = {}
-        self._caused: dict[object, list[Cause]] = {}
+        self._kinds: dict[tuple[object, object], int] = {}  # a number for each pair of shapes
+        self._kind_of: dict[str, int] = {}
+        self._decided: list[list[Shift]] = []  # by kind, for one of its accounts
+        self._caused: dict[tuple[int, Service], list[Cause]] = {}
+        self._named: dict[NetworkSet, str] = {}
 
     def shifts(self, addresses: Iterable[str] | None = None) -> list[Shift]:
         """The decisions that change for `addresses`; for all accounts of either policy where None."""
@@ -68,41 +64,51 @@ class Comparison:
             addresses = {**self.old.accounts, **self.new.accounts}
         found: list[Shift] = []
         for address in addresses:
-            pair = self._pair(address)
-            decided = self._decided.get(pair)
-            if decided is None:
-                decided = self._decided[pair] = self._decide(address)
-            for service, before, after in decided:
-                found.append(Shift(address, service, before, after))
+            decided = self._decided[self._kind(address)]
+            found += [Shift(address, *shift[1:]) for shift in decided]
         return found
 
     def causes(self, shift: Shift) -> list[Cause]:
         """The keys whose change makes the shift: each that shifts the decision by itself, else all that differ."""
-        mark = (self._pair(shift.address), shift.service)
-        if mark not in self._caused:
-            self._caused[mark] = self._find_causes(shift)
+        mark = (self._kind(shift.address), shift.service)
+        causes = self._caused.get(mark)
+        if causes is None:
+            causes = self._caused[mark] = self._find_causes(shift)
         old, new = self.old.accounts.get(shift.address), self.new.accounts.get(shift.address)
-        named = {True: new.key if new else "", False: old.key if old else ""}
-        return [
-            Cause(("accounts", named[cause.new], *cause.key[2:]), cause.new) if cause.key[0] == "accounts" else cause
-            for cause in self._caused[mark]
-        ]
+        found = []
+        for cause in causes:
+            account = new if cause.new else old
+            if cause.key[0] == "accounts" and account is not None:
+                cause = Cause((cause.key[0], account.key, *cause.key[2:]), cause.new)
+            found.append(cause)
+        return found
 
     def where(self, reach: NetworkSet) -> str:
         """`nowhere`, `LAN`, `anywhere`, or the exact networks where the LAN is not the same in both policies."""
-        lans = {policy.server.lan for policy in (self.old, self.new) if policy is not EMPTY}
-        return where(reach, lans.pop() if len(lans) == 1 else None)
+        if reach not in self._named:
+            lans = {policy.server.lan for policy in (self.old, self.new) if policy is not EMPTY}
+            self._named[reach] = where(reach, lans.pop() if len(lans) == 1 else None)
+        return self._named[reach]
 
-    def _pair(self, address: str) -> tuple[object, object]:
-        old, new = self.old.accounts.get(address), self.new.accounts.get(address)
-        return old and old.shape, new and new.shape
+    def _kind(self, address: str) -> int:
+        """The number of the accounts that are alike in both policies, among them this one."""
+        kind = self._kind_of.get(address)
+        if kind is None:
+            old, new = self.old.accounts.get(address), self.new.accounts.get(address)
+            pair = (old and old.shape, new and new.shape)
+            kind = self._kinds.setdefault(pair, len(self._kinds))
+            self._kind_of[address] = kind
+            if kind == len(self._decided):
+                self._decided.append(self._decide(address))
+        return kind
 
-    def _decide(self, address: str) -> list[_Decision]:
+    def _decide(self, address: str) -> list[Shift]:
         decided = []
         for service in Service:
             before, after = self.old.admitted(address, service), self.new.admitted(address, service)
             if before is not after and before != after:
-                decided.append((service, before, after))
+                access = Access.WIDENED if before <= after else Access.NARROWED if after <= before else Access.BOTH
+                decided.append(Shift(address, service, before, after, access))
         return decided
 
     def _find_causes(self, shift: Shift) -> list[Cause]:

@@ -6,13 +6,13 @@ Not promised: anything about which repository; git looks for it from the current
 
 from __future__ import annotations
 
-import subprocess
-
 from mailpolicy.errors import StoreError
 
 
 def blob(name: str) -> bytes:
     """The content of `REV:PATH`; an empty REV is the index. Raises StoreError."""
+    import subprocess  # costs start-up, and most stores are files
+
     try:
         done = subprocess.run(
             ["git", "cat-file", "blob", "--end-of-options", name],

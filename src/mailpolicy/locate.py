@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -30,14 +30,11 @@ class Entry(NamedTuple):
 
 # What nearly every line of a store looks like, with the blank lines and comments above it: `[accounts."a@b"]` or
 # `pop = true  # why`. The possessive quantifiers keep a long comment from being tried in pieces.
-_PLAIN = re.compile(
-    r"""(?:[ \t\r\n]++|\#[^\n]*+)*+
-    (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \]
-      | ([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)
-    )
-    (?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))""",
-    re.VERBOSE,
-)
+_GAP = r"(?:[ \t\r\n]++|\#[^\n]*+)*+"
+_PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)"""
+_END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
+_PLAIN = re.compile(rf"""{_GAP} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}""", re.VERBOSE)
+_PLAIN_PAIRS = re.compile(rf"(?: {_GAP} {_PAIR} {_END} )*+", re.VERBOSE)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'""")
@@ -51,12 +48,15 @@ _ESCAPE = re.compile(r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U
 _SHORT = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 
-def entries(text: str) -> Iterator[Entry]:
-    """Every header, key and array element of the text, in the order in which they are written."""
+def entries(text: str, of: Container[KeyPath] | None = None) -> Iterator[Entry]:
+    """Every header, key and array element of the text, in the order in which they are written.
+
+    With `of` the keys of other tables may be left out.
+    """
     table: KeyPath = ()
     tables: dict[KeyPath, int] = {}  # arrays of tables: how many headers so far
     position, size = 0, len(text)
-    plainly = _PLAIN.match
+    plainly, skipping = _PLAIN.match, _PLAIN_PAIRS.match
     while True:
         plain = plainly(text, position)
         if plain is not None and (top := plain[1]) is None:
@@ -68,6 +68,8 @@ def entries(text: str) -> Iterator[Entry]:
             first, last = plain.span(2)
             table, position = (top, plain[2]), last + 2
             yield Entry(HEADER, table, plain.start(1) - 1, first - 1, last + 1, position)
+            if of is not None and table not in of:
+                position = skipping(text, position).end()  # type: ignore[union-attr]
             continue
         position = _BLANK.match(text, position).end()  # type: ignore[union-attr]
         if position == size:
@@ -98,12 +100,14 @@ def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
     asked = set(paths)
     wanted = {path[:length] for path in asked for length in range(1, len(path) + 1)}
     first: dict[KeyPath, Entry] = {}
-    for entry in entries(text) if wanted else ():
+    for entry in entries(text, {path[:-1] for path in wanted}) if wanted else ():
         path = entry.path
-        while path:
-            if path in wanted and path not in first:
+        while path and path not in first:  # what is found has its ancestors found
+            if path in wanted:
                 first[path] = entry
             path = path[:-1]
+        if len(first) == len(wanted):
+            break
     found = {}
     for path in asked:
         written = next((path[:length] for length in range(len(path), 0, -1) if path[:length] in first), None)

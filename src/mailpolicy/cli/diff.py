@@ -16,7 +16,7 @@ from mailpolicy.errors import UsageError
 from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy
 from mailpolicy.render.shifts import COLUMNS, Sides, markdown, objects, records, summary
-from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.store import Store, StoreInvalid, without_gc
 
 _GITS = (7, 9)  # what git gives an external diff: PATH, and file, hash and mode of either side; a rename adds two
 
@@ -78,9 +78,10 @@ def _diff(
     if stores == ["-", "-"]:
         raise UsageError("only one of the two stores can be stdin")
     old, new = (_opened(name) for name in stores)
-    comparison = Comparison(_policy(old), _policy(new))
-    shifts = comparison.shifts()
-    tell(out, comparison, shifts, old, new)
+    with without_gc():  # two policies and no cycles
+        comparison = Comparison(_policy(old), _policy(new))
+        shifts = comparison.shifts()
+        tell(out, comparison, shifts, old, new)
     return int(wanted is not None and wanted.hits(direction(shifts)))
 
 

@@ -61,7 +61,9 @@ class Output:
     def record(self, fields: Sequence[str]) -> None:
         """One record: parted by tabs, or by two blanks where tables are drawn."""
         parting = "  " if self.around.drawing else "\t"
-        self.data(parting.join(printable(field) for field in fields) + "\n")
+        if not "".join(fields).isprintable():
+            fields = [printable(field) for field in fields]
+        self.data(parting.join(fields) + "\n")
 
     def message(self, text: str) -> None:
         """A sentence on stderr, unless --quiet."""

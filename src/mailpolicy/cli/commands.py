@@ -28,16 +28,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "list, add, remove and reset the LAN's networks"),
     "template": ("template", "add, remove, rename, list, show, assign and unassign templates"),
     "check": ("check", "say whether a user would be allowed, and why"),
+    "who": ("who", "say who could use a service, and from where"),
     "export": ("export", "write the policy as a file that Dovecot, Postfix, Exim or fetchmail reads"),
     "deploy": ("deploy", "bring the exports of this machine up to date and tell the servers"),
     "validate": ("validate", "find every error and every warning in a store"),
     "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
+    "test": ("test", "hold the policy against cases: what is expected to be allowed and to be denied"),
+    "diff": ("diff", "say whose access differs between two stores, and which key did it"),
     "replay": ("replay", "say which logins of a log this policy would refuse"),
     "install": ("install", "put a store from git or a backup in place, with every promise of an edit"),
-    "test": ("test", "hold the policy against cases: what is expected to be allowed and to be denied"),
-    "who": ("who", "say who could use a service, and from where"),
-    "diff": ("diff", "say whose access differs between two stores, and which key did it"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"

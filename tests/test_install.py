@@ -216,3 +216,13 @@ def test_splices_between_two_texts(old: list[str], new: list[str], end: str, oth
     assert bool(splices) is (before != after)
     if splices:
         assert _patched(before, unified("x", before, splices)) == after
+
+
+def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_path: Path) -> None:
+    host = tmp_path / "host.toml"
+    host.write_text(f'[exports.a]\ntarget = "dovecot"\npath = "{tmp_path}/a"\n')
+    host.chmod(0o600)
+    command = ("--file", str(store), "--host-config", str(host), "install", draft(store))
+    assert "not in force yet" not in run(*command, "--dry-run").err
+    assert f"not in force yet: mailpolicy deploy --file {store}\n" in run(*command).err
+    assert "not in force yet" not in run(*command).err

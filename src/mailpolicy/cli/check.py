@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.cli import lines, reading
+from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import UsageError
@@ -98,6 +98,8 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
 
 
 def _batch(out: Output, name: str) -> int:
+    from mailpolicy.cli import lines
+
     # The questions' file is opened first: a wrong name is a usage error, which comes before the store's errors.
     descriptor = lines.opened(name)
     try:

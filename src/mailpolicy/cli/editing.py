@@ -74,11 +74,11 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
         out.message(f"{out.around.file}: nothing would change")
     out.detail(f"{out.around.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
-        _remind(out)
+        remind(out)
     return 0
 
 
-def _remind(out: Output) -> None:
+def remind(out: Output) -> None:
     """Say that the servers of this machine do not know yet; what is wrong with host.toml is no failure of the edit."""
     try:
         exports = host.read(out.around.host_config, is_root=out.around.is_root).exports

@@ -9,7 +9,7 @@ import typer
 from mailpolicy.access import direction
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.diff import FailOn, FailOnOption, fail_on
-from mailpolicy.cli.editing import ASK_FROM
+from mailpolicy.cli.editing import ASK_FROM, remind
 from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
@@ -57,6 +57,8 @@ def _install(
         lock_timeout=out.around.lock_timeout,
     )
     _tell(out, done, dry_run=dry_run)
+    if done.changed and not dry_run:
+        remind(out)
     return 0
 
 

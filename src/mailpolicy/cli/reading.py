@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailpolicy import names
-from mailpolicy.access import where
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
@@ -95,6 +94,8 @@ def place(store: Store, path: tuple[str | int, ...]) -> str:
 
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
     """An account as JSON shows it; lines only where the store is given."""
+    from mailpolicy.access import where
+
     services: dict[str, Any] = {}
     for service in Service:
         setting = policy.setting(account, service.switch)

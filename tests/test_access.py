@@ -221,6 +221,7 @@ def test_one_toggle_prints_that_account_and_that_service(them: dict[str, dict[st
 CAUSES: list[tuple[str, str, list[str]]] = [
     ("[accounts.a]", "[accounts.a]\npop = true", ["accounts.a.pop"]),
     ("[accounts.a]\npop = true\nsuspended = true", "[accounts.a]\npop = true", ["accounts.a.suspended removed"]),
+    ("[accounts.a]\npop = true", "[accounts.a]", ["accounts.a.pop removed"]),
     ("[accounts.a]\npop = true", "", ["accounts.a removed"]),
     ("", "[accounts.a]\npop = true", ["accounts.a"]),
     ("[accounts.a]\ntemplate = 'on'", "[accounts.a]\ntemplate = 'off'", ["accounts.a.template"]),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from conftest import MINIMAL, Run
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailpolicy import replay
@@ -112,6 +112,7 @@ protocols = st.sampled_from(["pop", "pop3", "POP3S", "imap", "imaps", "multipop"
 ips = st.sampled_from(["10.0.0.1", "::ffff:10.9.9.9", "203.0.113.9", "fd00::7", "2001:db8::1", "10.0.0.256", "x"])
 
 
+@example([("postmaster", "pop3", "10.0.0.1", True), ("postmaster", "pop3", "10.0.0.1", False)])
 @given(st.lists(st.tuples(names, protocols, ips, st.booleans()), max_size=30))
 def test_a_replay_says_what_check_says(records: list[tuple[str, str, str, bool]]) -> None:
     lines, wanted, broken = [], Counter[tuple[str, str, str]](), 0

@@ -130,7 +130,7 @@ class Replay:
     def _tally(self, record: Login) -> Tally | None:
         """The tally that a new spelling belongs to; None where there are too many unknown names already."""
         service = service_named(record.protocol)
-        address = self._address(record)
+        address, possible = self._address(record)
         tally = self._tallies.get((address, service))
         if tally is None:
             account = self._policy.accounts.get(address)
@@ -145,19 +145,21 @@ class Replay:
             tally = self._tallies[address, service] = Tally(address, service, *known)
         if len(self._spelled) >= self._limit:
             self._spelled.clear()
-        if len(record.name) <= _LONGEST_NAME and record.protocol.islower():  # other spellings are without number
+        # Other spellings are without number, and an impossible name is one of Dovecot's only.
+        if possible and len(record.name) <= _LONGEST_NAME and record.protocol.islower():
             self._spelled.setdefault(record.name, {})[record.protocol] = tally
         return tally
 
-    def _address(self, record: Login) -> str:
+    def _address(self, record: Login) -> tuple[str, bool]:
+        """The address that a record is about, and whether a store could have it."""
         name = record.name
         if name in self._policy.accounts:
-            return name
+            return name, True
         if self._default_domain is not None and "@" not in name:
             name = f"{name}@{self._default_domain}"
         try:
-            return account_address(name)
+            return account_address(name), True
         except NameRejected as error:
-            if record.dovecot:  # somebody got in by this name, and no store can have it
-                return printable(name[:80])
+            if record.dovecot:  # somebody got in by this name
+                return printable(name[:80]), False
             raise UsageError(str(error)) from None

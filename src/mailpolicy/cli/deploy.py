@@ -57,10 +57,12 @@ def _deploy(
     require_format(out.around, "text", "json")
     file = out.around.host_config or host.DEFAULT_PATH
     machine = host.read(out.around.host_config, is_root=out.around.is_root)
-    chosen = _chosen(file, configured(file, machine.exports), names or [])
+    known = configured(file, machine.exports)
+    chosen = _chosen(file, known, names or [])
     workshop = Workshop(out)
     done = [_one(out, workshop, export, looking=check or diff) for export in chosen]
-    kicked, failed = _kick(out, done) if kick and not (check or diff) else ([], [])
+    short = {one.options.default_domain for one in known if one.options.default_domain is not None}
+    kicked, failed = _kick(out, done, short) if kick and not (check or diff) else ([], [])
     if diff and out.around.format != "json" and not out.around.quiet:
         _fail(out, done)
         out.data("".join(one.difference for one in done))
@@ -120,13 +122,14 @@ def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tupl
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
-def _kick(out: Output, done: list[_Done]) -> tuple[list[str], list[str]]:
-    """End sessions: whose, and the commands that failed."""
+def _kick(out: Output, done: list[_Done], short: set[str]) -> tuple[list[str], list[str]]:
+    """End sessions, also under the names without a domain of `short`: whose, and the commands that failed."""
     kicked: list[str] = []
     failed: list[str] = []
     for one in done:
-        failed += sessions.kick(one.export.kick, one.narrowed, out.message)
-        kicked += one.narrowed
+        users = sessions.typed(one.narrowed, short)
+        failed += sessions.kick(one.export.kick, users, out.message)
+        kicked += users
     return kicked, failed
 
 

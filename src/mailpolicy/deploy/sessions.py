@@ -8,11 +8,20 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 _NOTICED = 1.1  # seconds; Dovecot looks at the passwd-file at most once a second
 _NOBODY = 68  # doveadm kick's status where the user has no session
 _PATIENCE = 30.0  # seconds for one kick
+
+
+def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
+    """The names that sessions of `users` go by: as they are, and without their domain where that is one of `short`."""
+    found = []
+    for user in users:
+        local, _, domain = user.rpartition("@")
+        found += [user, local] if domain in short else [user]
+    return found
 
 
 def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], None]) -> list[str]:

@@ -17,6 +17,9 @@ from mailpolicy.names import unicode_address
 # Dovecot's default, and what an account's address may have besides.
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@+=~'&"
 _MIB = 1 << 20
+# Expands to nothing. Dovecot 2.3 keeps answering from what it has read when a file with a fixed name is gone, all but the
+# first question of each second; a file whose name has a variable is forgotten.
+_FORGETS = "%{if;1;eq;1;;}"
 
 
 def export(request: Request) -> Exported:
@@ -29,7 +32,13 @@ def export(request: Request) -> Exported:
     block = _block_23 if options.dovecot == "2.3" else _block_24
     results = ("return-fail", "continue", "return-fail") if deny else ("continue-fail", "return-fail", "return-fail")
     blocks = [block(service, path, options.default_domain, results) for service in (*dovecot.SERVICES, *options.lock)]
-    parts = [f"auth_username_chars = {_CHARACTERS}{_letters(request)}\n", *blocks]
+    allowed = f"{_CHARACTERS}{_letters(request)}"
+    parts = [
+        f"# a site that allows more says so in a file that is read after this one\nauth_username_chars = {allowed}\n"
+    ]
+    if _FORGETS in blocks[0]:
+        parts.append(f"# {_FORGETS} is nothing, but with it Dovecot lets nobody in when the file is gone\n")
+    parts += blocks
     size = len(dovecot.export(request).body.encode("utf-8"))
     if size > dovecot.MANY:
         limit = max(1024, 256 * math.ceil(8 * size / _MIB / 256))
@@ -46,12 +55,13 @@ def _letters(request: Request) -> str:
 def _block_23(service: str, path: str, domain: str | None, results: tuple[str, str, str]) -> str:
     user = f"{service}/%Lu" if domain is None else f"{service}/%{{if;%d;eq;;%Ln@{domain};%Lu}}"
     success, failure, internal = results
+    gone = _FORGETS if failure == "return-fail" else ""
     return f"""\
 protocol {service} {{
   passdb {{
     name = mailpolicy-{service}
     driver = passwd-file
-    args = scheme=PLAIN username_format={user} {path}
+    args = scheme=PLAIN username_format={user} {path}{gone}
     default_fields = nopassword
     result_success = {success}
     result_failure = {failure}

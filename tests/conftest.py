@@ -17,7 +17,8 @@ from mailpolicy.cli import main
 ROOT = Path(__file__).parent.parent
 
 # `make prove` asks for many more examples of every property.
-settings.register_profile("mailpolicy", deadline=None, max_examples=int(os.environ.get("MAILPOLICY_EXAMPLES", "100")))
+EXAMPLES = int(os.environ.get("MAILPOLICY_EXAMPLES", "100"))
+settings.register_profile("mailpolicy", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("mailpolicy")
 EXAMPLE = ROOT / "accounts.toml.example"
 

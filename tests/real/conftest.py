@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from jeepney.io.blocking import open_dbus_connection
 
+from real.dovecot import Dovecot, private_dovecot
 from real.machine import FIRST, Machine, user
 
 # Without service directories: nothing is started behind the tests' back, and no prompt appears on anybody's desktop.
@@ -165,3 +166,10 @@ def headless(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path)
     yield machine
     assert machine.leaks() == []
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    """A private Dovecot that is not started yet."""
+    with private_dovecot() as instance:
+        yield instance

@@ -1,0 +1,343 @@
+"""Dovecot with mailpolicy's files: real logins, changes that take effect, what stays open and what is closed."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import pytest
+from conftest import Result, Run, missing
+
+from real.dovecot import MECHANISMS, Attempt, Dovecot
+
+pytestmark = pytest.mark.real
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+INSIDE, OUTSIDE = "127.0.0.1", "127.5.5.5"
+STORE = """\
+version = 1
+
+[server]
+edition = "pro"
+lan = ["127.0.0.0-127.0.0.9", "10.0.0.0/8"]
+
+[defaults]
+imap = true
+pop = true
+
+[accounts."open@example.com"]
+
+[accounts."o'lan+x=y~z&@example.com"]
+imap_lan_only = true
+pop_lan_only = true
+
+[accounts."off@example.com"]
+imap = false
+pop = false
+
+[accounts."gone@example.com"]
+suspended = true
+
+[accounts."imap@example.com"]
+pop = false
+imap_lan_only = true
+
+[accounts."bob@bücher.example"]
+pop = false
+"""
+# From where each account gets in, over IMAP and over POP3.
+NOBODY: tuple[str, ...] = ()
+REACH = {
+    "open@example.com": ((INSIDE, OUTSIDE), (INSIDE, OUTSIDE)),
+    "o'lan+x=y~z&@example.com": ((INSIDE,), (INSIDE,)),
+    "off@example.com": (NOBODY, NOBODY),
+    "gone@example.com": (NOBODY, NOBODY),
+    "imap@example.com": ((INSIDE,), NOBODY),
+    "bob@bücher.example": ((INSIDE, OUTSIDE), NOBODY),
+    "bob@xn--bcher-kva.example": ((INSIDE, OUTSIDE), NOBODY),
+    "unlisted@example.com": (NOBODY, NOBODY),
+}
+NOTICED = 2.0  # seconds; by then a changed file must have been noticed, without a reload
+
+Mailpolicy = Callable[..., Result]
+
+
+@pytest.fixture
+def mailpolicy(run: Run, tmp_path: Path) -> Mailpolicy:
+    """Run a command on the machine's store and host.toml."""
+    (tmp_path / "accounts.toml").write_text(STORE, encoding="utf-8")
+
+    def mailpolicy(*arguments: str, status: int = 0) -> Result:
+        result = run(
+            "--file", str(tmp_path / "accounts.toml"), "--host-config", str(tmp_path / "host.toml"), *arguments
+        )
+        assert result.status == status, result
+        return result
+
+    return mailpolicy
+
+
+@pytest.fixture
+def site(dovecot: Dovecot, mailpolicy: Mailpolicy, tmp_path: Path) -> Callable[..., Dovecot]:
+    """Bring both files, with options, and start the server of a site that knows everybody."""
+
+    def site(*, data: bool = True, **options: object) -> Dovecot:
+        (tmp_path / "host.toml").write_text(dovecot.exports(**options), encoding="utf-8")
+        mailpolicy("deploy", "dovecot-conf", *(["dovecot"] if data else []))
+        dovecot.let_in({name: _password(name) for name in (*REACH, "short", "short@example.com")})
+        dovecot.start()
+        return dovecot
+
+    return site
+
+
+def _password(user: str) -> str:
+    return f"the password of {user.partition('@')[0]}"
+
+
+def _right(service: str, user: str, ip: str = INSIDE) -> Attempt:
+    return Attempt(service, ip, user, _password(user))
+
+
+def _token_file(folder: Path) -> str:
+    path = folder / "token"
+    path.write_text(f"{TOKEN}\n")
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("service", "mechanisms"), [("imap", MECHANISMS), ("pop3", ("USER", "APOP", *MECHANISMS))], ids=("imap", "pop3")
+)
+def test_clients_log_in_with_every_mechanism_from_where_they_may(
+    site: Callable[..., Dovecot], tmp_path: Path, service: str, mechanisms: tuple[str, ...]
+) -> None:
+    server = site(token_file=_token_file(tmp_path))
+    tries = []
+    for mechanism, (user, reach), ip in product(mechanisms, REACH.items(), (INSIDE, OUTSIDE)):
+        tries.append((mechanism, _right(service, user, ip), ip in reach[service == "pop3"]))
+    for mechanism, password in product(mechanisms, ("wrong", "*", TOKEN)):
+        tries.append((mechanism, Attempt(service, INSIDE, "open@example.com", password), False))
+    with ThreadPoolExecutor(24) as clients:
+        answers = clients.map(lambda one: server.logs_in(one[1], one[0]), tries)
+        assert [one for one, answer in zip(tries, answers, strict=True) if answer is not one[2]] == []
+
+
+@pytest.mark.parametrize("token", [False, True], ids=("star", "token"))
+@pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
+def test_what_stands_in_the_password_field_is_no_password(
+    site: Callable[..., Dovecot], tmp_path: Path, strategy: str, token: bool
+) -> None:
+    server = site(strategy=strategy, lock=["smtp"], **({"token_file": _token_file(tmp_path)} if token else {}))
+    field = re.search(r"^[^#:]+:([^:]*):", server.data.read_text(), re.MULTILINE)
+    assert field is not None
+    assert field[1] == (TOKEN if token else "*")
+    attempts = [
+        Attempt(service, INSIDE, user, password)
+        for service, user, password in product(("imap", "pop3", "smtp"), REACH, (field[1], "", f"{{PLAIN}}{field[1]}"))
+    ]
+    assert not any(server.ask(attempts))
+    with server.auth() as auth:
+        assert auth.cram_md5(_right("imap", "open@example.com"))
+        assert not auth.cram_md5(Attempt("imap", INSIDE, "open@example.com", field[1]))
+
+
+def test_sending_is_closed_only_where_it_is_locked(site: Callable[..., Dovecot], mailpolicy: Mailpolicy) -> None:
+    others = ("smtp", "submission", "sieve", "lmtp")
+    server = site(lock=["smtp", "sieve"])
+
+    def open_to(user: str) -> list[str]:
+        attempts = [_right(service, user, OUTSIDE) for service in others]
+        asked = [
+            server.doveadm(
+                "auth", "test", "-x", f"service={one.service}", "-x", f"rip={one.ip}", one.user, one.password
+            )
+            for one in attempts
+        ]
+        answers = server.ask(attempts)
+        assert [one.returncode == 0 for one in asked] == answers, asked
+        return [service for service, answer in zip(others, answers, strict=True) if answer]
+
+    assert open_to("open@example.com") == list(others)
+    assert open_to("off@example.com") == list(others)  # may send, though not read
+    assert open_to("gone@example.com") == ["submission", "lmtp"]
+    assert open_to("unlisted@example.com") == ["submission", "lmtp"]
+    mailpolicy("account", "suspend", "open@example.com")
+    mailpolicy("account", "resume", "gone@example.com")
+    mailpolicy("deploy")
+    time.sleep(NOTICED)
+    assert open_to("open@example.com") == ["submission", "lmtp"]
+    assert open_to("gone@example.com") == list(others)
+
+
+def test_other_services_are_untouched_without_a_lock(site: Callable[..., Dovecot]) -> None:
+    server = site()
+    services = ("smtp", "submission", "sieve", "lmtp", "doveadm")
+    attempts = [_right(service, user, OUTSIDE) for service, user in product(services, REACH)]
+    assert all(server.ask(attempts))
+
+
+@pytest.mark.parametrize("command", ["deploy", "export"])
+def test_a_change_of_the_same_size_in_the_same_second_takes_effect_without_a_reload(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, command: str
+) -> None:
+    server = site()
+    one, other = "open@example.com", "gone@example.com"
+
+    def bring() -> os.stat_result:
+        if command == "deploy":
+            mailpolicy("deploy")
+        else:
+            mailpolicy("export", "dovecot", "--output", str(server.data))
+        return os.stat(server.data)
+
+    def first() -> None:
+        mailpolicy("account", "resume", one)
+        mailpolicy("account", "suspend", other)
+
+    first()
+    before = bring()
+    assert server.ask([_right("imap", one), _right("imap", other)]) == [True, False]  # and it has read the file
+    mailpolicy("account", "suspend", one)
+    mailpolicy("account", "resume", other)
+    after = bring()
+    assert after.st_size == before.st_size
+    assert int(after.st_mtime) > int(before.st_mtime)
+    time.sleep(NOTICED)
+    assert server.ask([_right("imap", one), _right("imap", other)]) == [False, True]
+    assert "SIGHUP" not in server.log()
+
+
+@pytest.mark.parametrize(("strategy", "open_without"), [("allow-list", False), ("deny-list", True)])
+def test_a_missing_file_lets_nobody_in_unless_whoever_is_not_listed_gets_in(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, strategy: str, open_without: bool
+) -> None:
+    server = site(strategy=strategy, data=False)
+    attempts = [_right(service, user) for service, user in product(("imap", "pop3"), REACH)]
+    if not open_without:
+        assert not any(server.ask(attempts))
+    assert all(server.ask([_right("smtp", user) for user in REACH]))
+    mailpolicy("deploy")
+    time.sleep(NOTICED)
+    expected = [
+        INSIDE in REACH[one.user][one.service == "pop3"] or (open_without and one.user == "unlisted@example.com")
+        for one in attempts
+    ]
+    assert server.ask(attempts) == expected
+    server.data.unlink()
+    time.sleep(NOTICED)
+    answers = server.ask(attempts)
+    assert any(answers) is open_without
+
+
+def test_a_file_that_dovecot_may_not_read_lets_nobody_in(site: Callable[..., Dovecot]) -> None:
+    if os.getuid() != 0:
+        missing("run as root: who owns a file can be kept from nothing")
+    server = site(data=False)
+    server.data.write_text("imap/open@example.com:*::::::\n")
+    server.data.chmod(0o600)
+    assert not any(server.ask([_right("imap", "open@example.com")] * 3))
+
+
+def test_deploy_ends_the_sessions_of_whose_access_narrowed_and_of_nobody_else(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy
+) -> None:
+    server = site(default_domain="example.com")
+    mailpolicy("account", "add", "short@example.com", "--pop", "off")
+    mailpolicy("deploy")
+    time.sleep(NOTICED)
+    narrowed = ("open@example.com", "bob@bücher.example", "short", "o'lan+x=y~z&@example.com")
+    with (
+        server.imap() as ended,
+        server.imap() as international,
+        server.imap() as short,
+        server.imap() as kept,
+        server.imap() as odd,
+    ):
+        sessions = dict(zip(narrowed, (ended, international, short, odd), strict=True))
+        for user, session in (*sessions.items(), ("imap@example.com", kept)):
+            session.authenticate("PLAIN", lambda said, user=user: f"\0{user}\0{_password(user)}".encode())
+        mailpolicy("imap", "lan-only", "open@example.com")
+        mailpolicy("imap", "off", "bob@bücher.example", "short@example.com", "o'lan+x=y~z&@example.com")
+        mailpolicy("pop", "off", "o'lan+x=y~z&@example.com")
+        mailpolicy("imap", "anywhere", "imap@example.com")
+        mailpolicy("account", "suspend", "off@example.com")
+        kicked = mailpolicy("deploy", "--kick")
+        assert "kicked: open@example.com\n" in kicked.err
+        assert [user for user, session in sessions.items() if not _ended(session)] == []
+        assert kept.noop()[0] == "OK"
+    # The names without a session: doveadm's own word for it, and no failure.
+    assert "no session to kick: bob@xn--bcher-kva.example\n" in kicked.err
+    assert "imap@example.com" not in kicked.err
+    assert server.doveadm("kick", "bob@xn--bcher-kva.example").returncode == 68
+    # Whoever is thrown out does not come back.
+    assert server.ask([_right("imap", "short"), _right("imap", "imap@example.com", OUTSIDE)]) == [False, True]
+
+
+def _ended(session: imaplib.IMAP4) -> bool:
+    """Whether the server has ended the session, or does so within a second."""
+    try:
+        for _ in range(50):
+            session.noop()
+            time.sleep(0.02)
+    except (imaplib.IMAP4.abort, ConnectionError):
+        return True
+    return False
+
+
+def test_sessions_that_cannot_be_ended_are_told_of(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, tmp_path: Path
+) -> None:
+    server = site()
+    server.stop()
+    mailpolicy("imap", "off", "open@example.com")
+    failed = mailpolicy("deploy", "--kick", status=5)
+    assert "kick open@example.com" in failed.err
+
+
+def _doveconfs() -> dict[str, str]:
+    """The doveconf of each Dovecot of this machine, by version: the usual one, and the folder MAILPOLICY_DOVECOT_24's."""
+    found: dict[str, str] = {}
+    extra = os.environ.get("MAILPOLICY_DOVECOT_24")
+    places = [[*os.get_exec_path(), "/usr/sbin"]]
+    if extra is not None:
+        places.append([extra, *(f"{extra}/{folder}" for folder in ("bin", "sbin", "usr/bin", "usr/sbin"))])
+    for folders in places:
+        dovecot, doveconf = (shutil.which(name, path=":".join(folders)) for name in ("dovecot", "doveconf"))
+        if dovecot is not None and doveconf is not None:
+            said = subprocess.run([dovecot, "--version"], capture_output=True, text=True, check=False).stdout
+            found[said[:3]] = doveconf
+    return found
+
+
+_HEADINGS = {"2.3": "", "2.4": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"}
+_INSTALLED = _doveconfs()
+
+
+# A Dovecot 2.4 is asked where there is one; Debian 12 has 2.3.
+@pytest.mark.parametrize("version", [version for version in _HEADINGS if version in _INSTALLED] or ["2.3"])
+@pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
+@pytest.mark.parametrize("domain", [None, "bücher.example"])
+def test_each_installed_dovecot_takes_its_snippet(
+    mailpolicy: Mailpolicy, tmp_path: Path, version: str, strategy: str, domain: str | None
+) -> None:
+    program = _INSTALLED.get(version) or missing("doveconf is missing: apt install dovecot-core")
+    options = ["--data", "/etc/mailpolicy/passwd", "--lock", "smtp,submission,sieve", "--strategy", strategy]
+    options += ["--default-domain", domain] if domain else []
+    snippet = mailpolicy("export", "dovecot-conf", "--dovecot", version, *options).out
+    settings = tmp_path / "dovecot.conf"
+    settings.write_text(f"{_HEADINGS[version]}{snippet}", encoding="utf-8")
+    shown = subprocess.run([program, "-n", "-c", str(settings)], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert "doveconf: " not in shown.stderr  # no warning either
+    success = "return-fail" if strategy == "deny-list" else "continue-fail"
+    assert shown.stdout.count(f"result_success = {success}\n") == 5
+    assert shown.stdout.count("/etc/mailpolicy/passwd") == 5

@@ -1,0 +1,208 @@
+"""Dovecot's answers to random questions under random policies, against those of `check`."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import EXAMPLES, Run
+
+from mailpolicy.names import account_address, unicode_address
+from mailpolicy.networks import lan_entry, network_set
+from real.dovecot import Attempt, Dovecot
+
+pytestmark = pytest.mark.real
+
+PROTOCOLS = {"imap": "imap", "pop3": "pop"}
+OTHERS = ("smtp", "submission", "sieve", "lmtp")
+QUESTIONS = 400  # of each policy
+ROUNDS = max(1, EXAMPLES // 100)
+TOKEN = "0123456789abcdef0123456789abcdef"
+DEFAULT_DOMAIN = "bücher.example"
+
+LOCALS = (
+    *("alice", "o'brien", "a+b", "x=y", "t~u", "r&d", "_", "first.last", "d-", "7", "imap", "pop3", "n''n'", "a'"),
+    *("k" * 64, "q.w_e+r=t~y&u'i-o"),
+)
+DOMAINS = ("example.com", "Corp.local", "localhost", "bücher.example", "faß.example", "例え.jp", "1.2.3", "x.例え.jp")
+ENTRIES = (
+    *("10.0.0.0/8", "192.168.*.*", "172.16.5.10-172.16.9.200", "127.0.0.1", "fd00::/8", "fe80::/10", "::1"),
+    *("2001:db8::5-2001:db8::fffe", "::ffff:10.9.0.0/112", "0.0.0.0-0.0.0.3", "255.255.255.250-255.255.255.255"),
+    *("203.0.113.77", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124", "::/120", "198.51.100.0/25", "64:ff9b::a00:0/104"),
+)
+PASSWORDS = ("secret", "two words", "ünï", "{PLAIN}x", "a'b\"c\\d", "100%u", "$6$x$y", "=", "**")
+
+
+class Case:
+    """A random policy: `text` is its store, `accounts` whether each is suspended, `site` everybody's password."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.lan = [self._entry(chance) for _ in range(chance.choice((0, 1, 3, 6)))]
+        self.lan = list(dict.fromkeys(self.lan))
+        addresses = {account_address(f"{name}@{domain}") for name, domain in product(LOCALS, chance.sample(DOMAINS, 4))}
+        everybody = sorted(addresses | {account_address(f"alice@{DEFAULT_DOMAIN}")})
+        chance.shuffle(everybody)
+        listed = everybody[: len(everybody) * 3 // 4]
+        self.accounts: dict[str, bool | None] = dict.fromkeys(everybody)
+        lines = ["version = 1", "[server]", f"lan = {json.dumps(self.lan)}"]
+        lines += [f'edition = "{chance.choice(("pro", "pro", "pro", "standard"))}"', "[defaults]", *_switches(chance)]
+        for template in ("one", "two"):
+            lines += [f"[templates.{template}]", *_switches(chance)]
+        for address in listed:
+            self.accounts[address] = chance.random() < 0.15
+            lines += [f"[accounts.{json.dumps(chance.choice(_spellings(address)))}]", *_switches(chance)]
+            lines += ["suspended = true"] * bool(self.accounts[address])
+            lines += [f'template = "{chance.choice(("one", "two"))}"'] * (chance.random() < 0.5)
+        self.text = "\n".join(lines) + "\n"
+        known = [address for address in everybody if chance.random() < 0.9]
+        self.site = {address: chance.choice(PASSWORDS) for address in known}
+        self._edges = list(self._addresses_at_edges())
+
+    @staticmethod
+    def _entry(chance: random.Random) -> str:
+        if chance.random() < 0.6:
+            return chance.choice(ENTRIES)
+        if chance.random() < 0.5:
+            first = chance.randrange(1 << 32)
+            return f"{IPv4Address(first)}-{IPv4Address(min(first + chance.randrange(1 << chance.randrange(1, 24)), (1 << 32) - 1))}"
+        length = chance.randrange(16, 129)
+        return f"{IPv6Address(chance.randrange(1 << length) << (128 - length))}/{length}"
+
+    def _addresses_at_edges(self) -> Iterator[IPv4Address | IPv6Address]:
+        for span in network_set(network for entry in self.lan for network in lan_entry(entry)).spans:
+            for edge in span:
+                number, most = int.from_bytes(edge, "big"), (1 << 8 * len(edge)) - 1
+                for near in {max(number - 1, 0), number, min(number + 1, most)}:
+                    yield ip_address(near.to_bytes(len(edge), "big"))
+
+    def ip(self, chance: random.Random) -> str:
+        """An address, mostly where a rule changes, in one of its spellings."""
+        kind = chance.random()
+        if kind < 0.6 and self._edges:
+            ip = chance.choice(self._edges)
+        elif kind < 0.9:
+            ip = ip_address(chance.choice(("10.1.2.3", "192.168.255.255", "203.0.113.9", "fd12::1", "2001:db8::1")))
+        else:
+            ip = IPv4Address(chance.randrange(1 << 32)) if kind < 0.95 else IPv6Address(chance.randrange(1 << 128))
+        if ip.version == 6:
+            return chance.choice((str(ip), ip.exploded, str(ip).upper()))
+        return chance.choice((str(ip), str(ip), f"::ffff:{ip}", f"::{ip}", f"64:ff9b::{ip}"))
+
+
+def _switches(chance: random.Random) -> list[str]:
+    keys = [key for key in ("pop", "pop_lan_only", "imap", "imap_lan_only") if chance.random() < 0.6]
+    return [f"{key} = {json.dumps(chance.random() < 0.7)}" for key in keys]
+
+
+def _spellings(address: str) -> list[str]:
+    """The names that mean an account to Dovecot: A-labels or lower-case U-labels, ASCII letters in any case."""
+    shown = unicode_address(address)
+    found = [address] if shown is None else [address, shown]
+    folded = (
+        "".join(letter.upper() if letter.isascii() and place % 2 else letter for place, letter in enumerate(spelling))
+        for spelling in found
+    )
+    return [*found, *folded]
+
+
+def _named(address: str, default_domain: str | None, chance: random.Random) -> str:
+    """A name that somebody types for the account."""
+    local, _, domain = address.rpartition("@")
+    if default_domain is not None and domain == account_address(f"x@{default_domain}")[2:]:
+        return chance.choice((local, local.upper(), *_spellings(address)))
+    return chance.choice(_spellings(address))
+
+
+def _site(case: Case, default_domain: str | None) -> dict[str, str]:
+    """What a site's own passdb has: every spelling of a name in lower case."""
+    found = {}
+    for address, password in case.site.items():
+        shown = unicode_address(address)
+        names = {address, shown or address}
+        local, _, domain = address.rpartition("@")
+        if default_domain is not None and domain == account_address(f"x@{default_domain}")[2:]:
+            names.add(local)
+        found |= dict.fromkeys(names, password)
+    return found
+
+
+SETTINGS = [
+    {"strategy": strategy, "token": token, "default_domain": domain, "lock": lock}
+    for strategy, token, domain, lock in product(
+        ("allow-list", "deny-list"), (None, TOKEN), (None, DEFAULT_DOMAIN), ([], ["smtp", "submission", "sieve"])
+    )
+]
+
+
+def _name(settings: dict[str, Any]) -> str:
+    return "-".join(
+        key if value is not None and key != "strategy" else str(value) for key, value in settings.items() if value
+    )
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("settings", SETTINGS, ids=_name)
+def test_dovecot_answers_what_check_answers(
+    dovecot: Dovecot, run: Run, tmp_path: Path, settings: dict[str, Any], number: int
+) -> None:
+    # Together with the services that check knows nothing of: 16 settings, each with QUESTIONS twice over.
+    chance = random.Random(f"{_name(settings)} {number}")
+    case = Case(chance)
+    store, host = tmp_path / "accounts.toml", tmp_path / "host.toml"
+    store.write_text(case.text, encoding="utf-8")
+    options = {key: value for key, value in settings.items() if value and key != "token"}
+    if settings["token"] is not None:
+        token = tmp_path / "token"
+        token.write_text(TOKEN)
+        token.chmod(0o600)
+        options["token_file"] = str(token)
+    host.write_text(dovecot.exports(**options), encoding="utf-8")
+    deployed = run("--file", str(store), "--host-config", str(host), "deploy")
+    assert deployed.status == 0, deployed
+    dovecot.let_in(_site(case, settings["default_domain"]))
+    dovecot.start()
+
+    attempts, questions, reasons = [], [], []
+    deny = settings["strategy"] == "deny-list"
+    for _ in range(QUESTIONS):
+        address = chance.choice(list(case.accounts))
+        right = case.site.get(address)
+        suspended = case.accounts[address]
+        password = chance.choice((*(right or "?",) * 4, chance.choice(PASSWORDS), "*", TOKEN, ""))
+        named, ip = _named(address, settings["default_domain"], chance), case.ip(chance)
+        if suspended is None and not named.isascii():
+            named = address  # the snippet knows the letters of the accounts only
+        service = chance.choice(list(PROTOCOLS))
+        attempts.append(Attempt(service, ip, named, password))
+        questions.append(f"{address} {PROTOCOLS[service]} {ip}\n")
+        # Who is not listed gets in under deny-list, whatever check says.
+        reasons.append((password == right, True if deny and suspended is None else None))
+        other = chance.choice(OTHERS)
+        locked = other in settings["lock"]
+        attempts.append(Attempt(other, ip, named, password))
+        questions.append("")
+        reasons.append((password == right, not locked or suspended is False or (deny and suspended is None)))
+    asked = tmp_path / "questions"
+    asked.write_text("".join(questions), encoding="utf-8")
+    judged = run("--file", str(store), "check", "--batch", str(asked))
+    assert judged.status in (0, 1), judged
+    verdicts = iter(line.split("\t")[0] == "allow" for line in judged.out.splitlines())
+    expected = []
+    for question, (right, open_to) in zip(questions, reasons, strict=True):
+        verdict = next(verdicts) if question else None
+        expected.append(right and bool(verdict if open_to is None else open_to))
+    answers = dovecot.ask(attempts)
+    wrong = [
+        (attempt, f"expected {wanted}")
+        for attempt, wanted, answer in zip(attempts, expected, answers, strict=True)
+        if answer is not wanted
+    ]
+    assert wrong == []
+    assert any(answers)
+    assert not all(answers)

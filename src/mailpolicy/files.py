@@ -12,10 +12,10 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
 
@@ -24,6 +24,20 @@ _POLL = 0.01  # seconds between two tries to lock
 
 def read_regular(path: str) -> bytes:
     """The content of a regular file. Raises StoreError; a FIFO, a device or a directory is refused and never waited for."""
+    return read_with_facts(path)[0]
+
+
+def read_with_facts(path: str) -> tuple[bytes, os.stat_result]:
+    """The content of a regular file, and the owner and the mode that it was read with. Raises StoreError."""
+    with _opened(path) as (file, facts):
+        try:
+            return file.read(), facts
+        except OSError as error:
+            raise StoreError(f"{path}: {_sentence(error)}") from None
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
@@ -31,16 +45,28 @@ def read_regular(path: str) -> bytes:
     except ValueError:
         raise StoreError(f"{path!a}: not a file name") from None
     try:
-        kind = os.fstat(descriptor).st_mode
+        facts = os.fstat(descriptor)
+        kind = facts.st_mode
         if not stat.S_ISREG(kind):
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
             raise StoreError(f"{path}: this is {what}, name a regular file")
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    except OSError as error:
-        raise StoreError(f"{path}: {_sentence(error)}") from None
+            yield file, facts
     finally:
         os.close(descriptor)
+
+
+def pieces(path: str, size: int = 1 << 16) -> Iterator[bytes]:
+    """The content of a regular file in pieces of whole lines, each of about `size` bytes. Raises StoreError.
+
+    A large file never lies in memory whole: fresh memory costs more than reading does.
+    """
+    with _opened(path) as (file, _):
+        try:
+            while piece := file.read(size):
+                yield piece if piece.endswith(b"\n") else piece + file.readline()
+        except OSError as error:
+            raise StoreError(f"{path}: {_sentence(error)}") from None
 
 
 @contextmanager
@@ -127,8 +153,15 @@ class Attributes(NamedTuple):
 _KEPT = Attributes()
 
 
-def replace(path: str, content: bytes, attributes: Attributes = _KEPT) -> None:
-    """Put `content` in the place of the file that `path` resolves to; hold its lock.
+def replace(
+    path: str,
+    content: bytes | Iterable[bytes],
+    attributes: Attributes = _KEPT,
+    proof: Callable[[str], None] | None = None,
+) -> None:
+    """Put `content`, whole or in pieces, in the place of the file that `path` resolves to; hold its lock.
+
+    `proof` is called with the path of the new file before it is in place, and raises where it must not get there.
 
     Raises WriteFailed, the old file intact, and NotConfirmed where the new one is in place and the disk said no.
     """
@@ -143,12 +176,14 @@ def replace(path: str, content: bytes, attributes: Attributes = _KEPT) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as file:
-                file.write(content)
+                file.writelines((content,) if isinstance(content, bytes) else content)
                 file.flush()
                 if old is not None:
                     _keep_attributes(target, descriptor, old)
                 _set_attributes(descriptor, attributes, old)
                 os.fsync(descriptor)
+            if proof is not None:
+                proof(temporary)
             os.rename(temporary, target)
         except BaseException:
             with suppress(OSError):
@@ -156,16 +191,11 @@ def replace(path: str, content: bytes, attributes: Attributes = _KEPT) -> None:
             raise
     except OSError as error:
         raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
-    try:
-        _sync_folder(folder)
-    except OSError as error:
-        raise NotConfirmed(
-            f"{path}: the new file is in place, but the disk did not confirm it: {_sentence(error)}"
-        ) from None
+    _confirm(path)
 
 
-def make_folders(folder: str) -> None:
-    """Make the missing directories, 0755 whatever the umask: others may read a policy. Raises WriteFailed."""
+def make_folders(folder: str, mode: int = 0o755) -> None:
+    """Make the missing directories with this mode whatever the umask. Raises WriteFailed."""
     missing = []
     while folder and not os.path.isdir(folder):
         missing.append(folder)
@@ -173,7 +203,7 @@ def make_folders(folder: str) -> None:
     for name in reversed(missing):
         try:
             os.mkdir(name)
-            os.chmod(name, 0o755)
+            os.chmod(name, mode)
         except FileExistsError:
             continue
         except OSError as error:
@@ -220,6 +250,24 @@ def _set_attributes(descriptor: int, attributes: Attributes, old: os.stat_result
     if attributes.later and old is not None:
         second = max(int(time.time()), int(old.st_mtime) + 1)
         os.utime(descriptor, (second, second))
+
+
+def move(path: str, target: str) -> None:
+    """Put the file at `path` in the place of `target`, for good. Raises WriteFailed, and NotConfirmed as `replace` does."""
+    try:
+        os.rename(path, target)
+    except OSError as error:
+        raise WriteFailed(f"{target}: {_sentence(error)}, the old file is intact") from None
+    _confirm(target)
+
+
+def _confirm(path: str) -> None:
+    try:
+        _sync_folder(os.path.dirname(os.path.realpath(path)))
+    except OSError as error:
+        raise NotConfirmed(
+            f"{path}: the new file is in place, but the disk did not confirm it: {_sentence(error)}"
+        ) from None
 
 
 def _sync_folder(folder: str) -> None:

@@ -22,6 +22,8 @@ class Host(NamedTuple):
     keyring_backend: str | None = None
     keyring_service: str | None = None
     exports: Mapping[str, Any] = MappingProxyType({})  # `[exports.NAME]`, as written
+    secrets_file: str | None = None
+    key_file: str | None = None
 
 
 def read(path: str | None, *, is_root: bool) -> Host:
@@ -54,4 +56,7 @@ def read(path: str | None, *, is_root: bool) -> Host:
             raise StoreError(
                 f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"
             )
-    return Host(tree.get("keyring_backend"), tree.get("keyring_service"), tree.get("exports", {}))
+    for key in ("secrets_file", "key_file"):
+        if key in tree and not os.path.isabs(tree[key]):
+            raise StoreError(f"{name}: {key} must be a whole path, from the root on", code="invalid-host")
+    return Host(**tree)

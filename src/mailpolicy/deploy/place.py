@@ -73,7 +73,7 @@ def put(place: Place, make: Callable[[], bytes], lock_timeout: float) -> Placed:
     be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and what `make` raises.
     """
     _refuse_unsafe(place.path)
-    _make_folder(place.path)
+    files.make_folders(os.path.dirname(os.path.abspath(place.path)))
     with files.locked(place.path, lock_timeout):
         wanted = make()
         before = _read(place.path)
@@ -127,14 +127,6 @@ def _refuse_unsafe(path: str) -> None:
     fix = f"rm {path}" if planted else files.unsafe_for_root(folder)
     if fix is not None:
         raise Refused(f"{path}: others than root can write here: {fix}", code="unsafe", fix=fix)
-
-
-def _make_folder(path: str) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise WriteFailed(f"{folder}: cannot be made: {(error.strerror or 'input/output error').lower()}") from None
 
 
 def _fits(place: Place) -> bool:

@@ -1,4 +1,4 @@
-"""The only room that knows keyring: smart host passwords in the keyring of the operating system.
+"""The secrets of mailpolicy in a keyring: asked with a deadline, read back, many at once.
 
 Promises: no secret in a message, an exception or a log; no wait beyond the deadline; a secret that was set has been
 read back; what is not known to be safe is used only when it is named. Not promised: that a plain-text backend that
@@ -8,43 +8,39 @@ was named hides anything.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from mailpolicy.errors import KeyringError
+from mailpolicy import backends
+from mailpolicy.backends import SEALED, SECRET_SERVICE, Chosen, class_name, translated
+from mailpolicy.errors import KeyringError, MailpolicyError
 from mailpolicy.policy import Account
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
+    from mailpolicy.sealed.file import SecretsFile
+
 Result = TypeVar("Result")
 
 SERVICE = "mailpolicy"
-SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
-# Those that encrypt and ask for consent; every other one must be named.
-_SAFE = (
-    SECRET_SERVICE,
-    "keyring.backends.libsecret.Keyring",
-    "keyring.backends.kwallet.DBusKeyring",
-    "keyring.backends.macOS.Keyring",
-    "keyring.backends.Windows.WinVaultKeyring",
-)
-_CHAINER = "keyring.backends.chainer.ChainerBackend"
-_NULL = "keyring.backends.null.Keyring"
-_SET_UP = (
-    "run this in a desktop session, or under dbus-run-session with an unlocked gnome-keyring-daemon, "
-    "or name a backend with --keyring-backend or keyring_backend in host.toml"
-)
 
 
 class Choice(NamedTuple):
-    """How to find the keyring: the backend that was named, the service name, whether root asks, seconds to wait."""
+    """How to find the keyring: the backend that was named, the service name, whether root asks, seconds to wait.
+
+    The rest is for the sealed file: its path, None for the usual one, and where its key may be.
+    """
 
     backend: str | None = None
     service: str = SERVICE
     is_root: bool = False
     deadline: float = 15.0
+    secrets_file: str | None = None
+    key_file: str | None = None
+    credentials_folder: str | None = None
+    lock_timeout: float = 10.0
 
 
 def smart_host_user(address: str | None) -> str:
@@ -109,8 +105,9 @@ class Credentials:
     def __init__(self, choice: Choice, warn: Callable[[str], None]) -> None:
         self._choice = choice
         self._warn = warn
-        self._backend: KeyringBackend | None = None
+        self._chosen: Chosen | None = None
         self._stuck: KeyringError | None = None
+        self._answers = 0  # of a backend that is asked many times in one call
         self.unsettled: set[str] = set()  # user names whose old secret could not be put back
 
     def get(self, user: str) -> str | None:
@@ -118,9 +115,35 @@ class Credentials:
         return self._ask(lambda backend: backend.get_password(self._choice.service, user))
 
     def several(self, users: Collection[str]) -> dict[str, str]:
-        """The secrets of many users, those that have none left out. Raises KeyringError."""
-        found = ((user, self.get(user)) for user in users)
-        return {user: secret for user, secret in found if secret is not None}
+        """The secrets of these users, those that are there, in as few questions as the backend allows. Raises KeyringError."""
+        if not users:
+            return {}
+        return self._ask(lambda backend: _several(backend, self._choice.service, users, self._answered))
+
+    def names(self) -> list[str] | None:
+        """The user names of all secrets of the service; None where the backend cannot list them. Raises KeyringError."""
+        return self._ask(lambda backend: _names(backend, self._choice.service))
+
+    def set_several(self, secrets: Mapping[str, str]) -> None:
+        """Keep many secrets and read them back. Raises KeyringError."""
+        self._ask(lambda backend: _set_several(backend, self._choice.service, secrets, self._answered))
+        if self.several(secrets) != dict(secrets):
+            raise KeyringError("the keyring did not keep all secrets: what was read back differs", code="keyring-lost")
+
+    def delete_several(self, users: Collection[str]) -> None:
+        """Remove those of the secrets that are there. Raises KeyringError."""
+        there = self.several(users)
+        self._ask(lambda backend: _delete_several(backend, self._choice.service, there, self._answered))
+        if left := self.several(there):
+            raise KeyringError(
+                f"the keyring still has the secret {next(iter(left))} after it was removed", code="keyring-kept"
+            )
+
+    def used(self) -> Chosen:
+        """The backend, which is looked for where it was not used yet. Raises KeyringError."""
+        self._ask(lambda backend: None)
+        assert self._chosen is not None
+        return self._chosen
 
     def set(self, user: str, secret: str) -> None:
         """Keep a secret and read it back. Raises KeyringError."""
@@ -161,7 +184,7 @@ class Credentials:
                 self.delete(user)
             else:
                 self.set(user, old)
-        except KeyringError as error:
+        except MailpolicyError as error:
             self.unsettled.add(user)
             what = (
                 "the new secret {} could not be removed again"
@@ -179,16 +202,19 @@ class Credentials:
 
         def run() -> None:
             try:
-                if self._backend is None:
-                    self._backend = _choose(self._choice, self._warn)
-                box.append(call(self._backend))
+                if self._chosen is None:
+                    self._chosen = _choose(self._choice, self._warn)
+                box.append(call(self._chosen.backend))
             except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
                 failure.append(error)
 
         # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        thread.join(self._choice.deadline)
+        seen = -1
+        while thread.is_alive() and seen != self._answers:
+            seen = self._answers
+            thread.join(self._choice.deadline)
         if thread.is_alive():
             self._stuck = KeyringError(
                 f"the keyring did not answer within {self._choice.deadline:g} s: it is locked, or waits for somebody to unlock it",
@@ -199,100 +225,92 @@ class Credentials:
             raise _translated(failure[0]) from None
         return box[0]
 
-
-def _translated(error: BaseException) -> KeyringError:
-    if isinstance(error, KeyringError):
-        return error
-    kind = type(error).__name__
-    if kind == "KeyringLocked":
-        return KeyringError("the keyring is locked: unlock it and try again", code="keyring-locked")
-    if kind == "InitError":
-        return KeyringError(
-            f"the keyring cannot be opened, it is locked or has no collection yet: {_SET_UP}", code="keyring-locked"
-        )
-    if kind in ("NoKeyringError", "SecretServiceNotAvailableException"):
-        return _missing()
-    return KeyringError(f"the keyring refused ({kind})", code="keyring-refused")
+    def _answered(self) -> None:
+        """Note that the backend answered one of many questions, so the deadline begins anew."""
+        self._answers += 1
 
 
-def _missing() -> KeyringError:
-    return KeyringError(f"there is no keyring here: {_SET_UP}", code="no-keyring")
+def sealed_file(choice: Choice) -> SecretsFile:
+    """The file of sealed secrets and its key, as the choice says; neither is opened yet."""
+    from mailpolicy.sealed import keys, located
+
+    sources = keys.Sources(choice.credentials_folder, choice.key_file, choice.is_root)
+    return located(choice.secrets_file, sources, choice.lock_timeout)
 
 
-def _choose(choice: Choice, warn: Callable[[str], None]) -> KeyringBackend:
-    import logging
-
+def _choose(choice: Choice, warn: Callable[[str], None]) -> Chosen:
     import keyring
 
-    # Without a handler Python prints what libraries log, and a backend may log what it was given.
-    logging.getLogger().addHandler(logging.NullHandler())
-    if choice.backend is not None:
-        backend = _load(choice.backend)
-        if (name := _exposed(backend)) is not None:
-            warn(f"warning: the keyring backend {name} does not protect secrets")
-    elif choice.is_root:
-        # Root takes no backend from the environment or from a file that somebody else may have written.
-        try:
-            backend = _load(SECRET_SERVICE)
-        except KeyringError:
-            raise _missing() from None
+    if choice.backend == SEALED:
+        from mailpolicy import sealed
+
+        chosen = Chosen(sealed.Keyring(sealed_file(choice)), True, None)
     else:
-        backend = _safe(_detected())
-    keyring.set_keyring(backend)
-    return backend
+        chosen = backends.choose(choice.backend, is_root=choice.is_root)
+    if chosen.exposed is not None:
+        warn(f"warning: the keyring backend {chosen.exposed} does not protect secrets")
+    keyring.set_keyring(chosen.backend)
+    return chosen
 
 
-def _load(name: str) -> KeyringBackend:
-    from keyring.core import load_keyring
+def _several(
+    backend: KeyringBackend, service: str, users: Collection[str], answered: Callable[[], None]
+) -> dict[str, str]:
+    name = class_name(backend)
+    if name == SEALED:
+        return backend.get_passwords(service, users)  # type: ignore[attr-defined,no-any-return]
+    if name == SECRET_SERVICE and len(users) > 1:
+        from mailpolicy import secret_service
 
-    try:
-        return load_keyring(name)
-    except Exception as error:  # noqa: BLE001 - backends raise what they like
-        raise KeyringError(
-            f"the keyring backend {name!a} cannot be used here ({type(error).__name__}): name its class, such as {SECRET_SERVICE}",
-            code="unusable-keyring",
-        ) from None
-
-
-def _detected() -> KeyringBackend:
-    """What keyring itself finds, from its environment variable, its configuration or what is installed."""
-    import keyring
-
-    try:
-        return keyring.get_keyring()
-    except Exception as error:  # noqa: BLE001 - backends raise what they like
-        raise KeyringError(
-            f"the keyring backend that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used ({type(error).__name__}): {_SET_UP}",
-            code="unusable-keyring",
-        ) from None
+        return secret_service.several(backend, service, users, answered)
+    found = {}
+    for user in users:
+        if (secret := backend.get_password(service, user)) is not None:
+            found[user] = secret
+        answered()
+    return found
 
 
-def _members(backend: Any) -> list[KeyringBackend]:
-    return list(backend.backends) if _class_name(backend) == _CHAINER else [backend]
+def _names(backend: KeyringBackend, service: str) -> list[str] | None:
+    name = class_name(backend)
+    if name == SEALED:
+        return [entry.user for entry in backend.file.everything() if entry.service == service]  # type: ignore[attr-defined]
+    if name == SECRET_SERVICE:
+        from mailpolicy import secret_service
 
-
-def _exposed(backend: KeyringBackend) -> str | None:
-    """The class that keeps secrets in plain text or not at all: the backend's own, or one in a chainer."""
-    for member in _members(backend):
-        for kind in type(member).__mro__:
-            if kind.__name__.startswith("Plaintext") or f"{kind.__module__}.{kind.__qualname__}" == _NULL:
-                return _class_name(member)
+        return secret_service.names(backend, service)
     return None
 
 
-def _safe(backend: KeyringBackend) -> KeyringBackend:
-    """The backend itself, or the first one in a chainer, that is known to be safe. Raises KeyringError."""
-    candidates = _members(backend)
-    for candidate in candidates:
-        if _class_name(candidate) in _SAFE:
-            return candidate
-    name = _class_name(candidates[0]) if candidates else _class_name(backend)
-    if name.startswith(("keyring.backends.fail.", _CHAINER)):
-        raise _missing()
-    raise KeyringError(
-        f"the keyring backend {name} is used only when it is named: --keyring-backend {name}", code="unsafe-keyring"
+def _set_several(
+    backend: KeyringBackend, service: str, secrets: Mapping[str, str], answered: Callable[[], None]
+) -> None:
+    if class_name(backend) == SEALED:
+        backend.set_passwords(service, secrets)  # type: ignore[attr-defined]
+        return
+    for user, secret in secrets.items():
+        backend.set_password(service, user, secret)
+        answered()
+
+
+def _delete_several(
+    backend: KeyringBackend, service: str, users: Collection[str], answered: Callable[[], None]
+) -> None:
+    if class_name(backend) == SEALED:
+        backend.delete_passwords(service, users)  # type: ignore[attr-defined]
+        return
+    for user in users:
+        backend.delete_password(service, user)
+        answered()
+
+
+def _translated(error: BaseException) -> MailpolicyError:
+    """Ours, also where it went through keyring's own exceptions; a foreign one without its text, which may hold a secret."""
+    cause = error.__cause__
+    return (
+        error
+        if isinstance(error, MailpolicyError)
+        else cause
+        if isinstance(cause, MailpolicyError)
+        else translated(error)
     )
-
-
-def _class_name(backend: object) -> str:
-    return f"{type(backend).__module__}.{type(backend).__qualname__}"

@@ -71,7 +71,7 @@ def edit_then_forget(
     there = found or []
     with _unfinished(out, store, vault) as write_down:
         outcome = carry_out(out, store, planner, yes=yes, first=lambda: write_down(there))
-    kept: KeyringError | None = None
+    kept: MailpolicyError | None = None
     for user in there:
         left = _forget(vault, user)
         kept = kept or left
@@ -108,7 +108,7 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str,
             outcome = _in_place(out, store, planner)
     if isinstance(outcome, NotConfirmed):
         raise outcome
-    failed: KeyringError | None = None
+    failed: MailpolicyError | None = None
     for before in there:
         left = _forget(vault, before)
         failed = failed or left
@@ -126,13 +126,13 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str,
     return status
 
 
-def _forget(vault: Credentials, user: str) -> KeyringError | None:
+def _forget(vault: Credentials, user: str) -> MailpolicyError | None:
     """Delete a secret after the store was changed; the error where it stays."""
     try:
         vault.delete(user)
-    except KeyringError as error:
+    except MailpolicyError as error:
         message = f"the store is changed, the secret {user} is left in the keyring: {error.message}"
-        return KeyringError(message, code=error.code)
+        return type(error)(message, code=error.code)
     return None
 
 

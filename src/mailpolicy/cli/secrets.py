@@ -13,13 +13,25 @@ from mailpolicy.policy import Policy, Service
 from mailpolicy.store import Store
 
 
-def credentials(out: Output) -> Credentials:
-    """The keyring that the options and host.toml name. Raises StoreError and Refused for a bad host.toml."""
+def choice(out: Output) -> Choice:
+    """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
     machine = host.read(around.host_config, is_root=around.is_root)
-    backend = around.keyring_backend or machine.keyring_backend
-    deadline = 120.0 if around.somebody_is_there else 15.0
-    return Credentials(Choice(backend, machine.keyring_service or SERVICE, around.is_root, deadline), out.message)
+    return Choice(
+        around.keyring_backend or machine.keyring_backend,
+        machine.keyring_service or SERVICE,
+        around.is_root,
+        120.0 if around.somebody_is_there else 15.0,
+        machine.secrets_file,
+        machine.key_file,
+        around.credentials_folder,
+        around.lock_timeout,
+    )
+
+
+def credentials(out: Output) -> Credentials:
+    """The keyring that the options and host.toml name. Raises StoreError and Refused for a bad host.toml."""
+    return Credentials(choice(out), out.message)
 
 
 def show(out: Output, address: str | None) -> int:
@@ -93,10 +105,9 @@ def _password_state(out: Output, user: str) -> str:
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
-    """Logins without a password, and what unfinished changes left. Raises KeyringError."""
-    policy = store.policy()
+    """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
     vault = credentials(out)
-    keys = _named_secrets(policy)
+    keys = named_secrets(store.policy())
     kept = vault.several([*keys, *pending.names(store.path)])
     problems = [
         Problem("MP060", path, f"this login has no password in the keyring: {Owner.of(user).command(keep=True)}")
@@ -114,7 +125,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     return store.placed(problems)
 
 
-def _named_secrets(policy: Policy) -> dict[str, KeyPath]:
+def named_secrets(policy: Policy) -> dict[str, KeyPath]:
     """Every secret that the store names, with the key that names it."""
     keys: dict[str, KeyPath] = {}
     if policy.server.smart_host_login is not None:

@@ -46,6 +46,7 @@ class Surroundings(NamedTuple):
     somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
     drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
     is_root: bool = False
+    credentials_folder: str | None = None  # of systemd, for this service
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were not obeyed
 
 
@@ -107,6 +108,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
         drawing=stdout and not plain,
         is_root=is_root,
+        credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
         ignored=ignored,
     )
 
@@ -114,7 +116,10 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
 def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
     """Under sudo the caller's own settings must not steer root; the libraries must not find them either."""
     names = [
-        name for name in environment if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_")) or name == "PAGER"
+        name
+        for name in environment
+        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_"))
+        or name in ("PAGER", "CREDENTIALS_DIRECTORY")
     ]
     for name in names:
         del environment[name]

@@ -1,0 +1,235 @@
+"""A file of sealed secrets on the disk: read whole, changed under a lock, replaced whole, proved by reading back.
+
+Promises: those of the store's edits (`files`): a writer that is killed leaves the old or the new file, two writers lose
+nothing, a full disk leaves the old one; a rotation is one replacement. Not promised: that an older copy of the whole
+file, put back with its key, is recognised.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import chain
+from typing import BinaryIO, TypeVar
+
+from mailpolicy import files
+from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.sealed import content
+from mailpolicy.sealed.content import KEY_SIZE, Key, Name, Unchanged, Unsound
+from mailpolicy.sealed.keys import Place, kept_in_file
+
+Result = TypeVar("Result")
+
+DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
+_TRIES = 3  # a rotation replaces the file and the key one after the other, so a reader may see them apart once
+
+
+class SecretsFile:
+    """One file of sealed secrets and the place of its key; `lock_timeout` in seconds."""
+
+    def __init__(self, path: str, place: Place, *, is_root: bool = False, lock_timeout: float = 10.0) -> None:
+        self.path = path
+        self.place = place
+        self._is_root = is_root
+        self._lock_timeout = lock_timeout
+        self._key: Key | None = None
+
+    def several(self, service: str, users: Collection[str]) -> dict[str, str]:
+        """Those of the secrets of one service that are there, by user name. Raises KeyringError."""
+        return self._with_key(lambda pieces, key: content.several(pieces, key, service, users))
+
+    def everything(self) -> dict[Name, str]:
+        """All secrets. Raises KeyringError."""
+        return self._with_key(content.everything)
+
+    def facts(self) -> content.Header:
+        """What the first line of the file says, which is known to be sound. Raises KeyringError."""
+
+        def read(pieces: Iterator[bytes], key: Key) -> content.Header:
+            first = next(pieces)
+            for _ in content.entries(chain([first], pieces), key):
+                pass
+            return content.header(first)
+
+        return self._with_key(read)
+
+    def change(self, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """Set secrets of a service by user name, or remove them where the value is None; what they were before.
+
+        Raises KeyringError, StillLocked, WriteFailed and NotConfirmed. Where nothing would change nothing is written.
+        """
+        self._refuse_unsafe()
+        with files.locked(self._there(), self._lock_timeout):
+            return self._with_key(lambda pieces, key: self._write(pieces, content.Change(key, service, changes)))
+
+    def _write(self, pieces: Iterator[bytes], change: content.Change) -> dict[str, str]:
+        def proof(path: str) -> None:
+            with open(path, "rb") as file:
+                if os.fstat(file.fileno()).st_size != change.size or not change.holds(_parts(file, change.places)):
+                    raise Unsound
+
+        with suppress(Unchanged):
+            self._install(change.made(pieces), proof)
+        return change.before
+
+    def make(self) -> tuple[bool, bool]:
+        """A key where there is none and an empty file where there is none; which of the two were made.
+
+        Raises KeyringError, also where a file has lost its key, and WriteFailed.
+        """
+        files.make_folders(os.path.dirname(os.path.realpath(self.path)), 0o700)
+        self._refuse_unsafe()
+        with files.locked(self.path, self._lock_timeout):
+            if os.path.lexists(self.path):
+                self.facts()
+                return False, False
+            made = next(self.place.masters(), None) is None
+            if made:
+                self.place.keep(os.urandom(KEY_SIZE))
+            key = Key(next(self.place.masters()))
+            self._install(content.sealed([], 0, key), lambda path: _sound(path, key))
+        return made, True
+
+    def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
+        """Encrypt everything under a new key; the ids of the old and the new key, and how many secrets there are.
+
+        The new key takes the old one's place; with `new_key_file` it is the one in that file, made where it is not
+        there. Raises Refused, KeyringError, StillLocked, WriteFailed where all is as it was, NotConfirmed.
+        """
+        self._refuse_unsafe()
+        with files.locked(self._there(), self._lock_timeout):
+            secrets = self.everything()
+            old = self._known
+            new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file, is_root=self._is_root))
+            if new.id != old.id:
+                try:
+                    self._with_key(lambda pieces, key: self._write_anew(pieces, key, new, secrets))
+                except (KeyringError, WriteFailed):
+                    if new_key_file is None:
+                        self.place.forget_next()
+                    raise
+                self._key = new
+                if new_key_file is None:
+                    self._promote()
+        return old.id, new.id, len(secrets)
+
+    def _next_key(self) -> Key:
+        if not self.place.writable:
+            raise Refused(
+                f"the key is {self.place.name}, which only its giver can replace: name a file for the new one with --new-key-file PATH",
+                code="key-not-writable",
+            )
+        if self._by_next_key():
+            self.place.promote()  # of a rotation that stopped half-way
+        master = os.urandom(KEY_SIZE)
+        self.place.keep_next(master)
+        return Key(master)
+
+    def _write_anew(self, pieces: Iterator[bytes], old: Key, new: Key, secrets: Mapping[Name, str]) -> None:
+        def proof(path: str) -> None:
+            if content.everything(files.pieces(path), new) != secrets:
+                raise Unsound
+
+        self._install(content.rekeyed(pieces, old, new), proof)
+
+    def half_rotated(self) -> bool:
+        """Whether only the next key opens the file, as a rotation stopped between file and key. Raises KeyringError."""
+        self.facts()
+        return self._by_next_key()
+
+    def _by_next_key(self) -> bool:
+        return Key(next(self.place.masters())).id != self._known.id
+
+    def _promote(self) -> None:
+        try:
+            self.place.promote()
+        except (KeyringError, WriteFailed) as error:
+            raise NotConfirmed(
+                f"{self.path}: sealed with the new key, which opens it but still lies beside the old one: {error.message}"
+            ) from None
+
+    @property
+    def _known(self) -> Key:
+        """The key that the file was opened with."""
+        assert self._key is not None
+        return self._key
+
+    def _with_key(self, action: Callable[[Iterator[bytes], Key], Result]) -> Result:
+        """Run what takes the file in pieces and its key. Raises KeyringError where the file is not sound."""
+        for _ in range(_TRIES):
+            pieces = self._pieces()
+            first = next(pieces, b"")
+            try:
+                if self._find_key(content.header(first).key_id):
+                    return action(chain([first], pieces), self._known)
+            except Unsound:
+                break
+        data = files.read_regular(self._there())
+        self._find_key("")
+        error = content.fault(data, self._known)
+        raise KeyringError(f"{self.path}: {error.message}", code=error.code)
+
+    def _find_key(self, wanted: str) -> bool:
+        """Whether there is the key of that id; where there is none, the first one is taken for it."""
+        if self._key is not None and self._key.id == wanted:
+            return True
+        first: Key | None = None
+        for master in self.place.masters():
+            self._key = Key(master)
+            if self._key.id == wanted:
+                return True
+            first = first or self._key
+        if first is None:
+            raise KeyringError(
+                f"there is no master key for {self.path}: bring {self.place.name} back from a backup", code="no-key"
+            )
+        self._key = first
+        return False
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            yield from files.pieces(self._there())
+        except StoreError as error:
+            raise KeyringError(error.message, code="no-secrets-file") from None
+
+    def _there(self) -> str:
+        if not os.path.lexists(self.path):
+            raise KeyringError(
+                f"{self.path}: there is no file of sealed secrets: bring it back from a backup, or make a new one",
+                code="no-secrets-file",
+                fix="mailpolicy secrets init",
+            )
+        return self.path
+
+    def _install(self, pieces: Iterator[bytes], proof: Callable[[str], None]) -> None:
+        """Put new content in place, read back and proved before it is there."""
+
+        def proved(path: str) -> None:
+            try:
+                proof(path)
+            except Unsound:
+                raise KeyringError(
+                    f"{self.path}: what was read back differs from what was written, the old file is intact",
+                    code="keyring-lost",
+                ) from None
+
+        files.replace(self.path, pieces, attributes=files.Attributes(0o600), proof=proved)
+
+    def _refuse_unsafe(self) -> None:
+        if self._is_root and (fix := files.unsafe_for_root(self.path)) is not None:
+            raise KeyringError(f"{self.path}: others than root can write here: {fix}", code="unsafe", fix=fix)
+
+
+def _sound(path: str, key: Key) -> None:
+    for _ in content.entries(files.pieces(path), key):
+        pass
+
+
+def _parts(file: BinaryIO, places: Iterable[tuple[int, int]]) -> bytes:
+    """The bytes at these offsets; the whole file would cost more than all the rest of a change."""
+    parts = []
+    for offset, size in places:
+        file.seek(offset)
+        parts.append(file.read(size))
+    return b"".join(parts)

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "who": ("who", "say who could use a service, and from where"),
     "export": ("export", "write the policy as a file that Dovecot, Postfix, Exim or fetchmail reads"),
     "deploy": ("deploy", "bring the exports of this machine up to date and tell the servers"),
+    "secrets": ("keyring", "seal secrets in a file, rotate its key, list, verify and move secrets"),
+    "doctor": ("doctor", "check the store, the keyring and their permissions, each with its cure"),
     "validate": ("validate", "find every error and every warning in a store"),
     "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),

@@ -1,0 +1,106 @@
+"""What a keyring holds for mailpolicy: listed, verified, moved to another one.
+
+Promises: a secret is removed from the old keyring only when all were read back from the new one; no secret in any output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mailpolicy import pending
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.reading import open_store
+from mailpolicy.cli.secrets import choice, credentials, named_secrets
+from mailpolicy.credentials import Credentials, Owner
+from mailpolicy.errors import KeyringError, Refused, UsageError
+
+
+def names(out: Output) -> int:
+    """The names of the secrets, one a line."""
+    require_format(out.around, "text", "json")
+    vault = credentials(out)
+    known = vault.names()
+    if known is None:
+        store, policy = open_store(out)
+        known = list(vault.several(named_secrets(policy)))
+        out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
+    if not out.around.quiet:
+        for name in known:
+            if out.around.format == "json":
+                out.json("secret/1", {"name": name})
+            else:
+                out.record((name,))
+    return 0
+
+
+def verify(out: Output) -> int:
+    """Open every secret the store names; 1 where one is missing."""
+    require_format(out.around, "text", "json")
+    store, policy = open_store(out)
+    named = named_secrets(policy)
+    vault = credentials(out)
+    there = vault.several(named)
+    spare = sorted(set(vault.names() or ()) - set(named))
+    states = {name: "there" if name in there else "missing" for name in named}
+    states.update(dict.fromkeys(spare, "not named by the store"))
+    missing = [name for name in named if name not in there]
+    if not out.around.quiet:
+        if out.around.format == "json":
+            secrets = [{"name": name, "state": state} for name, state in states.items()]
+            out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
+        else:
+            for name, state in states.items():
+                out.record((name, state))
+    for name in missing:
+        out.message(f"missing: {name}: {Owner.of(name).command(keep=True)}")
+    return int(bool(missing))
+
+
+def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
+    """Copy every secret the store names, read it back, and then remove the old one."""
+    require_format(out.around, "text", "json")
+    if source == target:
+        raise UsageError("--from and --to name the same keyring")
+    store, policy = open_store(out)
+    users = list(dict.fromkeys([*named_secrets(policy), *pending.names(store.path)]))
+    chosen = choice(out)
+    old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
+    secrets, there = old.several(users), new.several(users)
+    differing = [user for user in secrets if user in there and there[user] != secrets[user]]
+    if differing and not overwrite:
+        raise Refused(
+            f"{target} has other secrets for {_listed(differing)}: remove one of the two, or replace what is there with --overwrite",
+            code="secrets-differ",
+        )
+    if not dry_run:
+        new.set_several({user: secret for user, secret in secrets.items() if there.get(user) != secret})
+        if old.several(users) != secrets:
+            raise KeyringError(
+                f"secrets in {source} were changed meanwhile: they are in both keyrings now, run this again with --overwrite",
+                code="keyring-changed",
+            )
+        old.delete_several(secrets)
+    _tell(out, users, secrets, there, dry_run=dry_run)
+    if secrets and chosen.backend != target:
+        out.message(f'name the new keyring in host.toml: keyring_backend = "{target}"')
+    return 0
+
+
+def _tell(
+    out: Output, users: Collection[str], secrets: Collection[str], there: Collection[str], *, dry_run: bool
+) -> None:
+    if out.around.quiet:
+        return
+    moved = "would move" if dry_run else "moved"
+    states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}
+    if out.around.format == "json":
+        listed = [{"name": user, "state": state} for user, state in states.items()]
+        out.json("secrets-move/1", {"changed": bool(secrets), "dry_run": dry_run, "secrets": listed})
+        return
+    for user, state in states.items():
+        out.record((user, state, "changed" if user in secrets else "ok"))
+
+
+def _listed(users: list[str]) -> str:
+    more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+    return ", ".join(users[:3]) + more

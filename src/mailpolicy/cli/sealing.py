@@ -1,0 +1,132 @@
+"""The sealed file from the command line: set up, and its key rotated.
+
+Promises: setting up twice is once; nothing that is there is written over; host.toml is written only where there is none.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mailpolicy import files, host
+from mailpolicy.backends import SEALED
+from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.secrets import choice
+from mailpolicy.credentials import Choice, sealed_file
+from mailpolicy.errors import Refused, UsageError
+
+DEFAULT_KEY = "/etc/mailpolicy/key"
+_HOST = "# What is true of this machine and not of the policy: mailpolicy's docs/secrets.md.\n"
+
+
+def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
+    """A key, a sealed file and host.toml, those of them that are not there yet."""
+    from mailpolicy.sealed.file import DEFAULT_PATH
+    from mailpolicy.sealed.keys import KeyFile
+
+    require_format(out.around, "text", "json")
+    if key_in_keyring and key_file is not None:
+        raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
+    around = out.around
+    config = around.host_config or host.DEFAULT_PATH
+    fresh = not os.path.lexists(config)
+    if fresh and around.is_root and (fix := files.unsafe_for_root(config, group=True)) is not None:
+        raise Refused(f"{config}: others than root could write here: {fix}", code="unsafe", fix=fix)
+    machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
+    path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
+    key = None if key_in_keyring else _whole(key_file) or machine.key_file or DEFAULT_KEY
+    file = sealed_file(Choice(SEALED, "", around.is_root, 0, path, key, around.credentials_folder, around.lock_timeout))
+    settings = {"keyring_backend": SEALED, "secrets_file": path}
+    if isinstance(file.place, KeyFile):
+        settings["key_file"] = file.place.name
+    if key_in_keyring and machine.key_file is not None:
+        raise Refused(
+            f"{config} names key_file, which comes before a key in the keyring: take that line out",
+            code="host-config-differs",
+        )
+    if not fresh:
+        _require(config, machine, settings, named=around.keyring_backend == SEALED)
+    if dry_run:
+        made_key, made_file = next(file.place.masters(), None) is None, not os.path.lexists(path)
+    else:
+        made_key, made_file = file.make()
+        if fresh:
+            _write(out, config, settings)
+    rows = (
+        ("master key", file.place.name, made_key),
+        ("sealed file", path, made_file),
+        ("host.toml", config, fresh),
+    )
+    if made_key and not dry_run:
+        out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
+    return _tell(out, "init", rows, {"secrets_file": path, "key": file.place.name}, dry_run=dry_run)
+
+
+def _whole(path: str | None) -> str | None:
+    return os.path.abspath(path) if path is not None else None
+
+
+def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
+    """Refuse where a host.toml that is there would not lead to the file that is to be made."""
+    from mailpolicy.sealed.file import DEFAULT_PATH
+
+    says = {
+        "keyring_backend": SEALED if named else machine.keyring_backend,
+        "secrets_file": machine.secrets_file or DEFAULT_PATH,
+        "key_file": machine.key_file,
+    }
+    lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
+    if lacking:
+        raise Refused(
+            f"{config} is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            code="host-config-differs",
+        )
+
+
+def _write(out: Output, config: str, settings: dict[str, str]) -> None:
+    files.make_folder(os.path.dirname(os.path.realpath(config)), 0o755)
+    lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
+    with files.locked(config, out.around.lock_timeout):
+        if os.path.lexists(config):
+            raise Refused(f"{config} appeared meanwhile, it stays as it is: run this again", code="host-config-differs")
+        files.replace(config, (_HOST + lines).encode(), attributes=files.Attributes(0o644))
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text)  # a basic string of TOML has the same escapes
+
+
+def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
+    """Everything under a new key."""
+    require_format(out.around, "text", "json")
+    file = sealed_file(choice(out))
+    if dry_run:
+        secrets = file.everything()
+        rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {len(secrets)} secrets", True),)
+        return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": len(secrets)}, dry_run=True)
+    old, new, count = file.rotate(_whole(new_key_file))
+    rows = (
+        ("master key", f"{new}, it was {old}", old != new),
+        ("sealed file", f"{file.path}, {count} secrets", old != new),
+    )
+    if new_key_file is not None:
+        seal = f"systemd-creds encrypt --name=mailpolicy.key {new_key_file} /etc/credstore.encrypted/mailpolicy.key"
+        out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
+    facts = {"secrets_file": file.path, "secrets": count, "old_key": old, "new_key": new}
+    return _tell(out, "rotate", rows, facts, dry_run=False)
+
+
+def _tell(
+    out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
+) -> int:
+    if out.around.quiet:
+        return 0
+    changed = any(made for _, _, made in rows)
+    if out.around.format == "json":
+        out.json(f"secrets-{what}/1", {"changed": changed, "dry_run": dry_run, **facts})
+        return 0
+    for subject, item, made in rows:
+        out.record((subject, item, ("would change" if dry_run else "changed") if made else "ok"))
+    return 0

@@ -1,0 +1,313 @@
+"""secrets and doctor: the sealed file set up, rotated, listed, verified, filled from another keyring; its state told."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import MINIMAL, Run
+from sealing import BACKEND, options, sealed_keyring
+
+from mailpolicy import files
+
+JSON = "real.backends.Json"
+ALICE = "smart-host/alice@example.com"
+SERVER = "smart-host/@server"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a store that names two secrets, and what a keyring of the tests' own needs."""
+    (tmp_path / "accounts.toml").write_text(MINIMAL.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
+    monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
+    monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
+    monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))
+    return tmp_path
+
+
+INIT = ("secrets", "init", "--host-config", "host.toml", "--secrets-file", "lib/secrets", "--key-file", "etc/key")
+
+
+def test_init(run: Run, place: Path) -> None:
+    assert run(*INIT, "--dry-run").out.count("would change") == 3
+    assert not (place / "host.toml").exists()
+    assert not (place / "lib").exists()
+    made = run(*INIT)
+    assert (made.status, made.out.count("\tchanged\n")) == (0, 3)
+    assert "keep a copy of the master key" in made.err
+    assert [stat.S_IMODE((place / name).stat().st_mode) for name in ("etc/key", "lib/secrets", "lib", "host.toml")] == [
+        *(0o400, 0o600, 0o700, 0o644)
+    ]
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    again = run(*INIT)
+    assert (again.status, again.out.count("\tok\n"), again.err) == (0, 3, "")
+    assert run("secrets", "init", "--host-config", "host.toml", "--json").out == (
+        '{"schema": "mailpolicy.secrets-init/1", "changed": false, "dry_run": false, '
+        f'"secrets_file": "{place}/lib/secrets", "key": "{place}/etc/key"}}\n'
+    )
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+@pytest.mark.parametrize("text", ["", 'keyring_service = "x"\n', 'keyring_backend = "keyring.backends.null.Keyring"\n'])
+def test_init_beside_a_host_config_that_says_otherwise(run: Run, place: Path, text: str) -> None:
+    (place / "host.toml").write_text(text)
+    refused = run(*INIT)
+    assert (refused.status, refused.out) == (5, "")
+    assert f'keyring_backend = "{BACKEND}"' in refused.err
+    assert f'key_file = "{place}/etc/key"' in refused.err
+    assert (place / "host.toml").read_text() == text
+    assert not (place / "etc").exists()
+
+
+def test_init_with_a_credential(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place / "credentials"
+    folder.mkdir(mode=0o700)
+    (folder / "mailpolicy.key").write_bytes(b"c" * 32)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    made = run("secrets", "init", "--host-config", "host.toml", "--secrets-file", "secrets")
+    assert (made.status, made.out.split("\n")[0]) == (0, f"master key\t{folder}/mailpolicy.key\tok")
+    assert "key_file" not in (place / "host.toml").read_text()
+    (place / "given").write_text("s3cret")
+    arguments = ("smart-host", "set", "alice@example.com", "--password-file", "given", "--host-config", "host.toml")
+    assert run(*arguments).status == 0
+    assert sealed_with_credential(place, folder) == {ALICE: "s3cret"}
+    refused = run("secrets", "rotate", "--host-config", "host.toml")
+    assert (refused.status, "--new-key-file" in refused.err) == (5, True)
+    rotated = run("secrets", "rotate", "--new-key-file", "new-key", "--host-config", "host.toml")
+    assert rotated.status == 0
+    assert "systemd-creds encrypt --name=mailpolicy.key new-key" in rotated.err
+
+
+def sealed_with_credential(place: Path, folder: Path) -> dict[str, str]:
+    from mailpolicy import sealed
+    from mailpolicy.sealed import keys
+
+    return sealed.located(str(place / "secrets"), keys.Sources(str(folder))).several("mailpolicy", [ALICE])
+
+
+def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:
+    sealed_keyring(place)
+    use = options(place)
+    (place / "given").write_text("s3cret-one\n")
+    for arguments in (("alice@example.com",), ("--server", "--login", "relay")):
+        assert run("smart-host", "set", *arguments, "--password-file", "given", *use).status == 0
+    assert run("validate", "--secrets", *use).status == 0
+    assert "in the keyring" in run("smart-host", "show", "alice@example.com", *use).out
+    assert run("secrets", "list", *use).out == f"{SERVER}\n{ALICE}\n"
+    rotated = run("secrets", "rotate", *use, "--json")
+    assert json.loads(rotated.out)["secrets"] == 2
+    assert run("account", "rename", "alice@example.com", "carol@example.com", *use).status == 0
+    assert run("secrets", "verify", *use).out == f"{SERVER}\tthere\nsmart-host/carol@example.com\tthere\n"
+    assert run("account", "remove", "carol@example.com", *use).status == 0
+    assert run("secrets", "list", *use).out == f"{SERVER}\n"
+    for path in place.iterdir():
+        assert path.name == "given" or b"s3cret" not in path.read_bytes()
+
+
+def test_verify(run: Run, place: Path) -> None:
+    keyring = sealed_keyring(place)
+    keyring.set_passwords("mailpolicy", {SERVER: "one", "smart-host/left@example.com": "two"})
+    keyring.set_password("another program", "user", "three")
+    result = run("secrets", "verify", *options(place))
+    assert result.status == 1
+    assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\nsmart-host/left@example.com\tnot named by the store\n"
+    assert result.err == f"missing: {ALICE}: mailpolicy smart-host set alice@example.com\n"
+    told = json.loads(run("secrets", "verify", "--json", *options(place)).out)
+    assert (told["ok"], [secret["state"] for secret in told["secrets"]]) == (
+        False,
+        ["there", "missing", "not named by the store"],
+    )
+    path = place / "secrets"
+    path.write_bytes(path.read_bytes().replace(b"left@", b"lift@"))
+    damaged = run("secrets", "verify", *options(place))
+    assert (damaged.status, damaged.out) == (6, "")
+    assert "line 4 (smart-host/lift@example.com) was changed" in damaged.err
+
+
+def kept(place: Path) -> dict[str, str]:
+    return json.loads((place / "keyring.json").read_text()).get("mailpolicy", {})  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def plain(place: Path) -> Path:
+    """The two secrets in the keyring of the tests' own, and a third that the store does not name."""
+    secrets = {ALICE: "one", SERVER: "two", "smart-host/left@example.com": "three"}
+    (place / "keyring.json").write_text(json.dumps({"mailpolicy": secrets}))
+    return place
+
+
+MOVE = ("secrets", "move", "--from", JSON, "--to", BACKEND)
+
+
+def test_move(run: Run, plain: Path) -> None:
+    keyring = sealed_keyring(plain)
+    use = options(plain)
+    assert run(*MOVE, "--dry-run", *use).out == f"{SERVER}\twould move\tchanged\n{ALICE}\twould move\tchanged\n"
+    assert len(kept(plain)) == 3
+    moved = run(*MOVE, *use)
+    assert (moved.status, moved.out) == (0, f"{SERVER}\tmoved\tchanged\n{ALICE}\tmoved\tchanged\n")
+    assert keyring.get_passwords("mailpolicy", [ALICE, SERVER]) == {ALICE: "one", SERVER: "two"}
+    assert kept(plain) == {"smart-host/left@example.com": "three"}
+    assert run(*MOVE, *use).out == f"{SERVER}\tthere already\tok\n{ALICE}\tthere already\tok\n"
+    back = run("secrets", "move", "--from", BACKEND, "--to", JSON, *use)
+    assert back.status == 0
+    assert f'keyring_backend = "{JSON}"' in back.err
+    assert len(kept(plain)) == 3
+    assert run("secrets", "list", *use).out == ""
+
+
+def test_move_over_other_secrets(run: Run, plain: Path) -> None:
+    keyring = sealed_keyring(plain)
+    keyring.set_password("mailpolicy", ALICE, "another")
+    refused = run(*MOVE, *options(plain))
+    assert (refused.status, refused.out) == (5, "")
+    assert ALICE in refused.err
+    assert keyring.get_password("mailpolicy", SERVER) is None
+    assert len(kept(plain)) == 3
+    assert run(*MOVE, "--overwrite", *options(plain)).status == 0
+    assert keyring.get_password("mailpolicy", ALICE) == "one"
+
+
+@pytest.mark.parametrize("target", ["real.backends.Losing", "real.backends.Cutting"])
+def test_move_into_a_keyring_that_loses(run: Run, place: Path, target: str) -> None:
+    keyring = sealed_keyring(place)
+    keyring.set_passwords("mailpolicy", {ALICE: "secret of one", SERVER: "secret of two"})
+    result = run("secrets", "move", "--from", BACKEND, "--to", target, *options(place))
+    assert (result.status, result.out) == (6, "")
+    assert "what was read back differs" in result.err
+    assert len(keyring.get_passwords("mailpolicy", [ALICE, SERVER])) == 2
+
+
+def test_move_to_itself(run: Run, place: Path) -> None:
+    assert run("secrets", "move", "--from", JSON, "--to", JSON).status == 2
+
+
+def test_a_held_lock_is_75(run: Run, place: Path) -> None:
+    sealed_keyring(place)
+    (place / "given").write_text("s3cret")
+    with files.locked(str(place / "secrets"), 0):
+        arguments = ("smart-host", "set", "alice@example.com", "--password-file", "given", "--lock-timeout", "0.05")
+        result = run(*arguments, *options(place))
+    assert (result.status, result.out) == (75, "")
+    assert result.err.endswith("nothing was written, try again\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by this")
+def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> None:
+    folder = place / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    arguments = (*INIT[:5], "open/secrets", *INIT[6:])
+    result = run(*arguments)
+    assert result.status == 6
+    assert f"chmod o-w {folder}" in result.err
+    assert list(folder.iterdir()) == []
+
+
+# doctor
+
+
+def doctor(run: Run, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+    result = run("doctor", "--json", *arguments)
+    told = json.loads(result.out)
+    assert told["healthy"] is (result.status == 0)
+    worst: dict[str, dict[str, str]] = {}
+    for check in told["checks"]:
+        if check["check"] not in worst or check["state"] != "ok":
+            worst[check["check"]] = check
+    return result.status, worst
+
+
+def test_doctor_of_a_healthy_machine(run: Run, place: Path) -> None:
+    sealed_keyring(place).set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
+    status, checks = doctor(run, *options(place))
+    assert status == 0
+    assert {check["state"] for check in checks.values()} == {"ok"}
+    assert checks["keyring"]["message"] == f"{BACKEND}, named by host.toml: safe"
+    assert "written 1 times" in checks["sealed file"]["message"]
+    shown = run("doctor", *options(place))
+    assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [
+        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets")
+    ]
+
+
+def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
+    keyring = sealed_keyring(place)
+    keyring.set_password("mailpolicy", ALICE, "one")
+    use = options(place)
+    (place / "accounts.toml").chmod(0o666)
+    (place / "secrets").chmod(0o644)
+    (place / "accounts.toml.pending").write_text(ALICE + "\n")
+    status, checks = doctor(run, *use)
+    assert status == 1
+    assert {name: check["state"] for name, check in checks.items()} == {
+        "store": "ok",
+        "permissions": "error",
+        "host.toml": "ok",
+        "keyring": "ok",
+        "sealed file": "warning",
+        "secrets": "error",
+        "unfinished": "warning",
+    }
+    assert checks["permissions"]["fix"] == f"chmod o-w {place / 'accounts.toml'}"
+    assert checks["sealed file"]["fix"] == f"chmod 0600 {place / 'secrets'}"
+    assert checks["secrets"]["message"] == "1 of 2 secrets are missing"
+    (place / "key").chmod(0o444)
+    assert doctor(run, *use)[1]["sealed file"]["fix"] == f"chmod 0400 {place / 'key'}"
+    (place / "key").chmod(0o400)
+    (place / "accounts.toml").write_text("version = 2\n")
+    status, checks = doctor(run, *use)
+    assert checks["store"]["fix"] == f"mailpolicy validate {place / 'accounts.toml'}"
+    (place / "host.toml").write_text("keyring_backends = 1\n")
+    assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
+
+
+def test_doctor_of_a_half_rotated_file(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = sealed_keyring(place)
+    keyring.set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
+    monkeypatch.setattr(keyring.file.place, "promote", lambda: None)
+    keyring.file.rotate()
+    status, checks = doctor(run, *options(place))
+    assert (status, checks["sealed file"]["fix"]) == (0, "mailpolicy secrets rotate")
+    assert run("secrets", "rotate", *options(place)).status == 0
+    assert doctor(run, *options(place))[1]["sealed file"]["state"] == "ok"
+
+
+def test_doctor_about_other_keyrings(run: Run, place: Path) -> None:
+    """One that protects nothing, one that is not known, and none."""
+    (place / "host.toml").write_text("")
+    use = ("--host-config", str(place / "host.toml"))
+    for name, state in (("PlaintextKeyring", "error"), ("Json", "warning")):
+        _, checks = doctor(run, *use, "--keyring-backend", f"real.backends.{name}")
+        assert checks["keyring"]["state"] == state
+        assert checks["keyring"]["fix"] == (
+            f"mailpolicy secrets init && mailpolicy secrets move --from real.backends.{name} --to {BACKEND}"
+        )
+    if os.geteuid() == 0:
+        status, checks = doctor(run, *use)
+        assert (status, checks["keyring"]["state"], checks["keyring"]["fix"]) == (1, "error", "mailpolicy secrets init")
+        (place / "accounts.toml").write_text("version = 1\n")
+        assert doctor(run, *use)[1]["keyring"]["state"] == "warning"  # nothing needs one
+
+
+def test_doctor_looks_at_the_exports(run: Run, place: Path) -> None:
+    sealed_keyring(place).set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
+    use = options(place)
+    store = place / "accounts.toml"
+    store.write_text(store.read_text().replace("[server.smart_host]", '[server.smart_host]\nhost = "relay.example"'))
+    path = place / "out" / "sasl_passwd"
+    exports = f'[exports.relay]\ntarget = "postfix-sasl-passwd"\npath = "{path}"\n'
+    (place / "host.toml").write_text((place / "host.toml").read_text() + exports)
+    status, checks = doctor(run, *use)
+    assert (status, checks["exports"]["state"], checks["exports"]["fix"]) == (1, "error", "mailpolicy deploy relay")
+    assert f"{path} is missing" in checks["exports"]["message"]
+    assert run("deploy", *use).status == 0
+    assert doctor(run, *use)[1]["exports"]["state"] == "ok"
+    path.chmod(0o644)
+    assert "mode or owner" in doctor(run, *use)[1]["exports"]["message"]
+    (place / "key").chmod(0o444)
+    status, checks = doctor(run, *use)
+    assert (status, checks["exports"]["fix"]) == (1, f"chmod 0400 {place / 'key'}")

@@ -5,6 +5,7 @@ Promises: both sides did the same work, which is looked at, not believed. Not pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import stores
@@ -175,6 +176,34 @@ def replay(folder: Path) -> list[Bar]:
     return [Bar(what, 0.6, False, pairs, "bare loop of `ipaddress.ip_address`", rate)]
 
 
+def secrets(folder: Path) -> list[Bar]:
+    """All secrets out of a sealed file, against decrypting them; one change of a large file, against one of a small."""
+    few, many = folder / "few", folder / "many"
+    for place, count in ((few, FEW), (many, MANY)):
+        place.mkdir()
+        told("sealed", "make", place, str(count))
+
+    def side(what: str, place: Path, count: int) -> Callable[[], float]:
+        return lambda: float(told("sealed", what, place, str(count))["seconds"])
+
+    rounds = turns(
+        11,
+        side("read", many, MANY),
+        side("loop", many, MANY),
+        side("set", many, MANY),
+        side("set", few, FEW),
+    )
+    what = f"{spaced(MANY)} secrets out of the sealed file"
+    loop = "bare loop of `AESGCM.decrypt`"
+    change = f"one set in a sealed file of {spaced(MANY)}, less its fsync"
+    return [
+        Bar(what, 3, True, [(ours, peers) for ours, peers, _, _ in rounds], loop, milliseconds),
+        Bar(
+            change, 3, True, [(ours, peers) for _, _, ours, peers in rounds], f"the same in one of {FEW}", milliseconds
+        ),
+    ]
+
+
 def _store(folder: Path, accounts: int, name: str = "accounts") -> Path:
     path = folder / f"{name}-{accounts}.toml"
     path.write_text(stores.store(accounts), encoding="utf-8")
@@ -198,4 +227,5 @@ ALL = {
     "export": export,
     "diff": diff,
     "replay": replay,
+    "secrets": secrets,
 }

@@ -1,0 +1,85 @@
+"""Sealed files, each side in a process of its own: `make`, `read`, `loop` and `set`, with the folder and how many secrets.
+
+`loop` is the peer of `read`: the bare decryption of the same entries, taken apart and in memory before its clock starts.
+`set` counts no time in fsync.
+"""
+
+import json
+import os
+import sys
+from binascii import a2b_base64
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from mailpolicy.credentials import Choice, Credentials, smart_host_user
+from mailpolicy.sealed import Keyring, keys, located
+from mailpolicy.sealed.content import Key
+
+SERVICE = "mailpolicy"
+
+
+def main(what: str, folder: str, count: int) -> None:
+    place, users = Path(folder), [smart_host_user(f"user{number}@example.com") for number in range(count)]
+    secrets = {user: f"{number:x}-secret-{number:05}" for number, user in enumerate(users)}
+    json.dump({"seconds": {"make": make, "read": read, "loop": loop, "set": change}[what](place, secrets)}, sys.stdout)
+
+
+def make(place: Path, secrets: dict[str, str]) -> float:
+    file = located(str(place / "secrets"), keys.Sources(key_file=str(place / "key")))
+    file.make()
+    file.change(SERVICE, secrets)
+    return 0.0
+
+
+def read(place: Path, secrets: dict[str, str]) -> float:
+    choice = Choice("mailpolicy.sealed.Keyring", secrets_file=str(place / "secrets"), key_file=str(place / "key"))
+    vault = Credentials(choice, sys.exit)
+    assert vault.get(next(iter(secrets)))  # what is imported is imported
+    seconds, found = timed(lambda: vault.several(secrets))
+    assert found == secrets
+    return seconds
+
+
+def loop(place: Path, secrets: dict[str, str]) -> float:
+    decrypt = Key((place / "key").read_bytes()).entries.decrypt
+    lines = [line.split(b"\t") for line in (place / "secrets").read_bytes().splitlines()[1:-1]]
+    sealed = [(text[:12], text[12:], field) for field, blob in lines for text in [a2b_base64(blob)]]
+    seconds, found = timed(lambda: [decrypt(nonce, text, field) for nonce, text, field in sealed])
+    assert sorted(found) == sorted(secret.encode() for secret in secrets.values())
+    return seconds
+
+
+def timed(action: Callable[[], object]) -> tuple[float, object]:
+    """The median of some runs, and what the last one gave."""
+    seconds = []
+    for _ in range(7):
+        begin = perf_counter()
+        result = action()
+        seconds.append(perf_counter() - begin)
+    return median(seconds), result
+
+
+def change(place: Path, secrets: dict[str, str]) -> float:
+    keyring = Keyring(located(str(place / "secrets"), keys.Sources(key_file=str(place / "key"))))
+    fsync, synced = os.fsync, 0.0
+
+    def counted(descriptor: int) -> None:
+        nonlocal synced
+        begin = perf_counter()
+        fsync(descriptor)
+        synced += perf_counter() - begin
+
+    os.fsync = counted
+    user, seconds = list(secrets)[len(secrets) // 2], []
+    for number in range(25):
+        before, begin = synced, perf_counter()
+        keyring.set_password(SERVICE, user, f"the new one, number {number}")
+        seconds.append(perf_counter() - begin - (synced - before))
+    keyring.set_password(SERVICE, user, secrets[user])
+    return median(seconds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -84,7 +84,7 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
 
 
 def _write(out: Output, config: str, settings: dict[str, str]) -> None:
-    files.make_folder(os.path.dirname(os.path.realpath(config)), 0o755)
+    files.make_folders(os.path.dirname(os.path.realpath(config)), 0o755)
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
     with files.locked(config, out.around.lock_timeout):
         if os.path.lexists(config):

@@ -278,10 +278,10 @@ def test_a_whole_older_file_is_not_recognised(filled: sealed.Keyring, tmp_path: 
     """As docs/secrets.md says; the count of writes shows it to whoever knows it."""
     old = (tmp_path / "secrets").read_bytes()
     filled.set_password(SERVICE, ALICE, "the new one")
-    assert filled.file.facts().writes == 2
+    assert filled.sealed_file().facts().writes == 2
     (tmp_path / "secrets").write_bytes(old)
     assert filled.get_password(SERVICE, ALICE) == SECRETS[ALICE]
-    assert filled.file.facts().writes == 1
+    assert filled.sealed_file().facts().writes == 1
 
 
 def test_a_newer_version(filled: sealed.Keyring, tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_two_writers_lose_nothing(filled: sealed.Keyring, tmp_path: Path) -> Non
     writers = [fork.Process(target=_write_many, args=(str(tmp_path), first)) for first in (0, 15, 30)]
     for writer in writers:
         writer.start()
-    filled.file.rotate()
+    filled.sealed_file().rotate()
     for writer in writers:
         writer.join(60)
         assert writer.exitcode == 0
@@ -454,7 +454,7 @@ def _on_a_full_disk(action: Callable[[], object]) -> str:
 def test_a_full_disk(filled: sealed.Keyring, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert _on_a_full_disk(lambda: filled.set_password(SERVICE, ALICE, "new")) == WriteFailed.__name__
-    assert _on_a_full_disk(filled.file.rotate) == WriteFailed.__name__
+    assert _on_a_full_disk(filled.sealed_file().rotate) == WriteFailed.__name__
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
 
@@ -465,7 +465,7 @@ def test_a_full_disk(filled: sealed.Keyring, tmp_path: Path) -> None:
 def test_rotation(filled: sealed.Keyring, tmp_path: Path) -> None:
     filled.set_password("another service", "user", "theirs")
     old_file, old_key = (tmp_path / "secrets").read_bytes(), (tmp_path / "key").read_bytes()
-    old, new, count = filled.file.rotate()
+    old, new, count = filled.sealed_file().rotate()
     assert (old, count) == (Key(old_key).id, 4)
     assert new == Key((tmp_path / "key").read_bytes()).id != old
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o400
@@ -480,7 +480,7 @@ def rotation_killed_after(keyring: sealed.Keyring, step: str) -> None:
     """A rotation in a process of its own that ends right after one of its steps."""
 
     def killed() -> None:
-        target = keyring.file if step == "_install" else keyring.file.place
+        target = keyring.sealed_file() if step == "_install" else keyring.sealed_file().place
         real = getattr(target, step)
 
         def last(*arguments: object) -> None:
@@ -488,7 +488,7 @@ def rotation_killed_after(keyring: sealed.Keyring, step: str) -> None:
             os._exit(9)
 
         setattr(target, step, last)
-        keyring.file.rotate()
+        keyring.sealed_file().rotate()
 
     child = multiprocessing.get_context("fork").Process(target=killed)
     child.start()
@@ -504,11 +504,11 @@ def test_rotations_that_are_killed(filled: sealed.Keyring, tmp_path: Path, step:
         rotation_killed_after(filled, last)
         again = sealed_keyring_at(tmp_path)
         assert read(again) == SECRETS
-        assert again.file.half_rotated() is (last == "_install")
+        assert again.sealed_file().half_rotated() is (last == "_install")
     again.set_password(SERVICE, "another", "new")
-    again.file.rotate()
+    again.sealed_file().rotate()
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
-    assert not again.file.half_rotated()
+    assert not again.sealed_file().half_rotated()
     assert not (tmp_path / "key.next").exists()
 
 
@@ -525,9 +525,9 @@ def test_a_rotation_whose_key_cannot_be_put_in_place(
     with monkeypatch.context() as failing:
         failing.setattr(os, "rename", rename)
         with pytest.raises(NotConfirmed, match="sealed with the new key, which opens it but still lies beside"):
-            filled.file.rotate()
+            filled.sealed_file().rotate()
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
-    sealed_keyring_at(tmp_path).file.rotate()
+    sealed_keyring_at(tmp_path).sealed_file().rotate()
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
 
 
@@ -550,7 +550,7 @@ def test_a_credential_is_rotated_into_a_file(filled: sealed.Keyring, tmp_path: P
 
 def test_a_reader_beside_rotations(filled: sealed.Keyring, tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
-    rotating = fork.Process(target=lambda: [filled.file.rotate() for _ in range(25)])
+    rotating = fork.Process(target=lambda: [filled.sealed_file().rotate() for _ in range(25)])
     rotating.start()
     reads = 0
     while rotating.is_alive():

@@ -268,8 +268,8 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
 def test_doctor_of_a_half_rotated_file(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keyring = sealed_keyring(place)
     keyring.set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
-    monkeypatch.setattr(keyring.file.place, "promote", lambda: None)
-    keyring.file.rotate()
+    monkeypatch.setattr(keyring.sealed_file().place, "promote", lambda: None)
+    keyring.sealed_file().rotate()
     status, checks = doctor(run, *options(place))
     assert (status, checks["sealed file"]["fix"]) == (0, "mailpolicy secrets rotate")
     assert run("secrets", "rotate", *options(place)).status == 0

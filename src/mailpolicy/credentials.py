@@ -274,11 +274,11 @@ def _several(
 def _names(backend: KeyringBackend, service: str) -> list[str] | None:
     name = class_name(backend)
     if name == SEALED:
-        return [entry.user for entry in backend.file.everything() if entry.service == service]  # type: ignore[attr-defined]
+        return [entry.user for entry in backend.sealed_file().everything() if entry.service == service]  # type: ignore[attr-defined]
     if name == SECRET_SERVICE:
         from mailpolicy import secret_service
 
-        return secret_service.names(backend, service)
+        return [user for user in secret_service.names(backend, service) if "/" in user]  # not a master key of our own
     return None
 
 

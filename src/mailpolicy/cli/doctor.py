@@ -1,7 +1,6 @@
 """doctor: whether this machine is fit for mailpolicy, check by check, each with its cure.
 
-Promises: nothing is changed, and no check keeps another one from being made. Not promised: to ask a keyring in vain
-for a second time.
+Promises: nothing is changed, and no check keeps another one from being made.
 """
 
 from __future__ import annotations

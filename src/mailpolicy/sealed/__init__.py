@@ -32,8 +32,7 @@ class Keyring(KeyringBackend):
         super().__init__()  # type: ignore[no-untyped-call]
         self._file = file
 
-    @property
-    def file(self) -> SecretsFile:
+    def sealed_file(self) -> SecretsFile:
         """The file and its key, found when they are needed first. Raises MailpolicyError for a bad host.toml."""
         if self._file is None:
             self._file = self._found()
@@ -57,7 +56,7 @@ class Keyring(KeyringBackend):
     def get_passwords(self, service: str, usernames: Collection[str]) -> dict[str, str]:
         """Many secrets by user name, those that are there; the file is opened once."""
         with _refused(KeyringError):
-            return self.file.several(service, usernames)
+            return self.sealed_file().several(service, usernames)
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Keep a secret."""
@@ -66,7 +65,7 @@ class Keyring(KeyringBackend):
     def set_passwords(self, service: str, passwords: Mapping[str, str]) -> None:
         """Keep many secrets, all or none."""
         with _refused(PasswordSetError):
-            self.file.change(service, passwords)
+            self.sealed_file().change(service, passwords)
 
     def delete_password(self, service: str, username: str) -> None:
         """Remove a secret."""
@@ -76,7 +75,7 @@ class Keyring(KeyringBackend):
     def delete_passwords(self, service: str, usernames: Collection[str]) -> set[str]:
         """Remove many secrets, all or none; the user names of those that were there."""
         with _refused(PasswordDeleteError):
-            return set(self.file.change(service, dict.fromkeys(usernames)))
+            return set(self.sealed_file().change(service, dict.fromkeys(usernames)))
 
 
 def located(path: str | None, sources: keys.Sources, lock_timeout: float = 10.0) -> SecretsFile:

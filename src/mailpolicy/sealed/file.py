@@ -165,7 +165,7 @@ class SecretsFile:
                     return action(chain([first], pieces), self._known)
             except Unsound:
                 break
-        data = files.read_regular(self._there())
+        data = b"".join(self._pieces())
         self._find_key("")
         error = content.fault(data, self._known)
         raise KeyringError(f"{self.path}: {error.message}", code=error.code)

@@ -154,10 +154,10 @@ def test_the_unit_with_the_key(tmp_path: Path, broken: bool) -> None:
     verify = need("systemd-analyze", "systemd")
     program = shutil.which("mailpolicy", path=str(Path(sys.executable).parent))
     unit = tmp_path / "mailpolicy-deploy.service"
-    shutil.copy(ROOT / "docs" / "systemd" / unit.name, unit)
+    command = (ROOT / "docs" / "systemd" / unit.name).read_text(encoding="utf-8")
+    assert "/usr/local/bin/mailpolicy" in command
+    unit.write_text(command.replace("/usr/local/bin/mailpolicy", program or sys.executable), encoding="utf-8")
     text = (ROOT / "docs" / "systemd" / "sealed.conf").read_text(encoding="utf-8")
-    assert "/usr/local/bin/mailpolicy" in text
-    text = text.replace("/usr/local/bin/mailpolicy", program or sys.executable)
     (tmp_path / f"{unit.name}.d").mkdir()
     (tmp_path / f"{unit.name}.d" / "sealed.conf").write_text(text.replace("Load", "Lode") if broken else text)
     done = subprocess.run([verify, "verify", str(unit)], capture_output=True, text=True, check=False)

@@ -186,3 +186,32 @@ def test_secrets_refuse_a_terminal(case: Run, monkeypatch: pytest.MonkeyPatch) -
         refused = case("acme", *arguments)
         assert (refused.status, refused.out) == (5, "")
     assert case("acme", "dovecot").status == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "line", "shown"),
+    [
+        (
+            "fetchmail",
+            '  user "joe" there with password "REAL" is "a@x" here',
+            '  user "joe" there with password "********" is "a@x" here',
+        ),
+        ("fetchmail", '  user "joe" pass REAL is joe here', None),
+        ("fetchmail", "  password 'REAL'", None),
+        ("fetchmail", "  REAL", None),
+        ("fetchmail", "# password REAL", None),
+        ("fetchmail", "  ssl sslcertck", "  ssl sslcertck"),
+        ("postfix-sasl-passwd", "a@x.example a:REAL b c:d", "a@x.example a:********"),
+        ("postfix-sasl-passwd", "[relay.example]:587 a:REAL", "[relay.example]:587 a:********"),
+        ("postfix-sasl-passwd", "[relay.example]:587\ta:REAL x:y", None),
+        ("postfix-sasl-passwd", "a@x.example:REAL x:y", None),
+        ("exim-passwd", "*: a:REAL", "*: a:********"),
+        ("exim-passwd", "a@x.example:\ta:REAL", None),
+        ("exim-passwd", "a:REAL", None),
+        ("dovecot", "imap/a@x:REAL::::::allow_nets=fd00::/8", "imap/a@x:********::::::allow_nets=fd00::/8"),
+        ("dovecot", "imap/a@x:*::::::", "imap/a@x:*::::::"),
+        ("dovecot", "a@x:{PLAIN}REAL::::::", None),
+    ],
+)
+def test_a_line_of_another_form_is_hidden_whole(target: str, line: str, shown: str | None) -> None:
+    assert TARGETS[target].masked(line) == (shown or "********")

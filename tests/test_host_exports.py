@@ -30,6 +30,8 @@ def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
         ('target = "dovcot"\npath = "/x"', "did you mean dovecot?"),
         ('target = "dovecot"', "path must be an absolute path"),
         ('target = "dovecot"\npath = "x"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "/x\\u0000"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "/x"\ntoken_file = "token"', "token_file must be an absolute path"),
         ('target = "dovecot"\npath = "/x"\nmod = "0640"', "did you mean mode?"),
         ('target = "dovecot"\npath = "/x"\nmode = 640', "mode must be an octal string"),
         ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets others write"),
@@ -55,9 +57,77 @@ def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
     assert refused.out == ""
 
 
+@pytest.mark.parametrize("key", ['strategy = "deny-list"', 'lock = ["smtp"]'])
+def test_data_and_the_snippet_that_reads_them_are_of_one_kind(key: str, deploy: Run) -> None:
+    data, conf = 'target = "dovecot"\npath = "{}/d"\n', 'target = "dovecot-conf"\npath = "{}/c"\ndata = "{}/d"\n'
+    refused = deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}")
+    assert refused.status == 3
+    assert f"{key.split()[0]} is not that of exports.data" in refused.err
+    assert deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}{key}\n").status == 0
+
+
+def test_a_bad_token_stops_no_other_export(deploy: Run, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("")
+    text = '[exports.t]\ntarget = "dovecot"\npath = "{}/t"\ntoken_file = "{}/token"\n' + TWO
+    for state in ("empty", "missing"):
+        mixed = deploy(text)
+        assert mixed.status == 5, state
+        assert "keeps its old file\tfailed" in mixed.out
+        assert mixed.out.count("\tas the policy says\t") == 2
+        (tmp_path / "token").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("own", ["accounts.toml", "host.toml"])
+def test_the_policy_is_not_replaced_by_what_is_made_of_it(own: str, deploy: Run, tmp_path: Path) -> None:
+    text = f'[exports.x]\ntarget = "dovecot"\npath = "{{}}/{own}"\n'
+    before = (tmp_path / "accounts.toml").read_bytes()
+    assert deploy(text).status == 5
+    assert deploy(text, "export", "dovecot", "--output", own, "--force").status == 5
+    assert (tmp_path / "accounts.toml").read_bytes() == before
+    assert (tmp_path / "host.toml").read_text() == text.replace("{}", str(tmp_path))
+
+
+def test_no_hand_edit_is_lost(deploy: Run, tmp_path: Path) -> None:
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nmode = "0600"\n'
+    for content in ("the work of a week\n", "another week\n", "the work of a week\n"):
+        (tmp_path / "a").write_text(content)
+        assert deploy(text).status == 0
+    kept = [tmp_path / name for name in ("a.edited", "a.edited.1")]
+    assert [path.read_text() for path in kept] == ["the work of a week\n", "another week\n"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600, 0o600]
+    assert not (tmp_path / "a.edited.2").exists()
+
+
+def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    kick = tmp_path / "kick"
+    kick.write_text(
+        f'#!/bin/sh\necho "$1" >> {asked}\n[ ! -e {tmp_path}/down ] || {{ echo "no anvil" >&2; exit 75; }}\n'
+    )
+    kick.chmod(0o755)
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nkick = ["{}/kick"]\n'
+    deploy(text, "pop", "anywhere", "alice@example.com")
+    assert deploy(text).status == 0
+    deploy(text, "pop", "lan-only", "alice@example.com")
+    said = deploy(text)
+    assert "open sessions of alice@example.com go on: mailpolicy deploy --kick" in said.err
+    (tmp_path / "down").touch()
+    failed = deploy(text, "deploy", "--kick")
+    assert failed.status == 5
+    assert "ended with 75: no anvil" in failed.err
+    (content,) = map(json.loads, deploy(text, "deploy", "--kick", "--json").out.splitlines())
+    assert (content["kicked"], len(content["not_kicked"])) == ([], 1)
+    (tmp_path / "down").unlink()
+    assert "kicked: alice@example.com" in deploy(text, "deploy", "--kick").err
+    assert asked.read_text() == "alice@example.com\n" * 3
+    deploy(text, "deploy", "--kick")
+    assert asked.read_text() == "alice@example.com\n" * 3
+
+
 def test_two_exports_of_one_path(deploy: Run) -> None:
     export = 'target = "dovecot"\npath = "/x"\n'
-    assert "path is that of exports.a too" in deploy(f"[exports.a]\n{export}[exports.b]\n{export}").err
+    other = export.replace("/x", "/y/../x")
+    assert "path is that of exports.a too" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
 
 
 def test_nothing_to_deploy_is_said(deploy: Run) -> None:
@@ -112,6 +182,8 @@ def test_an_edit_says_that_it_is_not_in_force(deploy: Run, tmp_path: Path) -> No
         ("imap/a:*::::::allow_nets=10.0.0.0/8,fd00::/8\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", ["a"]),
         ("imap/a:*::::::allow_nets=10.0.0.0/9,10.128.0.0/9\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", []),
         ("imap/o\\'b:*::::::\nsmtp/z:*::::::\n", "imap/z:*::::::\n", ["o'b", "z"]),
+        ("imap/a:*::::::\n", "imap/a:*::::::allow_nets=10.0.0.0/8,fd00::/8\n", ["a"]),
+        ("imap/a:*::::::allow_nets=10.0.0.0/8,fd00::/8\n", "imap/a:*::::::allow_nets=fd00::/8\n", ["a"]),
         ("imap/a:*::::::allow_nets=what somebody wrote\n", "imap/a:*::::::allow_nets=10.0.0.0/8\n", ["a"]),
     ],
 )

@@ -9,7 +9,7 @@ import typer
 from mailpolicy import host
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
-from mailpolicy.cli.making import Workshop
+from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
 from mailpolicy.deploy.configured import Configured, configured
@@ -32,7 +32,6 @@ class _Done(NamedTuple):
     export: Configured
     placed: Placed | None
     error: MailpolicyError | None = None
-    narrowed: tuple[str, ...] = ()
     difference: str = ""  # what would change, secrets as stars
 
     @property
@@ -60,18 +59,21 @@ def _deploy(
     known = configured(file, machine.exports)
     chosen = _chosen(file, known, names or [])
     workshop = Workshop(out)
-    done = [_one(out, workshop, export, looking=check or diff) for export in chosen]
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
-    kicked, failed = _kick(out, done, short) if kick and not (check or diff) else ([], [])
+    done = [_one(out, workshop, export, short, looking=check or diff) for export in chosen]
+    kicked, failed = _kick(out, done, ask=kick) if not (check or diff) else ([], [])
     if diff and out.around.format != "json" and not out.around.quiet:
         _fail(out, done)
         out.data("".join(one.difference for one in done))
     else:
-        _tell(out, done, kicked, looked=check or diff)
+        _tell(out, done, kicked, failed, looked=check or diff)
     if failed:
-        raise Refused(
-            f"sessions may still be open that the policy no longer allows: {'; '.join(failed[:20])}", code="kick-failed"
-        )
+        if out.around.format != "json":
+            why = "; ".join(failed[:20])
+            out.failure(
+                Refused(f"sessions may still be open that the policy no longer allows: {why}", code="kick-failed")
+            )
+        return Refused.exit_status
     if errors := [one.error for one in done if one.error is not None]:
         return errors[0].exit_status
     return int(check and any(one.differs for one in done))
@@ -89,7 +91,7 @@ def _chosen(file: str, found: list[Configured], names: list[str]) -> list[Config
     return [one for one in found if not names or one.name in names]
 
 
-def _one(out: Output, workshop: Workshop, export: Configured, *, looking: bool) -> _Done:
+def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *, looking: bool) -> _Done:
     notes: list[str] = []
     body: list[str] = []
     difference = ""
@@ -99,19 +101,25 @@ def _one(out: Output, workshop: Workshop, export: Configured, *, looking: bool) 
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
+    def first(before: bytes | None, _wanted: bytes) -> None:
+        if users := _narrowed(export, before, body):
+            sessions.owe(export.place.path, sessions.typed(users, short))
+
     try:
+        if export.problem is not None:
+            raise export.problem
+        refuse_own(out, export.place.path)
         if looking:
             wanted = make()
             placed = look(export.place, wanted)
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
-            placed = put(export.place, make, out.around.lock_timeout)
+            placed = put(export.place, make, out.around.lock_timeout, first)
     except MailpolicyError as error:
         return _Done(export, None, error)
     for note in (*notes, *placed.notes):
         out.message(f"{export.name}: {note}")
-    narrowed = _narrowed(export, placed.before, body) if placed.written else ()
-    return _Done(export, placed, placed.owing, narrowed, difference)
+    return _Done(export, placed, placed.owing, difference)
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -122,14 +130,22 @@ def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tupl
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
-def _kick(out: Output, done: list[_Done], short: set[str]) -> tuple[list[str], list[str]]:
-    """End sessions, also under the names without a domain of `short`: whose, and the commands that failed."""
+def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list[str]]:
+    """End the sessions that are owed an end: whose, and why it failed; unless asked to, only say that there are some."""
     kicked: list[str] = []
     failed: list[str] = []
     for one in done:
-        users = sessions.typed(one.narrowed, short)
-        failed += sessions.kick(one.export.kick, users, out.message)
-        kicked += users
+        owed = sessions.owed(one.export.place.path) if one.export.target_name == "dovecot" else []
+        if not owed or one.placed is None:
+            continue
+        if not ask:
+            named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
+            out.message(f"{one.export.name}: open sessions of {named} go on: mailpolicy deploy --kick")
+            continue
+        ended = sessions.kick(one.export.kick, owed, out.message)
+        sessions.settle(one.export.place.path, owed, ended.failed)
+        kicked += ended.kicked
+        failed += ended.failed.values()
     return kicked, failed
 
 
@@ -139,12 +155,13 @@ def _fail(out: Output, done: list[_Done]) -> None:
             out.failure(one.error, about=one.export.name)
 
 
-def _tell(out: Output, done: list[_Done], kicked: list[str], *, looked: bool) -> None:
+def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], *, looked: bool) -> None:
     _fail(out, done)
     if out.around.quiet:
         return
     if out.around.format == "json":
-        out.json("deploy/1", {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked})
+        content = {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked}
+        out.json("deploy/1", {**content, "not_kicked": failed})
         return
     for one in done:
         out.record((one.export.name, one.export.place.path, *_result(one, looked=looked)))

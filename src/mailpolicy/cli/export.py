@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.making import Workshop
+from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy.configured import place_for
 from mailpolicy.deploy.place import Place, look, put
@@ -102,6 +102,8 @@ def _export(
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None
+    if output in ("", "-"):
+        raise UsageError("--output is a file's path; without it the file goes to stdout")
     if output is None:
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):
             if value:
@@ -129,6 +131,7 @@ def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
 
 def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool, diff: bool) -> int:
     target = TARGETS[name]
+    refuse_own(out, place.path)
     workshop = Workshop(out)
     notes: list[str] = []
     made: list[bytes] = []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mailpolicy import files
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
+from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
 from mailpolicy.store import Store, without_gc
 
@@ -60,3 +61,14 @@ def _command(out: Output) -> tuple[str, ...]:
     if around.keyring_backend is not None:
         command += ["--keyring-backend", around.keyring_backend]
     return tuple(command)
+
+
+def refuse_own(out: Output, path: str) -> None:
+    """Raise Refused where a generated file would replace what it is made from."""
+    import os
+
+    from mailpolicy.host import DEFAULT_PATH
+
+    own = {os.path.realpath(name) for name in (out.around.file, out.around.host_config or DEFAULT_PATH)}
+    if os.path.realpath(path) in own:
+        raise Refused(f"{path}: nothing was written, this is the policy or host.toml itself", code="own-file")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy.deploy.place import Place
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
@@ -32,6 +32,7 @@ class Configured(NamedTuple):
     options: Options
     place: Place
     kick: tuple[str, ...] = ("doveadm", "kick")
+    problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
 
 
 def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
@@ -47,13 +48,14 @@ def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place
 def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
     """The exports, those without secrets first, and among these data before the configuration that reads it.
 
-    Raises StoreError naming `file`, and Refused for an unsafe token.
+    Raises StoreError naming `file`.
     """
     found = [_one(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
     for one in found:
-        if (other := paths.setdefault(one.place.path, one.name)) != one.name:
+        if (other := paths.setdefault(os.path.realpath(one.place.path), one.name)) != one.name:
             raise _wrong(file, one.name, f"path is that of exports.{other} too")
+    _refuse_mismatch(file, found)
     return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
@@ -69,10 +71,14 @@ def _one(file: str, name: str, table: Any) -> Configured:
         for key in given.keys() - target.options:
             nearest = nearest_key(key, [*_OWN, *target.options])
             raise ChoiceRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
-        chosen = options(target_name, given)
-        path = table.get("path")
-        if not isinstance(path, str) or not path.startswith("/"):
+        path, token = table.get("path"), given.get("token_file", "/")
+        if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
             raise ChoiceRejected("path", "path must be an absolute path")
+        if isinstance(token, str) and not token.startswith("/"):
+            raise ChoiceRejected("token_file", "token_file must be an absolute path")
+        chosen, problem = _options(target_name, given)
+        if os.path.realpath(path) == os.path.realpath(str(token)):
+            raise ChoiceRejected("path", "path is that of the token")
         plain = place_for(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
@@ -81,10 +87,40 @@ def _one(file: str, name: str, table: Any) -> Configured:
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
         kick = _command(table, "kick") or Configured._field_defaults["kick"]
         return Configured(
-            name, target_name, target, chosen, Place(path, attributes, commands, plain.product, ours=True), kick
+            name,
+            target_name,
+            target,
+            chosen,
+            Place(path, attributes, commands, plain.product, ours=True),
+            kick,
+            problem,
         )
     except ChoiceRejected as error:
         raise _wrong(file, name, str(error)) from None
+
+
+def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
+    """The options; what is wrong with the token's file is this machine's state and no mistake in host.toml."""
+    try:
+        return options(target_name, given), None
+    except MailpolicyError as error:
+        problem = error
+    except ChoiceRejected as error:
+        if error.option != "token_file" or not isinstance(given["token_file"], str):
+            raise
+        problem = Refused(str(error))
+    without = {key: value for key, value in given.items() if key != "token_file"}
+    return options(target_name, without), Refused(problem.message, code="token", fix=problem.fix)
+
+
+def _refuse_mismatch(file: str, found: list[Configured]) -> None:
+    """A snippet that reads its data by another rule than they were written by lets in just those who must stay out."""
+    data = {one.place.path: one for one in found if one.target_name == "dovecot"}
+    for one in found:
+        other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
+        for key in ("strategy", "lock"):
+            if other is not None and getattr(one.options, key) != getattr(other.options, key):
+                raise _wrong(file, one.name, f"{key} is not that of exports.{other.name}, whose file it reads")
 
 
 def _wrong(file: str, name: str, message: str) -> StoreError:
@@ -95,7 +131,11 @@ def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     command = table.get(key)
     if command is None:
         return None
-    if not isinstance(command, list) or not command or not all(isinstance(word, str) and word for word in command):
+    if (
+        not isinstance(command, list)
+        or not command
+        or not all(isinstance(word, str) and word and "\0" not in word for word in command)
+    ):
         raise ChoiceRejected(key, f'{key} must be a command as an array of strings, such as ["postfix", "reload"]')
     return tuple(command)
 

@@ -66,8 +66,15 @@ def look(place: Place, wanted: bytes) -> Placed:
     return Placed(found, before, notes=tuple(notes))
 
 
-def put(place: Place, make: Callable[[], bytes], lock_timeout: float) -> Placed:
+def put(
+    place: Place,
+    make: Callable[[], bytes],
+    lock_timeout: float,
+    first: Callable[[bytes | None, bytes], None] | None = None,
+) -> Placed:
     """Make the content and put it in its place; `lock_timeout` is in seconds.
+
+    `first` gets the old content and the new one before the file is replaced.
 
     A command that fails leaves the file in its place, and is told of in `owing`. Raises Refused for a file that must not
     be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and what `make` raises.
@@ -88,8 +95,10 @@ def put(place: Place, make: Callable[[], bytes], lock_timeout: float) -> Placed:
                     "and replace it with --force",
                     code="edited",
                 )
-            notes.append(f"{place.path}: was {found}, kept as {_keep(place.path, before or b'')}")
+            notes.append(f"{place.path}: was {found}, kept as {_keep(place, before or b'')}")
         if written:
+            if first is not None:
+                first(before, wanted)
             if place.commands:
                 _owe(place)
             files.replace(place.path, wanted, place.attributes)
@@ -152,13 +161,17 @@ def _correct(place: Place) -> None:
         ) from None
 
 
-def _keep(path: str, content: bytes) -> str:
-    """A copy of what somebody wrote, beside the file, as closed as the file was."""
-    kept = f"{os.path.realpath(path)}.edited"
-    facts = os.stat(path)
-    attributes = Attributes(stat.S_IMODE(facts.st_mode), exact=True, owner=(facts.st_uid, facts.st_gid))
-    if os.path.islink(kept):
-        raise Refused(f"{kept}: this is a symbolic link: remove it", code="unsafe", fix=f"rm {kept}")
+def _keep(place: Place, content: bytes) -> str:
+    """A copy of what somebody wrote, beside the file and never more open than the file shall be; no earlier one is lost."""
+    facts = os.stat(place.path)
+    mode = stat.S_IMODE(facts.st_mode) & place.attributes.mode
+    attributes = Attributes(mode, exact=True, owner=(facts.st_uid, facts.st_gid))
+    whole = f"{os.path.realpath(place.path)}.edited"
+    kept, number = whole, 1
+    while os.path.lexists(kept):
+        if not os.path.islink(kept) and _read(kept) == content:
+            return kept
+        kept, number = f"{whole}.{number}", number + 1
     files.replace(kept, content, attributes)
     return kept
 

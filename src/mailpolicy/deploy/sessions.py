@@ -1,14 +1,21 @@
 """Ending the sessions of accounts whose access narrowed: a server asks for the policy at login only.
 
-Promises: whose session is ended is said. Not promised: that a session which began in the second of the change is met.
+Promises: whose session is ended is said; whose end is owed is noted in `PATH.kick` before the file is replaced, until it
+was asked for and succeeded. Not promised: that a session which began in the second of the change is met.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from typing import NamedTuple
+
+from mailpolicy import files
+from mailpolicy.files import Attributes
 
 _NOTICED = 1.1  # seconds; Dovecot looks at the passwd-file at most once a second
 _NOBODY = 68  # doveadm kick's status where the user has no session
@@ -24,27 +31,72 @@ def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
     return found
 
 
-def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], None]) -> list[str]:
-    """End the sessions of `users` and return those that could not be asked about; `told` gets a sentence for each other.
+class Ended(NamedTuple):
+    """Whose sessions were ended, and by user why others could not be."""
+
+    kicked: list[str]
+    failed: dict[str, str]
+
+
+def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], None]) -> Ended:
+    """End the sessions of `users`; `told` gets a sentence for each.
 
     Waits until Dovecot has noticed the new file, as whoever is thrown out comes back at once.
     """
+    ended = Ended([], {})
     listed = list(users)
     if listed:
         time.sleep(_NOTICED)
-    failed = []
     for user in listed:
+        whole = shlex.join([*command, user])
         try:
-            ended = subprocess.run(
+            run = subprocess.run(
                 [*command, user], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
             )
-        except (OSError, subprocess.TimeoutExpired):
-            failed.append(shlex.join([*command, user]))
+        except subprocess.TimeoutExpired:
+            ended.failed[user] = f"{whole} did not end within {_PATIENCE:g} s"
             continue
-        if ended.returncode == 0:
+        except OSError as error:
+            ended.failed[user] = f"{whole} cannot be started: {(error.strerror or 'input/output error').lower()}"
+            continue
+        if run.returncode == 0:
             told(f"kicked: {user}")
-        elif ended.returncode == _NOBODY:
+            ended.kicked.append(user)
+        elif run.returncode == _NOBODY:
             told(f"no session to kick: {user}")
         else:
-            failed.append(shlex.join([*command, user]))
-    return failed
+            last = (run.stderr or run.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
+            ended.failed[user] = f"{whole} ended with {run.returncode}{f': {last}' if last else ''}"
+    return ended
+
+
+def owed(path: str) -> list[str]:
+    """Whose sessions may be open that an earlier change of the file at `path` no longer allows."""
+    note = _note(path)
+    if not os.path.lexists(note) or os.path.islink(note):
+        return []
+    return files.read_regular(note).decode("utf-8", "replace").split()
+
+
+def owe(path: str, users: Iterable[str]) -> None:
+    """Write down, before the file at `path` is replaced, whose sessions are to be ended; hold its lock."""
+    _write(path, sorted({*owed(path), *users}))
+
+
+def settle(path: str, users: Iterable[str], failed: Collection[str]) -> None:
+    """Strike out those of `users` who need no end any more."""
+    done = set(users) - set(failed)
+    left = [user for user in owed(path) if user not in done]
+    if left:
+        _write(path, left)
+    else:
+        with suppress(FileNotFoundError):
+            os.unlink(_note(path))
+
+
+def _write(path: str, users: list[str]) -> None:
+    files.replace(_note(path), "".join(f"{user}\n" for user in users).encode("utf-8"), Attributes(0o600))
+
+
+def _note(path: str) -> str:
+    return f"{os.path.realpath(path)}.kick"

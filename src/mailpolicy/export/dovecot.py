@@ -7,10 +7,12 @@ Source: Dovecot's passwd-file and allow_nets; a key is `service/user`, in it a b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
+from mailpolicy.export.stamp import HIDDEN, hidden
 from mailpolicy.names import unicode_address
 from mailpolicy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
 from mailpolicy.policy import Account, Policy, Service
@@ -115,22 +117,24 @@ def _imap_only(policy: Policy, account: Account) -> bool:
     return not policy.admitted(account.address, Service.CONNECTOR)
 
 
+_LINE = re.compile(r"((?:imap|pop3|smtp|submission|sieve)/(?:[^:\\]|\\.)+:)([^:]*)(::::::.*)")
+
+
 def masked(line: str) -> str:
-    """A line without its password field, which may be the token of the installation."""
-    key, colon, rest = line.partition(":")
-    if line.startswith("#") or not colon:
-        return line
-    password, colon, fields = rest.partition(":")
-    return f"{key}:{password if password == '*' else '********'}{colon}{fields}"
+    """A line without its password field, which may be the token; one of another form may be anybody's, and is hidden whole."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return hidden(line)
+    return f"{match[1]}{match[2] if match[2] == '*' else HIDDEN}{match[3]}"
 
 
 def listed(text: str) -> dict[str, str]:
     """The keys of a passwd-file of ours, each with its extra fields; what an earlier export admitted."""
     found = {}
     for line in text.splitlines():
-        key, colon, rest = line.partition(":")
-        if colon and not line.startswith("#"):
-            found[key.replace("\\'", "'")] = rest.rpartition(":")[2]
+        parts = line.split(":", 7)  # an IPv6 network has colons of its own
+        if len(parts) == 8 and not line.startswith("#"):
+            found[parts[0].replace("\\'", "'")] = parts[7]
     return found
 
 

@@ -6,8 +6,11 @@ format does not have for values. Source: the Exim specification, 9.3; seen on Ex
 
 from __future__ import annotations
 
+import re
+
 from mailpolicy.export.credentials import Login, gather, spellings
 from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.stamp import HIDDEN, hidden
 
 _STRIPPED = " \t\n\v\f\r"
 
@@ -36,10 +39,10 @@ def export(request: Request) -> Exported:
     return Exported("".join(f"{key}: {login.name}:{login.password}\n" for key, login in logins.items()))
 
 
+_LINE = re.compile(r"((?:[^\s:@]+@[^\s:@]+|\*): [^:\t]+:).*")
+
+
 def masked(line: str) -> str:
-    """A line without its password."""
-    if line.startswith("#") or ": " not in line:
-        return line
-    key, _, value = line.partition(": ")
-    login, colon, _ = value.partition(":")
-    return f"{key}: {login}{colon}********"
+    """A line without its password; one of another form may have it anywhere, and is hidden whole."""
+    match = _LINE.fullmatch(line)
+    return f"{match[1]}{HIDDEN}" if match else hidden(line)

@@ -13,6 +13,7 @@ from mailpolicy.credentials import Owner
 from mailpolicy.errors import KeyringError
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.export.sources import Polled, polled
+from mailpolicy.export.stamp import HIDDEN, hidden
 from mailpolicy.policy import Tls
 
 _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck', Tls.NONE: 'sslproto ""'}
@@ -58,6 +59,15 @@ def _quoted(text: str) -> str:
     return f'"{plain.decode("ascii")}"'
 
 
+_USER = re.compile(r'(  user "[^"]*" there with password )"[^"]*"( is "[^"]*" here)')
+_OTHER = re.compile(
+    r'poll "[^"]*" via "[^"]*" protocol POP3 service [0-9]+ uidl|  (?:ssl sslcertck|sslproto "(?:auto" sslcertck|"))'
+    r'|  smtphost "[^"]*" (?:no)?keep(?: limit [0-9]+)?'
+)
+
+
 def masked(line: str) -> str:
-    """A line without its password."""
-    return re.sub(r'( there with password )"[^"]*"', r'\1"********"', line)
+    """A line without its password; one of another form may have it anywhere, and is hidden whole."""
+    if match := _USER.fullmatch(line):
+        return f'{match[1]}"{HIDDEN}"{match[2]}'
+    return line if _OTHER.fullmatch(line) else hidden(line)

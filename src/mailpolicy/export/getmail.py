@@ -10,14 +10,21 @@ from __future__ import annotations
 from mailpolicy.errors import NotFound, UsageError
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.export.sources import Polled, polled
-from mailpolicy.policy import Tls
+from mailpolicy.policy import Policy, Tls
 
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian keeps them
 
 
 def export(request: Request) -> Exported:
     """The getmailrc of the source that is asked for, or of the only one."""
-    one = _chosen(polled(request.policy), request.options.source)
+    found, wanted = polled(request.policy), request.options.source
+    if (
+        wanted is not None
+        and _there(request.policy, *wanted)
+        and wanted not in [(one.address, one.name) for one in found]
+    ):
+        return Exported("", (f"note: {'/'.join(wanted)} is not polled, so there is nothing to collect",))
+    one = _chosen(found, wanted)
     source = one.source
     if source.tls is Tls.STARTTLS:
         raise CannotCarry([f"getmail has no STARTTLS for POP3, which {one} asks for: use fetchmail or mpop for it"])
@@ -49,6 +56,11 @@ def export(request: Request) -> Exported:
     if source.max_size_kb is not None:
         lines.append(f"max_message_size = {source.max_size_kb * 1024}")
     return Exported("\n".join(lines) + "\n")
+
+
+def _there(policy: Policy, address: str, name: str) -> bool:
+    account = policy.accounts.get(address)
+    return account is not None and name in account.sources
 
 
 def _chosen(found: list[Polled], wanted: tuple[str, str] | None) -> Polled:

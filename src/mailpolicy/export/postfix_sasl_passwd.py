@@ -6,8 +6,11 @@ format does not have; values are literal to the end of the line. Source: postcon
 
 from __future__ import annotations
 
+import re
+
 from mailpolicy.export.credentials import Login, gather, smart_host, spellings
 from mailpolicy.export.request import Exported, Request
+from mailpolicy.export.stamp import HIDDEN, hidden
 from mailpolicy.policy import Policy
 
 _STRIPPED = " \t\n\v\f\r"
@@ -36,10 +39,10 @@ def _line(key: str, login: Login) -> str:
     return f"{key} {login.name}:{login.password}\n"
 
 
+_LINE = re.compile(r"((?:[^\s:@]+@[^\s:@]+|\[[^\]\s]+\](?::[0-9]+)?) [^:\t]+:).*")
+
+
 def masked(line: str) -> str:
-    """A line without its password."""
-    if line.startswith("#") or " " not in line:
-        return line
-    key, _, value = line.partition(" ")
-    login, colon, _ = value.partition(":")
-    return f"{key} {login}{colon}********"
+    """A line without its password; one of another form may have it anywhere, and is hidden whole."""
+    match = _LINE.fullmatch(line)
+    return f"{match[1]}{HIDDEN}" if match else hidden(line)

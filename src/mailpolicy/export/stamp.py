@@ -13,6 +13,16 @@ from hashlib import sha256
 _HEADING = re.compile(rb"# made by mailpolicy export [a-z-]+;[^\n]*\n# sha256 ([0-9a-f]{64})\n")
 
 
+HIDDEN = "********"
+
+
+def hidden(line: str) -> str:
+    """A line that is not of a target's own form, as it is shown where secrets may be: not at all, unless it has none."""
+    return (
+        line if not line.strip() or re.fullmatch(r"# (?:made by mailpolicy .*|sha256 [0-9a-f]{64})", line) else HIDDEN
+    )
+
+
 class State(StrEnum):
     """What a file on disk is, compared with what the policy makes."""
 

@@ -50,6 +50,7 @@ def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
             "WAYLAND_DISPLAY",
         ):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("MAILPOLICY_NO_CACHE", "1")  # tests of the cache name one of their own
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
 

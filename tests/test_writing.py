@@ -111,7 +111,7 @@ def test_a_terminated_writer_cleans_up(store: Path) -> None:
         child.send_signal(signal.SIGTERM if step % 3 else signal.SIGINT)
         _, err = child.communicate(timeout=30)
         if child.returncode == 1:  # so early that Python itself had not begun
-            assert b"init_import_site" in err
+            assert b"init_import_site" in err or b"Could not import runpy" in err
             continue
         statuses.add(child.returncode)
         assert b"Traceback" not in err or b"KeyboardInterrupt" in err

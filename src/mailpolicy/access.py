@@ -68,6 +68,13 @@ class Comparison:
             found += [Shift(address, *shift[1:]) for shift in decided]
         return found
 
+    def direction(self, addresses: Iterable[str] | None = None) -> Access:
+        """The direction of all these shifts taken together; accounts that are alike are looked at once."""
+        if addresses is None:
+            addresses = {**self.old.accounts, **self.new.accounts}
+        kinds = {self._kind(address) for address in addresses}
+        return direction(shift for kind in kinds for shift in self._decided[kind])
+
     def causes(self, shift: Shift) -> list[Cause]:
         """The keys whose change makes the shift: each that shifts the decision by itself, else all that differ."""
         mark = (self._kind(shift.address), shift.service)
@@ -153,7 +160,7 @@ _NOBODY = Account("", "", {})
 
 def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> Access:
     """The direction in which the decisions for `addresses` change; for all accounts of either policy where None."""
-    return direction(Comparison(old, new).shifts(addresses))
+    return Comparison(old, new).direction(addresses)
 
 
 def direction(shifts: Iterable[Shift]) -> Access:

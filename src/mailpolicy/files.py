@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
 
@@ -24,20 +24,20 @@ _POLL = 0.01  # seconds between two tries to lock
 
 def read_regular(path: str) -> bytes:
     """The content of a regular file. Raises StoreError; a FIFO, a device or a directory is refused and never waited for."""
-    return read_with_facts(path)[0]
+    with opened(path) as descriptor:
+        return read_whole(descriptor)
 
 
 def read_with_facts(path: str) -> tuple[bytes, os.stat_result]:
     """The content of a regular file, and the owner and the mode that it was read with. Raises StoreError."""
-    with _opened(path) as (file, facts):
-        try:
-            return file.read(), facts
-        except OSError as error:
-            raise StoreError(f"{path}: {_sentence(error)}") from None
+    with opened(path) as descriptor:
+        facts = os.fstat(descriptor)
+        return read_whole(descriptor), facts
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+def opened(path: str) -> Iterator[int]:
+    """The descriptor of a regular file, open for reading; errors of reading in the block become StoreError too."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
@@ -45,15 +45,21 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, os.stat_result]]:
     except ValueError:
         raise StoreError(f"{path!a}: not a file name") from None
     try:
-        facts = os.fstat(descriptor)
-        kind = facts.st_mode
+        kind = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(kind):
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
             raise StoreError(f"{path}: this is {what}, name a regular file")
-        with open(descriptor, "rb", closefd=False) as file:
-            yield file, facts
+        yield descriptor
+    except OSError as error:
+        raise StoreError(f"{path}: {_sentence(error)}") from None
     finally:
         os.close(descriptor)
+
+
+def read_whole(descriptor: int) -> bytes:
+    """The content of an open file."""
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def pieces(path: str, size: int = 1 << 16) -> Iterator[bytes]:
@@ -61,12 +67,9 @@ def pieces(path: str, size: int = 1 << 16) -> Iterator[bytes]:
 
     A large file never lies in memory whole: fresh memory costs more than reading does.
     """
-    with _opened(path) as (file, _):
-        try:
-            while piece := file.read(size):
-                yield piece if piece.endswith(b"\n") else piece + file.readline()
-        except OSError as error:
-            raise StoreError(f"{path}: {_sentence(error)}") from None
+    with opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        while piece := file.read(size):
+            yield piece if piece.endswith(b"\n") else piece + file.readline()
 
 
 @contextmanager

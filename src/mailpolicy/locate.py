@@ -38,6 +38,9 @@ _PLAIN_PAIRS = re.compile(rf"(?: {_GAP} {_PAIR} {_END} )*+", re.VERBOSE)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'""")
+_TABLE_HEADER = re.compile(
+    rf"\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*+\]", re.DOTALL
+)
 _STRING = re.compile(
     r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^']|'{1,2}(?!'))*'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
     re.DOTALL,
@@ -124,6 +127,11 @@ def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
     lines = [(bisect_right(starts, offset), offset) for offset in offsets]
     return [(line, offset - starts[line - 1] + 1) for line, offset in lines]
+
+
+def header_parts(text: str, position: int) -> tuple[str, ...] | None:
+    """The key of the table header whose bracket stands at `position`; None for an array of tables or what is no header."""
+    return tuple(_key(text, position + 1)[0]) if _TABLE_HEADER.match(text, position) else None
 
 
 def _under_last(parts: list[str], tables: dict[KeyPath, int]) -> KeyPath:

@@ -9,17 +9,23 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import Any
+from os import pread
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.errors import StoreError
-from mailpolicy.files import read_regular, unsafe_for_root
+from mailpolicy.files import opened, read_whole, unsafe_for_root
 from mailpolicy.policy import Policy
 
+if TYPE_CHECKING:
+    from mailpolicy.cache import Cache, Stamp
+    from mailpolicy.slices import Cut
+
+FEW = 256  # an edit of more accounts reads the whole store
 _BOM = b"\xef\xbb\xbf"
 _ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
 
@@ -47,21 +53,26 @@ class Document:
         self.data = data
         self.bom = _BOM if data.startswith(_BOM) else b""
 
+    @property
+    def _parsed_bytes(self) -> bytes:
+        return self.data
+
     @cached_property
     def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
         import tomli
 
+        data = self._parsed_bytes
         try:
-            text = self.data[len(self.bom) :].decode("utf-8")
+            text = data[len(self.bom) :].decode("utf-8")
         except UnicodeDecodeError as error:
             start = len(self.bom) + error.start
-            line_start = self.data.rfind(b"\n", 0, start) + 1
-            column = len(self.data[line_start:start].decode("utf-8", "replace")) + 1
-            position = (self.data.count(b"\n", 0, start) + 1, column)
+            line_start = data.rfind(b"\n", 0, start) + 1
+            column = len(data[line_start:start].decode("utf-8", "replace")) + 1
+            position = (data.count(b"\n", 0, start) + 1, column)
             return (
                 "",
                 {},
-                Problem("MP001", (), f"byte {self.data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
+                Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
             )
         try:
             with without_gc():
@@ -99,11 +110,21 @@ class Document:
 
         found = locate.find(self.text, paths)
         spots = locate.places(self.text, [entry.start for entry in found.values()])
-        return {path: line for path, (line, _) in zip(found, spots, strict=True)}
+        return {path: self._line_in_file(line) for path, (line, _) in zip(found, spots, strict=True)}
 
     def line(self, path: KeyPath | None) -> int | None:
         """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
-        return self.lines([path]).get(path) if path else None
+        from mailpolicy import locate
+
+        entry = locate.find(self.text, [path]).get(path) if path else None
+        return self.line_at(entry.start) if entry is not None else None
+
+    def line_at(self, offset: int) -> int:
+        """The line in the file of a character of the text."""
+        return self._line_in_file(self.text.count("\n", 0, offset) + 1)
+
+    def _line_in_file(self, line: int) -> int:
+        return line
 
     def placed(self, problems: Iterable[Problem]) -> list[Finding]:
         """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
@@ -123,17 +144,124 @@ class Document:
 
 
 class Store(Document):
-    """A store file: a document that is judged, and says a policy."""
+    """A store file: a document that is judged, and says a policy.
+
+    `cut` is what was put together of a large one for a question or an edit about a few accounts: then text, tree and
+    policy are the cut's, which has no other accounts, and the lines are the file's. `data` is the whole file all the
+    same, unless it was only looked up.
+    """
+
+    def __init__(self, path: str, data: bytes, cut: Cut | None = None) -> None:
+        super().__init__(path, data)
+        self.cut = cut
+        self.cache: Cache | None = None  # None too where the store is small
+        self._about: tuple[str, ...] = ()
+        self._digest: str | None = None  # the whole file's, where an index was found by it
+        self._stamp: Stamp | None = None  # where it tells of every later change
 
     @classmethod
-    def read(cls, path: str) -> Store:
+    def read(cls, path: str, cache: Cache | None = None) -> Store:
         """Read the store file at `path`. Raises StoreError where it cannot be read."""
-        try:
-            return cls(path, read_regular(path))
-        except StoreError as error:
-            if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init") from None
-            raise
+        with _opened(path) as descriptor:
+            return cls._read(path, descriptor, cache)
+
+    @classmethod
+    def _read(cls, path: str, descriptor: int, cache: Cache | None) -> Store:
+        before = cache.stamp(descriptor) if cache is not None else None
+        settled = cache is not None and before is not None and cache.settled(before)
+        store = cls(path, read_whole(descriptor))
+        if cache is not None and len(store.data) >= cache.smallest:
+            store.cache = cache
+            store._stamp = before if settled and cache.stamp(descriptor) == before else None
+        return store
+
+    @classmethod
+    def look_up(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
+        """The store for a question about some accounts: where an index tells where they stand, no more is read of it.
+
+        Raises StoreError.
+        """
+        with _opened(path) as descriptor:
+            if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.smallest:
+                from mailpolicy import index
+
+                cut = index.cut(cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start))
+                if cut is not None and cache.stamp(descriptor) == stamp:
+                    store = cls(path, cut.data, cut)
+                    if store._reading.policy is not None:
+                        return store
+            store = cls._read(path, descriptor, cache)
+        store.keep_index(anew=True)
+        return store
+
+    @classmethod
+    def to_edit(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
+        """The store for an edit of some accounts, of any where none is named. Raises StoreError."""
+        return cls.read(path, cache)._found(tuple(addresses))
+
+    def _found(self, addresses: tuple[str, ...]) -> Store:
+        """This store cut down to some accounts, where an index knows it."""
+        self._about = addresses
+        if self.cache is None or not 0 < len(addresses) <= FEW:
+            return self
+        from mailpolicy import index
+
+        digest = index.digest(self.data)
+        cut = index.cut_content(self.cache, self.path, addresses, self.data, digest)
+        found = self.cut_down(cut) if cut is not None else None
+        if found is None or found._reading.policy is None:
+            return self
+        found._digest = digest
+        return found
+
+    def cut_down(self, cut: Cut) -> Store:
+        """The same file, cut down."""
+        store = Store(self.path, self.data, cut)
+        store.cache, store._about = self.cache, self._about
+        return store
+
+    def again(self) -> Store:
+        """The store as it is now; this one where nothing has changed. Raises StoreError."""
+        current = Store.read(self.path, self.cache)
+        return self if current.data == self.data else current._found(self._about)
+
+    def keep_index(self, *, anew: bool = False) -> None:
+        """Index the store, where it is large, valid, and its stamp tells of every later change.
+
+        With `anew` also where there is an index already, which could not be used.
+        """
+        if self.cache is None or self._stamp is None or self._reading.policy is None:
+            return
+        from mailpolicy import index
+
+        if anew or not index.is_current(self.cache, self.path, self._stamp):
+            _index(self.cache, self.path, self._stamp, self.data, self.text)
+
+    def replaced(self, content: bytes, grown: Mapping[str, tuple[int, int]] | None) -> None:
+        """Index what was just written in the place of this store and is known to be valid.
+
+        `grown` says by how many bytes and lines the lines of each account have grown, where only these have changed.
+        """
+        if self.cache is None or len(content) < self.cache.smallest:
+            return
+        from mailpolicy import index
+
+        stamp = index.confirmed(self.cache, self.path, content)
+        if stamp is None:
+            return
+        old = self._digest
+        carried = (
+            old is not None and grown is not None and index.carry(self.cache, self.path, old, stamp, content, grown)
+        )
+        if not carried:
+            _index(self.cache, self.path, stamp, content, content[len(self.bom) :].decode("utf-8"))
+
+    @property
+    def _parsed_bytes(self) -> bytes:
+        return self.data if self.cut is None else self.cut.data
+
+    def _line_in_file(self, line: int) -> int:
+        return line if self.cut is None else self.cut.line(line)
 
     @cached_property
     def _reading(self) -> schema.Reading:
@@ -216,6 +344,35 @@ class Store(Document):
                 Finding(self.path, line, column, Problem("MP038", (), f"this comment allows {code}, and {why}"))
             )
         return kept
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """The descriptor of a store file; one that is not there is told how to make it. Raises StoreError."""
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(opened(path))
+        except StoreError as error:
+            if error.message.endswith("no such file or directory"):
+                raise StoreError(error.message, fix="mailpolicy init") from None
+            raise
+        yield descriptor
+
+
+def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:
+    """Index a valid store, if it is written so that an index can tell where each account stands."""
+    import tomli
+
+    from mailpolicy import index, slices
+
+    with without_gc():
+        found = slices.outline(text)
+        if found is None:
+            cache.note(f"{path} has no index: it is not written as one table for each account")
+            return
+        head = "".join([text[piece.start : piece.end] for piece in found.head])
+        if not tomli.loads(head).get("accounts"):
+            index.write(cache, path, stamp, content, slices.in_bytes(found, text, len(content) - len(text.encode())))
 
 
 def worst(findings: Iterable[Finding], *, strict: bool) -> bool:

@@ -121,7 +121,9 @@ def _suspend(
     from mailpolicy.edit import accounts
 
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(context, lambda policy: accounts.suspend(policy, chosen), dry_run=dry_run, yes=yes)
+    return edit(
+        context, lambda policy: accounts.suspend(policy, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes
+    )
 
 
 def _resume(
@@ -137,7 +139,9 @@ def _resume(
     from mailpolicy.edit import accounts
 
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(context, lambda policy: accounts.resume(policy, chosen), dry_run=dry_run, yes=yes)
+    return edit(
+        context, lambda policy: accounts.resume(policy, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes
+    )
 
 
 def _list(

@@ -55,7 +55,7 @@ def _check(
 
         return reading.show_account(out, normalised(address))
     asked = question(address, protocol, ip)
-    store, policy = reading.open_store(out)
+    store, policy = reading.open_store(out, [asked.address])
     verdict = judge(policy, asked)
     if not out.around.quiet:
         from mailpolicy.render import answer
@@ -71,7 +71,7 @@ def _check(
 
 def _suggest(out: Output, policy: Policy, address: str) -> None:
     if address not in policy.accounts:
-        from mailpolicy.edit.targets import nearest
+        from mailpolicy.nearest import nearest
 
         if (known := nearest(address, policy.accounts)) is not None:
             out.message(f"the nearest account is {known}")

@@ -6,7 +6,7 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -21,11 +21,18 @@ from mailpolicy.store import Store
 ASK_FROM = 21  # accounts
 
 
-def edit(context: typer.Context, planner: Planner, *, dry_run: bool = False, yes: bool = False) -> int:
-    """Carry out an edit and tell about it."""
+def edit(
+    context: typer.Context,
+    planner: Planner,
+    *,
+    about: Iterable[str] = (),
+    dry_run: bool = False,
+    yes: bool = False,
+) -> int:
+    """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, about, out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
@@ -66,8 +73,9 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
         elif dry_run:
             out.data(outcome.diff or "")
         else:
-            for line in plan.lines:
-                out.record((line.subject, line.item, line.result, "changed" if line.changed else "ok"))
+            out.records(
+                [(line.subject, line.item, line.result, "changed" if line.changed else "ok") for line in plan.lines]
+            )
     for note in plan.notes:
         out.message(note)
     if dry_run and not outcome.changed:

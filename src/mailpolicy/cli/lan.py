@@ -32,7 +32,7 @@ def app() -> typer.Typer:
 def _list(context: typer.Context) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    store, policy = reading.open_store(out)
+    store, policy = reading.open_store(out, [])
     if out.around.quiet:
         return 0
     rows = []

@@ -25,8 +25,9 @@ class Workshop:
     def __init__(self, out: Output) -> None:
         files.refuse_unsafe(out.around.file)
         self._out = out
-        self._store = Store.read(out.around.file)
+        self._store = Store.read(out.around.file, out.cache)
         self._store.policy()
+        self._store.keep_index()
         self._vault: Credentials | None = None
 
     def make(self, target: Target, options: Options) -> Exported:

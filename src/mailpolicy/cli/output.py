@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings
 from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, StoreError, UsageError
 from mailpolicy.names import printable
+
+if TYPE_CHECKING:
+    from mailpolicy.cache import Cache
 
 
 class Output:
@@ -19,6 +22,13 @@ class Output:
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
+
+    @property
+    def cache(self) -> Cache | None:
+        """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
+        from mailpolicy.cache import Cache
+
+        return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
 
     def data(self, text: str) -> None:
         """Write to stdout. Raises BrokenPipeError and OutputFailed."""
@@ -60,10 +70,17 @@ class Output:
 
     def record(self, fields: Sequence[str]) -> None:
         """One record: parted by tabs, or by two blanks where tables are drawn."""
+        self.records([fields])
+
+    def records(self, rows: Iterable[Sequence[str]]) -> None:
+        """A record for each row."""
         parting = "  " if self.around.drawing else "\t"
-        if not "".join(fields).isprintable():
-            fields = [printable(field) for field in fields]
-        self.data(parting.join(fields) + "\n")
+        lines = []
+        for fields in rows:
+            if not "".join(fields).isprintable():
+                fields = [printable(field) for field in fields]
+            lines.append(parting.join(fields))
+        self.data("\n".join([*lines, ""]))
 
     def message(self, text: str) -> None:
         """A sentence on stderr, unless --quiet."""

@@ -27,7 +27,7 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
     whose = owner.address or "server"
     require_format(out.around, "text", "json")
     secret = piped(out, source)
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
     files.refuse_unsafe(store.path)
     vault = credentials(out)
@@ -184,7 +184,7 @@ def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Calla
 
 def _as_it_was(store: Store) -> bool:
     with suppress(StoreError):
-        return Store.read(store.path).data == store.data
+        return store.again() is store
     return False
 
 

@@ -5,7 +5,7 @@ Promises: reading takes no lock and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mailpolicy import names
@@ -16,9 +16,16 @@ from mailpolicy.policy import SWITCHES, Account, Policy, Service
 from mailpolicy.store import Store
 
 
-def open_store(out: Output) -> tuple[Store, Policy]:
-    """The store and its policy, with a warning where root should not trust it. Raises StoreError."""
-    store = Store.read(out.around.file)
+def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store, Policy]:
+    """The store and its policy, with a warning where root should not trust it. Raises StoreError.
+
+    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others.
+    """
+    if about is not None:
+        store = Store.look_up(out.around.file, about, out.cache)
+    else:
+        store = Store.read(out.around.file, out.cache)
+        store.keep_index()
     policy = store.policy()
     warn_unsafe(out)
     return store, policy
@@ -38,7 +45,7 @@ def show_account(out: Output, address: str) -> int:
     from mailpolicy.edit.targets import no_account
 
     require_format(out.around, "text", "json")
-    store, policy = open_store(out)
+    store, policy = open_store(out, [address])
     account = policy.accounts.get(address)
     if account is None:
         raise no_account(policy, [address])

@@ -49,7 +49,7 @@ def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, 
 
     if options and not source.given:
         require_format(out.around, "text", "json")
-        store = Store.read(out.around.file)
+        store = Store.to_edit(out.around.file, (), out.cache)
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     require_source(out, source)
     return set_secret(out, planner, smart_host_user(None), source, dry_run=dry_run)
@@ -80,14 +80,14 @@ def add_source(
     if password.given:
         return set_secret(out, planner, source_user(address, name), password, dry_run=dry_run)
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool) -> int:
     """A source out of the store, then its password out of the keyring."""
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (address,), out.cache)
     user = source_user(address, name)
     account = store.policy().accounts.get(address)
     gone = account is None or name not in account.sources
@@ -107,7 +107,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
     """Remove a login and its password."""
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (address,) if address else (), out.cache)
     policy = store.policy()
     user = smart_host_user(address)
     whose = address or "server"
@@ -124,7 +124,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Accounts out of the store, then their passwords out of the keyring."""
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
     owners = [user for account in chosen(policy, there, Plan(), offer=False) for user in users_of(account)]
@@ -139,7 +139,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Another address: the secrets are copied, the store edited, the old secrets deleted."""
     require_format(out.around, "text", "json")
-    store = Store.read(out.around.file)
+    store = Store.to_edit(out.around.file, (), out.cache)
     policy = store.policy()
 
     def planner(policy: Policy) -> Plan:

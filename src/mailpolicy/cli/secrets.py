@@ -37,7 +37,7 @@ def credentials(out: Output) -> Credentials:
 def show(out: Output, address: str | None) -> int:
     """Which credentials would be used, and whether their password is there."""
     require_format(out.around, "text", "json")
-    store, policy = open_store(out)
+    store, policy = open_store(out, [address] if address else [])
     if address is None:
         login, owner, why = policy.server.smart_host_login, "server", "accounts without a login of their own use it"
         if login is None:
@@ -79,7 +79,7 @@ def print_password(out: Output, address: str, name: str) -> int:
         raise Refused(
             "a password is not printed to a terminal: let the program that collects run this", code="terminal"
         )
-    _, policy = open_store(out)
+    _, policy = open_store(out, [address])
     sources.require(policy, address, name)
     if name not in policy.polled(policy.accounts[address]):
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"

@@ -29,7 +29,7 @@ def app() -> typer.Typer:
 def _show(context: typer.Context) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    store, policy = reading.open_store(out)
+    store, policy = reading.open_store(out, [])
     server = policy.server
     values: dict[str, str | int | bool | list[str] | None] = {
         "edition": server.edition,

@@ -84,7 +84,13 @@ def _plain(service: Service, verb: Verb) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return edit(context, lambda policy: switch(policy, service, verb, chosen), dry_run=dry_run, yes=yes)
+        return edit(
+            context,
+            lambda policy: switch(policy, service, verb, chosen),
+            about=chosen.addresses,
+            dry_run=dry_run,
+            yes=yes,
+        )
 
     return command
 
@@ -116,7 +122,13 @@ def _on(service: Service) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return edit(context, lambda policy: switch(policy, service, Verb.ON, chosen, reach), dry_run=dry_run, yes=yes)
+        return edit(
+            context,
+            lambda policy: switch(policy, service, Verb.ON, chosen, reach),
+            about=chosen.addresses,
+            dry_run=dry_run,
+            yes=yes,
+        )
 
     return command
 

@@ -148,7 +148,7 @@ def _list(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     wanted = address(account) if account is not None else None
-    store, policy = reading.open_store(out)
+    store, policy = reading.open_store(out, [wanted] if wanted is not None else None)
     if wanted is not None and wanted not in policy.accounts:
         raise no_account(policy, [wanted])
     if out.around.quiet:

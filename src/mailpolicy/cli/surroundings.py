@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
 
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
+ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command has some of them
 
 # name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
@@ -23,6 +24,7 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--json": (None, "short for --format json"),
     "--quiet": (None, "print errors only"),
     "--verbose": (None, "say more on stderr"),
+    "--no-cache": (None, "neither use nor write the index of a large store"),
     "--lock-timeout": ("SECONDS", "how long an edit waits for another writer (10)"),
     "--host-config": ("PATH", "the settings of this machine (/etc/mailpolicy/host.toml)"),
     "--keyring-backend": ("CLASS", "the keyring backend to use, by its class"),
@@ -40,6 +42,7 @@ class Surroundings(NamedTuple):
     lock_timeout: float = 10.0
     host_config: str | None = None
     keyring_backend: str | None = None
+    cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
@@ -92,6 +95,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
     file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
     stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
+    no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
     plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
     return Surroundings(
         file=file,
@@ -102,6 +106,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         lock_timeout=timeout,
         host_config=options.get("--host-config"),
         keyring_backend=options.get("--keyring-backend"),
+        cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
         stdin_is_terminal=stdin,
         stdout_is_terminal=stdout,
         progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
@@ -111,6 +116,16 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
         ignored=ignored,
     )
+
+
+def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:
+    """Where this user's indexes are kept. Root is steered by no variable: who sets one must not choose what root reads."""
+    if is_root:
+        return ROOT_CACHE
+    home, chosen = environment.get("HOME", ""), environment.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(chosen):  # the XDG specification has a relative one ignored
+        return os.path.join(chosen, "mailpolicy")
+    return os.path.join(home, ".cache", "mailpolicy") if os.path.isabs(home) else None
 
 
 def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:

@@ -96,7 +96,13 @@ def _assign(
 
     wanted = _checked(name)
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(context, lambda policy: templates.assign(policy, wanted, chosen), dry_run=dry_run, yes=yes)
+    return edit(
+        context,
+        lambda policy: templates.assign(policy, wanted, chosen),
+        about=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
+    )
 
 
 def _unassign(
@@ -112,4 +118,6 @@ def _unassign(
     from mailpolicy.edit import templates
 
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(context, lambda policy: templates.assign(policy, None, chosen), dry_run=dry_run, yes=yes)
+    return edit(
+        context, lambda policy: templates.assign(policy, None, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes
+    )

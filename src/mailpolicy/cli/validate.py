@@ -51,11 +51,12 @@ def _validate(
     judged = []
     for name in files or [out.around.file]:
         try:
-            store = Store("-", stdin_bytes()) if name == "-" else Store.read(name)
+            store = Store("-", stdin_bytes()) if name == "-" else Store.read(name, out.cache if not files else None)
         except StoreError as error:
             judged.append(Judgement(name, error=error))
             continue
         findings, left_out = store.diagnose(ignored, hints=hints)
+        store.keep_index()
         if secrets and not worst(findings, strict=False):
             from mailpolicy.cli.secrets import missing_secrets
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.edit import lines
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Block, Layout, newline_of, slice_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
@@ -30,18 +31,24 @@ class CannotWrite(Exception):
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
     """The splices that write the operations into a text, sorted and apart. Raises CannotWrite.
 
-    Where all of them are about keys of one account, its own slice of the text is all that is laid out.
+    Where all of them are about keys of accounts, no more of the text is laid out than the slices of these.
     """
+    newline = newline_of(text)
+
+    def in_slice(start: int, end: int, wanted: Sequence[Operation]) -> list[Splice]:
+        layout = Layout(text[start:end], newline)
+        try:
+            return [Splice(start + first, start + last, new) for first, last, new in _made(layout, wanted)]
+        except CannotWrite as reason:
+            raise CannotWrite(start + reason.offset, str(reason)) from None
+
     keys = {operation.path[1] if _is_key_of_account(operation.path) else None for operation in operations}
     key = keys.pop() if len(keys) == 1 else None
     if key is not None and (span := slice_of(text, key)) is not None:
-        start, end = span
-        layout = Layout(text[start:end], newline_of(text))
-        try:
-            return [Splice(start + first, start + last, new) for first, last, new in _made(layout, operations)]
-        except CannotWrite as reason:
-            raise CannotWrite(start + reason.offset, str(reason)) from None
-    return _made(Layout(text, newline_of(text)), operations)
+        return in_slice(*span, operations)
+    if len(keys) > 1 and (plainly := lines.splices(text, operations, literal, in_slice)) is not None:
+        return plainly
+    return _made(Layout(text, newline), operations)
 
 
 def _is_key_of_account(path: KeyPath) -> bool:
@@ -151,8 +158,8 @@ def _tight(layout: Layout, entry: Entry) -> bool:
 
 
 def _array(layout: Layout, values: tuple[str, ...]) -> str:
-    lines = layout.newline.join(f"    {literal(value)}," for value in values)
-    return f"[{layout.newline}{lines}{layout.newline}]"
+    elements = layout.newline.join(f"    {literal(value)}," for value in values)
+    return f"[{layout.newline}{elements}{layout.newline}]"
 
 
 def _amend(layout: Layout, path: KeyPath, remove: tuple[int, ...], append: tuple[str, ...]) -> Splice:
@@ -267,9 +274,9 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)]
 
 
-def _add(layout: Layout, path: KeyPath, lines: list[str]) -> Splice:
+def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
     place, blank = _place_for(layout, path)
-    text = layout.newline.join([f"[{dotted(path)}]", *lines])
+    text = layout.newline.join([f"[{dotted(path)}]", *pairs])
     return Splice(place, place, layout.newline * (blank + 1) + text)
 
 

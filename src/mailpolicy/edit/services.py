@@ -43,22 +43,33 @@ def switch(policy: Policy, service: Service, verb: Verb, targets: Targets, reach
     if service is Service.IMAP and verb is Verb.OFF:
         _name_stopped(policy, accounts, plan)
     pinned = []
+    alike: dict[tuple[object, ...], tuple[bool, str]] = {}  # by shape: whether it pins, and what holds afterwards
     for account in accounts:
-        own = dict(account.own)
+        shape = account.shape
+        if (outcome := alike.get(shape)) is None:
+            outcome = alike[shape] = _outcome(policy, account, service, wanted)
+        pins, result = outcome
+        if pins:
+            pinned.append(account.address)
         changed = False
         for key, value in wanted.items():
             old = account.own.get(key)
-            if value is not None and old is None and policy.setting(account, key).value is value:
-                pinned.append(account.address)
             changed = _write(plan, ("accounts", account.key, key), account.address, key, old, value) or changed
-            own.pop(key, None)
-            if value is not None:
-                own[key] = value
-        result = shown(policy, account._replace(own=own), service)
         plan.lines.append(Line(account.address, str(service), result, changed))
     if pinned:
-        plan.notes.append(f"pinned, the same value was inherited before: {named(dict.fromkeys(pinned))}")
+        plan.notes.append(f"pinned, the same value was inherited before: {named(pinned)}")
     return plan
+
+
+def _outcome(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> tuple[bool, str]:
+    """Whether one of the keys that are wanted would pin what is inherited, and what holds for the service with them."""
+    pins = any(
+        value is not None and account.own.get(key) is None and policy.setting(account, key).value is value
+        for key, value in wanted.items()
+    )
+    own = {key: value for key, value in account.own.items() if key not in wanted}
+    own |= {key: value for key, value in wanted.items() if value is not None}
+    return pins, shown(policy, account._replace(own=own), service)
 
 
 def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:

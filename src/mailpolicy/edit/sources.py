@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit.operations import Add, Drop, Path, Scalar
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.targets import nearest, no_account
+from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import NotFound, Refused
+from mailpolicy.nearest import nearest
 from mailpolicy.policy import Account, Policy, Service, Source
 
 

@@ -5,11 +5,11 @@ Promises: all unknown addresses are named at once and nothing is changed; a doma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import NotFound
+from mailpolicy.nearest import nearest
 from mailpolicy.policy import Account, Layer, Policy
 
 
@@ -80,17 +80,3 @@ def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> Not
         fix = f"mailpolicy account add {shlex.quote(unknown[0])}" if offer and not hint else None
         return NotFound(message, code="no-such-account", fix=fix)
     return NotFound(f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account")
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`; difflib is slow on many, so the first letters choose among them."""
-    from difflib import get_close_matches
-
-    candidates = list(known)
-    if len(candidates) > 2000:
-        local, _, domain = name.partition("@")
-        candidates = [
-            other for other in candidates if other[:2] == name[:2] or (other.startswith(f"{local}@") and domain)
-        ]
-    matches = get_close_matches(name, candidates[:2000], n=1, cutoff=0.75)
-    return matches[0] if matches else None

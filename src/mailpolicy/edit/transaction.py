@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from mailpolicy import access, files, pending, schema
 from mailpolicy.access import Access
-from mailpolicy.edit import hunks, pen
+from mailpolicy.edit import hunks, pen, pieces
 from mailpolicy.edit.operations import Rename, applied
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
-from mailpolicy.locate import places
 from mailpolicy.policy import Policy
+from mailpolicy.slices import Piece
 from mailpolicy.store import Store, without_gc
 
 
@@ -33,6 +33,7 @@ class Outcome(NamedTuple):
         return bool(self.plan.operations) or any(line.changed for line in self.plan.lines)
 
 
+@without_gc()
 def transact(
     store: Store,
     planner: Planner,
@@ -52,34 +53,62 @@ def transact(
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path)
     if dry_run:
-        splices, new = _written(store, plan)
-        diff = hunks.unified(store.path, store.text, splices)
-        return Outcome(plan, _access(store.policy(), new, plan), diff)
+        edited = _edited(store, plan)
+        return Outcome(plan, _access(edited, plan), edited.diff())
     if not plan.operations:
+        store.keep_index()
         return Outcome(plan, Access.SAME, None)
     if confirm is not None:
         confirm(plan)
     with files.locked(store.path, lock_timeout):
-        current = Store.read(store.path)
-        if current.data == store.data:
-            current = store
-        else:
+        current = store.again()
+        if current is not store:
             plan = planner(current.policy())
             plan.notes += pending.notes(store.path)
             if not plan.operations:
                 return Outcome(plan, Access.SAME, None)
-        splices, new = _written(current, plan)
+        edited = _edited(current, plan)
         if first is not None:
             first()
-        content = current.bom + hunks.spliced(current.text, splices).encode("utf-8")
+        content = edited.content()
         files.replace(current.path, content)
-    return Outcome(plan, _access(current.policy(), new, plan), None)
+        current.replaced(content, edited.grown())
+    return Outcome(plan, _access(edited, plan), None)
 
 
-def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
-    """The plan's splices and the policy they make, proved: what the reading parser reads is the tree that was meant."""
+class _Edited(NamedTuple):
+    """A store, the splices of its text, and the policy that they make; `parts` are the splices in a cut store's pieces."""
+
+    store: Store
+    splices: list[hunks.Splice]
+    policy: Policy
+    parts: dict[Piece, list[hunks.Splice]] | None = None
+
+    def content(self) -> bytes:
+        """The whole new file."""
+        if self.parts is not None:
+            return pieces.joined(self.store, self.parts)
+        return self.store.bom + hunks.spliced(self.store.text, self.splices).encode("utf-8")
+
+    def diff(self) -> str:
+        """The unified diff of the whole file."""
+        if self.parts is None:
+            return hunks.unified(self.store.path, self.store.text, self.splices)
+        text = self.store.data[len(self.store.bom) :].decode("utf-8")
+        return hunks.unified(self.store.path, text, pieces.in_whole(self.store, self.parts))
+
+    def grown(self) -> dict[str, tuple[int, int]] | None:
+        """By how many bytes and lines each account has grown, where only accounts' own lines have changed."""
+        return pieces.grown(self.store, self.parts) if self.parts is not None else None
+
+
+def _edited(store: Store, plan: Plan) -> _Edited:
+    """The plan carried out, and proved: what the reading parser reads is the tree that was meant."""
     if not plan.operations:
-        return [], store.policy()
+        return _Edited(store, [], store.policy(), {} if store.cut is not None else None)
+    if store.cut is not None and not pieces.within_accounts(plan):
+        store = Store(store.path, store.data)
+    store = pieces.narrowed(store, plan)
     try:
         with without_gc():
             splices = pen.splices(store.text, plan.operations)
@@ -91,7 +120,13 @@ def _written(store: Store, plan: Plan) -> tuple[list[hunks.Splice], Policy]:
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
-    return splices, _new_policy(store, plan, wanted)
+    policy = _new_policy(store, plan, wanted)
+    if store.cut is None:
+        return _Edited(store, splices, policy)
+    parts = pieces.touched(store, splices)
+    if parts is None or not pieces.proved(store, wanted, parts):
+        return _edited(Store(store.path, store.data), plan)
+    return _Edited(store, splices, policy, parts)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
@@ -129,9 +164,9 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_hand(store: Store, offset: int, why: str) -> Refused:
-    ((line, _),) = places(store.text, [offset])
+    line = store.line_at(offset)
     return Refused(f"{store.path}:{line}: nothing was changed, this edit needs a hand: {why}", code="needs-hand-edit")
 
 
-def _access(old: Policy, new: Policy, plan: Plan) -> Access:
-    return access.compare(old, new, plan.touched)
+def _access(edited: _Edited, plan: Plan) -> Access:
+    return access.compare(edited.store.policy(), edited.policy, plan.touched)

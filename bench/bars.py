@@ -21,7 +21,7 @@ OUTSIDE = "203.0.113.9"
 
 def check(folder: Path) -> list[Bar]:
     """One question on a small store, against a Typer application that does nothing."""
-    store, allow, deny = _store(folder, FEW), folder / "allow", folder / "deny"
+    store, allow, deny = stored(folder, FEW), folder / "allow", folder / "deny"
     anywhere, lan_only, *_ = stores.addresses(FEW)
     rounds = turns(
         80,
@@ -30,8 +30,8 @@ def check(folder: Path) -> list[Bar]:
         lambda: mailpolicy("check", "--file", store, lan_only, "pop", OUTSIDE, output=deny, status=1),
         lambda: whole(script("trivial", "someone")),
     )
-    _require(allow.read_text(encoding="utf-8").startswith("allow"), "check denies what is allowed")
-    _require(deny.read_text(encoding="utf-8").startswith("deny: outside-lan"), "check allows what is outside the LAN")
+    require(allow.read_text(encoding="utf-8").startswith("allow"), "check denies what is allowed")
+    require(deny.read_text(encoding="utf-8").startswith("deny: outside-lan"), "check allows what is outside the LAN")
     what, peer = f"`check` on {FEW} accounts", "trivial Typer application of one command"
     return [
         Bar(f"{what}, allowed", 1.35, True, [(ours, peers) for ours, peers, _, _ in rounds], peer, milliseconds),
@@ -41,7 +41,7 @@ def check(folder: Path) -> list[Bar]:
 
 def batch(folder: Path) -> list[Bar]:
     """Very many questions on a large store, against the bare loop over their IPs and against Cedar."""
-    store, asked, one, answers = _store(folder, MANY), folder / "questions", folder / "question", folder / "answers"
+    store, asked, one, answers = stored(folder, MANY), folder / "questions", folder / "question", folder / "answers"
     lines = ["\t".join(question) + "\n" for question in stores.questions(QUESTIONS, MANY)]
     asked.write_text("".join(lines), encoding="utf-8")
     one.write_text(f"{stores.addresses(MANY)[0]}\tpop\t{OUTSIDE}\n", encoding="utf-8")
@@ -60,8 +60,8 @@ def batch(folder: Path) -> list[Bar]:
         cedar,
     )
     given = [line.split("\t", 2) for line in answers.read_text(encoding="utf-8").splitlines(keepends=True)]
-    _require([question for _, _, question in given] == lines, "the answers are not those to the questions")
-    _require([decision for decision, _, _ in given[:CEDAR_QUESTIONS]] == decisions, "Cedar decides otherwise")
+    require([question for _, _, question in given] == lines, "the answers are not those to the questions")
+    require([decision for decision, _, _ in given[:CEDAR_QUESTIONS]] == decisions, "Cedar decides otherwise")
     what = f"`check --batch`, {spaced(QUESTIONS)} questions on {spaced(MANY)} accounts, after start-up"
     ours = [(QUESTIONS - 1) / (all_of_them - single) for all_of_them, single, _, _ in rounds]
     loop = [QUESTIONS / seconds for _, _, seconds, _ in rounds]
@@ -75,7 +75,7 @@ def batch(folder: Path) -> list[Bar]:
 def toggle(folder: Path) -> list[Bar]:
     """One edit of a large store, against tomlkit on the whole document."""
     address = stores.addresses(MANY)[MANY // 2]
-    ours, theirs = _store(folder, MANY, "ours"), _store(folder, MANY, "theirs")
+    ours, theirs = stored(folder, MANY, "ours"), stored(folder, MANY, "theirs")
     state = {ours: "on", theirs: "on"}
 
     def turned(store: Path) -> str:
@@ -88,22 +88,22 @@ def toggle(folder: Path) -> list[Bar]:
         before = ours.read_bytes()
         seconds = mailpolicy("pop", turned(ours), address, "--file", ours)
         rounds.append((seconds, whole(script("tomlkit_edit", theirs, address, turned(theirs)))))
-        _require(ours.read_bytes() != before, "the toggle wrote nothing")
-        _require(_tree(ours) == _tree(theirs), "tomlkit wrote something else")
+        require(ours.read_bytes() != before, "the toggle wrote nothing")
+        require(tree_of(ours) == tree_of(theirs), "tomlkit wrote something else")
     peer = "`tomlkit`: parse, edit and dump the whole document"
     return [Bar(f"`pop on` / `pop off` in {spaced(MANY)} accounts", 8, False, rounds, peer, milliseconds, swapped=True)]
 
 
 def validate(folder: Path) -> list[Bar]:
     """Every check of a large store, against only reading it."""
-    store, findings = _store(folder, MANY), folder / "findings"
+    store, findings = stored(folder, MANY), folder / "findings"
     rounds = turns(
         25,
         lambda: mailpolicy("validate", "--strict", store, output=findings),
         lambda: mailpolicy("--version"),
         lambda: float(told("toml_loads", store)["seconds"]),
     )
-    _require(findings.read_bytes() == b"", "the store is not clean")
+    require(findings.read_bytes() == b"", "the store is not clean")
     what = f"`validate` of {spaced(MANY)} accounts, less `mailpolicy --version`"
     pairs = [(all_of_it - start, loads) for all_of_it, start, loads in rounds]
     return [Bar(what, 2.5, True, pairs, "`tomli.loads` of the same text", milliseconds)]
@@ -111,7 +111,7 @@ def validate(folder: Path) -> list[Bar]:
 
 def export(folder: Path) -> list[Bar]:
     """The whole policy as a file for Dovecot, against only reading the store; and looking whether the file is so."""
-    store, passwd = _store(folder, GREAT_MANY), folder / "passwd"
+    store, passwd = stored(folder, GREAT_MANY), folder / "passwd"
 
     def made() -> float:
         passwd.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ def export(folder: Path) -> list[Bar]:
         lambda: mailpolicy("--version"),
         lambda: float(told("toml_loads", store)["seconds"]),
     )
-    _require(passwd.read_text(encoding="utf-8").count("\n") > GREAT_MANY, "the file is too short")
+    require(passwd.read_text(encoding="utf-8").count("\n") > GREAT_MANY, "the file is too short")
     what = f"`export dovecot` of {spaced(GREAT_MANY)} accounts"
     pairs = [(writing - start, loads) for writing, _, start, loads in rounds]
     checks = [(looking, writing) for writing, looking, _, _ in rounds]
@@ -136,7 +136,7 @@ def export(folder: Path) -> list[Bar]:
 
 def diff(folder: Path) -> list[Bar]:
     """What a pull request changes of a large store, against only reading one of the two."""
-    old, new, shifts = _store(folder, MANY), folder / "new.toml", folder / "shifts"
+    old, new, shifts = stored(folder, MANY), folder / "new.toml", folder / "shifts"
     new.write_text(stores.changed(old.read_text(encoding="utf-8")), encoding="utf-8")
     rounds = turns(
         15,
@@ -145,7 +145,7 @@ def diff(folder: Path) -> list[Bar]:
         lambda: mailpolicy("--version"),
         lambda: float(told("toml_loads", old)["seconds"]),
     )
-    _require(shifts.read_text(encoding="utf-8").count("\n") > MANY // 50, "nothing much is changed")
+    require(shifts.read_text(encoding="utf-8").count("\n") > MANY // 50, "nothing much is changed")
     what = f"`diff` of two stores of {spaced(MANY)} accounts"
     pairs = [(changes - start, loads) for changes, _, start, loads in rounds]
     same = [(nothing - start, loads) for _, nothing, start, loads in rounds]
@@ -158,7 +158,7 @@ def diff(folder: Path) -> list[Bar]:
 
 def replay(folder: Path) -> list[Bar]:
     """Very many logins of the past, against the bare loop over their IPs."""
-    store, log, one, report = _store(folder, MANY), folder / "log", folder / "login", folder / "report"
+    store, log, one, report = stored(folder, MANY), folder / "log", folder / "login", folder / "report"
     lines = ["\t".join(question) + "\n" for question in stores.questions(QUESTIONS, MANY)]
     log.write_text("".join(lines), encoding="utf-8")
     one.write_text(lines[0], encoding="utf-8")
@@ -168,9 +168,7 @@ def replay(folder: Path) -> list[Bar]:
         lambda: mailpolicy("replay", "--file", store, one, "--strict"),
         lambda: float(told("ip_loop", log)["seconds"]),
     )
-    _require(
-        sum(int(line.split("\t")[3]) for line in report.open(encoding="utf-8")) > QUESTIONS // 3, "too few refused"
-    )
+    require(sum(int(line.split("\t")[3]) for line in report.open(encoding="utf-8")) > QUESTIONS // 3, "too few refused")
     what = f"`replay` of {spaced(QUESTIONS)} logins on {spaced(MANY)} accounts, after start-up"
     pairs = [((QUESTIONS - 1) / (all_of_them - single), QUESTIONS / loop) for all_of_them, single, loop in rounds]
     return [Bar(what, 0.6, False, pairs, "bare loop of `ipaddress.ip_address`", rate)]
@@ -204,17 +202,20 @@ def secrets(folder: Path) -> list[Bar]:
     ]
 
 
-def _store(folder: Path, accounts: int, name: str = "accounts") -> Path:
+def stored(folder: Path, accounts: int, name: str = "accounts") -> Path:
+    """A new store file of that many accounts."""
     path = folder / f"{name}-{accounts}.toml"
     path.write_text(stores.store(accounts), encoding="utf-8")
     return path
 
 
-def _tree(store: Path) -> dict[str, object]:
+def tree_of(store: Path) -> dict[str, object]:
+    """What a store file says."""
     return tomli.loads(store.read_text(encoding="utf-8"))
 
 
-def _require(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
+    """Nothing is compared where it does not hold. Raises Void."""
     if not holds:
         raise Void(otherwise)
 

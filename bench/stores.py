@@ -95,9 +95,13 @@ def store(accounts: int, seed: int = 1) -> str:
 def _account(random: Random, address: str, keys: tuple[str, ...]) -> str:
     remark = f"{random.choice(REMARKS)}\n" if random.random() < 0.1 else ""
     lines = [key.format(local=address.partition("@")[0]) for key in keys]
+    style = random.random()  # one in ten was written by somebody with habits of their own
+    header = f"[accounts.'{address}']" if style < 0.04 else f'[ accounts . "{address}" ]' if style < 0.06 else ""
+    if 0.06 <= style < 0.10:
+        lines = [f"  {line.replace(' = ', '=')}" for line in lines]
     if lines and random.random() < 0.15:
         lines[-1] = f"{lines[-1]:<36} # {random.choice(NOTES)}"
-    return remark + "\n".join([f'[accounts."{address}"]', *lines]) + "\n"
+    return remark + "\n".join([header or f'[accounts."{address}"]', *lines]) + "\n"
 
 
 def changed(text: str, seed: int = 4) -> str:

@@ -27,18 +27,29 @@ class Void(Exception):
     """The two sides did not do the same work, or one failed: there is nothing to compare."""
 
 
-def whole(command: Sequence[str | Path], *, status: int = 0, output: Path | None = None) -> float:
-    """The seconds that a process takes from its start to its end; `output` receives its stdout."""
-    with open(output or os.devnull, "wb") as stdout:
+def whole(
+    command: Sequence[str | Path], *, status: int = 0, output: Path | None = None, errors: Path | None = None
+) -> float:
+    """The seconds that a process takes from its start to its end; its stdout goes to `output`, stderr to `errors`."""
+    with open(output or os.devnull, "wb") as stdout, open(errors or os.devnull, "wb") as stderr:
         begin = perf_counter()
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL, env=_ENVIRONMENT
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=_ENVIRONMENT)
         ended = process.wait()
         seconds = perf_counter() - begin
+    _require_status(command, ended, status)
+    return seconds
+
+
+def peak(command: Sequence[str | Path], *, status: int = 0) -> float:
+    """The bytes of memory that a process had at its largest."""
+    answer = told("peak", *command)
+    _require_status(command, answer["status"], status)
+    return float(answer["bytes"])
+
+
+def _require_status(command: Sequence[str | Path], ended: int, status: int) -> None:
     if ended != status:
         raise Void(f"{Path(command[0]).name} {' '.join(map(str, command[1:]))}: status {ended}, not {status}")
-    return seconds
 
 
 def mailpolicy(*arguments: str | Path, status: int = 0, output: Path | None = None) -> float:

@@ -16,7 +16,7 @@ from mailpolicy.policy import SWITCHES, Policy
 from mailpolicy.store import Store
 
 CALL = 2000  # requests in one call; with more its rate falls, as its answers fill the memory
-_ALIASES = {"pop3": "pop", "imaps": "imap"}
+ALIASES = {"pop3": "pop", "imaps": "imap"}
 _RULES = """
 permit (principal, action == Action::"pop", resource) when {
     !principal.suspended && principal.pop && (!principal.pop_lan_only || LAN)
@@ -65,7 +65,7 @@ def request(address: str, protocol: str, ip: str) -> dict[str, Any]:
     context = {"ip": {"__extn": {"fn": "ip", "arg": ip.removeprefix("::ffff:")}}}
     return {
         "principal": {"type": "Account", "id": address.lower()},
-        "action": {"type": "Action", "id": _ALIASES.get(protocol, protocol)},
+        "action": {"type": "Action", "id": ALIASES.get(protocol, protocol)},
         "resource": {"type": "Server", "id": "mail"},
         "context": json.dumps(context),
     }

@@ -21,4 +21,4 @@ def main(store: str, times: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

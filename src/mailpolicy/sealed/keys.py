@@ -115,7 +115,13 @@ class KeyFile:
         """The key and the next one."""
         for path in (self.name, self._next):
             if os.path.lexists(path):
-                yield self._read(path)
+                try:
+                    master = self._read(path)
+                except KeyringError:
+                    if os.path.lexists(path):
+                        raise
+                    continue  # a rotation has just ended
+                yield master
 
     def _read(self, path: str) -> bytes:
         content, facts = _read(path)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import stores
 import tomli
-from table import Bar, milliseconds, rate, spaced
-from timing import Void, mailpolicy, script, told, turns, whole
+from table import Bar, mebibytes, milliseconds, rate, spaced
+from timing import MAILPOLICY, Void, mailpolicy, peak, script, told, turns, whole
 
 FEW, MANY, GREAT_MANY = 10, 10_000, 100_000  # accounts
 QUESTIONS = 200_000
@@ -128,9 +128,15 @@ def export(folder: Path) -> list[Bar]:
     what = f"`export dovecot` of {spaced(GREAT_MANY)} accounts"
     pairs = [(writing - start, loads) for writing, _, start, loads in rounds]
     checks = [(looking, writing) for writing, looking, _, _ in rounds]
+    small = stored(folder, MANY, "small")
+    command: list[str | Path] = [MAILPOLICY, "export", "dovecot", "--no-cache", "--file"]
+    start = peak([MAILPOLICY, "--version"])
+    tenfold = GREAT_MANY // MANY
+    memory = [(peak([*command, store]) - start, tenfold * (peak([*command, small]) - start)) for _ in range(3)]
     return [
         Bar(f"{what}, less `mailpolicy --version`", 2.5, True, pairs, "`tomli.loads` of the same text", milliseconds),
         Bar(f"{what}, `--check`", 1.0, True, checks, "the same without `--check`, which writes", milliseconds),
+        Bar(f"{what}: peak memory", 1.1, True, memory, f"{tenfold} times that of {spaced(MANY)}", mebibytes),
     ]
 
 

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BytesIO, FileIO
 from pathlib import Path
 
 import keyring.core
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keyring import backend
 from keyring.backends import fail
@@ -28,7 +29,9 @@ from sealing import sealed_keyring
 from mailpolicy import files, sealed
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StillLocked, WriteFailed
 from mailpolicy.sealed import content, keys
-from mailpolicy.sealed.content import Key, Name
+from mailpolicy.sealed.block import Entries, Name, fields_of, packed, shown, taken_apart
+from mailpolicy.sealed.cipher import Key, Unsound
+from mailpolicy.sealed.fault import fault
 
 SERVICE, ALICE, BOB = "mailpolicy", "smart-host/alice@example.com", "smart-host/bob@example.com"
 SECRETS = {ALICE: "s3cret-of-alice", BOB: "s3cret of bob\nwith a line", "smart-host/@server": "x" * 65536}
@@ -110,57 +113,97 @@ def test_another_program_names_it(filled: sealed.Keyring, tmp_path: Path) -> Non
 # Any text
 
 
+def opened(data: bytes, key: Key) -> content.Opened:
+    file = BytesIO(data)
+    return content.Opened(file, key, content.header(file.read(content.HEADER_SIZE)))
+
+
+def after(data: bytes, key: Key, service: str, secrets: dict[str, str | None]) -> bytes:
+    """The bytes of a file after a change; what a killed writer left behind it never matters."""
+    file = opened(data + b"left over", key)
+    try:
+        change = content.changed(file, service, secrets)
+    except content.Unchanged:
+        return data
+    if (more := content.appended(file, change)) is None:
+        return b"".join(content.made_anew(file, change))
+    first, tail = more
+    return bytes(first) + data[content.HEADER_SIZE : file.header.end] + tail
+
+
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=30), max_size=30), st.text(max_size=8))
 def test_any_names_and_any_secrets(secrets: dict[str, str], service: str) -> None:
     key = Key(bytes(32))
-    pieces = list(content.sealed([], 0, key))
+    data = b"".join(content.empty(key))
     half = dict(list(secrets.items())[::2])
     for changes in (half, secrets):
-        try:
-            pieces = list(content.Change(key, service, changes).made(iter(pieces)))
-        except content.Unchanged:
-            continue
-    assert content.several(pieces, key, service, secrets) == secrets
-    assert content.everything(pieces, key) == {Name(service, user): secret for user, secret in secrets.items()}
-    lines = b"".join(pieces).split(b"\n")[1:-2]
-    fields = [line.partition(b"\t")[0] for line in lines]
-    assert fields == sorted(fields)
-    removed = list(content.Change(key, service, dict.fromkeys(half)).made(iter(pieces))) if half else pieces
+        data = after(data, key, service, changes)
+    assert content.several(opened(data, key), service, secrets) == secrets
+    assert content.everything(opened(data, key)) == {Name(service, user): secret for user, secret in secrets.items()}
+    removed = after(data, key, service, dict.fromkeys(half))
     left = {user: secret for user, secret in secrets.items() if user not in half}
-    assert content.several(removed, key, service, secrets) == left
+    assert content.several(opened(removed, key), service, secrets) == left
 
 
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few secrets are as many blocks as ten thousand are, and changed as they are."""
+    monkeypatch.setattr(content, "_ENTRIES", 8)
+    monkeypatch.setattr(content, "_SMALL", 100)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["", "a", "b" * 300, None])), max_size=40),
-    st.integers(1, 400),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 7), st.sampled_from(["", "a", "b" * 300, None])), max_size=40
+    ),
+    st.lists(st.integers(0, 70)),
 )
-def test_pieces_of_any_size(steps: list[tuple[int, str | None]], size: int) -> None:
-    """However the file is cut into pieces of whole lines, a change is the same as in a dict."""
-    key, model = Key(b"k" * 32), {}
-    text = b"".join(content.sealed([], 0, key))
-    for number, secret in steps:
-        change = content.Change(key, SERVICE, {f"user{number}": secret, f"user{number + 7}": secret})
+def test_any_changes_are_those_of_a_dict(steps: list[tuple[int, int, str | None]], asked: list[int]) -> None:
+    key, model = Key(b"k" * 32), {f"user{number}": "x" * 40 for number in range(0, 60, 2)}
+    data = after(b"".join(content.empty(key)), key, SERVICE, dict(model))
+    for count, (number, step, secret) in enumerate(steps, 2):
+        changes = {f"user{user}": secret for user in range(number, number + 15, step)}
+        before = {user: model[user] for user in changes if user in model}
         with suppress(content.Unchanged):
-            text = b"".join(change.made(cut(text, size)))
-            assert len(text) == change.size
-            assert change.holds(b"".join(text[start : start + length] for start, length in change.places))
-        assert change.before == {user: model[user] for user in change.secrets if user in model}
-        for user in change.secrets:
+            change = content.changed(opened(data, key), SERVICE, changes)
+            assert change.before == before
+            data = after(data, key, SERVICE, changes)
+        for user in changes:
             model.pop(user, None)
             if secret is not None:
                 model[user] = secret
-        assert {name.user: value for name, value in content.everything(cut(text, size), key).items()} == model
+        assert {name.user: value for name, value in content.everything(opened(data, key)).items()} == model
+        assert content.sound(opened(data, key)).writes <= count
+    users = [f"user{number}" for number in asked]
+    assert content.several(opened(data, key), SERVICE, users) == {user: model[user] for user in users if user in model}
 
 
-def cut(text: bytes, size: int):  # type: ignore[no-untyped-def]
-    lines, piece = text.splitlines(keepends=True), b""
-    for line in lines:
-        piece += line
-        if len(piece) >= size:
-            yield piece
-            piece = b""
-    if piece:
-        yield piece
+@pytest.mark.usefixtures("small_blocks")
+def test_a_large_file_is_changed_at_its_end_and_made_anew_when_half_is_dead() -> None:
+    key, users = Key(b"k" * 32), [f"user{number}" for number in range(60)]
+    data = after(b"".join(content.empty(key)), key, SERVICE, dict.fromkeys(users, "s3cret" * 9))
+    kinds, live = "", len(data)
+    for number in range(60):
+        new = after(data, key, SERVICE, {users[number]: f"new {number}"})
+        at_the_end = new[content.HEADER_SIZE : len(data)] == data[content.HEADER_SIZE :]
+        kinds += "e" if at_the_end else "n"
+        assert len(new) < 3 * live
+        data = new
+    assert "ee" in kinds
+    assert "n" in kinds
+    assert kinds.count("e") > kinds.count("n")
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_removed_secret_leaves_a_large_file_at_once() -> None:
+    key, users = Key(b"k" * 32), [f"user{number}" for number in range(60)]
+    data = after(b"".join(content.empty(key)), key, SERVICE, dict.fromkeys(users, "s3cret" * 9))
+    assert any(not block.first for block in opened(after(data, key, SERVICE, {users[0]: "new"}), key).index)
+    removed = after(data, key, SERVICE, {users[0]: None})
+    assert len(removed) < len(data)
+    assert all(block.first for block in opened(removed, key).index)
 
 
 def test_text_that_is_none(filled: sealed.Keyring) -> None:
@@ -172,45 +215,61 @@ def test_text_that_is_none(filled: sealed.Keyring) -> None:
 
 def test_equal_secrets_look_different(filled: sealed.Keyring, tmp_path: Path) -> None:
     filled.set_passwords(SERVICE, {f"u{number}": "the same" for number in range(50)})
-    lines = (tmp_path / "secrets").read_bytes().split(b"\n")
-    assert len({line.partition(b"\t")[2] for line in lines if line.startswith(b"mailpolicy u")}) == 50
-    assert b"the same" not in (tmp_path / "secrets").read_bytes()
+    data = (tmp_path / "secrets").read_bytes()
+    file = opened(data, Key((tmp_path / "key").read_bytes()))
+    blobs = [blob for number in file.live for blob in taken_apart(file.block(number), file.index[number].names).blobs()]
+    assert len(set(blobs)) == 50 + len(SECRETS)
+    assert b"the same" not in data
 
 
 # Damage
 
 
-def test_each_bit_flip_is_noticed_and_named(tmp_path: Path) -> None:
-    keyring = sealed_keyring(tmp_path)
-    keyring.set_passwords(SERVICE, {ALICE: "one", BOB: "two"})
-    path, key = tmp_path / "secrets", Key((tmp_path / "key").read_bytes())
-    whole = path.read_bytes()
-    lines = whole.count(b"\n")
+def parts(data: bytes, key: Key) -> list[tuple[int, str]]:
+    """Where each part of a file ends, and what a message about it says."""
+    file, found = opened(data, key), [(content.HEADER_SIZE, "line 1 ")]
+    for block in file.index:
+        start = found[-1][0]
+        if not block.first:
+            found.append((start + block.size, "a dead block "))
+            continue
+        found.append((start + block.names, f"the block from {shown(block.first)} on "))
+        entries = taken_apart(data[start : start + block.size], block.names)
+        for field, size in zip(entries.fields, entries.sizes, strict=True):
+            found.append((found[-1][0] + size, f"the secret {shown(field)} was changed"))
+    for number, block in enumerate(file.index, 1):
+        found.append((found[-1][0] + len(bytes(block)), f"line {number} of its index"))
+    assert found[-1][0] == len(data)
+    return found
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_each_bit_flip_is_noticed_and_named() -> None:
+    key = Key(b"k" * 32)
+    whole = after(b"".join(content.empty(key)), key, SERVICE, {f"user{number}": "one" for number in range(40)})
+    whole = after(whole, key, SERVICE, {"user1": "two"})
+    assert sum(not block.first for block in opened(whole, key).index) == 2
+    ends = parts(whole, key)
     for position in range(len(whole)):
-        number = whole.count(b"\n", 0, position) + 1
+        says = next(says for end, says in ends if position < end)
         for bit in range(8):
             data = bytearray(whole)
             data[position] ^= 1 << bit
-            with pytest.raises(content.Unsound):
-                content.everything([bytes(data)], key)
-            message = content.fault(bytes(data), key).message
-            # The newline at a line's end is as much the next one's beginning.
-            named = {number, number + 1} if whole[position] == 0x0A else {number}
-            if number in (1, lines):
-                named |= {1, lines, lines + 1}
-            assert any(f"line {line} " in f"{message} " or f"line {line}," in message for line in named), (
-                position,
-                message,
-            )
+            with pytest.raises(Unsound):
+                content.everything(opened(bytes(data), key))
+            message = fault(bytes(data), key).message
+            # Where the names can no longer be read right, every secret after them is in the wrong place.
+            assert says in message or (says.startswith("the block") and "the secret " in message), (position, message)
 
 
-@pytest.mark.parametrize("cut", [0, 1, 30, 54, 60, 120, -2, -1])
+@pytest.mark.parametrize("cut", [0, 1, 30, 136, 137, 138, 300, -2, -1])
 def test_a_truncated_file(filled: sealed.Keyring, tmp_path: Path, cut: int) -> None:
     path = tmp_path / "secrets"
     path.write_bytes(path.read_bytes()[:cut])
     error = refusal(sealed_keyring_at(tmp_path))
     assert (error.exit_status, error.code) == (6, "damaged-secrets")
     assert str(path) in error.message
+    assert "cut off" in error.message
     with pytest.raises(PasswordSetError):
         filled.set_password(SERVICE, ALICE, "new")
 
@@ -220,58 +279,88 @@ def sealed_keyring_at(folder: Path) -> sealed.Keyring:
     return sealed.Keyring(sealed.located(str(folder / "secrets"), keys.Sources(key_file=str(folder / "key"))))
 
 
-def altered(path: Path, change: Callable[[list[bytes]], None]) -> None:
-    lines = path.read_bytes().splitlines(keepends=True)
-    change(lines)
-    path.write_bytes(b"".join(lines))
+Table = list[tuple[bytes, bytes]]
 
 
-def swap(lines: list[bytes]) -> None:
+def tampered(path: Path, key: Key, change: Callable[[Table], None]) -> None:
+    """Change the one block of a file as somebody would who has no key: all is right but the seals."""
+    data = path.read_bytes()
+    file = opened(data, key)
+    (block,) = file.index
+    entries = taken_apart(file.block(0), block.names)
+    table = list(zip(entries.fields, entries.blobs(), strict=True))
+    change(table)
+    blobs = [blob for _, blob in table]
+    names, body = packed(Entries([field for field, _ in table], list(map(len, blobs)), b"".join(blobs)))
+    line = bytes(block._replace(first=table[0][0], names=names, size=len(body)))
+    first = file.header._replace(at=content.HEADER_SIZE + len(body), size=len(line))
+    path.write_bytes(bytes(first) + body + line)
+
+
+def swap(table: Table) -> None:
     """The sealed parts of two entries, under each other's names."""
-    (one, first), (two, second) = lines[1].split(b"\t"), lines[2].split(b"\t")
-    lines[1:3] = [one + b"\t" + second, two + b"\t" + first]
+    (one, first), (two, second) = table[:2]
+    table[:2] = [(one, second), (two, first)]
 
 
-def move(lines: list[bytes]) -> None:
-    lines[1], lines[2] = lines[2], lines[1]
+def move(table: Table) -> None:
+    table[0], table[1] = table[1], table[0]
 
 
-def remove(lines: list[bytes]) -> None:
-    del lines[2]
+def remove(table: Table) -> None:
+    del table[1]
 
 
-def double(lines: list[bytes]) -> None:
-    lines.insert(2, lines[1])
+def double(table: Table) -> None:
+    table.insert(1, table[0])
 
 
-def append(lines: list[bytes]) -> None:
-    lines.append(lines[1])
+def remove_the_last(table: Table) -> None:
+    table.pop()
 
 
-@pytest.mark.parametrize("change", [swap, move, remove, double, append], ids=lambda change: change.__name__)
-def test_entries_that_were_moved_about(
-    filled: sealed.Keyring, tmp_path: Path, change: Callable[[list[bytes]], None]
-) -> None:
-    altered(tmp_path / "secrets", change)
+@pytest.mark.parametrize("change", [swap, move, remove, double, remove_the_last], ids=lambda change: change.__name__)
+def test_entries_that_were_moved_about(filled: sealed.Keyring, tmp_path: Path, change: Callable[[Table], None]) -> None:
+    tampered(tmp_path / "secrets", Key((tmp_path / "key").read_bytes()), change)
     before = (tmp_path / "secrets").read_bytes()
     error = refusal(sealed_keyring_at(tmp_path))
     assert error.code == "damaged-secrets"
-    assert "line 2 (smart-host/@server)" in error.message if change is swap else "line " in error.message
+    says = "the secret smart-host/@server was changed" if change is swap else "line 1 of its index"
+    assert error.message.endswith(says) or f"{says} (" in error.message
     with pytest.raises(PasswordSetError):
         filled.set_password(SERVICE, "another", "new")
     assert (tmp_path / "secrets").read_bytes() == before  # what is damaged is not sealed again
 
 
 def test_one_entry_brought_back_from_an_older_file(filled: sealed.Keyring, tmp_path: Path) -> None:
-    path = tmp_path / "secrets"
-    old = path.read_bytes().splitlines(keepends=True)[2]
-    filled.set_password(SERVICE, ALICE, "the new one")
-
-    def back(lines: list[bytes]) -> None:
-        lines[2] = old
-
-    altered(path, back)
+    path, key = tmp_path / "secrets", Key((tmp_path / "key").read_bytes())
+    file = opened(path.read_bytes(), key)
+    old = taken_apart(file.block(0), file.index[0].names).get(fields_of(SERVICE, [ALICE])[0][0])
+    filled.set_password(SERVICE, ALICE, "x" * len(SECRETS[ALICE]))
+    data = path.read_bytes()
+    file = opened(data, key)
+    new = taken_apart(file.block(0), file.index[0].names).get(fields_of(SERVICE, [ALICE])[0][0])
+    path.write_bytes(data.replace(new or b"", old or b""))
     assert "brought back from an older file" in refusal(filled).message
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_block_brought_back_with_its_seal() -> None:
+    """What is replaced still lies in the file, dead; nobody without the key can make it count again."""
+    key = Key(b"k" * 32)
+    whole = after(b"".join(content.empty(key)), key, SERVICE, {f"user{number}": "one" for number in range(40)})
+    data = after(whole, key, SERVICE, {"user1": "two"})
+    file, lines = opened(data, key), list(opened(whole, key).index)
+    dead = [number for number, block in enumerate(file.index) if not block.first]
+    back = [lines[number] if number in dead[:1] else block for number, block in enumerate(file.index[:-1])]
+    back.append(file.index[-1]._replace(first=b"", names=0))
+    index = b"".join(map(bytes, back))
+    forged = bytes(file.header._replace(size=len(index))) + data[content.HEADER_SIZE : file.header.at] + index
+    with pytest.raises(Unsound):
+        opened(forged, key)
+    assert "line 1 was changed" in fault(forged, key).message
+    rolled_back = whole[: content.HEADER_SIZE] + data[content.HEADER_SIZE :]
+    assert content.several(opened(rolled_back, key), SERVICE, ["user1"]) == {"user1": "one"}  # a whole older file
 
 
 def test_a_whole_older_file_is_not_recognised(filled: sealed.Keyring, tmp_path: Path) -> None:
@@ -459,6 +548,88 @@ def test_a_full_disk(filled: sealed.Keyring, tmp_path: Path) -> None:
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
 
 
+LARGE = {f"user{number}": "x" * 200 for number in range(600)}
+
+
+def test_a_disk_that_does_not_confirm(filled: sealed.Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is put at the end of a large file counts, or not, as the error says."""
+    filled.set_passwords(SERVICE, LARGE)
+    before, real = (tmp_path / "secrets").read_bytes(), os.fsync
+    for good, kind, secret in ((0, WriteFailed, SECRETS[ALICE]), (1, NotConfirmed, "new")):
+        calls = iter([real] * good)
+
+        def fsync(descriptor: int, calls: Iterator[Callable[[int], None]] = calls) -> None:
+            next(calls, failing)(descriptor)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fsync", fsync)
+            with pytest.raises(PasswordSetError) as caught:
+                filled.set_password(SERVICE, ALICE, "new")
+        assert type(caught.value.__cause__) is kind
+        assert ((tmp_path / "secrets").read_bytes() == before) is (kind is WriteFailed)
+        assert sealed_keyring_at(tmp_path).get_password(SERVICE, ALICE) == secret
+
+
+def failing(descriptor: int) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def test_a_reader_beside_changes_of_a_large_file(filled: sealed.Keyring, tmp_path: Path) -> None:
+    filled.set_passwords(SERVICE, LARGE)
+    fork = multiprocessing.get_context("fork")
+    writing = fork.Process(target=lambda: [filled.set_password(SERVICE, "changing", str(n)) for n in range(150)])
+    writing.start()
+    reads = 0
+    while writing.is_alive():
+        assert read(sealed_keyring_at(tmp_path)) == SECRETS
+        reads += 1
+    writing.join()
+    assert writing.exitcode == 0
+    assert reads > 0
+    assert filled.get_password(SERVICE, "changing") == "149"
+
+
+def test_what_a_killed_writer_left_is_nothing(filled: sealed.Keyring, tmp_path: Path) -> None:
+    filled.set_passwords(SERVICE, LARGE)
+    with open(tmp_path / "secrets", "ab") as file:
+        file.write(b"half a block" * 20000)
+    assert read(sealed_keyring_at(tmp_path)) == SECRETS
+    filled.set_password(SERVICE, ALICE, "new")
+    assert filled.get_password(SERVICE, ALICE) == "new"
+    assert b"half a block" not in (tmp_path / "secrets").read_bytes()
+
+
+def test_a_large_file_that_is_damaged_elsewhere_is_not_changed(filled: sealed.Keyring, tmp_path: Path) -> None:
+    filled.set_passwords(SERVICE, LARGE)
+    before = (tmp_path / "secrets").read_bytes()
+    for position in (200, len(before) // 2, int(before.split()[4]) - 1):
+        damaged = before[:position] + bytes([before[position] ^ 1]) + before[position + 1 :]
+        (tmp_path / "secrets").write_bytes(damaged)
+        for user in (ALICE, "user599"):
+            with pytest.raises(PasswordSetError, match="was changed"):
+                filled.set_password(SERVICE, user, "new")
+        assert (tmp_path / "secrets").read_bytes() == damaged
+
+
+def test_a_disk_that_keeps_something_else(
+    filled: sealed.Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read back and is not what was written never counts."""
+    filled.set_passwords(SERVICE, LARGE)
+    before, write = (tmp_path / "secrets").read_bytes(), files._write_whole
+    for position in (20, -300):
+
+        def writes_wrong(file: FileIO, content: bytes, position: int = position) -> None:
+            wrong = bytearray(content)
+            wrong[position] ^= 1
+            write(file, bytes(wrong))
+
+        monkeypatch.setattr(files, "_write_whole", writes_wrong)
+        with pytest.raises(PasswordSetError, match="what was read back differs"):
+            filled.set_password(SERVICE, ALICE, "new")
+        assert (tmp_path / "secrets").read_bytes() == before
+
+
 # Rotation
 
 
@@ -471,7 +642,9 @@ def test_rotation(filled: sealed.Keyring, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o400
     assert read(sealed_keyring_at(tmp_path)) == SECRETS
     assert filled.get_password("another service", "user") == "theirs"
-    blobs = {line.partition(b"\t")[2] for line in old_file.split(b"\n")[1:-2]}
+    file = opened(old_file, Key(old_key))
+    blobs = [blob for number in file.live for blob in taken_apart(file.block(number), file.index[number].names).blobs()]
+    assert len(blobs) == 4
     assert not any(blob in (tmp_path / "secrets").read_bytes() for blob in blobs)
     assert not (tmp_path / "key.next").exists()
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
 
+_UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
 _POLL = 0.01  # seconds between two tries to lock
 
 
@@ -184,9 +186,9 @@ def replace(
                 if old is not None:
                     _keep_attributes(target, descriptor, old)
                 _set_attributes(descriptor, attributes, old)
+                if proof is not None:
+                    proof(temporary)
                 os.fsync(descriptor)
-            if proof is not None:
-                proof(temporary)
             os.rename(temporary, target)
         except BaseException:
             with suppress(OSError):
@@ -195,6 +197,42 @@ def replace(
     except OSError as error:
         raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
     _confirm(path)
+
+
+def extend(path: str, size: int, tail: bytes, first: bytes, proof: Callable[[BinaryIO], None]) -> None:
+    """Put `tail` behind the first `size` bytes of the file that `path` resolves to, then `first` over its beginning.
+
+    For a file whose beginning says how much of it counts: `first` is less than a sector, so it is there or not, and goes
+    to the disk after the tail. `proof` is called with the file before that, and raises where it must not happen. Hold
+    the lock.
+
+    Raises WriteFailed, the old content in force, and NotConfirmed where the new one is and the disk said no.
+    """
+    try:
+        with open(os.path.realpath(path), "r+b", buffering=0) as file:
+            try:
+                file.truncate(size)  # what a killed writer left
+                file.seek(size)
+                _write_whole(file, tail)
+                proof(file)
+                os.fsync(file.fileno())
+            except BaseException:
+                with suppress(OSError):
+                    file.truncate(size)
+                raise
+            os.pwrite(file.fileno(), first, 0)
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise NotConfirmed(_UNCONFIRMED.format(path, _sentence(error))) from None
+    except OSError as error:
+        raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
+
+
+def _write_whole(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
 
 
 def make_folders(folder: str, mode: int = 0o755) -> None:
@@ -268,9 +306,7 @@ def _confirm(path: str) -> None:
     try:
         _sync_folder(os.path.dirname(os.path.realpath(path)))
     except OSError as error:
-        raise NotConfirmed(
-            f"{path}: the new file is in place, but the disk did not confirm it: {_sentence(error)}"
-        ) from None
+        raise NotConfirmed(_UNCONFIRMED.format(path, _sentence(error))) from None
 
 
 def _sync_folder(folder: str) -> None:

@@ -1,390 +1,297 @@
-"""What a file of sealed secrets holds, in pieces of whole lines: opened, searched, changed and sealed again; no file is touched here.
+"""What a file of sealed secrets holds, in blocks: opened, searched, changed and sealed again; no path is known here.
 
-    mailpolicy-secrets 1 KEYID COUNT NONCE
-    SERVICE USER <tab> BASE64 of nonce, ciphertext and tag
+    mailpolicy-secrets 1 KEYID WRITES AT SIZE SEAL
+    blocks
+    FIRST <tab> NAMES <tab> BYTES <tab> SEAL
     ...
-    %seal TAG
 
-An entry is encrypted with AES-256-GCM under a fresh random nonce; its associated data are its two names, and the version
-goes into the making of the key, so it opens under no other name and in no file of another version or key. The seal
-authenticates every byte before it (AES-256-GCM of nothing, with the file as associated data, and NONCE), so that no
-entry can be removed, moved or brought back from an older file; COUNT says how often the file was written. Names are
-percent-encoded, so a blank, a tab or a newline stands only where the format has one; the lines are sorted by their names,
-so a piece is taken apart only where it can hold what is looked for. The keys for the entries and for the seal, and
-KEYID, are made from the master key by HKDF-Expand (RFC 5869, SHA-256).
+Line 1, of a fixed length, says which key the file is sealed with, how often it was written, and where its index is. The
+index has a line for each block, in the order in which they lie: its first entry, how many of its bytes are names, how
+many bytes it has, and its seal. A seal is a nonce and the tag of AES-256-GCM of nothing, with the sealed bytes as
+associated data: each block has one, and that of line 1 covers line 1 and the index with all other seals, so no entry and
+no block can be removed, moved or brought back from an older file.
 
-Promises: any changed bit is noticed, and the line that holds it is named; no secret in an exception; one entry is found
-or changed in little memory, however large the file. Not promised: that a whole older file is recognised, or that names
-are hidden. A key is good for 2^32 changes (random nonces of 96 bits).
+A change reads and checks everything and makes anew only the blocks that hold what changes. In a large file they are put
+behind the index with a new index after them, and a new line 1 makes them count; what they replace stays as a dead block,
+which is an index line without names, until the file is made anew. What stands behind the last index is what a killed
+writer left, and is nothing.
+
+Promises: any changed bit is noticed; one entry is found or changed in little memory, however large the file. Not
+promised: that a whole older file is recognised, that names are hidden, or that a replaced secret leaves the file at once.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
-from itertools import chain
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import BinaryIO, NamedTuple
 
-from mailpolicy.errors import KeyringError
-from mailpolicy.names import printable
+from mailpolicy.sealed.block import Entries, Name, encrypted, fields_of, name_of, opened, packed, taken_apart
+from mailpolicy.sealed.cipher import VERSION, Key, Unsound, check, seal
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-Asked = TypeVar("Asked")
-
-KEY_SIZE = 32  # bytes of a master key
-_VERSION = b"1"
-_HEADER = re.compile(rb"mailpolicy-secrets ([0-9]+) ([0-9a-f]{16}) ([0-9]+) ([0-9a-f]{24})\n")
-_SEAL = re.compile(rb"%seal ([0-9a-f]{32})\n")  # no name begins like this: after % stand two digits
-_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")  # all else is percent-encoded
-_NONCE = 12  # bytes
-
-
-class Name(NamedTuple):
-    """Whose secret it is, as keyring names it."""
-
-    service: str
-    user: str
-
-
-class Key:
-    """A master key, made ready: its `id` in hexadecimal, a cipher for entries, and the key of the seal.
-
-    The id says which key it is and nothing about the key.
-    """
-
-    def __init__(self, master: bytes) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
-        def derived(purpose: bytes, size: int) -> bytes:
-            return HKDFExpand(SHA256(), size, b"mailpolicy-secrets 1 " + purpose).derive(master)
-
-        self.id: str = derived(b"id", 8).hex()
-        self.entries: AESGCM = AESGCM(derived(b"entries", 32))
-        self.seal: bytes = derived(b"seal", 32)
-
-
-class Header(NamedTuple):
-    """The first line: which key the file is sealed with, how often it was written, the nonce of its seal."""
-
-    key_id: str
-    writes: int
-    nonce: bytes
-
-    def __bytes__(self) -> bytes:
-        return b"mailpolicy-secrets %b %b %d %b\n" % (
-            _VERSION,
-            self.key_id.encode(),
-            self.writes,
-            self.nonce.hex().encode(),
-        )
-
-
-class Unsound(Exception):
-    """The content is not what was sealed; `fault` says why."""
+HEADER = re.compile(rb"mailpolicy-secrets ([0-9]) ([0-9a-f]{16}) ([0-9]{12}) ([0-9]{15}) ([0-9]{12}) ([0-9a-f]{56})\n")
+LINE = re.compile(rb"([!-~]* [!-~]*|)\t([0-9]{1,18})\t([0-9]{1,18})\t([0-9a-f]{56})\n")
+HEADER_SIZE = 137  # bytes
+_ENTRIES, _BYTES = 512, 1 << 16  # of a new block; one that grew to twice as many is cut
+_SMALL = 1 << 16  # bytes of a file that is made anew with each change
 
 
 class Unchanged(Exception):
-    """There is nothing to write."""
+    """There is nothing to write; `before` is what the secrets are."""
+
+    def __init__(self, before: dict[str, str]) -> None:
+        super().__init__()
+        self.before = before
 
 
-def header(piece: bytes) -> Header:
-    """The first line of a file. Raises Unsound."""
-    match = _HEADER.match(piece)
-    if match is None or match[1] != _VERSION:
+class Header(NamedTuple):
+    """The first line: which key the file is sealed with, how often it was written, where the index is, the seal."""
+
+    key_id: str
+    writes: int
+    at: int
+    size: int
+    seal: bytes = b""
+
+    def sealed_part(self) -> bytes:
+        """The line without its seal."""
+        key_id = self.key_id.encode()
+        return b"mailpolicy-secrets %b %b %012d %015d %012d " % (VERSION, key_id, self.writes, self.at, self.size)
+
+    def __bytes__(self) -> bytes:
+        return self.sealed_part() + self.seal + b"\n"
+
+    @property
+    def end(self) -> int:
+        """Where the file ends, or what a killed writer left begins."""
+        return self.at + self.size
+
+
+class Block(NamedTuple):
+    """A line of the index; without a first entry it is that of a dead block."""
+
+    first: bytes
+    names: int
+    size: int
+    seal: bytes
+
+    def __bytes__(self) -> bytes:
+        return b"%b\t%d\t%d\t%b\n" % self
+
+
+Made = tuple[Block, bytes]
+
+
+def header(line: bytes) -> Header:
+    """What a first line says. Raises Unsound."""
+    match = HEADER.fullmatch(line)
+    if match is None or match[1] != VERSION:
         raise Unsound
-    return Header(match[2].decode(), int(match[3]), bytes.fromhex(match[4].decode()))
+    return Header(match[2].decode(), int(match[3]), int(match[4]), int(match[5]), match[6])
 
 
-def entries(pieces: Iterable[bytes], key: Key) -> Iterator[bytes]:
-    """The entries of a file in pieces of whole lines. Only when all were taken is it known that they are sound.
+class Opened:
+    """A file whose first line and index are sound; its blocks are checked as they are taken. Raises Unsound."""
 
-    Raises Unsound.
-    """
-    from cryptography.exceptions import InvalidTag
-
-    check: Any = None
-    tag = b""
-    for piece in pieces:
-        start, stop = 0, len(piece)
-        if check is None:
-            first = header(piece)
-            if first.key_id != key.id:
-                raise Unsound
-            start = piece.index(b"\n") + 1
-            check = _gcm(key, first).decryptor()
-        elif tag:
-            raise Unsound  # something stands after the seal
-        last = max(piece.rfind(b"\n", 0, -1) + 1, start)
-        if piece.startswith(b"%seal ", last):
-            stop = last
-            seal = _SEAL.fullmatch(piece, stop)
-            if seal is None:
-                raise Unsound
-            tag = bytes.fromhex(seal[1].decode())
-        check.authenticate_additional_data(piece[:stop])
-        if start < stop:
-            yield piece[start:stop]
-    try:
-        if not tag:
+    def __init__(self, file: BinaryIO, key: Key, first: Header) -> None:
+        self.key = key
+        self.header = first
+        self._file = file
+        if first.key_id != key.id or first.end > file.seek(0, os.SEEK_END):
             raise Unsound
-        check.finalize_with_tag(tag)
-    except InvalidTag:
-        raise Unsound from None
-
-
-def several(pieces: Iterable[bytes], key: Key, service: str, users: Collection[str]) -> dict[str, str]:
-    """Those of the secrets of one service that are there, by user name. Raises KeyringError, and Unsound."""
-    home, written = _quoted(service) + b" ", str.encode if _plain("".join(users)) else _quoted
-    asked = dict(zip([home + user for user in map(written, users)], users, strict=True))
-    order = sorted(asked)
-    found: dict[bytes, bytes] = {}
-    for piece in entries(pieces, key):
-        first, last = _ends(piece)
-        if bisect_left(order, first) < bisect_right(order, last):
-            found.update(_taken_apart(piece))
-    return _opened(key, found, asked)
-
-
-def _opened(key: Key, found: Mapping[bytes, bytes], asked: Mapping[bytes, Asked]) -> dict[Asked, str]:
-    from cryptography.exceptions import InvalidTag
-
-    # Stage by stage, each a loop in C: an entry is decrypted in less than a microsecond, and takes twice as long
-    # where other work stands between two of them.
-    there = [field for field in asked if field in found]
-    sealed = list(map(a2b_base64, map(found.__getitem__, there)))
-    nonces = list(map(itemgetter(slice(_NONCE)), sealed))
-    texts = list(map(itemgetter(slice(_NONCE, None)), sealed))
-    try:
-        plain = list(map(key.entries.decrypt, nonces, texts, there))
-    except (InvalidTag, ValueError):
-        raise _damaged("a secret cannot be opened, though the seal holds") from None
-    return dict(zip(map(asked.__getitem__, there), map(bytes.decode, plain), strict=True))
-
-
-def everything(pieces: Iterable[bytes], key: Key) -> dict[Name, str]:
-    """All secrets, in the order of the lines. Raises KeyringError, and Unsound."""
-    found: dict[bytes, bytes] = {}
-    for piece in entries(pieces, key):
-        found.update(_taken_apart(piece))
-    return _opened(key, found, {field: _name(field) for field in found})
-
-
-class Change:
-    """What becomes of some secrets of a service, by user name: set, or removed where the value is None."""
-
-    def __init__(self, key: Key, service: str, secrets: Mapping[str, str | None]) -> None:
-        self.secrets = secrets
-        self.before: dict[str, str] = {}  # what they were, known when the new file was made
-        self.places: list[tuple[int, int]] = []  # offset and size of each changed part of the new file
-        self.size = 0  # bytes of the new file
-        self._key = key
-        self._users = {_field(Name(service, user)): user for user in secrets}
-        self._touched = False
-
-    def made(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The new file, from the old one. Raises KeyringError, Unsound, and at the end Unchanged where nothing is new."""
-        first = next(pieces, b"")
-        for piece in sealed(self._merged(chain([first], pieces)), header(first).writes + 1, self._key):
-            if self._touched:
-                self.places.append((self.size, len(piece)))
-                self._touched = False
-            self.size += len(piece)
-            yield piece
-
-    def _merged(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        order, done = sorted(self._users), 0
-        found: dict[bytes, bytes] = {}
-        for piece in entries(pieces, self._key):
-            reached = bisect_right(order, _ends(piece)[1], done)
-            if reached == done:
-                yield piece
-                continue
-            lines = piece.splitlines(keepends=True)
-            for field in order[done:reached]:
-                start, stop = _spot(lines, field)
-                if start < stop:
-                    found[field] = _blob(lines[start])
-                lines[start:stop] = self._fresh(field)
-            self._touched = True
-            yield b"".join(lines)
-            done = reached
-        self._touched = True
-        yield b"".join(line for field in order[done:] for line in self._fresh(field))
-        self.before = _opened(self._key, found, self._users)
-        if all(self.before.get(user) == secret for user, secret in self.secrets.items()):
-            raise Unchanged
-
-    def _fresh(self, field: bytes) -> list[bytes]:
-        secret = self.secrets[self._users[field]]
-        return [] if secret is None else [_line(self._key, field, secret)]
-
-    def holds(self, parts: bytes) -> bool:
-        """Whether the changed parts, read back from the new file, say what they shall."""
-        lines = parts.splitlines(keepends=True)
-        spots = ((field, *_spot(lines, field)) for field in self._users)
-        found = {field: _blob(lines[start]) for field, start, stop in spots if start < stop}
-        wanted = {user: secret for user, secret in self.secrets.items() if secret is not None}
-        return _opened(self._key, found, self._users) == wanted
-
-
-def rekeyed(pieces: Iterator[bytes], old: Key, new: Key) -> Iterator[bytes]:
-    """The file with the same secrets, each encrypted anew under another key. Raises KeyringError, and Unsound."""
-    piece = next(pieces, b"")
-
-    def lines() -> Iterator[bytes]:
-        for text in entries(chain([piece], pieces), old):
-            blobs = _taken_apart(text)
-            secrets = _opened(old, blobs, {field: field for field in blobs})
-            yield b"".join(_line(new, field, secret) for field, secret in secrets.items())
-
-    return sealed(lines(), header(piece).writes + 1, new)
-
-
-def sealed(lines: Iterable[bytes], count: int, key: Key) -> Iterator[bytes]:
-    """A whole file with these entries."""
-    first = Header(key.id, count, os.urandom(_NONCE))
-    seal = _gcm(key, first).encryptor()
-    for piece in chain([bytes(first)], lines):
-        seal.authenticate_additional_data(piece)
-        yield piece
-    seal.finalize()
-    yield b"%%seal %b\n" % seal.tag.hex().encode()
-
-
-def _gcm(key: Key, first: Header) -> Any:
-    from cryptography.hazmat.primitives.ciphers import Cipher
-    from cryptography.hazmat.primitives.ciphers.algorithms import AES
-    from cryptography.hazmat.primitives.ciphers.modes import GCM
-
-    return Cipher(AES(key.seal), GCM(first.nonce))
-
-
-def _ends(piece: bytes) -> tuple[bytes, bytes]:
-    """The names in the first and in the last line; all others lie between them. Raises Unsound."""
-    start = piece.rfind(b"\n", 0, -1) + 1
-    tabs = piece.find(b"\t"), piece.find(b"\t", start)
-    if -1 in tabs:
-        raise Unsound
-    return piece[: tabs[0]], piece[start : tabs[1]]
-
-
-def _spot(lines: list[bytes], field: bytes) -> tuple[int, int]:
-    """Where among sorted lines that of an entry begins and ends; where it would be, twice, if it is not there.
-
-    Lines are sorted as their names are, as a tab comes before everything that is in a name.
-    """
-    start = bisect_left(lines, field + b"\t")
-    return start, start + (start < len(lines) and lines[start].startswith(field + b"\t"))
-
-
-def _blob(line: bytes) -> bytes:
-    return line[line.index(b"\t") + 1 : -1]
-
-
-def _taken_apart(piece: bytes) -> dict[bytes, bytes]:
-    """The two names and what is sealed, of every entry, as they are written."""
-    cells = piece.replace(b"\n", b"\t").split(b"\t")
-    return dict(zip(cells[0:-1:2], cells[1::2], strict=False))
-
-
-def _line(key: Key, field: bytes, secret: str) -> bytes:
-    nonce = os.urandom(_NONCE)
-    try:
-        plain = secret.encode()
-    except UnicodeEncodeError:  # its text would show the secret
-        raise KeyringError(f"the secret {shown(_name(field))} is not Unicode text", code="not-unicode") from None
-    blob = nonce + key.entries.encrypt(nonce, plain, field)
-    return field + b"\t" + b2a_base64(blob, newline=False) + b"\n"
-
-
-def fault(data: bytes, key: Key) -> KeyringError:
-    """Why a content is refused: the nearest thing to the truth that its bytes can tell."""
-    first, _, rest = data.partition(b"\n")
-    match = _HEADER.fullmatch(first + b"\n")
-    if match is None:
-        return _damaged("this is no file of sealed secrets, or line 1 was changed")
-    if match[1] != _VERSION:
-        return KeyringError("line 1 says that a newer mailpolicy wrote it, or it was changed", code="newer-secrets")
-    if match[2].decode() != key.id:
-        with suppress(Unsound):
-            mended = bytes(Header(key.id, int(match[3]), bytes.fromhex(match[4].decode())))
-            for _ in entries([mended + rest], key):
-                pass
-            return _damaged("line 1 was changed: it names another key than the one that it was sealed with")
-        return KeyringError(
-            f"it is sealed with the key {match[2].decode()}, and the key here is {key.id}", code="wrong-key"
+        self.raw_index = self._read(first.at, first.size)
+        check(key.index, first.seal, first.sealed_part() + self.raw_index)
+        self.index = list(_lines(self.raw_index))
+        self._places: list[int] = []
+        at = HEADER_SIZE
+        for block in self.index:
+            self._places.append(at)
+            at += block.size
+        self.live = sorted(
+            (number for number, block in enumerate(self.index) if block.first), key=self.index.__getitem__
         )
-    lines = rest.split(b"\n")
-    for number, line in enumerate(lines, 2):
-        if (number > len(lines) and not line) or line.startswith(b"%seal "):
-            break
-        field, _, blob = line.rpartition(b"\t")
-        if _decrypted(key, field, blob) is None:
-            if number == len(lines) + 1:
-                return _damaged(f"it is cut off, or its end was changed: line {number} is not whole")
-            return _damaged(f"line {number} ({shown(_name(field))}) was changed")
-    else:
-        number = len(lines) + 1
-    if _SEAL.fullmatch(b"\n".join(lines[number - 2 :])) is None:
-        return _damaged(f"it is cut off, or its end was changed: line {number} is not a whole seal")
-    return _damaged(
-        f"the seal, line {number}, does not fit: it or line 1 was changed, or a line was removed, moved or brought back from an older file"
-    )
+
+    def block(self, number: int) -> bytes:
+        """The block of this line of the index. Raises Unsound."""
+        block = self.index[number]
+        content = self._read(self._places[number], block.size)
+        check(self.key.blocks, block.seal, content)
+        return content
+
+    def shares(self, order: list[bytes], *, outside: bool = False) -> dict[int, slice]:
+        """Which part of some sorted fields each block would hold; with `outside` also what stands before the first one."""
+        starts = [bisect_left(order, self.index[number].first) for number in self.live] or [len(order)]
+        if outside:
+            starts[0] = 0
+        shares = zip(self.live or [-1], starts, [*starts[1:], len(order)], strict=True)
+        return {number: slice(start, stop) for number, start, stop in shares if start < stop}
+
+    def _read(self, at: int, size: int) -> bytes:
+        if self._file.tell() != at:
+            self._file.seek(at)
+        return self._file.read(size)
 
 
-def _decrypted(key: Key, field: bytes, blob: bytes) -> bytes | None:
-    from cryptography.exceptions import InvalidTag
+def _lines(index: bytes) -> Iterator[Block]:
+    cells = index.replace(b"\n", b"\t").split(b"\t")
+    for first, names, size, sealed in zip(cells[0:-1:4], cells[1::4], cells[2::4], cells[3::4], strict=True):
+        yield Block(first, int(names), int(size), sealed)
 
-    try:
-        text = a2b_base64(blob, strict_mode=True)
-        if b2a_base64(text, newline=False) != blob:  # bits at its end that mean nothing
-            return None
-        return key.entries.decrypt(text[:_NONCE], text[_NONCE:], field)
-    except (InvalidTag, NotBase64, ValueError):  # ValueError: too short for a nonce
+
+def several(file: Opened, service: str, users: Collection[str], *, whole: bool = True) -> dict[str, str]:
+    """Those of the secrets of one service that are there, by user name. Raises KeyringError, and Unsound.
+
+    Blocks that hold none of them are checked with the others, or with `whole` false left out.
+    """
+    asked, order = fields_of(service, users)
+    shares = file.shares(asked)
+    fields: list[bytes] = []
+    names: list[str] = []
+    blobs: list[bytes | None] = []
+    for number in range(len(file.index)) if whole else shares:
+        content = file.block(number)
+        if share := shares.get(number):
+            fields.extend(asked[share])
+            names.extend(order[share])
+            blobs.extend(taken_apart(content, file.index[number].names).some(asked[share]))
+    if None in blobs:
+        there = [blob is not None for blob in blobs]
+        fields, names = list(compress(fields, there)), list(compress(names, there))
+    secrets = opened(file.key, fields, list(filter(None, blobs)))
+    return dict(zip(names, secrets, strict=True))
+
+
+def everything(file: Opened) -> dict[Name, str]:
+    """All secrets, in the order of their names as they are written. Raises KeyringError, and Unsound."""
+    return {name_of(field): secret for field, secret in _all(file).items()}
+
+
+def _all(file: Opened) -> dict[bytes, str]:
+    sound(file)
+    secrets: dict[bytes, str] = {}
+    for number in file.live:
+        entries = taken_apart(file.block(number), file.index[number].names)
+        secrets.update(zip(entries.fields, opened(file.key, entries.fields, entries.blobs()), strict=True))
+    return secrets
+
+
+def sound(file: Opened) -> Header:
+    """The first line of a file that is sound to its last bit. Raises Unsound."""
+    for number in range(len(file.index)):
+        file.block(number)
+    return file.header
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the secrets were, and what becomes of each block that holds one: the blocks in its place.
+
+    The number of a block is that of its line in the index; -1 stands for the first block of an empty file.
+    """
+
+    before: dict[str, str]
+    made: dict[int, list[Made]]
+    removes: bool
+
+
+def changed(file: Opened, service: str, secrets: Mapping[str, str | None]) -> Change:
+    """Secrets of a service set, or removed where they are None. Raises KeyringError, Unsound, and Unchanged."""
+    asked, users = fields_of(service, secrets)
+    found: dict[str, tuple[bytes, bytes]] = {}
+    made: dict[int, list[Made]] = {}
+    for number, share in file.shares(asked, outside=True).items():
+        empty_file = number < 0
+        entries = Entries([], [], b"") if empty_file else taken_apart(file.block(number), file.index[number].names)
+        for field, user in zip(asked[share], users[share], strict=True):
+            secret = secrets[user]
+            old = entries.put(field, None if secret is None else encrypted(file.key, field, secret))
+            if old is not None:
+                found[user] = field, old
+        made[number] = list(_cut(file.key, entries))
+    fields, blobs = [field for field, _ in found.values()], [blob for _, blob in found.values()]
+    before = dict(zip(found, opened(file.key, fields, blobs), strict=True))
+    if all(before.get(user) == secret for user, secret in secrets.items()):
+        raise Unchanged(before)
+    return Change(before, made, any(secrets[user] is None for user in before))
+
+
+def appended(file: Opened, change: Change) -> tuple[Header, bytes] | None:
+    """A new first line and what to put at the end for it; None where the file shall be made anew. Raises Unsound.
+
+    It is made anew where it is small, where a secret is to leave it, or where half of it would be dead.
+    """
+    live = sum(file.index[number].size for number in file.live)
+    if change.removes or live < _SMALL:
         return None
+    index = [
+        Block(b"", 0, block.size, block.seal) if number in change.made else block
+        for number, block in enumerate(file.index)
+    ]
+    index.append(Block(b"", 0, file.header.size, seal(file.key.blocks, file.raw_index)))
+    new = [made for blocks in change.made.values() for made in blocks]
+    index.extend(block for block, _ in new)
+    if sum(block.size for block in index if not block.first) > live // 2:
+        return None
+    sound(file)
+    content = b"".join(part for _, part in new)
+    first, lines = _front(file.key, file.header.writes + 1, file.header.end + len(content), index)
+    return first, content + lines
 
 
-def _damaged(what: str) -> KeyringError:
-    return KeyringError(what, code="damaged-secrets")
+def made_anew(file: Opened, change: Change) -> Iterator[bytes]:
+    """The whole file with a change. Raises Unsound, also while it is taken."""
+    for number, block in enumerate(file.index):
+        if not block.first:
+            file.block(number)
+    order = file.live or [-1]
+    index = [
+        block
+        for number in order
+        for block in ([made for made, _ in change.made[number]] if number in change.made else [file.index[number]])
+    ]
+    at = HEADER_SIZE + sum(block.size for block in index)
+    first, lines = _front(file.key, file.header.writes + 1, at, index)
+    yield bytes(first)
+    for number in order:
+        if number in change.made:
+            yield from (content for _, content in change.made[number])
+        else:
+            yield file.block(number)
+    yield lines
 
 
-def _field(name: Name) -> bytes:
-    return _quoted(name.service) + b" " + _quoted(name.user)
+def _front(key: Key, writes: int, at: int, blocks: Iterable[Block]) -> tuple[Header, bytes]:
+    index = b"".join(map(bytes, blocks))
+    first = Header(key.id, writes, at, len(index))
+    return first._replace(seal=seal(key.index, first.sealed_part() + index)), index
 
 
-def _plain(text: str) -> bool:
-    """Whether it is written as it is."""
-    return text.isascii() and text.isprintable() and " " not in text and "%" not in text
+def _cut(key: Key, entries: Entries) -> Iterator[Made]:
+    """The entries in blocks: in one, where that is not too large."""
+    large = len(entries.sizes) > 2 * _ENTRIES or len(entries.body) > 2 * _BYTES
+    for part in entries.cut(_ENTRIES, _BYTES) if large else [entries] if entries.sizes else []:
+        names, content = packed(part)
+        yield Block(part.fields[0], names, len(content), seal(key.blocks, content)), content
 
 
-def _quoted(text: str) -> bytes:
-    if _plain(text):
-        return text.encode()
-    from urllib.parse import quote
-
-    try:
-        return quote(text, safe=_SAFE).encode()
-    except UnicodeEncodeError:
-        raise KeyringError(f"the name '{printable(text)}' is not Unicode text", code="not-unicode") from None
+def rekeyed(file: Opened, key: Key) -> Iterator[bytes]:
+    """The file with the same secrets, each encrypted anew under another key. Raises KeyringError, and Unsound."""
+    secrets = {field: encrypted(key, field, secret) for field, secret in _all(file).items()}
+    entries = Entries(list(secrets), list(map(len, secrets.values())), b"".join(secrets.values()))
+    return _whole(key, file.header.writes + 1, entries)
 
 
-def _name(field: bytes) -> Name:
-    from urllib.parse import unquote
-
-    service, _, user = field.decode("ascii", "replace").partition(" ")
-    return Name(unquote(service), unquote(user))
+def empty(key: Key) -> Iterator[bytes]:
+    """A new file without a secret."""
+    return _whole(key, 0, Entries([], [], b""))
 
 
-def shown(name: Name) -> str:
-    """How messages name a secret."""
-    return printable(name.user) if name.user else repr(name.user)
+def _whole(key: Key, writes: int, entries: Entries) -> Iterator[bytes]:
+    made = list(_cut(key, entries))
+    at = HEADER_SIZE + sum(block.size for block, _ in made)
+    first, lines = _front(key, writes, at, (block for block, _ in made))
+    return chain([bytes(first)], (content for _, content in made), [lines])

@@ -8,21 +8,23 @@ file, put back with its key, is recognised.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
-from itertools import chain
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeVar
 
 from mailpolicy import files
 from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed import content
-from mailpolicy.sealed.content import KEY_SIZE, Key, Name, Unchanged, Unsound
+from mailpolicy.sealed.block import Name
+from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
+from mailpolicy.sealed.content import Opened, Unchanged
+from mailpolicy.sealed.fault import fault
 from mailpolicy.sealed.keys import Place, kept_in_file
 
 Result = TypeVar("Result")
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
-_TRIES = 3  # a rotation replaces the file and the key one after the other, so a reader may see them apart once
+_TRIES = 4  # a rotation replaces the file and the key one after the other, and a first line is written in place
 
 
 class SecretsFile:
@@ -37,7 +39,7 @@ class SecretsFile:
 
     def several(self, service: str, users: Collection[str]) -> dict[str, str]:
         """Those of the secrets of one service that are there, by user name. Raises KeyringError."""
-        return self._with_key(lambda pieces, key: content.several(pieces, key, service, users))
+        return self._with_key(lambda file: content.several(file, service, users))
 
     def everything(self) -> dict[Name, str]:
         """All secrets. Raises KeyringError."""
@@ -45,14 +47,7 @@ class SecretsFile:
 
     def facts(self) -> content.Header:
         """What the first line of the file says, which is known to be sound. Raises KeyringError."""
-
-        def read(pieces: Iterator[bytes], key: Key) -> content.Header:
-            first = next(pieces)
-            for _ in content.entries(chain([first], pieces), key):
-                pass
-            return content.header(first)
-
-        return self._with_key(read)
+        return self._with_key(content.sound)
 
     def change(self, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Set secrets of a service by user name, or remove them where the value is None; what they were before.
@@ -61,16 +56,23 @@ class SecretsFile:
         """
         self._refuse_unsafe()
         with files.locked(self._there(), self._lock_timeout):
-            return self._with_key(lambda pieces, key: self._write(pieces, content.Change(key, service, changes)))
+            return self._with_key(lambda file: self._write(file, service, changes))
 
-    def _write(self, pieces: Iterator[bytes], change: content.Change) -> dict[str, str]:
-        def proof(path: str) -> None:
-            with open(path, "rb") as file:
-                if os.fstat(file.fileno()).st_size != change.size or not change.holds(_parts(file, change.places)):
-                    raise Unsound
+    def _write(self, file: Opened, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
+        wanted = {user: secret for user, secret in changes.items() if secret is not None}
 
-        with suppress(Unchanged):
-            self._install(change.made(pieces), proof)
+        def proof(new: Opened, *, whole: bool = True) -> bool:
+            return content.several(new, service, changes, whole=whole) == wanted
+
+        try:
+            change = content.changed(file, service, changes)
+        except Unchanged as known:
+            content.sound(file)
+            return known.before
+        if (more := content.appended(file, change)) is not None:
+            self._extend(file, more, lambda new: proof(new, whole=False))  # the rest stays where it was just checked
+        else:
+            self._install(content.made_anew(file, change), file.key, proof)
         return change.before
 
     def make(self) -> tuple[bool, bool]:
@@ -88,7 +90,7 @@ class SecretsFile:
             if made:
                 self.place.keep(os.urandom(KEY_SIZE))
             key = Key(next(self.place.masters()))
-            self._install(content.sealed([], 0, key), lambda path: _sound(path, key))
+            self._install(content.empty(key), key, lambda new: not content.sound(new).writes)
         return made, True
 
     def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
@@ -104,7 +106,7 @@ class SecretsFile:
             new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file, is_root=self._is_root))
             if new.id != old.id:
                 try:
-                    self._with_key(lambda pieces, key: self._write_anew(pieces, key, new, secrets))
+                    self._with_key(lambda file: self._write_anew(file, new, secrets))
                 except (KeyringError, WriteFailed):
                     if new_key_file is None:
                         self.place.forget_next()
@@ -126,12 +128,8 @@ class SecretsFile:
         self.place.keep_next(master)
         return Key(master)
 
-    def _write_anew(self, pieces: Iterator[bytes], old: Key, new: Key, secrets: Mapping[Name, str]) -> None:
-        def proof(path: str) -> None:
-            if content.everything(files.pieces(path), new) != secrets:
-                raise Unsound
-
-        self._install(content.rekeyed(pieces, old, new), proof)
+    def _write_anew(self, file: Opened, new: Key, secrets: Mapping[Name, str]) -> None:
+        self._install(content.rekeyed(file, new), new, lambda made: content.everything(made) == secrets)
 
     def half_rotated(self) -> bool:
         """Whether only the next key opens the file, as a rotation stopped between file and key. Raises KeyringError."""
@@ -155,19 +153,22 @@ class SecretsFile:
         assert self._key is not None
         return self._key
 
-    def _with_key(self, action: Callable[[Iterator[bytes], Key], Result]) -> Result:
-        """Run what takes the file in pieces and its key. Raises KeyringError where the file is not sound."""
+    def _with_key(self, action: Callable[[Opened], Result]) -> Result:
+        """Run what takes the opened file. Raises KeyringError where the file is not sound."""
+        seen = b""
         for _ in range(_TRIES):
-            pieces = self._pieces()
-            first = next(pieces, b"")
-            try:
-                if self._find_key(content.header(first).key_id):
-                    return action(chain([first], pieces), self._known)
-            except Unsound:
-                break
-        data = b"".join(self._pieces())
+            with self._opened() as file:
+                line = file.read(content.HEADER_SIZE)
+                with suppress(Unsound):
+                    first = content.header(line)
+                    if self._find_key(first.key_id):
+                        return action(Opened(file, self._known, first))
+                if line == seen:  # nobody was about to write it
+                    break
+                seen = line
         self._find_key("")
-        error = content.fault(data, self._known)
+        with self._opened() as file:
+            error = fault(file.read(), self._known)
         raise KeyringError(f"{self.path}: {error.message}", code=error.code)
 
     def _find_key(self, wanted: str) -> bool:
@@ -187,9 +188,11 @@ class SecretsFile:
         self._key = first
         return False
 
-    def _pieces(self) -> Iterator[bytes]:
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
         try:
-            yield from files.pieces(self._there())
+            with files.opened(self._there()) as descriptor, _reader(descriptor) as file:
+                yield file
         except StoreError as error:
             raise KeyringError(error.message, code="no-secrets-file") from None
 
@@ -202,34 +205,37 @@ class SecretsFile:
             )
         return self.path
 
-    def _install(self, pieces: Iterator[bytes], proof: Callable[[str], None]) -> None:
+    def _install(self, pieces: Iterator[bytes], key: Key, proof: Callable[[Opened], bool]) -> None:
         """Put new content in place, read back and proved before it is there."""
 
         def proved(path: str) -> None:
-            try:
-                proof(path)
-            except Unsound:
-                raise KeyringError(
-                    f"{self.path}: what was read back differs from what was written, the old file is intact",
-                    code="keyring-lost",
-                ) from None
+            with open(path, "rb") as file:
+                self._prove(file, key, file.read(content.HEADER_SIZE), proof)
 
         files.replace(self.path, pieces, attributes=files.Attributes(0o600), proof=proved)
+
+    def _extend(self, file: Opened, more: tuple[content.Header, bytes], proof: Callable[[Opened], bool]) -> None:
+        """Put new blocks and a new index behind the old ones, read back and proved before the first line names them."""
+        first, tail = more
+
+        def proved(new: BinaryIO) -> None:
+            self._prove(new, file.key, bytes(first), proof)
+
+        files.extend(self.path, file.header.end, tail, bytes(first), proof=proved)
+
+    def _prove(self, file: BinaryIO, key: Key, first: bytes, proof: Callable[[Opened], bool]) -> None:
+        with suppress(Unsound):
+            if proof(Opened(file, key, content.header(first))):
+                return
+        raise KeyringError(
+            f"{self.path}: what was read back differs from what was written, the old file is intact",
+            code="keyring-lost",
+        )
 
     def _refuse_unsafe(self) -> None:
         if self._is_root and (fix := files.unsafe_for_root(self.path)) is not None:
             raise KeyringError(f"{self.path}: others than root can write here: {fix}", code="unsafe", fix=fix)
 
 
-def _sound(path: str, key: Key) -> None:
-    for _ in content.entries(files.pieces(path), key):
-        pass
-
-
-def _parts(file: BinaryIO, places: Iterable[tuple[int, int]]) -> bytes:
-    """The bytes at these offsets; the whole file would cost more than all the rest of a change."""
-    parts = []
-    for offset, size in places:
-        file.seek(offset)
-        parts.append(file.read(size))
-    return b"".join(parts)
+def _reader(descriptor: int) -> BinaryIO:
+    return open(descriptor, "rb", buffering=1 << 16, closefd=False)

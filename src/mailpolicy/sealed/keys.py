@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 from mailpolicy import backends, files
 from mailpolicy.errors import KeyringError, StoreError
-from mailpolicy.sealed.content import KEY_SIZE
+from mailpolicy.sealed.cipher import KEY_SIZE
 
 CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"

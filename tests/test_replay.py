@@ -45,6 +45,23 @@ LOGINS = [
         ("alice@example.com", "imap", "203.0.113.9", "2026-11-25 18:00:00"),
     ),
     (f"dovecot-1  | {SYSLOG} imap-login: Info: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
+    (f"{ISO} {SYSLOG} imap-login: Info: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", ISO)),
+    (
+        f"Wed 2026-11-25 18:00:00 CET mail dovecot[7]: imap-login: Login: {ALICE}",
+        ("alice@example.com", "imap", "203.0.113.9", "Wed 2026-11-25 18:00:00 CET"),
+    ),
+    (
+        f'<22>1 {ISO} mail dovecot 1 - [x@1 y="z"] imap-login: Login: {ALICE}',
+        ("alice@example.com", "imap", "203.0.113.9", ISO),
+    ),
+    (
+        f"{SYSLOG} mx-1.example dovecot-in: imap-login: Login: {ALICE}",
+        ("alice@example.com", "imap", "203.0.113.9", SYSLOG),
+    ),
+    (
+        f"{SYSLOG} mail dovecot: message repeated 3 times: [ imap-login: Login: {ALICE}]",
+        ("alice@example.com", "imap", "203.0.113.9", SYSLOG),
+    ),
     (f"imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", None)),
     ("imap-login: Login: user=<bob>, rip=::ffff:10.0.0.1", ("bob", "imap", "::ffff:10.0.0.1", None)),
     ("imap-login: Login: user=<b@x>, method=PLAIN, TLS, rip=::1, x", ("b@x", "imap", "::1", None)),
@@ -75,6 +92,11 @@ OTHERS = [
     f"{SYSLOG} mail dovecot: imap-login: ID sent: imap-login: Login: {ALICE}",
     f'{SYSLOG} mail dovecot: auth: plain(?,::1): Username has a " imap-login: Login: {ALICE}',
     f"{SYSLOG} mail dovecot: lmtp(x imap-login: Login: {ALICE}",
+    f"{SYSLOG} mx postfix/smtpd[1]: warning: non-SMTP command from unknown[198.51.100.7]: imap-login: Login: {ALICE}",
+    f"{SYSLOG} mx postfix/cleanup[1]: 4B: warning: header Subject: imap-login: Login: {ALICE}",
+    f"{SYSLOG} mx sshd[1]: Invalid user imap-login: Login: {ALICE}",
+    f"{SYSLOG} mx sshd[1]: imap-login: imap-login: Login: {ALICE}",
+    f"{SYSLOG} mail dovecot: auth: imap-login: Login: {ALICE}",
     "imap-login: Info: Disconnected: rip=::1",
     "auth-worker(7): conn unix:auth-worker (pid=6,uid=1): Info: unknown user",
 ]
@@ -96,6 +118,7 @@ def test_no_login(line: str) -> None:
         ('{"a":' * 100_000, "none"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: method=PLAIN, rip=::1", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: user=<a@x>, method=PLAIN", "login_log_format_elements"),
+        ("imap-login: Login: user=<>, rip=::1", "without a name"),
     ],
 )
 def test_a_broken_line(line: str, why: str) -> None:
@@ -182,8 +205,8 @@ def test_too_many_unknown_names_are_counted_together(run: Run, store: Path, tmp_
     log.write_text("".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MOST_UNKNOWN + 5)) * 2)
     result = run("--file", str(store), "replay", str(log))
     assert len(result.out.splitlines()) == replay.MOST_UNKNOWN
-    assert "beside 1000 unknown names more of them, with 10 logins" in result.err
-    assert "2010 of 2010 logins would be refused" in result.err
+    assert "10 logins by more unknown names than 1000, which are counted but not listed" in result.err
+    assert "2010 of 2010 logins would be refused, for more than 1000 accounts" in result.err
 
 
 def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) -> None:
@@ -200,7 +223,7 @@ def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) 
     ("content", "said"),
     [
         (b"\x7fELF\x02\x01\x01\0\0\0", "this is a binary file, not a log"),
-        (b"a@x.example imap 10.0.0.1\n\0\0\n", "this is a binary file, not a log"),
+        (b"a@x.example imap 10.0.0.1\n\0\0\n\0\1\n", "this is a binary file, not a log"),
         (b"\x1f\x8b\x08\x00", "zcat log | mailpolicy replay -"),
         (b"\xfd7zXZ\x00", "xzcat log | mailpolicy replay -"),
     ],
@@ -212,6 +235,26 @@ def test_no_log_at_all(program: Run, store: Path, tmp_path: Path, content: bytes
     assert said in result.err
     assert len(result.err.splitlines()) == 1
     assert program("--file", str(store), "replay", "-", stdin=content).status == 2
+
+
+def test_a_block_of_zeros_is_a_broken_line_wherever_it_stands(program: Run, store: Path) -> None:
+    line = b"alice@example.com pop 203.0.113.9\n"
+    for before, after in ((2, 2), (3000, 1)):
+        log = line * before + bytes(4096) + b"\n" + line * after
+        result = program("--file", str(store), "replay", "-", stdin=log)
+        assert result.status == 0
+        assert f"-:{before + 1}: a record has the fields" in result.err
+        assert f"{before + after} of {before + after} logins would be refused" in result.err
+
+
+def test_a_line_that_syslog_repeats_counts_as_often(run: Run, store: Path, tmp_path: Path) -> None:
+    login = "imap-login: Login: user=<alice@example.com>, rip=203.0.113.9"
+    name = "imap-login: Login: user=<unknown>, rip=203.0.113.9"
+    head = f"{SYSLOG} mail dovecot: "
+    repeated = "".join(f"{head}{text}\n{head}message repeated 3 times: [ {text}]\n" for text in (login, name))
+    (tmp_path / "log").write_text(repeated.replace("imap-login: Login: user=<alice", "pop3-login: Login: user=<alice"))
+    result = run("--file", str(store), "replay", "log")
+    assert "8 of 8 logins would be refused, for 2 accounts" in result.err
 
 
 def test_odd_bytes_and_endings(program: Run, store: Path) -> None:

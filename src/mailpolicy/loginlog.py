@@ -4,8 +4,8 @@ Three kinds, told apart line by line: `ADDRESS PROTOCOL IP [TIME]` parted by tab
 `address`, `protocol`, `ip` and perhaps `time`; Dovecot's own lines as 2.3 (`imap-login: Login: user=<...>`) and 2.4
 (`imap-login: Logged in: user=<...>`) write them, behind any time stamp of syslog's or Dovecot's.
 
-Promises: what a client sent is never taken for a login: Dovecot's words count only where nothing of a client's stands
-before them. Not promised: logins that a Dovecot proxy passes on, and a `login_log_format_elements` without `user=<%u>`
+Promises: what a client sent is never taken for a login: Dovecot's words count only where they are the first ones behind
+what a log puts before every line. Not promised: logins that a Dovecot proxy passes on, and a `login_log_format_elements` without `user=<%u>`
 as its first element or without `rip=%r`.
 """
 
@@ -23,22 +23,30 @@ class Login(NamedTuple):
     ip: str
     time: str | None
     dovecot: bool = False
+    times: int = 1  # how often, where syslog repeated the line
 
 
 class LineRejected(ValueError):
     """A line that is no record and no line of a log's either; the text says why."""
 
 
-# Nothing that a client can choose stands before a < ( = or ", or before the first login process that is named.
-# What is between < and > is the priority of raw syslog.
-_HEAD = r'(?:<[0-9]{1,3}>)?(?:(?!-login: )[^<>()="])*?(?<![^\s|])'
+_STAMP = (
+    r"(?:[A-Z][a-z]{2} )?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: ?[A-Z]{1,5}|[+-][0-9]{2}:?[0-9]{2})?)"
+)
+# All that may stand before a login process's own words: a container's name, a priority, time stamps, a host, the name of
+# one program. Other programs quote what a client sent, and never directly behind their name.
+_HEAD = (
+    r"(?:[^\s|]+ +\| +)?"
+    rf"(?:{_STAMP} +)*(?:<[0-9]{{1,3}}>(?:1 )?)?"
+    rf"(?:(?:{_STAMP} +)+(?:[\w.:-]+ +(?:[\w.-]+ \S+ \S+ (?:-|\[[^\]]*\]) )?)?)?"
+    r"(?:[\w.-]+(?:\[[0-9]+\])?: +)?"
+)
 _DOVECOT = re.compile(
-    rf"({_HEAD})(imap|pop3)-login: (?:Info: )?(?:Login|Logged in): (?:user=<([^>]*)>, (?:[^<>]*?, )?rip=([^\s,]+))?"
+    rf"({_HEAD})(?:message repeated ([0-9]{{1,6}}) times: \[ ?)?"
+    r"(imap|pop3)-login: (?:Info: )?(?:Login|Logged in): (?:user=<([^>]*)>, (?:[^<>]*?, )?rip=([^\s,\]]+))?"
 )
-_TIME = re.compile(
-    r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
+_TIME = re.compile(_STAMP)
 # What other lines of a log begin with: perhaps a container's name, perhaps a priority, then a time, or a process's name.
 _LOGGED = re.compile(
     rf"(?:\S+ +\| +)?(?:<[0-9]{{1,3}}>(?:1 )?)?(?:{_TIME.pattern}|[a-z][a-z0-9-]*(?:\([^)]*\))?(?:<[^>]*>)*: )"
@@ -51,11 +59,13 @@ def login(line: str) -> Login | None:
     Raises LineRejected.
     """
     if "-login: " in line and (match := _DOVECOT.match(line)) is not None:
-        head, protocol, name, ip = match.groups()
+        head, times, protocol, name, ip = match.groups()
         if ip is None:
             raise LineRejected("a login without user=<...> and rip=...: both belong into login_log_format_elements")
+        if not name:
+            raise LineRejected("a login without a name: user=<> is empty")
         stamp = _TIME.search(head)
-        return Login(name, protocol, ip, stamp[0] if stamp else None, True)
+        return Login(name, protocol, ip, stamp[0] if stamp else None, True, int(times or 1))
     if line.lstrip().startswith("{"):
         return _object(line)
     fields = line.split(None, 3)

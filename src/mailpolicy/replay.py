@@ -43,9 +43,9 @@ class Tally:
         """Why the refused ones would have been refused."""
         return self.closed or Gate.OUTSIDE_LAN
 
-    def refuse(self, ip: str, time: str | None) -> None:
+    def refuse(self, ip: str, time: str | None, times: int = 1) -> None:
         """Count a login that would have been refused."""
-        self.refused += 1
+        self.refused += times
         if len(self.ips) < MOST_IPS and ip not in self.ips:
             self.ips += (ip[:_LONGEST_IP],)
         if time:
@@ -121,11 +121,11 @@ class Replay:
                 self.broken.append((number, str(error)))
             return
         if tally is None:
-            self.beyond += 1
+            self.beyond += record.times
             return
-        tally.logins += 1
+        tally.logins += record.times
         if tally.closed is not None or packed not in tally.reach:
-            tally.refuse(record.ip, record.time)
+            tally.refuse(record.ip, record.time, record.times)
 
     def _tally(self, record: Login) -> Tally | None:
         """The tally that a new spelling belongs to; None where there are too many unknown names already."""

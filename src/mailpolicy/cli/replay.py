@@ -87,8 +87,14 @@ def _refuse_binary(log: str, start: bytes) -> None:
     for magic, command in _PACKED.items():
         if start.startswith(magic):
             raise UsageError(f"{log}: this is a packed file: {command} {log} | mailpolicy replay -", code="not-a-log")
-    if b"\0" in start:
+    lines = start.split(b"\n")
+    # Of a log some lines may be blocks of zeros, as a power loss leaves them.
+    if b"\0" in start and sum(map(_is_text, lines[:-1])) < len(lines) / 2:
         raise UsageError(f"{log}: this is a binary file, not a log", code="not-a-log")
+
+
+def _is_text(line: bytes) -> bool:
+    return b"\0" not in line
 
 
 def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
@@ -139,7 +145,8 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
     if (untold := replay.broken_lines - len(replay.broken)) > 0:
         out.message(f"{log}: {_several(untold, 'more broken line')}")
     if replay.beyond:
-        out.message(f"{log}: beside {MOST_UNKNOWN} unknown names more of them, with {_several(replay.beyond, 'login')}")
+        beyond = _several(replay.beyond, "login")
+        out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if not replay.logins:
         out.message(f"{log}: there is no login in it that is understood, see mailpolicy replay --help")
@@ -148,7 +155,7 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
 def _summary(replay: Replay, accounts: int) -> str:
     told = f"{replay.refused} of {_several(replay.logins, 'login')} would be refused"
     if replay.refused:
-        told += f", for {_several(accounts, 'account')}"
+        told += f", for {'more than ' if replay.beyond else ''}{_several(accounts, 'account')}"
     if replay.broken_lines:
         told += f"; {_several(replay.broken_lines, 'broken line')} not counted"
     return told

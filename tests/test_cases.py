@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,54 @@ def test_a_name_never_becomes_a_workflow_command(run: Run, store: Path) -> None:
     )
     (line,) = run("--file", str(store), "test", odd, "--format", "github").out.splitlines()
     assert line.startswith("::error file=a%250A%3A%3Aerror%3A%3Ax%2Cy%3Az.toml,line=1,col=1,title=mailpolicy test::")
+
+
+BROKEN = '[[case]]\naddress = "bob@example.com"\nprotocol = "pop"\nip = "::1"\nexpects = "allow"\n'
+
+
+@pytest.mark.parametrize(("form", "mark"), [("github", "::error file={},line="), ("junit", ' type="')])
+def test_what_cannot_be_used_is_in_the_report(run: Run, store: Path, form: str, mark: str) -> None:
+    store.with_name("broken.toml").write_text(BROKEN)
+    store.with_name("good.toml").write_text(BROKEN.replace("expects", "expect"))
+    (store.parent / "bad-store.toml").write_text("version = 1\npopp = true\n")
+    for arguments, status, file in (
+        (["--file", "accounts.toml", "test", "broken.toml", "none.toml"], 2, "broken.toml"),
+        (["--file", "accounts.toml", "test", "none.toml"], 2, "none.toml"),
+        (["--file", "bad-store.toml", "test", "good.toml"], 3, "bad-store.toml"),
+        (["--file", "none.toml", "test", "good.toml"], 3, "none.toml"),
+    ):
+        result = run(*arguments, "--format", form)
+        assert result.status == status
+        assert mark.format(file) in result.out
+        assert file in result.out
+        assert (file in result.err) is (form == "junit")
+        if "broken.toml" in arguments:
+            assert "'expects', did you mean expect?" in result.out
+            assert "none.toml" in result.out
+
+
+def test_a_report_calls_a_case_by_its_name(run: Run, store: Path) -> None:
+    store.with_name("cases.toml").write_text(
+        '[[case]]\nname = "bob has no pop"\naddress = "bob@example.com"\nprotocol = "pop"\nip = "::1"\nexpect = "allow"\n'
+    )
+    for form in ("text", "github", "json", "junit"):
+        assert "bob has no pop" in run("--file", str(store), "test", "cases.toml", "--format", form).out
+    assert (
+        "cases.toml:1: bob has no pop: bob@example.com pop ::1: expected allow"
+        in run("--file", str(store), "test", "cases.toml").out
+    )
+
+
+def test_a_warning_is_seen_where_the_report_is(run: Run, store: Path) -> None:
+    store.with_name("cases.toml").write_text(
+        '[[case]]\naddress = "bobby@example.com"\nprotocol = "pop"\nip = "::1"\nexpect = "deny"\n'
+    )
+    told = run("--file", str(store), "test", "cases.toml", "--format", "github")
+    assert told.out.startswith("::warning file=cases.toml,line=1,col=1,title=mailpolicy test::")
+    assert told.err == "mailpolicy: 1 case, all hold\n"
+    told = run("--file", str(store), "test", "cases.toml", "--json")
+    assert [warning["line"] for warning in json.loads(told.out)["warnings"]] == [1]
+    assert "there is no account bobby@example.com" in run("--file", str(store), "test", "cases.toml").err
 
 
 def test_the_store_is_judged_after_the_cases(run: Run, store: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -302,6 +303,54 @@ def test_no_name_becomes_a_command(program: Run, tmp_path: Path) -> None:
         assert "secret" not in lines[0]
     text = program("validate", path)
     assert len(text.out.splitlines()) == 1, "a newline in a name does not begin a line"
+
+
+def test_no_line_of_text_is_a_command_in_a_workflow(
+    program: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every step asks for annotations; the runner takes `::` at a line's beginning, and `##[` anywhere."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (tmp_path / "::stop-commands::x").mkdir()
+    bad = "::stop-commands::x/accounts.toml"
+    (tmp_path / bad).write_text('version = 1\n[accounts."##[stop-commands]tok@example.com"]\npop = true\n')
+    (tmp_path / "good.toml").write_text("version = 1\n")
+    for arguments in (
+        ["validate", bad],
+        ["validate", bad, "--json"],
+        ["diff", bad, "good.toml"],
+        ["diff", "good.toml", bad, "--json"],
+        ["test", bad, "--file", "good.toml"],
+        ["check", "a@x.example", "pop", "::1", "--file", bad],
+        ["validate", "::stop-commands::y", "##[error]z"],
+    ):
+        result = program(*arguments)
+        told = result.out + result.err
+        assert "stop-commands" in told
+        assert "##[" not in told
+        assert not [line for line in told.splitlines() if line.lstrip().startswith("::")]
+        if "--json" in arguments:
+            assert "##[stop-commands]tok@example.com" in json.dumps(json.loads(result.out))
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    assert "##[stop-commands]tok" in program("validate", bad).out
+
+
+def test_files_in_the_order_they_were_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text("version = 1\n")
+    answer = run("validate", "nowhere.toml", "good.toml", "./good.toml", "--json")
+    assert [file["file"] for file in json.loads(answer.out)["files"]] == ["nowhere.toml", "good.toml"]
+    assert "1 file not opened" in run("validate", "nowhere.toml", "--format", "github").err
+    told = run("validate", "nowhere.toml")
+    assert told.err == "mailpolicy: nowhere.toml: no such file or directory\n", "what is named is not meant to be made"
+    assert "mailpolicy init" in run("--file", "nowhere.toml", "validate").err
+    assert run("validate", "-", "-").status == 2
+
+
+def test_a_pipe_that_a_shell_gives(program: Run, store: Path) -> None:
+    shell = 'exec "$0" -m mailpolicy diff <(sleep 0.1; cat "$1") <(cat "$1"; echo "[templates.t]")'
+    done = subprocess.run(["bash", "-c", shell, sys.executable, store], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    os.mkfifo(store.with_name("fifo"))
+    assert "this is a FIFO" in program("validate", "fifo").err
 
 
 def test_a_name_in_a_message_is_no_link(run: Run, tmp_path: Path) -> None:

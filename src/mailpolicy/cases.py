@@ -66,6 +66,7 @@ class Case(NamedTuple):
     allow: bool
     reason: Gate | None
     title: str
+    name: str | None = None
 
     @property
     def expected(self) -> str:
@@ -126,10 +127,10 @@ class _Reading:
         if len(self._problems) > before or address is None or service is None:
             return None
         asked = " ".join(text for text, _ in regions)
-        title = self._table.get("name") or f"{address} {service} {asked}".rstrip()
+        title = f"{address} {service} {asked}".rstrip()
         if not regions:
             regions = [("", ANYWHERE)]
-        return Case(self._path, address, service, tuple(regions), allow, reason, title)
+        return Case(self._path, address, service, tuple(regions), allow, reason, title, self._table.get("name") or None)
 
     def _check_keys(self) -> None:
         for key, value in self._table.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli.output import Output, finding_object
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, dotted
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import MailpolicyError
 from mailpolicy.names import printable
 from mailpolicy.store import worst
 
@@ -25,7 +25,7 @@ class Judgement(NamedTuple):
     file: str
     findings: Sequence[Finding] = ()
     hints_left_out: int = 0
-    error: StoreError | None = None
+    error: MailpolicyError | None = None
 
     def valid(self, strict: bool) -> bool:
         """Whether the file can be used; with `strict` a warning suffices that it cannot."""
@@ -35,7 +35,7 @@ class Judgement(NamedTuple):
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
         for finding in judgement.findings:
-            out.data(f"{printable(str(finding))}\n")
+            out.data(f"{out.plain(printable(str(finding)))}\n")
         if judgement.error is None:
             out.message(_summary(judgement, strict))
 
@@ -54,21 +54,21 @@ def _count(findings: Sequence[Finding], severity: str) -> str:
 
 
 def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
-    content: list[dict[str, Any]] = [
-        {
-            "file": judgement.file,
-            "valid": judgement.valid(strict),
-            "findings": [finding_object(finding) for finding in judgement.findings],
-            "hints_left_out": judgement.hints_left_out,
-        }
-        for judgement in judged
-        if judgement.error is None
-    ]
-    content += (
-        {"file": name, "valid": False, "findings": [], "error": {"exit": error.exit_status, "message": error.message}}
-        for name, error in _unopened(judged)
-    )
+    content = [_file_object(judgement, strict) for judgement in judged]
     out.json("validate/1", {"valid": all(file["valid"] for file in content), "files": content})
+
+
+def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
+    error = judgement.error
+    if error is not None:
+        unopened = {"exit": error.exit_status, "message": error.message}
+        return {"file": judgement.file, "valid": False, "findings": [], "error": unopened}
+    return {
+        "file": judgement.file,
+        "valid": judgement.valid(strict),
+        "findings": [finding_object(finding) for finding in judgement.findings],
+        "hints_left_out": judgement.hints_left_out,
+    }
 
 
 def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
@@ -84,7 +84,9 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     # Without a file's name: the log is read for commands on stderr too, and a name may look like one.
     findings = [finding for judgement in judged for finding in judgement.findings]
     valid = "valid" if all(judgement.valid(strict) for judgement in judged) else "not valid"
-    out.message(f"mailpolicy: {valid}, {_count(findings, ERROR)}, {_count(findings, WARNING)}")
+    unopened = len(_unopened(judged))
+    told = f", {unopened} file{'s' * (unopened != 1)} not opened" if unopened else ""
+    out.message(f"mailpolicy: {valid}, {_count(findings, ERROR)}, {_count(findings, WARNING)}{told}")
 
 
 def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
@@ -133,7 +135,7 @@ def _annotations(judged: Sequence[Judgement]) -> list[Annotation]:
     return [review.annotation(finding) for judgement in judged for finding in judgement.findings]
 
 
-def _unopened(judged: Sequence[Judgement]) -> list[tuple[str, StoreError]]:
+def _unopened(judged: Sequence[Judgement]) -> list[tuple[str, MailpolicyError]]:
     return [(judgement.file, judgement.error) for judgement in judged if judgement.error is not None]
 
 

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output, drop_stdout, require_format
 from mailpolicy.cli.surroundings import FORMATS, Surroundings, look_around, split
 from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
 
@@ -40,15 +40,15 @@ def run(arguments: list[str]) -> int:
         out.flush()
         return status
     except BrokenPipeError:
-        _drop_stdout()
+        drop_stdout()
         return BROKEN_PIPE
     except MailpolicyError as error:
         return _failed(out, error)
     except KeyboardInterrupt:
-        _drop_stdout()
+        drop_stdout()
         return INTERRUPTED
     except Terminated:
-        _drop_stdout()
+        drop_stdout()
         return TERMINATED
     except OSError as error:
         if _is_echo(error):
@@ -93,11 +93,11 @@ def _failed(out: Output, error: MailpolicyError) -> int:
             out.flush()
             return error.exit_status
         except BrokenPipeError:
-            _drop_stdout()
+            drop_stdout()
             return BROKEN_PIPE
         except OutputFailed as failed:
             error = failed
-    _drop_stdout()
+    drop_stdout()
     Output(out.around._replace(format="text")).failure(error)
     return error.exit_status
 
@@ -126,17 +126,6 @@ def _is_echo(error: OSError) -> bool:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback is not None and traceback.tb_frame.f_code.co_name == "echo"
-
-
-def _drop_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit does not fail a second time."""
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
-        return
-    with suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -5,8 +5,10 @@ Promises: a stdout that cannot be written is noticed here and nowhere else. Not 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings
@@ -56,7 +58,8 @@ class Output:
         """One JSON object a line, with its schema."""
         import json
 
-        self.data(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False) + "\n")
+        text = json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False)
+        self.data((text.replace("##[", "##\\u005b") if self.around.in_workflow else text) + "\n")
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
@@ -80,7 +83,18 @@ class Output:
             if not "".join(fields).isprintable():
                 fields = [printable(field) for field in fields]
             lines.append(parting.join(fields))
-        self.data("\n".join([*lines, ""]))
+        self.data("\n".join([*map(self.plain, lines), ""]))
+
+    def plain(self, line: str) -> str:
+        """A line of text; in a log of GitHub's it never is a command to the runner, whatever name stands in it.
+
+        The runner reads both streams, and takes `::` at the beginning of a line and `##[` anywhere for a command.
+        """
+        if not self.around.in_workflow:
+            return line
+        start = len(line) - len(line.lstrip())
+        line = line.replace("##[", "##\\x5b")
+        return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
     def message(self, text: str) -> None:
         """A sentence on stderr, unless --quiet."""
@@ -132,7 +146,8 @@ class Output:
         if sys.stderr is None:
             return
         try:
-            print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr, flush=True)
+            lines = (self.plain(printable(line)) for line in text.split("\n"))
+            print("\n".join(lines), file=sys.stderr, flush=True)
         except (OSError, ValueError):
             return
 
@@ -174,3 +189,14 @@ def _one_line(text: str) -> str:
 
 def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def drop_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at exit does not fail a second time."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

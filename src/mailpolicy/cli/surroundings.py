@@ -48,6 +48,7 @@ class Surroundings(NamedTuple):
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
     somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
     drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
+    in_workflow: bool = False  # what is printed is read by GitHub's runner, which takes some lines for commands
     is_root: bool = False
     credentials_folder: str | None = None  # of systemd, for this service
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were not obeyed
@@ -112,6 +113,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
         somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
         drawing=stdout and not plain,
+        in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
         is_root=is_root,
         credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
         ignored=ignored,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -12,11 +12,11 @@ from mailpolicy.cases import Case, CasesInvalid, Miss
 from mailpolicy.cli import reading, review
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format, stdin_bytes
-from mailpolicy.diagnostics import ERROR, KeyPath, dotted
-from mailpolicy.errors import StoreError, UsageError
+from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
+from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy, Service
-from mailpolicy.store import Document, Store
+from mailpolicy.store import Document, Store, StoreInvalid
 
 
 class Trial(NamedTuple):
@@ -43,8 +43,9 @@ class Run(NamedTuple):
         return [trial for trial in self.trials if trial.misses]
 
     def told(self, trial: Trial, miss: Miss) -> str:
-        """`alice@example.com pop 203.0.113.9: expected deny, got allow (accounts."alice@example.com".pop FILE:LINE)`."""
-        asked = f"{trial.case.address} {trial.case.service} {miss.asked}".rstrip()
+        """`NAME: alice@example.com pop 203.0.113.9: expected deny, got allow (accounts."alice@example.com".pop FILE:LINE)`."""
+        named = f"{trial.case.name}: " if trial.case.name else ""
+        asked = f"{named}{trial.case.address} {trial.case.service} {miss.asked}".rstrip()
         why = f", {miss.why}" if miss.why else ""
         keys = ", ".join(f"{dotted(key)} {self._place(key)}" for key in miss.keys)
         return f"{asked}: expected {trial.case.expected}, got {miss.actual}{why}{f' ({keys})' if keys else ''}"
@@ -76,8 +77,20 @@ def _test(
 ) -> int:
     out: Output = context.obj
     require_format(out.around, *_FORMATS)
-    read = [(document, _cases(document)) for document in map(_document, files)]
-    store, policy = reading.open_store(out)
+    read: list[tuple[Document, list[Case]]] = []
+    refused: list[tuple[str, MailpolicyError]] = []
+    for name in files:
+        try:
+            document = _document(name)
+            read.append((document, _cases(document)))
+        except UsageError as error:
+            refused.append((name, error))
+    if refused:
+        _refuse(out, refused)
+    try:
+        store, policy = reading.open_store(out)
+    except StoreError as error:
+        _refuse(out, [(out.around.file, error)])
     trials = [
         Trial(document.path, line, case, cases.misses(policy, case))
         for document, found in read
@@ -88,23 +101,49 @@ def _test(
     run = Run(
         store, policy, trials, cases.untouched(policy, asked) if coverage else None, store.lines(keys) if keys else {}
     )
-    _warn_unknown(out, run)
+    if out.around.format not in _WARNS_ITSELF:
+        for _, warning in _unknown(run):
+            out.message(f"warning: {warning}")
     if not out.around.quiet:
         _FORMATS[out.around.format](out, run)
-        if out.around.format != "json":
-            out.message(_summary(run))
+        if out.around.format == "github":  # without a file's name, which may look like a command
+            out.message(f"mailpolicy: {_counted(run)}")
+        elif out.around.format != "json":
+            out.message(f"{run.store.path}: {_counted(run)}")
     return int(bool(run.failed))
 
 
-def _warn_unknown(out: Output, run: Run) -> None:
+def _unknown(run: Run) -> list[tuple[Trial, str]]:
     """A slip in an address would make each denial that is expected of it hold."""
-    for trial in run.trials:
-        case = trial.case
-        if case.address not in run.policy.accounts and not case.allow and case.reason is None:
-            out.message(
-                f"warning: {trial.file}:{trial.line}: there is no account {case.address}, so all is denied to it: "
-                "if that is meant, write reason = 'unknown-account'"
-            )
+    return [
+        (
+            trial,
+            f"{trial.file}:{trial.line}: there is no account {trial.case.address}, so all is denied to it: "
+            "if that is meant, write reason = 'unknown-account'",
+        )
+        for trial in run.trials
+        if trial.case.address not in run.policy.accounts and not trial.case.allow and trial.case.reason is None
+    ]
+
+
+def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn:
+    """End a run of which some files cannot be used; the reports of a review's tools hold that too."""
+    form, (_, first) = out.around.format, refused[0]
+    if form in ("github", "junit") and not out.around.quiet:
+        from mailpolicy.cli import judgements
+
+        told = [
+            judgements.Judgement(name, error.findings)
+            if isinstance(error, CasesInvalid | StoreInvalid)
+            else judgements.Judgement(name, error=error)
+            for name, error in refused
+        ]
+        judgements.FORMATS[form](out, told, False)
+    if form == "github":  # all is said
+        raise typer.Exit(first.exit_status)
+    for _, error in refused[:-1] if form != "json" else []:
+        out.failure(error)
+    raise first if form == "json" else refused[-1][1]
 
 
 def _document(name: str) -> Document:
@@ -126,9 +165,9 @@ def _lines(document: Document, found: Sequence[Case]) -> list[int]:
     return [lines[case.path] for case in found]
 
 
-def _summary(run: Run) -> str:
+def _counted(run: Run) -> str:
     count, failed = len(run.trials), len(run.failed)
-    told = f"{run.store.path}: {count} case{'' if count == 1 else 's'}, {f'{failed} failed' if failed else 'all hold'}"
+    told = f"{count} case{'' if count == 1 else 's'}, {f'{failed} failed' if failed else 'all hold'}"
     if run.untouched is not None:
         decisions, left = _coverage(run)
         told += f"; {decisions - left} of {decisions} decisions are asked about"
@@ -156,6 +195,9 @@ def _json(out: Output, run: Run) -> None:
         "cases": len(run.trials),
         "failed": len(run.failed),
         "failures": [_failure(run, trial, miss) for trial in run.failed for miss in trial.misses],
+        "warnings": [
+            {"cases_file": trial.file, "line": trial.line, "message": warning} for trial, warning in _unknown(run)
+        ],
     }
     if run.untouched is not None:
         decisions, left = _coverage(run)
@@ -174,7 +216,7 @@ def _failure(run: Run, trial: Trial, miss: Miss) -> dict[str, Any]:
     return {
         "cases_file": trial.file,
         "line": trial.line,
-        "name": trial.case.title,
+        "name": trial.case.name or trial.case.title,
         "address": trial.case.address,
         "protocol": str(trial.case.service),
         "ip": miss.asked or None,
@@ -189,11 +231,12 @@ def _github(out: Output, run: Run) -> None:
     from mailpolicy.render import github
     from mailpolicy.render.annotation import Annotation
 
+    told = [(ERROR, trial, run.told(trial, miss)) for trial in run.failed for miss in trial.misses]
+    told += ((WARNING, trial, warning) for trial, warning in _unknown(run))
     out.data(
         github.text(
-            Annotation("test", ERROR, review.path(trial.file), trial.line, 1, run.told(trial, miss))
-            for trial in run.failed
-            for miss in trial.misses
+            Annotation("test", severity, review.path(trial.file), trial.line, 1, message)
+            for severity, trial, message in told
         )
     )
     _tell_untouched(out, run)
@@ -208,7 +251,9 @@ def _junit(out: Output, run: Run) -> None:
         outcome = junit.FAILED if trial.misses else junit.PASSED
         kind = f"expected {trial.case.expected}" if trial.misses else ""
         message = "; ".join(run.told(trial, miss) for miss in trial.misses)
-        suites.setdefault(file, []).append(junit.Case(trial.case.title, file, trial.line, outcome, kind, message))
+        suites.setdefault(file, []).append(
+            junit.Case(trial.case.name or trial.case.title, file, trial.line, outcome, kind, message)
+        )
     out.data(junit.text(junit.Suite(file, listed) for file, listed in suites.items()))
     _tell_untouched(out, run)
 
@@ -218,6 +263,7 @@ def _tell_untouched(out: Output, run: Run) -> None:
         out.message(f"no case  {address}  {' '.join(services)}")
 
 
+_WARNS_ITSELF = ("json", "github")
 _FORMATS: dict[str, Callable[[Output, Run], None]] = {
     "text": _text,
     "json": _json,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -49,10 +50,12 @@ def _validate(
     require_format(out.around, *judgements.FORMATS)
     ignored = _codes(ignore or ())
     judged = []
-    for name in files or [out.around.file]:
+    for name in _once(files) if files else [out.around.file]:
         try:
             store = Store("-", stdin_bytes()) if name == "-" else Store.read(name, out.cache if not files else None)
         except StoreError as error:
+            if files:
+                error.fix = None  # what is named here is not meant to be made
             judged.append(Judgement(name, error=error))
             continue
         findings, left_out = store.diagnose(ignored, hints=hints)
@@ -72,6 +75,16 @@ def _validate(
     if unopened:
         return StoreError.exit_status
     return int(not exit_zero and not all(judgement.valid(strict) for judgement in judged))
+
+
+def _once(files: list[str]) -> list[str]:
+    """The files without those that are named a second time. Raises UsageError."""
+    if files.count("-") > 1:
+        raise UsageError("stdin can be read once: name - once")
+    first: dict[str, str] = {}
+    for name in files:
+        first.setdefault(os.path.normpath(name), name)
+    return list(first.values())
 
 
 def _codes(options: list[str] | tuple[()]) -> list[str]:

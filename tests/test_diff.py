@@ -61,7 +61,18 @@ def test_a_revision_a_file_and_stdin(git: Git, program: Run, tmp_path: Path) -> 
 
 def test_a_file_comes_before_a_revision(git: Git, program: Run, tmp_path: Path) -> None:
     (tmp_path / "HEAD:accounts.toml").write_text(WIDER)
-    assert program("diff", "accounts.toml", "HEAD:accounts.toml").out == ROW.format("HEAD:accounts.toml")
+    result = program("diff", "accounts.toml", "HEAD:accounts.toml")
+    assert result.out == ROW.format("HEAD:accounts.toml")
+    assert "warning: HEAD:accounts.toml is a file here, and git has it as a file of a revision too" in result.err
+
+
+def test_a_file_of_the_tree_does_not_stand_for_what_it_is_held_against(git: Git, program: Run, tmp_path: Path) -> None:
+    for name in ("accounts.toml", "HEAD:accounts.toml"):
+        (tmp_path / name).write_text(WIDER)
+    result = program("diff", "HEAD:accounts.toml", "accounts.toml", "--fail-on", "widened")
+    assert (result.status, result.out) == (3, "")
+    assert "write ./HEAD:accounts.toml for the file" in result.err
+    assert program("diff", "./HEAD:accounts.toml", "accounts.toml", "--fail-on", "widened").status == 0
 
 
 def test_a_revision_is_never_an_option_and_no_filter_runs(git: Git, program: Run, tmp_path: Path) -> None:
@@ -140,6 +151,15 @@ def test_git_diff_speaks_of_access(driver: Git, tmp_path: Path) -> None:
     assert driver("show", "--ext-diff", "--format=%s", "HEAD", "--", "accounts.toml").endswith(
         ROW.format("b/accounts.toml")
     )
+
+
+def test_git_s_reader_may_stop_early(driver: Git, tmp_path: Path) -> None:
+    """More than a pipe holds, and a reader of one line: the diff of the other files goes on."""
+    many = "".join(f'[accounts."user{number}@example.com"]\npop = true\n' for number in range(3000))
+    (tmp_path / "accounts.toml").write_text(MINIMAL + many)
+    done = subprocess.run("git diff | head -1", shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("user0@example.com\t")
+    assert done.stderr == ""
 
 
 def test_the_driver_on_added_deleted_renamed_and_broken_stores(driver: Git, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -117,6 +118,30 @@ def test_what_is_not_valid_is_not_installed(run: Run, store: Path) -> None:
         assert store.read_text() == MINIMAL
     assert run("--file", str(store), "install", str(store.with_name("none.toml"))).status == 3
     assert run("--file", str(store), "install", str(store.parent)).status == 3
+
+
+def test_a_broken_store_in_place_is_no_measure(run: Run, store: Path) -> None:
+    new = store.with_name("new.toml")
+    new.write_bytes(store.read_bytes())
+    store.write_text("[x\n")
+    for way in ("widened", "narrowed", "any"):
+        result = run("--file", str(store), "install", str(new), "--fail-on", way)
+        assert result.status == 5
+        assert f"--fail-on {way} cannot be judged" in result.err
+        assert store.read_text() == "[x\n"
+    assert run("--file", str(store), "install", str(new)).status == 0
+
+
+def test_nobody_who_cannot_be_told_is_surprised(program: Run, store: Path) -> None:
+    new = store.with_name("new.toml")
+    new.write_text(store.read_text().replace("pop_lan_only = true", "pop_lan_only = false"))
+    before = store.read_bytes()
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mailpolicy", "--file", store, "install", new], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 74
+    assert store.read_bytes() == before
 
 
 def test_warnings_are_told(run: Run, store: Path) -> None:

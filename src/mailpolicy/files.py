@@ -11,6 +11,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +22,15 @@ from typing import BinaryIO, NamedTuple
 from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
 
 _UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
+_GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
 _POLL = 0.01  # seconds between two tries to lock
 
 
 def read_regular(path: str) -> bytes:
-    """The content of a regular file. Raises StoreError; a FIFO, a device or a directory is refused and never waited for."""
+    """The content of a regular file, or of a pipe that this process was given. Raises StoreError.
+
+    A FIFO, a device or a directory is refused and never waited for.
+    """
     with opened(path) as descriptor:
         return read_whole(descriptor)
 
@@ -48,7 +53,9 @@ def opened(path: str) -> Iterator[int]:
         raise StoreError(f"{path!a}: not a file name") from None
     try:
         kind = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(kind):
+        if stat.S_ISFIFO(kind) and _GIVEN.fullmatch(path):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(kind):
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
             raise StoreError(f"{path}: this is {what}, name a regular file")
         yield descriptor

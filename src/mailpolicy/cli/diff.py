@@ -11,8 +11,8 @@ import typer
 from mailpolicy import git
 from mailpolicy.access import EMPTY, Access, Comparison, Shift, direction
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format, stdin_bytes
-from mailpolicy.errors import UsageError
+from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
+from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy
 from mailpolicy.render.shifts import COLUMNS, Sides, markdown, objects, records, summary
@@ -72,11 +72,18 @@ def _diff(
     require_format(out.around, "text", "json", "markdown")
     wanted = fail_on(failing)
     if git_driver:
-        return _drive(out, stores)
+        try:
+            status = _drive(out, stores)
+            out.flush()
+        except BrokenPipeError:  # git's reader has seen enough, and a driver that fails ends the whole diff
+            drop_stdout()
+            status = 0
+        return status
     if len(stores) != 2:
         raise UsageError("name two stores: mailpolicy diff OLD NEW")
     if stores == ["-", "-"]:
         raise UsageError("only one of the two stores can be stdin")
+    _tell_apart(out, stores, refuse=wanted is not None)
     old, new = (_opened(name) for name in stores)
     with without_gc():  # two policies and no cycles
         comparison = Comparison(_policy(old), _policy(new))
@@ -98,6 +105,16 @@ def tell(out: Output, comparison: Comparison, shifts: list[Shift], old: Store, n
     elif shifts:
         out.rows(COLUMNS, records(shifts, sides))
         out.message(f"access {direction(shifts)}: {summary(shifts)}")
+
+
+def _tell_apart(out: Output, stores: list[str], *, refuse: bool) -> None:
+    """A file is a file; but one of the tree under review must not quietly stand for what the tree is compared with."""
+    for name in stores:
+        if ":" in name and os.path.exists(name) and git.knows(name):
+            told = f"{name} is a file here, and git has it as a file of a revision too"
+            if refuse:
+                raise StoreError(f"{told}: write ./{name} for the file, or take it away", code="ambiguous-name")
+            out.message(f"warning: {told}: this is the file")
 
 
 def _opened(name: str) -> Store:

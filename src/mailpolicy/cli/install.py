@@ -51,7 +51,7 @@ def _install(
     done = install(
         out.around.file,
         new,
-        allow=_allow(out, wanted),
+        allow=_allow(out, wanted, dry_run=dry_run),
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,
         lock_timeout=out.around.lock_timeout,
@@ -62,14 +62,30 @@ def _install(
     return 0
 
 
-def _allow(out: Output, wanted: FailOn | None) -> Judge:
+def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
+    told: list[Installation] = []
+
     def allow(planned: Installation) -> None:
         access = direction(planned.shifts)
-        if wanted is None or not wanted.hits(access):
-            return
+        if told and out.around.format != "json":
+            out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
+        told.append(planned)
         if out.around.format != "json" and not out.around.quiet:
             for record in records(planned.shifts, _sides(planned)):
-                out.record(record)
+                if dry_run:
+                    out.message("  ".join(record))
+                else:
+                    out.record(record)
+            out.flush()  # who cannot be told is not surprised by a new store either
+        if wanted is None:
+            return
+        if not planned.comparable:
+            raise Refused(
+                f"nothing was installed, --fail-on {wanted} cannot be judged: {planned.notes[-1]}",
+                code="not-comparable",
+            )
+        if not wanted.hits(access):
+            return
         raise Refused(
             f"nothing was installed, --fail-on {wanted} forbids what would change: {summary(planned.shifts)}",
             code=f"access-{access}",
@@ -108,12 +124,8 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
-        for record in records(done.shifts, _sides(done)):
-            out.message("  ".join(record))
         out.data(done.diff if not out.around.quiet else "")
     elif not out.around.quiet:
-        for record in records(done.shifts, _sides(done)):
-            out.record(record)
         what = "there already" if not done.changed else "written" if done.old is None else "replaced"
         out.record((done.path, "store", what, "changed" if done.changed else "ok"))
     for note in done.notes:

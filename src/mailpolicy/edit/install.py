@@ -25,6 +25,7 @@ class Installation(NamedTuple):
     comparison: Comparison
     shifts: list[Shift]
     notes: list[str]
+    comparable: bool = True  # false where the old store has errors, so that it is compared with none
 
     @property
     def changed(self) -> bool:
@@ -71,15 +72,16 @@ def _planned(path: str, new: Store) -> Installation:
     policy = new.policy()
     notes = pending.notes(path)
     old = Store.read(path) if os.path.lexists(path) and os.path.exists(path) else None
-    before = EMPTY
+    before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY
     except StoreInvalid as error:
+        comparable = False
         notes.append(
             f"the store in place has errors and decides nothing, so access is compared with none: {error.findings[0]}"
         )
     comparison = Comparison(before, policy)
-    return Installation(path, old, new, comparison, comparison.shifts(), notes)
+    return Installation(path, old, new, comparison, comparison.shifts(), notes, comparable)
 
 
 def _content(installation: Installation) -> bytes | None:

@@ -21,7 +21,7 @@ from conftest import MINIMAL, Run, missing
 
 from mailpolicy import files
 from mailpolicy.errors import NotConfirmed, WriteFailed
-from mailpolicy.files import unsafe_for_root
+from mailpolicy.trust import unsafe_for_root
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailpolicy.files import unsafe_for_root
+from mailpolicy.trust import unsafe_for_root
 
 # Below this many bytes parsing is quicker than looking up where to read: about a thousand accounts.
 SMALLEST = 96 * 1024

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from mailpolicy import backends
-from mailpolicy.backends import SEALED, SECRET_SERVICE, Chosen, class_name, translated
+from mailpolicy import backends, bulk
+from mailpolicy.backends import SEALED, Chosen, translated
 from mailpolicy.errors import KeyringError, MailpolicyError
 from mailpolicy.policy import Account
 
@@ -118,22 +118,22 @@ class Credentials:
         """The secrets of these users, those that are there, in as few questions as the backend allows. Raises KeyringError."""
         if not users:
             return {}
-        return self._ask(lambda backend: _several(backend, self._choice.service, users, self._answered))
+        return self._ask(lambda backend: bulk.several(backend, self._choice.service, users, self._answered))
 
     def names(self) -> list[str] | None:
         """The user names of all secrets of the service; None where the backend cannot list them. Raises KeyringError."""
-        return self._ask(lambda backend: _names(backend, self._choice.service))
+        return self._ask(lambda backend: bulk.names(backend, self._choice.service))
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
         """Keep many secrets and read them back. Raises KeyringError."""
-        self._ask(lambda backend: _set_several(backend, self._choice.service, secrets, self._answered))
+        self._ask(lambda backend: bulk.set_several(backend, self._choice.service, secrets, self._answered))
         if self.several(secrets) != dict(secrets):
             raise KeyringError("the keyring did not keep all secrets: what was read back differs", code="keyring-lost")
 
     def delete_several(self, users: Collection[str]) -> None:
         """Remove those of the secrets that are there. Raises KeyringError."""
         there = self.several(users)
-        self._ask(lambda backend: _delete_several(backend, self._choice.service, there, self._answered))
+        self._ask(lambda backend: bulk.delete_several(backend, self._choice.service, there, self._answered))
         if left := self.several(there):
             raise KeyringError(
                 f"the keyring still has the secret {next(iter(left))} after it was removed", code="keyring-kept"
@@ -251,57 +251,6 @@ def _choose(choice: Choice, warn: Callable[[str], None]) -> Chosen:
         warn(f"warning: the keyring backend {chosen.exposed} does not protect secrets")
     keyring.set_keyring(chosen.backend)
     return chosen
-
-
-def _several(
-    backend: KeyringBackend, service: str, users: Collection[str], answered: Callable[[], None]
-) -> dict[str, str]:
-    name = class_name(backend)
-    if name == SEALED:
-        return backend.get_passwords(service, users)  # type: ignore[attr-defined,no-any-return]
-    if name == SECRET_SERVICE and len(users) > 1:
-        from mailpolicy import secret_service
-
-        return secret_service.several(backend, service, users, answered)
-    found = {}
-    for user in users:
-        if (secret := backend.get_password(service, user)) is not None:
-            found[user] = secret
-        answered()
-    return found
-
-
-def _names(backend: KeyringBackend, service: str) -> list[str] | None:
-    name = class_name(backend)
-    if name == SEALED:
-        return [entry.user for entry in backend.sealed_file().everything() if entry.service == service]  # type: ignore[attr-defined]
-    if name == SECRET_SERVICE:
-        from mailpolicy import secret_service
-
-        return [user for user in secret_service.names(backend, service) if "/" in user]  # not a master key of our own
-    return None
-
-
-def _set_several(
-    backend: KeyringBackend, service: str, secrets: Mapping[str, str], answered: Callable[[], None]
-) -> None:
-    if class_name(backend) == SEALED:
-        backend.set_passwords(service, secrets)  # type: ignore[attr-defined]
-        return
-    for user, secret in secrets.items():
-        backend.set_password(service, user, secret)
-        answered()
-
-
-def _delete_several(
-    backend: KeyringBackend, service: str, users: Collection[str], answered: Callable[[], None]
-) -> None:
-    if class_name(backend) == SEALED:
-        backend.delete_passwords(service, users)  # type: ignore[attr-defined]
-        return
-    for user in users:
-        backend.delete_password(service, user)
-        answered()
 
 
 def _translated(error: BaseException) -> MailpolicyError:

@@ -16,10 +16,9 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from mailpolicy.errors import NotConfirmed, Refused, StillLocked, StoreError, WriteFailed
+from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
 
 _UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
 _GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
@@ -69,16 +68,6 @@ def read_whole(descriptor: int) -> bytes:
     """The content of an open file."""
     with open(descriptor, "rb", closefd=False) as file:
         return file.read()
-
-
-def pieces(path: str, size: int = 1 << 16) -> Iterator[bytes]:
-    """The content of a regular file in pieces of whole lines, each of about `size` bytes. Raises StoreError.
-
-    A large file never lies in memory whole: fresh memory costs more than reading does.
-    """
-    with opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
-        while piece := file.read(size):
-            yield piece if piece.endswith(b"\n") else piece + file.readline()
 
 
 @contextmanager
@@ -322,42 +311,6 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
-    """The command that makes `path` safe to be obeyed by root, or None where it is safe.
-
-    Safe means: the file and every directory above it belong to root and others may not write there; with `group` the
-    group may not either. A sticky directory such as /tmp is safe for what root owns in it. A file that is not there is
-    judged by its directories.
-    """
-    import shlex
-
-    forbidden = stat.S_IWOTH | (stat.S_IWGRP if group else 0)
-    for start in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
-        for place in (Path(start), *Path(start).parents):
-            try:
-                link, facts = os.lstat(place), os.stat(place)
-            except OSError:
-                continue
-            if stat.S_ISLNK(link.st_mode) and link.st_uid != 0:
-                return f"chown -h root {shlex.quote(str(place))}"
-            if facts.st_uid != 0:
-                return f"chown root {shlex.quote(str(place))}"
-            sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
-            if facts.st_mode & forbidden and not sticky:
-                return f"chmod {'go-w' if group else 'o-w'} {shlex.quote(str(place))}"
-    return None
-
-
-def refuse_unsafe(path: str) -> None:
-    """Raise Refused where root is asked to obey or change a store that others can change too."""
-    if os.geteuid() == 0 and (fix := unsafe_for_root(path)) is not None:
-        raise Refused(
-            f"{path}: others than root can write here, and root would obey what they wrote: {fix}",
-            code="unsafe",
-            fix=fix,
-        )
 
 
 def _sentence(error: OSError) -> str:

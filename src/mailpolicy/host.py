@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mailpolicy.errors import Refused, StoreError
-from mailpolicy.files import read_regular, unsafe_for_root
+from mailpolicy.files import read_regular
 from mailpolicy.keys import HOST_KEYS, nearest_key
+from mailpolicy.trust import unsafe_for_root
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.errors import StoreError
-from mailpolicy.files import opened, read_whole, unsafe_for_root
+from mailpolicy.files import opened, read_whole
 from mailpolicy.policy import Policy
+from mailpolicy.trust import unsafe_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache, Stamp

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import files, host, pending
+from mailpolicy import host, pending, trust
 from mailpolicy.backends import SAFE, SEALED, class_name
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
@@ -86,7 +86,7 @@ def _store(machine: Machine) -> Iterator[Found]:
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.around.file
     if machine.out.around.is_root:
-        fix = files.unsafe_for_root(path)
+        fix = trust.unsafe_for_root(path)
     else:
         mode = os.stat(path).st_mode if os.path.exists(path) else 0
         fix = f"chmod o-w {shlex.quote(path)}" if mode & stat.S_IWOTH else None
@@ -136,7 +136,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
         yield Found(
             WARNING, f"{file.path} can be read by others, who see the names", f"chmod 0600 {shlex.quote(file.path)}"
         )
-    if machine.out.around.is_root and (fix := files.unsafe_for_root(file.path)) is not None:
+    if machine.out.around.is_root and (fix := trust.unsafe_for_root(file.path)) is not None:
         yield Found(ERROR, f"others can write {file.path} or a directory above it", fix)
     if file.half_rotated():
         yield Found(WARNING, "a rotation stopped after the file and before the key", "mailpolicy secrets rotate")

@@ -7,7 +7,7 @@ from importlib.resources import files as resources
 
 import typer
 
-from mailpolicy import files
+from mailpolicy import files, trust
 from mailpolicy.cli import schema
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
@@ -33,7 +33,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     described = os.path.join(os.path.dirname(path), schema.FILE)
     fresh = not _is_there(path)
     describe = fresh and not os.path.lexists(described)
-    files.refuse_unsafe(path)
+    trust.refuse_unsafe(path)
     starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
     diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from mailpolicy import files
+from mailpolicy import trust
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
 from mailpolicy.errors import Refused
@@ -23,7 +23,7 @@ class Workshop:
     """The store and the keyring from which any number of targets are made; the store is parsed anew only if it changed."""
 
     def __init__(self, out: Output) -> None:
-        files.refuse_unsafe(out.around.file)
+        trust.refuse_unsafe(out.around.file)
         self._out = out
         self._store = Store.read(out.around.file, out.cache)
         self._store.policy()

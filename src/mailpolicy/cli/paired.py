@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from mailpolicy import files, pending
+from mailpolicy import files, pending, trust
 from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted
@@ -29,7 +29,7 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
     secret = piped(out, source)
     store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
-    files.refuse_unsafe(store.path)
+    trust.refuse_unsafe(store.path)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -62,7 +62,7 @@ def edit_then_forget(
     """Edit the store, then delete the secrets of `users`."""
     if not users:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    files.refuse_unsafe(store.path)
+    trust.refuse_unsafe(store.path)
     planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
@@ -90,7 +90,7 @@ def edit_then_forget(
 
 def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str, str], *, dry_run: bool) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
-    files.refuse_unsafe(store.path)
+    trust.refuse_unsafe(store.path)
     vault = credentials(out)
     if dry_run:
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)

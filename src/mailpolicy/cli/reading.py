@@ -34,7 +34,7 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
 def warn_unsafe(out: Output) -> None:
     """Say on stderr that others can write a store that root reads."""
     if out.around.is_root:
-        from mailpolicy.files import unsafe_for_root
+        from mailpolicy.trust import unsafe_for_root
 
         if (fix := unsafe_for_root(out.around.file)) is not None:
             out.message(f"warning: {out.around.file}: others than root can write here: {fix}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from mailpolicy import files, host
+from mailpolicy import files, host, trust
 from mailpolicy.backends import SEALED
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
@@ -30,7 +30,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     around = out.around
     config = around.host_config or host.DEFAULT_PATH
     fresh = not os.path.lexists(config)
-    if fresh and around.is_root and (fix := files.unsafe_for_root(config, group=True)) is not None:
+    if fresh and around.is_root and (fix := trust.unsafe_for_root(config, group=True)) is not None:
         raise Refused(f"{config}: others than root could write here: {fix}", code="unsafe", fix=fix)
     machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailpolicy import files
+from mailpolicy import files, trust
 from mailpolicy.errors import Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, state
 from mailpolicy.files import Attributes
@@ -133,7 +133,7 @@ def _refuse_unsafe(path: str) -> None:
         return
     folder = os.path.dirname(os.path.abspath(path))
     planted = os.path.islink(path) and os.lstat(path).st_uid != 0
-    fix = f"rm {path}" if planted else files.unsafe_for_root(folder)
+    fix = f"rm {path}" if planted else trust.unsafe_for_root(folder)
     if fix is not None:
         raise Refused(f"{path}: others than root can write here: {fix}", code="unsafe", fix=fix)
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailpolicy import files, pending
+from mailpolicy import files, pending, trust
 from mailpolicy.access import EMPTY, Comparison, Shift
 from mailpolicy.edit import hunks
 from mailpolicy.store import Store, StoreInvalid
@@ -50,7 +50,7 @@ def install(
     `allow` may raise to stop it, and is asked again where the old store changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    files.refuse_unsafe(path)
+    trust.refuse_unsafe(path)
     planned = _planned(path, new)
     if not planned.changed:
         return planned

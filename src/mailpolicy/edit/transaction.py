@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy import access, files, pending, schema
+from mailpolicy import access, files, pending, schema, trust
 from mailpolicy.access import Access
 from mailpolicy.edit import hunks, pen, pieces
 from mailpolicy.edit.operations import Rename, applied
@@ -49,7 +49,7 @@ def transact(
     replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds.
     Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    files.refuse_unsafe(store.path)
+    trust.refuse_unsafe(store.path)
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path)
     if dry_run:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeVar
 
-from mailpolicy import files
+from mailpolicy import files, trust
 from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed import content
 from mailpolicy.sealed.block import Name
@@ -233,7 +233,7 @@ class SecretsFile:
         )
 
     def _refuse_unsafe(self) -> None:
-        if self._is_root and (fix := files.unsafe_for_root(self.path)) is not None:
+        if self._is_root and (fix := trust.unsafe_for_root(self.path)) is not None:
             raise KeyringError(f"{self.path}: others than root can write here: {fix}", code="unsafe", fix=fix)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from mailpolicy import backends, files
+from mailpolicy import backends, files, trust
 from mailpolicy.errors import KeyringError, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE
 
@@ -129,14 +129,14 @@ class KeyFile:
             raise _readable(path)
         if facts.st_uid not in (0, os.geteuid()):
             raise _unsafe(f"{path} belongs to somebody else", f"chown {os.geteuid()} {shlex.quote(path)}")
-        if self._is_root and (fix := files.unsafe_for_root(path, group=True)) is not None:
+        if self._is_root and (fix := trust.unsafe_for_root(path, group=True)) is not None:
             raise _unsafe(f"{path}: others than root can put another key here", fix)
         return _master(path, content)
 
     def keep(self, master: bytes) -> None:
         """A new file, 0400, and its directory where there is none."""
         files.make_folders(os.path.dirname(os.path.realpath(self.name)), 0o755)
-        if self._is_root and (fix := files.unsafe_for_root(self.name, group=True)) is not None:
+        if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
             raise _unsafe(f"{self.name}: others than root could put another key here", fix)
         files.replace(self.name, master, attributes=files.Attributes(0o400))
 

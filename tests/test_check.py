@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import EXAMPLE, Run
 
+from mailpolicy import locate
 from mailpolicy.store import Store
 from mailpolicy.verdict import judge, question
 
@@ -127,6 +129,37 @@ def test_batch_as_objects(program: Run) -> None:
     assert objects[5]["line"] == 8
 
 
+def test_batch_knows_blanks_and_tabs(program: Run) -> None:
+    odd = "alice@acme.example\u00a0pop\x0b10.0.0.1\n  imani@acme.example \t pop  1.2.3.4 \r\n\n# \u2028\n"
+    for form in ((), ("--json",)):
+        result = program(*FILE, "check", "--batch", "-", *form, stdin=odd)
+        assert result.status == 2
+        first, second = result.out.splitlines()
+        assert "a question has the fields ADDRESS PROTOCOL IP" in first
+        assert "imani@acme.example" in second
+
+
+def test_a_batch_of_objects_looks_through_the_text_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "questions").write_text(
+        "".join(f"alice@acme.example pop 203.0.113.{n}\nx@y imap ::{n}\n" for n in range(99))
+    )
+    looked, entries = [], locate.entries
+
+    def counted(*arguments: Any) -> Any:
+        looked.append(arguments)
+        return entries(*arguments)
+
+    monkeypatch.setattr(locate, "entries", counted)
+    result = run(*FILE, "check", "--batch", str(tmp_path / "questions"), "--json")
+    assert len(looked) == 1
+    told = [json.loads(line) for line in result.out.splitlines()]
+    alone = json.loads(run(*FILE, "check", "alice@acme.example", "pop", "203.0.113.0", "--json").out)
+    assert told[0] == alone
+    assert alone["reasons"][0]["line"] is not None
+
+
 def test_batch_usage(run: Run, tmp_path: Path) -> None:
     assert run(*FILE, "check", "--batch", "missing").status == 2
     assert run(*FILE, "check", "alice@acme.example", "--batch", "-").status == 2
@@ -218,4 +251,8 @@ def test_the_default_store_and_the_variable(program: Run, store: Path) -> None:
     if os.geteuid() == 0:
         sudo = program("check", "alice@example.com", "pop", "10.0.0.1", env={**env, "SUDO_UID": "1000"})
         assert sudo.status in (1, 3)
-        assert "MAILPOLICY_FILE is not obeyed under sudo" in sudo.err
+        assert "MAILPOLICY_FILE is not obeyed under sudo: name the store with --file" in sudo.err
+        sudo = program(
+            "check", "a@x", "pop", "::1", *FILE, env={**os.environ, "SUDO_UID": "1", "MAILPOLICY_NO_CACHE": "1"}
+        )
+        assert "MAILPOLICY_NO_CACHE is not obeyed under sudo: give --no-cache" in sudo.err

@@ -108,7 +108,7 @@ def _patched(text: str, diff: str) -> str:
         while index < len(lines) and lines[index] and not lines[index].startswith("@@"):
             mark, line = lines[index][0], lines[index][1:]
             if mark in " -":
-                assert old[position].removeprefix("\ufeff") == line.removeprefix("\ufeff")
+                assert old[position] == line
                 position += 1
             if mark in " +":
                 new.append(line)

@@ -31,8 +31,9 @@ from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Layout, newline_of
 from mailpolicy.edit.plan import Planner
 from mailpolicy.edit.targets import Targets
-from mailpolicy.edit.transaction import transact
+from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
+from mailpolicy.files import locked
 from mailpolicy.nearest import nearest
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
@@ -47,6 +48,13 @@ QUIET = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> Outcome:
+    """An edit, and what the command does when it has told of it."""
+    outcome = transact(store, planner, dry_run=dry_run)
+    outcome.keep_index()
+    return outcome
 
 
 def answers(path: Path, cache: Cache | None, address: str) -> list[str]:
@@ -254,7 +262,7 @@ draw_name = None  # no store here has a template, so that assigning one is refus
 def outcome(path: Path, about: tuple[str, ...], planner: Planner, cache: Cache | None, dry_run: bool) -> object:
     """What an edit came to, and the file afterwards."""
     try:
-        done = transact(Store.to_edit(str(path), about, cache), planner, dry_run=dry_run)
+        done = kept(Store.to_edit(str(path), about, cache), planner, dry_run=dry_run)
         told: object = (done.plan.lines, done.plan.changes, done.plan.notes, done.access, done.diff)
     except MailpolicyError as error:
         told = (error.message, error.code, error.fix)
@@ -283,7 +291,7 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
         address = f"user{number:04}@d{number % 7}.example"
         store = Store.to_edit(str(indexed), [address], cache)
         assert store.cut is not None
-        transact(store, verb(services.Verb(name), Service.IMAP, address))
+        kept(store, verb(services.Verb(name), Service.IMAP, address))
         for asked in (address, *SOME):
             assert Store.look_up(str(indexed), [asked], cache).cut is not None
         same_answers(indexed, cache, (address, *SOME))
@@ -294,11 +302,11 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
-    transact(Store.to_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    kept(Store.to_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
     assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    transact(Store.to_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
+    kept(Store.to_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
     assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    transact(Store.to_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
+    kept(Store.to_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
     assert Store.look_up(str(path), ["new@d1.example"], cache).cut is not None
     same_answers(path, cache, ("new@d1.example", *SOME))
 
@@ -309,7 +317,7 @@ def test_an_index_with_very_many_moves_is_made_anew(
     monkeypatch.setattr(index, "_MOST_MOVES", 3)
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
-        transact(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
+        kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
         assert Store.look_up(str(indexed), [address], cache).cut is not None
     same_answers(indexed, cache, SOME)
 
@@ -334,11 +342,41 @@ def test_looking_line_by_line_is_laying_out(text: str, made: list[tuple[str, str
     def laid_out(start: int, *_: object) -> list[Splice]:
         raise AssertionError(f"not found line by line: {text[start:]}")
 
-    found = pen.lines.splices(text, operations, pen.literal, laid_out)
-    assert (found is None) is ("\r" in text)
+    assert pen.lines.splices(text, newline_of(text), operations, pen.literal, laid_out) is not None
 
 
 # What goes wrong
+
+
+def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
+    indexed: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer mailpolicy, or an older one, may find an error where this one found none."""
+    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    code = tmp_path / "code"
+    code.mkdir()
+    for name in index._JUDGES:
+        shutil.copy2(Path(index.__file__).with_name(f"{name}.py"), code)
+    monkeypatch.setattr(index, "__file__", str(code / "index.py"))
+    index._judges.cache_clear()
+    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
+    os.utime(code / "keys.py")
+    index._judges.cache_clear()
+    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
+    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
+    monkeypatch.undo()
+    index._judges.cache_clear()
+
+
+def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
+    outcome = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    with locked(str(indexed), 0):
+        outcome.keep_index()
+    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    late = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
+    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    late.keep_index()  # of what is no more
+    same_answers(indexed, cache, SOME)
 
 
 def rounded(step: int) -> Callable[[int], os.stat_result]:
@@ -618,7 +656,7 @@ def test_what_is_no_more_is_cleared_away(indexed: Path, cache: Cache) -> None:
     month_ago = time.time() - 31 * 24 * 3600
     os.utime(old, (month_ago, month_ago))
     os.utime(abandoned, (month_ago, month_ago))
-    transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
     left = {file.name for file in Path(cache.folder).iterdir()}
     assert left - {fresh.name} == {name for name in left if name.endswith(".index")} - {"0.index"}
     assert fresh.exists()

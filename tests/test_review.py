@@ -17,6 +17,7 @@ from conftest import ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailpolicy import locate
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import github, junit, sarif
 from mailpolicy.render.annotation import Annotation
@@ -332,6 +333,20 @@ def test_no_line_of_text_is_a_command_in_a_workflow(
             assert "##[stop-commands]tok@example.com" in json.dumps(json.loads(result.out))
     monkeypatch.delenv("GITHUB_ACTIONS")
     assert "##[stop-commands]tok" in program("validate", bad).out
+
+
+def test_comments_that_allow_are_placed_together(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = "".join(f'[accounts."u{n}@x.example"]\ntemplate = "t"  # mailpolicy: allow MP012\n' for n in range(50))
+    (tmp_path / "accounts.toml").write_text(f"version = 1\n[templates.t]\n{accounts}")
+    placed, places = [], locate.places
+
+    def counted(*arguments: Any) -> Any:
+        placed.append(arguments)
+        return places(*arguments)
+
+    monkeypatch.setattr(locate, "places", counted)
+    assert run("validate", "accounts.toml").out.count("MP038") == 50
+    assert len(placed) < 5
 
 
 def test_files_in_the_order_they_were_named(run: Run, tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ policy, no secret, no error: whoever cannot use or write one does without. Not p
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zlib import crc32
 
-from mailpolicy import nearest
+from mailpolicy import __version__, nearest
 from mailpolicy.cache import Cache, Stamp, is_own_file
 from mailpolicy.errors import StoreError
 from mailpolicy.files import opened, read_whole
@@ -23,7 +24,9 @@ from mailpolicy.slices import LONGEST_HEADER, Cut, Outline, Piece, key_of
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_FORMAT = "mailpolicy index 1"
+_FORMAT = "mailpolicy index 2"
+# Whose judgement an index keeps: another version of any of these may find an error where this one found none.
+_JUDGES = ("schema", "keys", "policy", "names", "networks", "lan", "slices", "locate")
 _BLOCK = 64  # accounts that are sealed together
 _MOST_HEAD = 4096  # pieces of the head; with more, a store is not of the kind that an index helps
 _MOST_MOVES = 1024  # edited accounts, before the index is made anew
@@ -54,7 +57,7 @@ class _About(NamedTuple):
     def written(self) -> bytes:
         """As it is kept."""
         lines = (
-            _FORMAT,
+            f"{_FORMAT} {_judges()}",
             " ".join(map(str, self.stamp)),
             f"{self.made} {self.accounts} {self.digest} {self.head_digest}",
             " ".join(f"{piece.start},{piece.end},{piece.line}" for piece in self.head),
@@ -63,9 +66,24 @@ class _About(NamedTuple):
         return "\n".join(lines).encode("ascii")
 
 
+@functools.cache
+def _judges() -> str:
+    """A name for the code that judges a store, made of its files' sizes and times, as Python does for compiled modules."""
+    import tomli
+
+    here = os.path.dirname(__file__)
+    files = [os.path.join(here, f"{name}.py") for name in _JUDGES]
+    facts = [__version__]
+    for path in (*files, tomli.__file__):
+        with suppress(OSError):
+            found = os.stat(path)
+            facts.append(f"{found.st_size} {found.st_mtime_ns}")
+    return _sha256("\n".join(facts).encode())[:16]
+
+
 def _read_about(content: bytes) -> _About:
     name, stamp, facts, head, moves = content.decode("ascii").split("\n")
-    if name != _FORMAT:
+    if name != f"{_FORMAT} {_judges()}":
         raise _Unusable("it is of another version")
     made, count, digest, head_digest = facts.split(" ")
     pieces = [Piece(None, *map(int, piece.split(","))) for piece in head.split(" ") if piece]

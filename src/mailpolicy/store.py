@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from os import pread
@@ -119,6 +119,26 @@ class Document:
 
         entry = locate.find(self.text, [path]).get(path) if path else None
         return self.line_at(entry.start) if entry is not None else None
+
+    def line_of_any(self) -> Callable[[KeyPath | None], int | None]:
+        """The same for very many keys: the text is looked through once, when the first one is asked about."""
+        known: dict[KeyPath, int] = {}
+
+        def line(path: KeyPath | None) -> int | None:
+            if not known:
+                from mailpolicy import locate
+
+                written = list(locate.entries(self.text))
+                spots = locate.places(self.text, [entry.start for entry in written])
+                for entry, (number, _) in zip(written, spots, strict=True):
+                    above = entry.path
+                    while above and above not in known:
+                        known[above] = self._line_in_file(number)
+                        above = above[:-1]
+            path = path or ()
+            return next((known[path[:end]] for end in range(len(path), 0, -1) if path[:end] in known), None)
+
+        return line
 
     def line_at(self, offset: int) -> int:
         """The line in the file of a character of the text."""
@@ -321,12 +341,12 @@ class Store(Document):
 
         allowed: dict[tuple[int, str], tuple[int, int]] = {}
         lines = self.text.split("\n")
-        for offset, comment in locate.comments(self.text):
-            if match := _ALLOW.match(comment):
-                ((line, column),) = locate.places(self.text, [offset])
-                if lines[line - 1][: column - 1].strip():
-                    for code in re.findall("MP[0-9]{3}", match[1]):
-                        allowed[line, code] = (line, column)
+        marks = [(offset, match[1]) for offset, text in locate.comments(self.text) if (match := _ALLOW.match(text))]
+        places = locate.places(self.text, [offset for offset, _ in marks])
+        for (line, column), (_, codes) in zip(places, marks, strict=True):
+            if lines[line - 1][: column - 1].strip():
+                for code in re.findall("MP[0-9]{3}", codes):
+                    allowed[line, code] = (line, column)
         kept, used = [], set()
         for finding in findings:
             mark = (finding.line, finding.problem.code)

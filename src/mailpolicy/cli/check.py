@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.store import Store
 from mailpolicy.verdict import Answers, Question, judge, question
 
+_OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
+_WIDE_SPACE = "[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 FirstReason = Callable[[str, str, str | None], Gate | None]
 
 
@@ -122,9 +125,10 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
     for part in chunks:
         answers: list[str] = []
         add = answers.append
+        fields_of = _fields_of(part)
         for line in part:
             number += 1
-            fields = line.split()
+            fields = fields_of(line)
             try:
                 if len(fields) == 3:
                     address, protocol, ip = fields
@@ -151,6 +155,18 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
     return 2 if wrong else int(denied)
 
 
+def _fields_of(lines: list[str]) -> Callable[[str], list[str]]:
+    """How to take these lines apart at blanks and tabs; Python's own way knows more white space, and is quicker."""
+    text = "".join(lines)
+    if not any(map(text.__contains__, _OTHER_SPACE)) and (text.isascii() or not re.search(_WIDE_SPACE, text)):
+        return str.split
+    return _parted
+
+
+def _parted(line: str) -> list[str]:
+    return re.findall("[^ \t]+", line.removesuffix("\r"))
+
+
 def _short_question(first_reason: FirstReason, fields: list[str]) -> Gate | None:
     if len(fields) != 2:
         raise UsageError("a question has the fields ADDRESS PROTOCOL IP")
@@ -162,10 +178,12 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
+    line_of = store.line_of_any()
     for part in chunks:
+        fields_of = _fields_of(part)
         for line in part:
             number += 1
-            fields = line.split()
+            fields = fields_of(line)
             if not fields or fields[0][0] == "#":
                 continue
             try:
@@ -181,6 +199,6 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
                 continue
             denied = denied or not verdict.allowed
             if not out.around.quiet:
-                out.json("check/1", answer.content(verdict, store.path, store.line))
+                out.json("check/1", answer.content(verdict, store.path, line_of))
         out.flush()
     return 2 if wrong else int(denied)

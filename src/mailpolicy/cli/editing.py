@@ -83,6 +83,8 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     out.detail(f"{out.around.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
         remind(out)
+    out.flush()
+    outcome.keep_index()
     return 0
 
 

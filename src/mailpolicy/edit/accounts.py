@@ -62,7 +62,8 @@ def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:
     """Accounts out of the store, with the comments that belong to them. Raises NotFound."""
     plan = Plan()
     absent = [address for address in targets.addresses if address not in policy.accounts] if if_exists else []
-    there = targets._replace(addresses=tuple(address for address in targets.addresses if address not in absent))
+    missing = set(absent)
+    there = targets._replace(addresses=tuple(address for address in targets.addresses if address not in missing))
     plan.lines += (Line(address, "account", "not there", False) for address in absent)
     for account in chosen(policy, there, plan, offer=False):
         plan.change(Drop(("accounts", account.key)), account.address, None, _table(account), None)

@@ -112,8 +112,20 @@ def _by_lines(starts: list[int], splices: Sequence[Splice]) -> list[list[Splice]
     return groups
 
 
+def _quoted(name: str) -> str:
+    """A file's name as git and `patch` read it: one that could be misread in quotes, its bytes in octal digits."""
+    if name.isprintable() and '"' not in name and "\\" not in name:
+        return name
+    shown = "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\{byte:03o}"
+        for byte in name.encode("utf-8", "surrogateescape")
+    )
+    return f'"{shown}"'
+
+
 def _render(name: str, lines: list[str], chunks: list[_Chunk]) -> list[str]:
-    out = [f"--- {name}\n", f"+++ {name}\n"] if chunks else []
+    shown = _quoted(name)
+    out = [f"--- {shown}\n", f"+++ {shown}\n"] if chunks else []
     shift = index = 0
     while index < len(chunks):
         following = index + 1

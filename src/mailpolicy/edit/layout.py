@@ -219,6 +219,12 @@ class Layout:
         """Whether nothing but white space stands from `offset` to the end of its line."""
         return self.text[offset : self.line_end(offset)].strip(" \t") == ""
 
+    def newline_at(self, end: int) -> str:
+        """What ends the line that ends at `end`; for the last line of a text without one, what ends the others."""
+        if self.text.startswith("\r\n", end):
+            return "\r\n"
+        return "\n" if self.text.startswith("\n", end) else self.newline
+
     def end_above(self, start: int) -> int:
         """The end of the line above the one that begins at `start`, before its newline."""
         return start - 2 if self.text.endswith("\r\n", 0, start) else max(0, start - 1)

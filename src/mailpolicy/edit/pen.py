@@ -36,7 +36,9 @@ def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
     newline = newline_of(text)
 
     def in_slice(start: int, end: int, wanted: Sequence[Operation]) -> list[Splice]:
-        layout = Layout(text[start:end], newline)
+        # The slice ends before its last line's newline; other lines of a mixed file may end in another way.
+        own = "\r\n" if text.startswith("\r\n", end) else "\n" if text.startswith("\n", end) else newline
+        layout = Layout(text[start:end], own)
         try:
             return [Splice(start + first, start + last, new) for first, last, new in _made(layout, wanted)]
         except CannotWrite as reason:
@@ -46,7 +48,7 @@ def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
     key = keys.pop() if len(keys) == 1 else None
     if key is not None and (span := slice_of(text, key)) is not None:
         return in_slice(*span, operations)
-    if len(keys) > 1 and (plainly := lines.splices(text, operations, literal, in_slice)) is not None:
+    if len(keys) > 1 and (plainly := lines.splices(text, newline, operations, literal, in_slice)) is not None:
         return plainly
     return _made(Layout(text, newline), operations)
 
@@ -57,20 +59,30 @@ def _is_key_of_account(path: KeyPath) -> bool:
 
 def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     made: list[Splice] = []
+    filled: dict[Entry, list[str]] = {}
+    dropped: dict[KeyPath, list[Entry]] = {}
     for operation in _gathered(layout, operations):
         match operation:
+            case Put(path, value) if (table := _empty_inline(layout, path)) is not None:
+                filled.setdefault(table, []).append(f"{path[-1]} = {literal(value)}")
             case Put(path, value):
-                made.append(_put(layout, path, literal(value)))
+                old = layout.at(path)
+                made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
             case PutList(path, values):
                 made.append(_put(layout, path, _array(layout, values)))
             case Amend(path, remove, append):
                 made.append(_amend(layout, path, remove, append))
+            case Drop(path) if (entry := layout.at(path)) is not None and entry.kind == INLINE:
+                dropped.setdefault(path[:-1], []).append(entry)
             case Drop(path):
                 made += _drop(layout, path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
             case Add(path, table):
                 made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
+    made += (_put_inline(layout, table, ", ".join(pairs)) for table, pairs in filled.items())
+    for entries in dropped.values():
+        made += _drop_inline(layout, entries)
     return _apart(made)
 
 
@@ -107,12 +119,14 @@ def _apart(made: list[Splice]) -> list[Splice]:
     return result
 
 
-def literal(value: Scalar) -> str:
-    """A value as TOML writes it on one line."""
+def literal(value: Scalar, like: str = "") -> str:
+    """A value as TOML writes it on one line; in single quotes where the one that it replaces is."""
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, int) or (value.isascii() and value.isprintable() and '"' not in value and "\\" not in value):
-        return f'"{value}"' if isinstance(value, str) else str(value)
+        if not isinstance(value, str):
+            return str(value)
+        return f"'{value}'" if like.startswith("'") and "'" not in value else f'"{value}"'
     import tomlkit
 
     return tomlkit.item(value).as_string()
@@ -128,15 +142,23 @@ def _put(layout: Layout, path: KeyPath, written: str) -> Splice:
         end = layout.line_end(last.end)
         prefix = layout.text[layout.line_start(last.start) : last.name]
         equals = "=" if _tight(layout, last) else " = "
-        return Splice(end, end, f"{layout.newline}{prefix}{key}{equals}{written}")
+        return Splice(end, end, f"{layout.newline_at(end)}{prefix}{key}{equals}{written}")
     if (block := layout.block(table)) is not None:
         end = layout.line_end(block.header.end)
-        return Splice(end, end, f"{layout.newline}{key} = {written}")
+        return Splice(end, end, f"{layout.newline_at(end)}{key} = {written}")
     if (inline := layout.at(table)) is not None:
         return _put_inline(layout, inline, f"{key} = {written}")
     if (holder := layout.enclosing_value((*table, ""))) is not None:
         raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {written}"])
+
+
+def _empty_inline(layout: Layout, path: KeyPath) -> Entry | None:
+    """The inline table that a new key is the first one of."""
+    table = layout.at(path[:-1])
+    if table is None or layout.text[table.value] != "{" or layout.inline_pairs(path[:-1]):
+        return None
+    return table
 
 
 def _put_inline(layout: Layout, table: Entry, pair: str) -> Splice:
@@ -197,23 +219,26 @@ def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None
     return Splice(statement.value, statement.end, text)
 
 
-def _drop_inline(layout: Layout, entry: Entry) -> Splice:
-    """A pair out of an inline table, the reverse of `_put_inline`."""
-    pairs = layout.inline_pairs(entry.path[:-1])
-    index = pairs.index(entry)
-    if index > 0:
-        splice = Splice(pairs[index - 1].end, entry.end, "")
-    elif len(pairs) > 1:
-        splice = Splice(entry.start, pairs[1].start, "")
+def _drop_inline(layout: Layout, entries: list[Entry]) -> list[Splice]:
+    """Pairs out of one inline table, the reverse of `_put_inline`."""
+    table = entries[0].path[:-1]
+    pairs = layout.inline_pairs(table)
+    gone = {pairs.index(entry) for entry in entries}
+    if len(gone) == len(pairs):
+        braces = layout.at(table)
+        if braces is None:
+            raise CannotWrite(entries[0].start, "this value is written with a dotted key")
+        left = layout.text[braces.value + 1 : pairs[0].start]
+        right = layout.text[pairs[-1].end : braces.end - 1]
+        made = [Splice(braces.value + 1, braces.end - 1, left if left == right else "")]
     else:
-        table = layout.at(entry.path[:-1])
-        if table is None:
-            raise CannotWrite(entry.start, "this value is written with a dotted key")
-        left, right = layout.text[table.value + 1 : entry.start], layout.text[entry.end : table.end - 1]
-        splice = Splice(table.value + 1, table.end - 1, left if left == right else "")
-    if "#" in layout.text[splice.start : splice.end]:
-        raise CannotWrite(entry.start, "a comment would not survive")
-    return splice
+        first = next(number for number in range(len(pairs)) if number not in gone)
+        made = [Splice(pairs[0].start, pairs[first].start, "")] if first else []
+        made += (Splice(pairs[number - 1].end, pairs[number].end, "") for number in sorted(gone) if number > first)
+    for splice in made:
+        if "#" in layout.text[splice.start : splice.end]:
+            raise CannotWrite(entries[0].start, "a comment would not survive")
+    return made
 
 
 def _drop(layout: Layout, path: KeyPath) -> list[Splice]:
@@ -222,13 +247,12 @@ def _drop(layout: Layout, path: KeyPath) -> list[Splice]:
     entry = layout.at(path)
     if entry is None:
         raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
-    if entry.kind == INLINE:
-        return [_drop_inline(layout, entry)]
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
     if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
         raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
-    if begin > 0:
-        return [Splice(layout.end_above(begin), end, "")]
+    above = layout.end_above(begin)
+    if begin > 0 and layout.newline_at(above) == layout.newline_at(end):
+        return [Splice(above, end, "")]
     return [Splice(begin, layout.after(end), "")]
 
 
@@ -276,8 +300,9 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
 
 def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
     place, blank = _place_for(layout, path)
-    text = layout.newline.join([f"[{dotted(path)}]", *pairs])
-    return Splice(place, place, layout.newline * (blank + 1) + text)
+    newline = layout.newline_at(place)
+    text = newline.join([f"[{dotted(path)}]", *pairs])
+    return Splice(place, place, newline * (blank + 1) + text)
 
 
 def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:

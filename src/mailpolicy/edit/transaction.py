@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mailpolicy import access, files, pending, schema, trust
 from mailpolicy.access import Access
 from mailpolicy.edit import hunks, pen, pieces
+from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.operations import Rename, applied
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
@@ -21,11 +22,15 @@ from mailpolicy.store import Store, without_gc
 
 
 class Outcome(NamedTuple):
-    """What an edit came to. `diff` is the unified diff, made only for a dry run."""
+    """What an edit came to. `diff` is the unified diff, made only for a dry run.
+
+    `keep_index` indexes what was written, if it is still there: for when all is said, as it takes a while.
+    """
 
     plan: Plan
     access: Access
     diff: str | None
+    keep_index: Callable[[], None] = lambda: None
 
     @property
     def changed(self) -> bool:
@@ -72,8 +77,7 @@ def transact(
             first()
         content = edited.content()
         files.replace(current.path, content)
-        current.replaced(content, edited.grown())
-    return Outcome(plan, _access(edited, plan), None)
+    return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
 
 
 class _Edited(NamedTuple):
@@ -92,10 +96,12 @@ class _Edited(NamedTuple):
 
     def diff(self) -> str:
         """The unified diff of the whole file."""
-        if self.parts is None:
-            return hunks.unified(self.store.path, self.store.text, self.splices)
-        text = self.store.data[len(self.store.bom) :].decode("utf-8")
-        return hunks.unified(self.store.path, text, pieces.in_whole(self.store, self.parts))
+        splices = self.splices if self.parts is None else pieces.in_whole(self.store, self.parts)
+        text = self.store.data.decode("utf-8")  # a byte order mark belongs to line 1
+        mark = len(self.store.bom.decode("utf-8"))
+        return hunks.unified(
+            self.store.path, text, [Splice(start + mark, end + mark, new) for start, end, new in splices]
+        )
 
     def grown(self) -> dict[str, tuple[int, int]] | None:
         """By how many bytes and lines each account has grown, where only accounts' own lines have changed."""

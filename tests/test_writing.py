@@ -89,13 +89,23 @@ def test_a_killed_writer_leaves_the_old_or_the_new_file(store: Path) -> None:
     # What the killed ones left is cleared away by the next edit that takes the lock.
     leftover = store.parent / ".accounts.toml.new-0123456789abcdef"
     leftover.write_text("half a file")
+    # Other files of this folder only look like it: somebody's own, and what a writer of another store is about to put in place.
+    others = [
+        ".accounts.toml.new-notes",
+        ".accounts.toml.new-2025.new-0123456789abcdef",
+        ".accounts.toml.new-0123456789abcdeX",
+    ]
+    for name in others:
+        (store.parent / name).write_text("precious")
     assert (
         subprocess.run(
             [*PROGRAM, "--file", str(store), "pop", "on", "bob@example.com"], capture_output=True, check=False
         ).returncode
         == 0
     )
-    assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
+    assert sorted(path.name for path in store.parent.iterdir()) == sorted(
+        [*others, "accounts.toml", "accounts.toml.lock"]
+    )
 
 
 def test_a_terminated_writer_cleans_up(store: Path) -> None:

@@ -22,6 +22,7 @@ from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
 
 _UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
 _GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
+_RANDOM = re.compile("[0-9a-f]{16}")  # at the end of a temporary file's name
 _POLL = 0.01  # seconds between two tries to lock
 
 
@@ -131,10 +132,11 @@ def _clear_leftovers(target: str) -> None:
     """Only a holder of the lock makes such files, so one that is there now was left by a killed writer."""
     folder = os.path.dirname(target)
     with suppress(OSError):
-        for name in os.listdir(folder):
-            if name.startswith(_prefix(target)):
+        for entry in os.scandir(folder):
+            ours = entry.name.startswith(_prefix(target)) and _RANDOM.fullmatch(entry.name, len(_prefix(target)))
+            if ours and entry.is_file(follow_symlinks=False):
                 with suppress(OSError):
-                    os.unlink(os.path.join(folder, name))
+                    os.unlink(entry.path)
 
 
 class Attributes(NamedTuple):

@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import FrameType
 
 from mailpolicy.cli.output import Output, drop_stdout, require_format
-from mailpolicy.cli.surroundings import FORMATS, Surroundings, look_around, split
+from mailpolicy.cli.surroundings import FORMATS, INSTEAD, Surroundings, look_around, split
 from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
         options, rest = split(arguments)
         out = Output(look_around(options, os.environ))
         for name in out.around.ignored:
-            out.message(f"note: {name} is not obeyed under sudo: name the store with --file")
+            out.message(f"note: {name} is not obeyed under sudo: {INSTEAD[name]}")
         status = _command(out, rest)
         out.flush()
         return status

@@ -17,6 +17,9 @@ DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command has some of them
 
+# What root can say instead of what a variable of sudo's caller says.
+INSTEAD = {"MAILPOLICY_FILE": "name the store with --file", "MAILPOLICY_NO_CACHE": "give --no-cache"}
+
 # name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
@@ -140,7 +143,7 @@ def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
     ]
     for name in names:
         del environment[name]
-    return tuple(name for name in names if name.startswith("MAILPOLICY_"))
+    return tuple(name for name in names if name in INSTEAD)
 
 
 def _is_terminal(stream: object) -> bool:

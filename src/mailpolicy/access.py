@@ -76,7 +76,11 @@ class Comparison:
         return direction(shift for kind in kinds for shift in self._decided[kind])
 
     def causes(self, shift: Shift) -> list[Cause]:
-        """The keys whose change makes the shift: each that shifts the decision by itself, else all that differ."""
+        """The keys that did the shift, those that do or undo all of it first, and none that pulls the other way.
+
+        A key did it where its change alone, put into the old policy or taken back from the new one, lets in or keeps
+        out an address as the shift does. There always is one, as no fact both opens and closes.
+        """
         mark = (self._kind(shift.address), shift.service)
         causes = self._caused.get(mark)
         if causes is None:
@@ -125,14 +129,21 @@ class Comparison:
             return [Cause(("accounts", (new or old or _NOBODY).key), new is not None)]
         before, after = _alone(self.old, old), _alone(self.new, new)
         facts = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
-        differing = [fact for fact in facts if _with(before, after, fact) != before]
-        deciding = [
-            fact
-            for fact in differing
-            if _with(before, after, fact).admitted(address, service) != shift.before
-            or _with(after, before, fact).admitted(address, service) != shift.after
-        ]
-        return list(dict.fromkeys(self._cause(old, new, fact) for fact in deciding or differing))
+        wide, narrow = shift.after - shift.before, shift.before - shift.after
+        parts: list[tuple[str, str]] = []  # facts that do a part of the shift
+        wholes: list[tuple[str, str]] = []  # and that do or undo all of it
+        for fact in facts:
+            put, taken = _with(before, after, fact), _with(after, before, fact)
+            if put == before:
+                continue
+            there, left = put.admitted(address, service), taken.admitted(address, service)
+            done = (wide & there, narrow - there)
+            undone = (wide - left, narrow & left)
+            if (wide, narrow) in (done, undone):
+                wholes.append(fact)
+            elif any(done) or any(undone):
+                parts.append(fact)
+        return list(dict.fromkeys(self._cause(old, new, fact) for fact in wholes + parts))
 
     def _cause(self, old: Account, new: Account, fact: tuple[str, str]) -> Cause:
         """The key that made a fact another one."""

@@ -309,7 +309,12 @@ def test_no_key_that_pulls_the_other_way_is_named(old: Tree, new: Tree) -> None:
                 assert (not after.server.lan <= before.server.lan and True in ways) or (
                     not before.server.lan <= after.server.lan and False in ways
                 ), change
-            elif last in SWITCHES and not key["key"].startswith("server.") and held[0] is not None and held[1] is not None:
+            elif (
+                last in SWITCHES
+                and not key["key"].startswith("server.")
+                and held[0] is not None
+                and held[1] is not None
+            ):
                 once, now = (p.setting(a, last).value for p, a in zip((before, after), held, strict=True) if a)
                 assert once is not now
                 assert (now is not last.endswith("lan_only")) in ways, change
@@ -333,9 +338,13 @@ def test_networks_are_named_only_where_the_lan_moved() -> None:
     tail = '[accounts."a@x.example"]\nimap = true\nimap_lan_only = true\n'
     (change,) = shown(head + tail, head + tail.replace("only = true", "only = false"))
     assert (change["before"], change["after"]) == ("LAN", "anywhere")
+    assert (change["before_networks"], change["after_networks"]) == (["10.0.0.0/8"], ["0.0.0.0/0", "::/0"])
     moved = (head + tail).replace("'10.0.0.0/8'", "'10.0.0.0/9', '203.0.113.0-203.0.113.2'")
     (change,) = shown(head + tail, moved)
     assert (change["before"], change["after"]) == ("10.0.0.0/8", "10.0.0.0/9, 203.0.113.0-203.0.113.2")
     assert change["access"] == "both"
+    assert change["before_networks"] == ["10.0.0.0/8"]
+    assert change["after_networks"] == ["10.0.0.0/9", "203.0.113.0/31", "203.0.113.2/32"]
     (change,) = shown(head + tail, (head + tail).replace("lan = ['10.0.0.0/8']\n", ""))
     assert (change["before"], change["after"]) == ("10.0.0.0/8", "nowhere")
+    assert (change["before_networks"], change["after_networks"]) == (["10.0.0.0/8"], [])

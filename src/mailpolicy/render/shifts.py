@@ -9,6 +9,7 @@ from typing import Any
 from mailpolicy.access import Access, Cause, Comparison, Shift, direction
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.names import printable
+from mailpolicy.networks import NetworkSet
 
 COLUMNS = ("account", "service", "access", "before", "after", "key")
 MOST_ROWS = 200  # in a comment; GitHub takes 65 536 characters
@@ -72,6 +73,9 @@ def _told(cause: Cause, sides: Sides) -> str:
 def objects(shifts: Sequence[Shift], sides: Sides) -> list[dict[str, Any]]:
     """An object for each shift."""
     where = sides.comparison.where
+    networks: dict[NetworkSet, list[str]] = {}  # there are few sets among many shifts
+    for reach in {reach for shift in shifts for reach in (shift.before, shift.after)}:
+        networks[reach] = [str(network) for network in reach.networks()]
     return [
         {
             "address": shift.address,
@@ -79,6 +83,8 @@ def objects(shifts: Sequence[Shift], sides: Sides) -> list[dict[str, Any]]:
             "access": str(shift.access),
             "before": where(shift.before),
             "after": where(shift.after),
+            "before_networks": networks[shift.before],
+            "after_networks": networks[shift.after],
             "keys": [
                 {
                     "key": dotted(cause.key),

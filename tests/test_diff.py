@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -114,6 +115,47 @@ def test_what_cannot_be_read(git: Git, program: Run, tmp_path: Path, name: str, 
     assert "init" not in program("diff", name, "accounts.toml").err
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "tried"),
+    [
+        ("HEAD:link.toml", "accounts.toml", "HEAD:accounts.toml"),
+        (":link.toml", "accounts.toml", ":accounts.toml"),
+        (":0:./link.toml", "accounts.toml", ":0:./accounts.toml"),
+        ("HEAD^{/a:b}:deep/er/up.toml", "../../accounts.toml", "HEAD^{/a:b}:accounts.toml"),
+        (":deep/er/up.toml", "../../accounts.toml", ":accounts.toml"),
+        ("HEAD:./deep/er/up.toml", "../../accounts.toml", "HEAD:./accounts.toml"),
+        ("HEAD:away.toml", "/etc/mailpolicy/accounts.toml", "/etc/mailpolicy/accounts.toml"),
+        ("HEAD:odd.toml", "a\nb `c`.toml", None),
+        ("HEAD:deep/er/out.toml", "../../../accounts.toml", None),
+    ],
+)
+def test_a_link_in_git(git: Git, program: Run, tmp_path: Path, name: str, target: str, tried: str | None) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "link.toml").symlink_to("accounts.toml")
+    (tmp_path / "deep" / "er" / "up.toml").symlink_to("../../accounts.toml")
+    (tmp_path / "away.toml").symlink_to("/etc/mailpolicy/accounts.toml")
+    (tmp_path / "deep" / "er" / "out.toml").symlink_to("../../../accounts.toml")
+    (tmp_path / "odd.toml").symlink_to("a\nb `c`.toml")
+    git("add", "-A")
+    git("commit", "-q", "-m", "a:b")
+    result = program("diff", name, "accounts.toml")
+    assert (result.status, result.out) == (3, "")
+    told, *fix = result.err.splitlines()
+    shown = target.replace("\n", "\\n")
+    assert told == f"mailpolicy: {name}: this is a symbolic link in git, to '{shown}'"
+    assert fix == ([f"  try: mailpolicy diff {shlex.quote(tried)} accounts.toml"] if tried else [])
+    spoken = json.loads(program("diff", "accounts.toml", name, "--json").out)
+    assert spoken["fix"] == (f"mailpolicy diff accounts.toml {shlex.quote(tried)}" if tried else None)
+    if tried and tried[0] != "/":
+        assert program("diff", tried, "accounts.toml") == (0, "", "")
+
+
+def test_a_small_store_without_a_newline_is_no_link(git: Git, program: Run, tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text("version = 1")
+    git("add", "one.toml")
+    assert program("diff", ":one.toml", "one.toml") == (0, "", "")
+
+
 def test_outside_a_repository_and_without_git(program: Run, store: Path, tmp_path: Path) -> None:
     quiet = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
     result = program("diff", "HEAD:x", str(store), env=quiet)
@@ -187,6 +229,24 @@ def test_the_driver_on_added_deleted_renamed_and_broken_stores(driver: Git, tmp_
     (tmp_path / "more" / "accounts.toml").write_text(WIDER)
     driver("add", "-A")
     assert driver("diff", "HEAD", "-M") == ROW.format("b/more/accounts.toml")
+
+
+def test_the_driver_on_a_link(driver: Git, tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.rename(tmp_path / "real.toml")
+    path.symlink_to("real.toml")
+    other = tmp_path / "other.txt"
+    other.write_text("x\n")
+    driver("add", "-N", "other.txt")
+    wanted = "b/accounts.toml: this is a symbolic link in git, to 'real.toml'\n"
+    assert driver("diff").endswith(wanted + driver("diff", "--no-ext-diff", "other.txt"))
+    driver("add", "-A")
+    driver("commit", "-q", "-m", "link")
+    path.unlink()
+    path.symlink_to("other.txt")
+    assert driver("diff") == wanted.replace("b/", "a/") + wanted.replace("real.toml", "other.txt")
+    driver("rm", "-q", "-f", "accounts.toml")
+    assert driver("diff", "HEAD") == wanted.replace("b/", "a/")
 
 
 def test_the_driver_while_a_merge_waits(driver: Git, tmp_path: Path) -> None:

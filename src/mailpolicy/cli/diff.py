@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from enum import StrEnum
 from typing import Annotated
 
@@ -84,7 +85,12 @@ def _diff(
     if stores == ["-", "-"]:
         raise UsageError("only one of the two stores can be stdin")
     _tell_apart(out, stores, refuse=wanted is not None)
-    old, new = (_opened(name) for name in stores)
+    try:
+        old, new = (_opened(name) for name in stores)
+    except git.SymbolicLink as link:
+        if link.leads_to is not None:
+            link.fix = shlex.join(["mailpolicy", "diff", *(link.leads_to if it == link.name else it for it in stores)])
+        raise
     with without_gc():  # two policies and no cycles
         comparison = Comparison(_policy(old), _policy(new))
         shifts = comparison.shifts()
@@ -142,14 +148,17 @@ def _drive(out: Output, given: list[str]) -> int:
     names = (f"a/{given[0]}", f"b/{given[7] if len(given) > _GITS[0] else given[0]}")
     sides: list[Store] = []
     policies: list[Policy] = []
-    for file, name in zip((given[1], given[4]), names, strict=True):
+    for file, mode, name in zip((given[1], given[4]), (given[3], given[6]), names, strict=True):
         store = _opened(file)
+        if mode == git.LINK:  # the file has the link's text
+            out.record([git.SymbolicLink(name, store.data).message])
+            continue
         sides.append(store if file == os.devnull else Store(name, store.data))
         try:
             policies.append(_policy(sides[-1]))
         except StoreInvalid as error:
             out.data("".join(f"{finding}\n" for finding in error.findings))
-    if len(policies) == len(sides):
+    if len(policies) == len(names):
         comparison = Comparison(*policies)
         tell(out, comparison, comparison.shifts(), *sides)
     return 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.names import NameRejected, account_address, domain_name, login, printable, template_name
+from mailpolicy.names import NameRejected, account_address, domain_name, host_name, login, printable, template_name
 
 SPELLINGS = [
     ("alice@example.com", "alice@example.com"),
@@ -115,6 +115,26 @@ def test_domains() -> None:
     assert domain_name("Example.COM") == "example.com"
     with pytest.raises(NameRejected):
         domain_name("")
+
+
+def test_hosts() -> None:
+    """What is a host stands in the configuration of other programs as it is, an IPv6 zone too."""
+    for right, known_by in (
+        ("Relay.Example", "relay.example"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("10.0.0.1", "10.0.0.1"),
+    ):
+        assert host_name(right) == known_by
+    assert host_name("fe80::1%eth0.7") == "fe80::1%eth0.7"
+    for wrong in (
+        "",
+        "h:25",
+        "a b",
+        "[::1]",
+        *(f"fe80::1%{zone}" for zone in ("", "a\nb", "a b", "a\tb", "a;b", 'a"b', "a\x1bb", "a%b", "\u00e9")),
+    ):
+        with pytest.raises(NameRejected):
+            host_name(wrong)
 
 
 def test_printable_shows_what_would_act() -> None:

@@ -14,6 +14,7 @@ _LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 TEMPLATE = "[a-z0-9][a-z0-9_-]{0,62}"  # a template's name or a source's
+ZONE = "[A-Za-z0-9._~-]+"  # of an IPv6 address; RFC 6874, 2
 _LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 _DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
 
@@ -155,9 +156,12 @@ def host_name(text: str) -> str:
         import ipaddress
 
         try:
-            return str(ipaddress.IPv6Address(text))
+            address = ipaddress.IPv6Address(text)
+            if address.scope_id is None or re.fullmatch(ZONE, address.scope_id):  # to Python a zone is any text
+                return str(address)
         except ValueError:
-            raise NameRejected(f"'{_short(printable(text))}' is not a host: give the port apart from it") from None
+            pass
+        raise NameRejected(f"'{_short(printable(text))}' is not a host: give the port apart from it")
     return domain_name(text)
 
 

@@ -1,7 +1,7 @@
 """The JSON Schema of accounts.toml (draft-07), made from the tables and limits that the validator reads.
 
 Promises: it refuses nothing that the validator accepts; unknown keys, wrong types, missing keys, values that are not
-allowed and names of templates, sources and logins it refuses where the validator does. Not promised: what is more than
+allowed, hosts and names of templates, sources and logins it refuses where the validator does. Not promised: what is more than
 shape, such as two tables about one account or a template that does not exist; and a float such as 1.0 is an integer to
 JSON. Patterns use nothing that an editor's engine may lack: no look-around, no back reference.
 """
@@ -27,10 +27,16 @@ _LOGIN = {
 }
 _ONE_LINE = {"not": {"pattern": "[\\r\\n]"}}  # to some engines $ is also before a newline at the end
 _NAME = {"pattern": f"^{names.TEMPLATE}$"} | _ONE_LINE
+# A domain with other letters than ASCII's is left to the validator, which knows IDNA, and so is what an IPv6 address is.
+_ANY_LETTER = r"([A-Za-z0-9.-]|[^\x00-\x7f])"
+_HOST = {
+    "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE})?)$"
+} | _ONE_LINE
 # What else is to be said about a key, in whichever table it stands.
 _VALUES: dict[str, dict[str, Any]] = {
     "version": {"const": schema.VERSION},
-    "host": {"minLength": 1},
+    "host": _HOST,
+    "template": _NAME,
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
     # Every character that some form of an entry has.

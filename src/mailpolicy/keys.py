@@ -105,6 +105,14 @@ HOMES = {
     "the top of the file": TOP,
 }
 
+# How the tables that stand at the top of the file are written.
+_HEADERS = {
+    "server": "[server]",
+    "defaults": "[defaults]",
+    "templates": "[templates.NAME]",
+    "accounts": '[accounts."ADDRESS"]',
+}
+
 
 def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
     """The entries of `table` that are known and of the right type; a problem for each of the others."""
@@ -115,7 +123,7 @@ def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, pro
         return dict(table)  # the ordinary case, without a problem
     for key, value in table.items():
         if key not in keys:
-            problems.append(_unknown(key, keys, path))
+            problems.append(_unknown(key, value, keys, path))
         elif type(value) is not keys[key][0]:
             wanted = TYPES[keys[key][0]][1]
             problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {type_name(value)}"))
@@ -134,7 +142,7 @@ def is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
     return False
 
 
-def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> Problem:
+def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> Problem:
     shown = names.printable(key)
     if key in HOST_KEYS:
         return Problem(
@@ -143,15 +151,24 @@ def _unknown(key: str, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> P
     if "password" in key.lower() or "secret" in key.lower():
         command = "mailpolicy multipop source set-password" if keys is SOURCE else "mailpolicy smart-host set"
         return Problem("MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: {command}")
-    if nearest := nearest_key(key, keys):
-        hint = f"did you mean {nearest}?"
-    elif elsewhere := next(
-        (home for home, known in HOMES.items() if known is not keys and nearest_key(key, known)), None
-    ):
-        hint = f"did you mean {nearest_key(key, HOMES[elsewhere])}? it belongs in {elsewhere}"
-    else:
-        hint = f"known here: {', '.join(keys)}"
-    return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
+    misplaced = keys is not TOP and key in TOP and type(value) is TOP[key][0]
+    if not misplaced and (nearest := nearest_key(key, keys)):
+        return Problem("MP005", (*path, key), f"unknown key '{shown}', did you mean {nearest}?")
+    for home, known in HOMES.items():
+        if key in known:
+            return Problem("MP005", (*path, key), f"unknown key '{shown}' here, it belongs {_where(home, key)}")
+    for home, known in HOMES.items():
+        if nearest := nearest_key(key, known):
+            hint = f"did you mean {nearest}? it belongs {_where(home, nearest)}"
+            return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
+    return Problem("MP005", (*path, key), f"unknown key '{shown}', known here: {', '.join(keys)}")
+
+
+def _where(home: str, key: str) -> str:
+    if HOMES[home] is not TOP:
+        return f"in {home}"
+    table = _HEADERS.get(key)
+    return f"at {home}: before the first table{f', or as a table of its own, {table}' if table else ''}"
 
 
 def nearest_key(name: str, known: Iterable[str]) -> str | None:

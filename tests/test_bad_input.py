@@ -28,7 +28,27 @@ from mailpolicy.cli import main
         ("nested tables", b"version = 1\nx = " + b"{a=" * 3000 + b"1" + b"}" * 3000, "error[MP002]: nested too deep"),
         ("long key", b"version = 1\n" + b".".join([b"a"] * 3000) + b" = 1", "error[MP002]: nested too deep"),
         ("NUL", b"version = 1\x00", "error[MP002]: not TOML"),
-        ("huge integer", b"version = 1" + b"0" * 5000, "error[MP002]: not TOML"),
+        ("huge integer", b"version = 1" + b"0" * 5000, "toml:1:11: error[MP002]: an integer of 5001 digits: none here"),
+        (
+            "huge integer below a comment",
+            b"version = 1\n# = '" + b"1" * 5000 + b"\n[server.smart_host]\r\nport = +1" + b"_0" * 4300,
+            "toml:4:9: error[MP002]: an integer of 4301 digits: none here",
+        ),
+        (
+            "huge integer in an array",
+            b"version = 1\nx = [ # \n " + b"7" * 4301 + b"]",
+            "toml:3:2: error[MP002]: an integer",
+        ),
+        (
+            "huge hexadecimal version",
+            b"version = 0x" + b"f" * 5000,
+            "error[MP004]: version beyond 64 bits: written for",
+        ),
+        (
+            "huge port",
+            b"version = 1\n[server.smart_host]\nport = 0x" + b"f" * 5000,
+            "toml:3:1: error[MP008]: port is beyond 64 bits: write a number from 1 to 65535\n",
+        ),
         ("unknown key", b"version = 1\nfoo = 1", "error[MP005]: unknown key 'foo'"),
         ("wrong type", b"version = 1\ndefaults = 1", "error[MP006]: defaults must be a table"),
         ("escape in a key", b'version = 1\n"a\\u001b[31m" = 1', "unknown key 'a\\x1b[31m'"),

@@ -70,7 +70,7 @@ def read(tree: Mapping[str, Any]) -> Reading:
         newer = version > VERSION
         message = "written for a newer mailpolicy" if newer else "there is no such version"
         problems.append(
-            Problem("MP004", ("version",), f"version {version}: {message}, this one reads version {VERSION}")
+            Problem("MP004", ("version",), f"version {_shown(version)}: {message}, this one reads version {VERSION}")
         )
         if newer:
             return Reading(None, problems)
@@ -193,8 +193,13 @@ def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -
     for key in table.keys() & RANGES.keys():
         least, most = RANGES[key]
         if not least <= table[key] <= most:
-            message = f"{key} is {table[key]}: write a number from {least} to {most}"
+            message = f"{key} is {_shown(table[key])}: write a number from {least} to {most}"
             problems.append(Problem("MP008", (*path, key), message))
+
+
+def _shown(number: int) -> str:
+    """The number in a sentence; one of thousands of digits, which hexadecimal can be, Python does not even write."""
+    return str(number) if -(2**63) <= number < 2**63 else "beyond 64 bits"
 
 
 def _server(table: Any, problems: list[Problem]) -> Server:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -87,8 +88,8 @@ class Document:
                 {},
                 Problem("MP002", (), "nested too deep to be read: a store has no more than four levels", (1, 1)),
             )
-        except ValueError as error:  # such as an integer of more digits than Python converts
-            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(str(error))}", (1, 1))
+        except ValueError:  # Python reads no decimal integer of more digits than a limit of its own
+            return text, {}, _too_long(text)
 
     @property
     def text(self) -> str:
@@ -365,6 +366,20 @@ class Store(Document):
                 Finding(self.path, line, column, Problem("MP038", (), f"this comment allows {code}, and {why}"))
             )
         return kept
+
+
+def _too_long(text: str) -> Problem:
+    """The problem of the first integer that is longer than Python reads."""
+    from mailpolicy import locate
+
+    digits = rf"[0-9](?:_?[0-9]){{{sys.get_int_max_str_digits()}}}[0-9_]*"
+    # What follows a = is a value, if it is not in a comment; where no such is found, any.
+    found = re.search(rf"^[^#\n]*=[ \t]*[+-]?({digits})", text, re.MULTILINE) or re.search(f"({digits})", text)
+    if found is None:
+        return Problem("MP002", (), "an integer that is too long to be read", (1, 1))
+    ((line, column),) = locate.places(text, [found.start(1)])
+    length = len(found[1].replace("_", ""))
+    return Problem("MP002", (), f"an integer of {length} digits: none here has more than ten", (line, column))
 
 
 @contextmanager

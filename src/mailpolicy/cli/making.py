@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from mailpolicy import trust
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
+from mailpolicy.document import without_gc
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
-from mailpolicy.store import Store, without_gc
+from mailpolicy.store import Store
 
 if TYPE_CHECKING:
     from mailpolicy.credentials import Credentials

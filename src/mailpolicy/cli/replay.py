@@ -14,9 +14,9 @@ from mailpolicy import names
 from mailpolicy.cli import lines, reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
+from mailpolicy.document import without_gc
 from mailpolicy.errors import UsageError
 from mailpolicy.replay import MOST_UNKNOWN, Replay
-from mailpolicy.store import without_gc
 
 _GZIP, _XZ, _ZSTD, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"
 _PACKED = {_GZIP: "zcat", _XZ: "xzcat", _ZSTD: "zstdcat", _BZIP2: "bzcat"}

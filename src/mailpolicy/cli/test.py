@@ -13,10 +13,11 @@ from mailpolicy.cli import reading, review
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
+from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy, Service
-from mailpolicy.store import Document, Store, StoreInvalid
+from mailpolicy.store import Store, StoreInvalid
 
 
 class Trial(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy import access, files, pending, schema, trust
 from mailpolicy.access import Access
+from mailpolicy.document import without_gc
 from mailpolicy.edit import hunks, pen, pieces
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.operations import Rename, applied
@@ -18,7 +19,7 @@ from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
 from mailpolicy.policy import Policy
 from mailpolicy.slices import Piece
-from mailpolicy.store import Store, without_gc
+from mailpolicy.store import Store
 
 
 class Outcome(NamedTuple):

@@ -24,8 +24,10 @@ from test_edit_properties import ADDRESS, store_text
 
 from mailpolicy import cache as caches
 from mailpolicy import index, slices
+from mailpolicy import store as stores
 from mailpolicy.cache import Cache
 from mailpolicy.cli import surroundings
+from mailpolicy.document import Document
 from mailpolicy.edit import accounts, pen, server, services, templates
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Layout, newline_of
@@ -343,6 +345,24 @@ def test_looking_line_by_line_is_laying_out(text: str, made: list[tuple[str, str
         raise AssertionError(f"not found line by line: {text[start:]}")
 
     assert pen.lines.splices(text, newline_of(text), operations, pen.literal, laid_out) is not None
+
+
+@QUIET
+@given(
+    text=store_text(), keys=st.lists(st.sampled_from(["pop", "imap", "suspended", "sources", "nothing"]), min_size=1)
+)
+def test_the_lines_of_many_accounts_are_those_of_the_document(text: str, keys: list[str]) -> None:
+    store = Store("f", text.encode())
+    accounts = [("accounts", key) for key in store.tree["accounts"]]
+    paths = [
+        *accounts,
+        *((*account, key) for account in accounts for key in keys),
+        ("server", "lan"),
+        ("accounts", "no"),
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stores, "_MANY", 1)
+        assert store.lines(paths) == Document("f", text.encode()).lines(paths)
 
 
 # What goes wrong

@@ -15,7 +15,7 @@ from os import pread
 from typing import TYPE_CHECKING
 
 from mailpolicy import schema
-from mailpolicy.diagnostics import WARNING, Finding, Problem
+from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.document import Document, without_gc
 from mailpolicy.errors import StoreError
 from mailpolicy.files import opened, read_whole
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FEW = 256  # an edit of more accounts reads the whole store
 _ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
+_MANY = 50  # accounts
 
 
 class StoreInvalid(StoreError):
@@ -161,6 +162,26 @@ class Store(Document):
     @property
     def _parsed_bytes(self) -> bytes:
         return self.data if self.cut is None else self.cut.data
+
+    def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
+        """As of any document; where many accounts are asked about, only their own lines are looked at."""
+        asked = set(paths)
+        of: dict[str | int, list[KeyPath]] = {}
+        for path in asked:
+            if path[0] == "accounts" and len(path) in (2, 3) and path[-1] != "sources":  # these may be elsewhere
+                of.setdefault(path[1], []).append(path)
+        if len(of) < _MANY or self.cut is not None:
+            return super().lines(asked)
+        from mailpolicy import locate, slices
+
+        outline = slices.outline(self.text)
+        found: dict[KeyPath, int] = {}
+        for key, start, end, line in outline.accounts if outline is not None else ():
+            if key in of:
+                text = self.text[start:end]
+                for path, entry in locate.find(text, of[key]).items():
+                    found[path] = line + text.count("\n", 0, entry.start)
+        return found | super().lines(asked - found.keys())
 
     def _line_in_file(self, line: int) -> int:
         return line if self.cut is None else self.cut.line(line)

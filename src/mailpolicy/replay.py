@@ -6,13 +6,13 @@ Not promised: which of very many unknown names are told one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
 from mailpolicy.names import NameRejected, account_address, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
-from mailpolicy.policy import Gate, Policy, Service
+from mailpolicy.policy import Account, Gate, Policy, Service
 from mailpolicy.verdict import Standing, service_named, standing
 
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
@@ -59,8 +59,10 @@ class Replay:
         self._policy = policy
         self._default_domain = default_domain
         self._pack: Callable[[str], bytes] = packer()
-        self._tallies: dict[tuple[str, Service], Tally] = {}
-        self._standings: dict[tuple[object, Service], Standing] = {}  # by what accounts alike have in common
+        self._tallies: dict[str, dict[str, Tally]] = {}  # by the address and the service, both as plain text
+        self._standings: dict[
+            object, dict[str, Standing]
+        ] = {}  # by what accounts alike have in common, and the service
         self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
         self._limit = 2 * len(policy.accounts) + 10_000
         self._unknown = 0
@@ -72,17 +74,19 @@ class Replay:
 
     def feed(self, lines: Iterable[str]) -> None:
         """Count the logins of the lines."""
-        spelled, pack = self._spelled, self._pack
+        spelled, pack, first_seen = self._spelled, self._pack, self._first_seen
         number = self.lines
         for line in lines:
             number += 1
             fields = line.split(None, 3)
             try:
-                ip = fields[2]
-                tally = spelled[fields[0]][fields[1]]
+                name, protocol, ip = fields[:3]
+                tally = spelled.get(name, _NONE).get(protocol)
+                if tally is None:
+                    tally = first_seen(name, protocol)
                 packed = pack(ip)
-            except (LookupError, AddressRejected):  # seen for the first time, or no plain record
-                self._take(line, fields, number)
+            except (ValueError, LookupError, AddressRejected, UsageError):  # no plain record of an account
+                self._take(line, number)
                 continue
             tally.logins += 1
             if tally.closed is not None or (tally.reach is not ANYWHERE and packed not in tally.reach):
@@ -92,29 +96,55 @@ class Replay:
     @property
     def logins(self) -> int:
         """How many logins there were."""
-        return sum(tally.logins for tally in self._tallies.values()) + self.beyond
+        return sum(tally.logins for tally in self._all()) + self.beyond
 
     @property
     def refused(self) -> int:
         """How many of them would have been refused."""
-        return sum(tally.refused for tally in self._tallies.values()) + self.beyond
+        return sum(tally.refused for tally in self._all()) + self.beyond
 
     def refusals(self) -> list[Tally]:
         """The tallies with logins that would have been refused, the most first."""
-        found = [tally for tally in self._tallies.values() if tally.refused]
+        found = [tally for tally in self._all() if tally.refused]
         return sorted(found, key=lambda tally: (-tally.refused, tally.address, tally.service))
 
-    def _take(self, line: str, fields: list[str], number: int) -> None:
+    def _all(self) -> Iterator[Tally]:
+        for tallies in self._tallies.values():
+            yield from tallies.values()
+
+    def _first_seen(self, name: str, protocol: str) -> Tally:
+        """The tally for an account's own address and a protocol. Raises UsageError, and LookupError for another name."""
+        service = service_named(protocol)
+        tally = self._tally(name, self._policy.accounts[name], service)
+        if protocol.islower():  # other spellings are without number
+            self._spelled.setdefault(name, {})[protocol] = tally
+        return tally
+
+    def _tally(self, address: str, account: Account | None, service: Service) -> Tally:
+        tallies = self._tallies.get(address)
+        if tallies is None:
+            tallies = self._tallies[address] = {}
+        text = str(service)  # an enumeration's own hash is many times slower
+        tally = tallies.get(text)
+        if tally is None:
+            shape = account.shape if account is not None else None
+            alike = self._standings.get(shape)
+            if alike is None:
+                alike = self._standings[shape] = {}
+            known = alike.get(text)
+            if known is None:
+                known = alike[text] = standing(self._policy, address, service)
+            tally = tallies[text] = Tally(address, service, *known)
+        return tally
+
+    def _take(self, line: str, number: int) -> None:
         try:
-            if len(fields) == 3 and fields[0] in self._policy.accounts:  # no line of a log begins so
-                record: Login | None = Login(fields[0], fields[1], fields[2], None)
-            else:
-                record = login(line)
+            record = login(line)
             if record is None:
                 self.skipped += 1
                 return
             packed = self._pack(record.ip)
-            tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._tally(record)
+            tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._of_record(record)
         except (LineRejected, AddressRejected, UsageError) as error:
             self.broken_lines += 1
             if len(self.broken) < MOST_BROKEN:
@@ -127,22 +157,16 @@ class Replay:
         if tally.closed is not None or packed not in tally.reach:
             tally.refuse(record.ip, record.time, record.times)
 
-    def _tally(self, record: Login) -> Tally | None:
+    def _of_record(self, record: Login) -> Tally | None:
         """The tally that a new spelling belongs to; None where there are too many unknown names already."""
         service = service_named(record.protocol)
         address, possible = self._address(record)
-        tally = self._tallies.get((address, service))
-        if tally is None:
-            account = self._policy.accounts.get(address)
-            if account is None:
-                if self._unknown >= MOST_UNKNOWN:
-                    return None
-                self._unknown += 1
-            kind = (account.shape if account is not None else None, service)
-            known = self._standings.get(kind)
-            if known is None:
-                known = self._standings[kind] = standing(self._policy, address, service)
-            tally = self._tallies[address, service] = Tally(address, service, *known)
+        account = self._policy.accounts.get(address)
+        if account is None and str(service) not in self._tallies.get(address, _NONE):
+            if self._unknown >= MOST_UNKNOWN:
+                return None
+            self._unknown += 1
+        tally = self._tally(address, account, service)
         if len(self._spelled) >= self._limit:
             self._spelled.clear()
         # Other spellings are without number, and an impossible name is one of Dovecot's only.

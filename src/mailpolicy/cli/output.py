@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings
@@ -17,6 +18,9 @@ from mailpolicy.names import printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
+
+
+_AT_ONCE = 500  # records
 
 
 class Output:
@@ -68,8 +72,9 @@ class Output:
 
             self.data(table.drawn(columns, rows))
         else:
-            for row in rows:
-                self.record(row)
+            rows = iter(rows)
+            while part := list(islice(rows, _AT_ONCE)):
+                self.records(part)
 
     def record(self, fields: Sequence[str]) -> None:
         """One record: parted by tabs, or by two blanks where tables are drawn."""

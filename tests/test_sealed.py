@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,7 +27,7 @@ from keyring.errors import PasswordDeleteError, PasswordSetError
 from keyring.testing.backend import BackendBasicTests
 from sealing import sealed_keyring
 
-from mailpolicy import files, sealed
+from mailpolicy import backends, files, sealed
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StillLocked, WriteFailed
 from mailpolicy.sealed import content, keys
 from mailpolicy.sealed.block import Entries, Name, fields_of, packed, shown, taken_apart
@@ -108,6 +109,17 @@ def test_another_program_names_it(filled: sealed.Keyring, tmp_path: Path) -> Non
     command = [sys.executable, "-m", "keyring", "-b", "mailpolicy.sealed.Keyring", "get", SERVICE, ALICE]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == SECRETS[ALICE]
+
+
+def test_properties_stand_before_no_method_and_choose_the_file(
+    filled: sealed.Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYRING_PROPERTY_SEALED_FILE", "/x")
+    monkeypatch.setenv("KEYRING_PROPERTY_KEY_FILE", str(tmp_path / "key"))
+    used = sealed.Keyring().with_properties(secrets_file=str(tmp_path / "secrets"))
+    assert used.get_password(SERVICE, ALICE) == SECRETS[ALICE]
+    with pytest.raises(keyring_error(), match="there is no file"):
+        used.with_properties(secrets_file=str(tmp_path / "other")).get_password(SERVICE, ALICE)
 
 
 # Any text
@@ -379,6 +391,24 @@ def test_a_newer_version(filled: sealed.Keyring, tmp_path: Path) -> None:
     assert refusal(filled).code == "newer-secrets"
 
 
+def test_what_is_no_file_of_secrets_is_not_read_whole(tmp_path: Path) -> None:
+    keyring = sealed_keyring(tmp_path)
+    path = tmp_path / "secrets"
+    first = path.read_bytes().split()
+    path.unlink()
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    assert "this is no file of sealed secrets" in refusal(keyring).message
+    with open(path, "r+b") as file:
+        file.write(b" ".join([*first[:4], b"0" * 12 + b"137", b"%012d" % (1 << 39), first[6]]) + b"\n")
+    assert "it says that the file is longer" in refusal(keyring).message
+    (tmp_path / "key").unlink()
+    with open(tmp_path / "key", "wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "key").chmod(0o400)
+    assert "not so many bytes" in refusal(sealed_keyring_at(tmp_path)).message
+
+
 # Keys
 
 
@@ -455,6 +485,16 @@ def test_the_first_key_that_is_configured(filled: sealed.Keyring, tmp_path: Path
         sealed.located(path, sources).several(SERVICE, SECRETS)
     folder.chmod(0o500)  # as systemd makes it
     assert sealed.located(path, sources).several(SERVICE, SECRETS) == SECRETS
+    public = tmp_path / "public"
+    public.mkdir(mode=0o755)
+    folder.chmod(0o700)
+    credential.rename(public / "key")
+    (public / "key").chmod(0o444)
+    credential.symlink_to(public / "key")  # a container's runtime makes links; what they lead to counts
+    with pytest.raises(KeyringError, match="can be read by others"):
+        sealed.located(path, sources).several(SERVICE, SECRETS)
+    credential.unlink()
+    (public / "key").rename(credential)
     credential.chmod(0o440)  # with an ACL for the service's user the group's bits are its mask
     assert sealed.located(path, sources).several(SERVICE, SECRETS) == SECRETS
 
@@ -599,6 +639,31 @@ def test_what_a_killed_writer_left_is_nothing(filled: sealed.Keyring, tmp_path: 
     assert b"half a block" not in (tmp_path / "secrets").read_bytes()
 
 
+def test_a_hard_link_is_a_copy_that_stays(filled: sealed.Keyring, tmp_path: Path) -> None:
+    filled.set_passwords(SERVICE, LARGE)
+    os.link(tmp_path / "secrets", tmp_path / "copy")
+    before = (tmp_path / "copy").read_bytes()
+    filled.set_password(SERVICE, ALICE, "new")
+    assert (tmp_path / "copy").read_bytes() == before
+    assert filled.get_password(SERVICE, ALICE) == "new"
+
+
+def test_very_many_at_once(tmp_path: Path) -> None:
+    """A block that takes all of them is not made anew for each."""
+    made, changed = [], Entries.changed
+
+    def counted(entries: Entries, changes: dict[bytes, bytes | None]) -> Entries:
+        made.append(len(changes))
+        return changed(entries, changes)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Entries, "changed", counted)
+        keyring = sealed_keyring(tmp_path)
+        keyring.set_passwords(SERVICE, LARGE)
+    assert made.count(len(LARGE)) == len(made) <= 3
+    assert keyring.get_passwords(SERVICE, LARGE) == LARGE
+
+
 def test_a_large_file_that_is_damaged_elsewhere_is_not_changed(filled: sealed.Keyring, tmp_path: Path) -> None:
     filled.set_passwords(SERVICE, LARGE)
     before = (tmp_path / "secrets").read_bytes()
@@ -719,6 +784,54 @@ def test_a_credential_is_rotated_into_a_file(filled: sealed.Keyring, tmp_path: P
     reader = sealed.located(str(tmp_path / "secrets"), keys.Sources(key_file=str(new)))
     assert reader.several(SERVICE, SECRETS) == SECRETS
     assert reader.rotate(str(new))[:2] == (Key(new.read_bytes()).id,) * 2  # twice is once
+
+
+def test_a_rotation_where_only_the_next_key_is_there(filled: sealed.Keyring, tmp_path: Path) -> None:
+    """Somebody lost the key after a rotation had stopped half-way; the disk is full as well. The one key stays."""
+    (tmp_path / "key").rename(tmp_path / "key.next")
+    before = (tmp_path / "key.next").read_bytes()
+    again = sealed_keyring_at(tmp_path)
+    assert again.sealed_file().half_rotated()
+    assert _on_a_full_disk(again.sealed_file().rotate) == WriteFailed.__name__
+    kept = [path.read_bytes() for path in tmp_path.glob("key*")]
+    assert before in kept
+    assert read(sealed_keyring_at(tmp_path)) == SECRETS
+    sealed_keyring_at(tmp_path).sealed_file().rotate()
+    assert read(sealed_keyring_at(tmp_path)) == SECRETS
+    assert not (tmp_path / "key.next").exists()
+
+
+def test_damage_in_the_midst_of_a_rotation_is_named(filled: sealed.Keyring, tmp_path: Path) -> None:
+    rotation_killed_after(filled, "_install")
+    content_, index_at = (tmp_path / "secrets").read_bytes(), int((tmp_path / "secrets").read_bytes().split()[4])
+    (tmp_path / "secrets").write_bytes(
+        content_[: index_at - 1] + bytes([content_[index_at - 1] ^ 1]) + content_[index_at:]
+    )
+    assert refusal(sealed_keyring_at(tmp_path)).message.endswith(f"the secret {BOB} was changed")
+
+
+def test_a_killed_writer_of_a_key_leaves_none_behind(filled: sealed.Keyring, tmp_path: Path) -> None:
+    for name in (".key.next.new-0123456789abcdef", ".key.new-0123456789abcdef"):
+        (tmp_path / name).write_bytes(b"k" * 32)
+    filled.sealed_file().rotate()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "secrets", "secrets.lock"]
+
+
+class Silent:
+    """A desktop keyring that waits for somebody."""
+
+    def get_password(self, service: str, user: str) -> str:
+        threading.Event().wait(20)
+        return ""
+
+
+def test_a_silent_desktop_keyring_makes_nobody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "wallet", lambda is_root: Silent())
+    sealed_keyring(tmp_path)
+    file = sealed.located(str(tmp_path / "secrets"), keys.Sources(deadline=0.05))
+    for action in (file.rotate, file.make, file.facts, lambda: file.change(SERVICE, {ALICE: "new"})):
+        with files.locked(str(tmp_path / "secrets"), 0), pytest.raises(KeyringError, match="did not answer within"):
+            action()  # before it would wait for the lock
 
 
 def test_a_reader_beside_rotations(filled: sealed.Keyring, tmp_path: Path) -> None:

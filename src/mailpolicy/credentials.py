@@ -234,7 +234,7 @@ def sealed_file(choice: Choice) -> SecretsFile:
     """The file of sealed secrets and its key, as the choice says; neither is opened yet."""
     from mailpolicy.sealed import keys, located
 
-    sources = keys.Sources(choice.credentials_folder, choice.key_file, choice.is_root)
+    sources = keys.Sources(choice.credentials_folder, choice.key_file, choice.is_root, choice.deadline)
     return located(choice.secrets_file, sources, choice.lock_timeout)
 
 

@@ -35,13 +35,6 @@ def read_regular(path: str) -> bytes:
         return read_whole(descriptor)
 
 
-def read_with_facts(path: str) -> tuple[bytes, os.stat_result]:
-    """The content of a regular file, and the owner and the mode that it was read with. Raises StoreError."""
-    with opened(path) as descriptor:
-        facts = os.fstat(descriptor)
-        return read_whole(descriptor), facts
-
-
 @contextmanager
 def opened(path: str) -> Iterator[int]:
     """The descriptor of a regular file, open for reading; errors of reading in the block become StoreError too."""
@@ -94,7 +87,7 @@ def locked(path: str, timeout: float) -> Iterator[None]:
                 time.sleep(_POLL)
             except OSError as error:
                 raise WriteFailed(f"{target}.lock: cannot be locked: {_sentence(error)}") from None
-        _clear_leftovers(target)
+        clear_leftovers(target)
         yield
     finally:
         os.close(descriptor)
@@ -128,7 +121,7 @@ def _prefix(target: str) -> str:
     return f".{os.path.basename(target)}.new-"
 
 
-def _clear_leftovers(target: str) -> None:
+def clear_leftovers(target: str) -> None:
     """Only a holder of the lock makes such files, so one that is there now was left by a killed writer."""
     folder = os.path.dirname(target)
     with suppress(OSError):

@@ -35,7 +35,9 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file or DEFAULT_KEY
-    file = sealed_file(Choice(SEALED, "", around.is_root, 0, path, key, around.credentials_folder, around.lock_timeout))
+    deadline = 120.0 if around.somebody_is_there else 15.0
+    use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
+    file = sealed_file(use)
     settings = {"keyring_backend": SEALED, "secrets_file": path}
     if isinstance(file.place, KeyFile):
         settings["key_file"] = file.place.name

@@ -29,14 +29,23 @@ class Keyring(KeyringBackend):
     key_file: str | None = None
 
     def __init__(self, file: SecretsFile | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self._file = file
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._file_of = self.secrets_file, self.key_file
 
     def sealed_file(self) -> SecretsFile:
         """The file and its key, found when they are needed first. Raises MailpolicyError for a bad host.toml."""
-        if self._file is None:
-            self._file = self._found()
+        named = self.secrets_file, self.key_file
+        if self._file is None or self._file_of != named:  # keyring's with_properties() copies what it then changes
+            self._file, self._file_of = self._found(), named
         return self._file
+
+    def set_properties_from_env(self) -> None:
+        """As keyring does it, but for names of methods, before which a property would stand."""
+        for variable, value in os.environ.items():
+            name = variable.removeprefix("KEYRING_PROPERTY_").lower()
+            if variable.startswith("KEYRING_PROPERTY_") and not callable(getattr(type(self), name, None)):
+                setattr(self, name, value)
 
     def _found(self) -> SecretsFile:
         """As another program finds it, which has none of mailpolicy's options."""

@@ -13,7 +13,7 @@ import os
 import struct
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from mailpolicy.sealed.cipher import NONCE, Key, damaged
 _SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")  # all else is percent-encoded
 # The names are most of a file, and mostly alike; at level 1 this costs no more than writing them would.
 _LEVEL = 1
+_FEW = 8  # entries, up to which it is quicker to look for each
 _PARTED = b"\n\n"  # between the fields and the sizes, 32 bits each, little-endian
 
 
@@ -51,22 +52,45 @@ class Entries:
         start = sum(self.sizes[:number])
         return self.body[start : start + self.sizes[number]]
 
-    def put(self, field: bytes, blob: bytes | None) -> bytes | None:
-        """Replace, add or (None) remove an entry; the blob that was there."""
-        old = self.get(field)
-        number, there = bisect_left(self.fields, field), old is not None
-        start = sum(self.sizes[:number])
-        self.fields[number : number + there] = [] if blob is None else [field]
-        self.sizes[number : number + there] = [] if blob is None else [len(blob)]
-        self.body = b"".join((self.body[:start], blob or b"", self.body[start + len(old or b"") :]))
-        return old
+    def changed(self, changes: Mapping[bytes, bytes | None]) -> Entries:
+        """These entries with some replaced, added or (None) removed."""
+        if len(changes) > _FEW:
+            blobs = {**dict(self.items()), **changes}
+            fields = sorted(field for field, blob in blobs.items() if blob is not None)
+            kept = [blob for blob in map(blobs.__getitem__, fields) if blob is not None]
+            return Entries(fields, list(map(len, kept)), b"".join(kept))
+        fields, sizes, body = self.fields[:], self.sizes[:], self.body
+        for field, blob in changes.items():
+            number = bisect_left(fields, field)
+            there = number < len(fields) and fields[number] == field
+            start = sum(sizes[:number])
+            stop = start + (sizes[number] if there else 0)
+            fields[number : number + there] = [] if blob is None else [field]
+            sizes[number : number + there] = [] if blob is None else [len(blob)]
+            body = b"".join((body[:start], blob or b"", body[stop:]))
+        return Entries(fields, sizes, body)
+
+    def without(self, fields: Iterable[bytes]) -> tuple[list[bytes], bytes]:
+        """What is there besides some fields, to be compared."""
+        rest = self.changed(dict.fromkeys(fields))
+        return rest.fields, rest.body
+
+    @classmethod
+    def joined(cls, parts: Sequence[Entries]) -> Entries:
+        """The entries of several parts, one after the other."""
+        fields = [field for part in parts for field in part.fields]
+        return cls(fields, [size for part in parts for size in part.sizes], b"".join(part.body for part in parts))
 
     def some(self, fields: list[bytes]) -> list[bytes | None]:
         """The blobs of some sorted fields, None for one that is not there."""
         if fields == self.fields:
             return [*self.blobs()]
-        blobs = dict(zip(self.fields, self.blobs(), strict=True)).get if len(fields) > 8 else self.get  # 8: as quick
+        blobs = dict(self.items()).get if len(fields) > _FEW else self.get
         return list(map(blobs, fields))
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Fields and blobs."""
+        return zip(self.fields, self.blobs(), strict=True)
 
     def blobs(self) -> list[bytes]:
         """All blobs."""

@@ -36,7 +36,8 @@ from mailpolicy.sealed.cipher import VERSION, Key, Unsound, check, seal
 HEADER = re.compile(rb"mailpolicy-secrets ([0-9]) ([0-9a-f]{16}) ([0-9]{12}) ([0-9]{15}) ([0-9]{12}) ([0-9a-f]{56})\n")
 LINE = re.compile(rb"([!-~]* [!-~]*|)\t([0-9]{1,18})\t([0-9]{1,18})\t([0-9a-f]{56})\n")
 HEADER_SIZE = 137  # bytes
-_ENTRIES, _BYTES = 512, 1 << 16  # of a new block; one that grew to twice as many is cut
+_ENTRIES, _BYTES = 256, 1 << 16  # of a new block; one that grew to twice as many is cut
+LONGEST_INDEX = 1 << 28  # bytes; more than any real file's, and what a line 1 that was changed may make us read
 _SMALL = 1 << 16  # bytes of a file that is made anew with each change
 
 
@@ -101,7 +102,7 @@ class Opened:
         self.key = key
         self.header = first
         self._file = file
-        if first.key_id != key.id or first.end > file.seek(0, os.SEEK_END):
+        if first.key_id != key.id or first.size > LONGEST_INDEX or first.end > file.seek(0, os.SEEK_END):
             raise Unsound
         self.raw_index = self._read(first.at, first.size)
         check(key.index, first.seal, first.sealed_part() + self.raw_index)
@@ -190,12 +191,24 @@ def sound(file: Opened) -> Header:
 class Change:
     """What the secrets were, and what becomes of each block that holds one: the blocks in its place.
 
-    The number of a block is that of its line in the index; -1 stands for the first block of an empty file.
+    The number of a block is that of its line in the index; -1 stands for the first block of an empty file. `neighbours`
+    says for each which fields are changed, and which fields and blobs besides are in it.
     """
 
     before: dict[str, str]
     made: dict[int, list[Made]]
+    neighbours: dict[int, tuple[list[bytes], list[bytes], bytes]]
     removes: bool
+
+    def left_alone(self, new: Opened) -> bool:
+        """Whether the neighbours are in the new file what they were. Raises Unsound."""
+        numbers = {block.seal: number for number, block in enumerate(new.index)}
+        for number, (fields, *neighbours) in self.neighbours.items():
+            written = [(numbers.get(block.seal, -1), block.names) for block, _ in self.made[number]]
+            there = Entries.joined([taken_apart(new.block(at), names) for at, names in written])
+            if list(there.without(fields)) != neighbours:
+                return False
+        return True
 
 
 def changed(file: Opened, service: str, secrets: Mapping[str, str | None]) -> Change:
@@ -203,20 +216,25 @@ def changed(file: Opened, service: str, secrets: Mapping[str, str | None]) -> Ch
     asked, users = fields_of(service, secrets)
     found: dict[str, tuple[bytes, bytes]] = {}
     made: dict[int, list[Made]] = {}
+    neighbours: dict[int, tuple[list[bytes], list[bytes], bytes]] = {}
     for number, share in file.shares(asked, outside=True).items():
         empty_file = number < 0
         entries = Entries([], [], b"") if empty_file else taken_apart(file.block(number), file.index[number].names)
-        for field, user in zip(asked[share], users[share], strict=True):
-            secret = secrets[user]
-            old = entries.put(field, None if secret is None else encrypted(file.key, field, secret))
+        pairs = list(zip(asked[share], users[share], strict=True))
+        for (field, user), old in zip(pairs, entries.some(asked[share]), strict=True):
             if old is not None:
                 found[user] = field, old
-        made[number] = list(_cut(file.key, entries))
+        neighbours[number] = asked[share], *entries.without(asked[share])
+        texts = {field: secrets[user] for field, user in pairs}
+        new = entries.changed(
+            {field: None if text is None else encrypted(file.key, field, text) for field, text in texts.items()}
+        )
+        made[number] = list(_cut(file.key, new))
     fields, blobs = [field for field, _ in found.values()], [blob for _, blob in found.values()]
     before = dict(zip(found, opened(file.key, fields, blobs), strict=True))
     if all(before.get(user) == secret for user, secret in secrets.items()):
         raise Unchanged(before)
-    return Change(before, made, any(secrets[user] is None for user in before))
+    return Change(before, made, neighbours, any(secrets[user] is None for user in before))
 
 
 def appended(file: Opened, change: Change) -> tuple[Header, bytes] | None:

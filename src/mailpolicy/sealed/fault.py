@@ -11,7 +11,7 @@ from io import BytesIO
 from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.block import guessed_apart, opens, shown
 from mailpolicy.sealed.cipher import VERSION, Key, Unsound, check, damaged
-from mailpolicy.sealed.content import HEADER, HEADER_SIZE, LINE, Block, Header, Opened, header
+from mailpolicy.sealed.content import HEADER, HEADER_SIZE, LINE, LONGEST_INDEX, Block, Header, Opened, header
 
 _BEGIN = b"mailpolicy-secrets "
 
@@ -31,7 +31,7 @@ def fault(data: bytes, key: Key) -> KeyringError:
         if _opens(data, key, first._replace(key_id=key.id)):
             return damaged("line 1 was changed: it names another key than the one that it was sealed with")
         return KeyringError(f"it is sealed with the key {first.key_id}, and the key here is {key.id}", code="wrong-key")
-    if first.end > len(data):
+    if first.size > LONGEST_INDEX or first.end > len(data):
         return damaged("it is cut off, or line 1 was changed: it says that the file is longer")
     index = data[first.at : first.end]
     try:
@@ -106,7 +106,7 @@ def _in_a_block(block: Block, content: bytes, key: Key) -> KeyringError | None:
     entries = guessed_apart(content, block.names) if block.first else None
     if entries is None:
         return damaged(f"{_which(block)} was changed" + (": its names cannot be read" if block.first else ""))
-    for field, blob in zip(entries.fields, entries.blobs(), strict=True):
+    for field, blob in entries.items():
         if not opens(key, field, blob):
             return damaged(f"the secret {shown(field)} was changed")
     return damaged(f"{_which(block)} was changed, or brought back from an older file")

@@ -27,6 +27,9 @@ DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
 _TRIES = 4  # a rotation replaces the file and the key one after the other, and a first line is written in place
 
 
+_LARGEST = 1 << 28  # bytes of a file that are looked through for what is wrong with it
+
+
 class SecretsFile:
     """One file of sealed secrets and the place of its key; `lock_timeout` in seconds."""
 
@@ -55,21 +58,24 @@ class SecretsFile:
         Raises KeyringError, StillLocked, WriteFailed and NotConfirmed. Where nothing would change nothing is written.
         """
         self._refuse_unsafe()
+        self._unlock()
         with files.locked(self._there(), self._lock_timeout):
             return self._with_key(lambda file: self._write(file, service, changes))
 
     def _write(self, file: Opened, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         wanted = {user: secret for user, secret in changes.items() if secret is not None}
 
-        def proof(new: Opened, *, whole: bool = True) -> bool:
-            return content.several(new, service, changes, whole=whole) == wanted
-
         try:
             change = content.changed(file, service, changes)
         except Unchanged as known:
             content.sound(file)
             return known.before
-        if (more := content.appended(file, change)) is not None:
+
+        def proof(new: Opened, *, whole: bool = True) -> bool:
+            return content.several(new, service, changes, whole=whole) == wanted and change.left_alone(new)
+
+        alone = os.stat(self.path).st_nlink == 1  # another name of the file is somebody's copy, which stays as it is
+        if alone and (more := content.appended(file, change)) is not None:
             self._extend(file, more, lambda new: proof(new, whole=False))  # the rest stays where it was just checked
         else:
             self._install(content.made_anew(file, change), file.key, proof)
@@ -82,6 +88,7 @@ class SecretsFile:
         """
         files.make_folders(os.path.dirname(os.path.realpath(self.path)), 0o700)
         self._refuse_unsafe()
+        next(self.place.masters(), None)  # a keyring that must be unlocked is, before others wait for us
         with files.locked(self.path, self._lock_timeout):
             if os.path.lexists(self.path):
                 self.facts()
@@ -100,6 +107,7 @@ class SecretsFile:
         there. Raises Refused, KeyringError, StillLocked, WriteFailed where all is as it was, NotConfirmed.
         """
         self._refuse_unsafe()
+        self._unlock()
         with files.locked(self._there(), self._lock_timeout):
             secrets = self.everything()
             old = self._known
@@ -137,7 +145,8 @@ class SecretsFile:
         return self._by_next_key()
 
     def _by_next_key(self) -> bool:
-        return Key(next(self.place.masters())).id != self._known.id
+        following = self.place.next_master()
+        return following is not None and Key(following).id == self._known.id
 
     def _promote(self) -> None:
         try:
@@ -166,10 +175,18 @@ class SecretsFile:
                 if line == seen:  # nobody was about to write it
                     break
                 seen = line
-        self._find_key("")
         with self._opened() as file:
-            error = fault(file.read(), self._known)
+            line = file.read(content.HEADER_SIZE)
+            match = content.HEADER.fullmatch(line)
+            self._find_key(match[2].decode() if match else "")
+            error = fault(line + file.read(_LARGEST) if match else line, self._known)
         raise KeyringError(f"{self.path}: {error.message}", code=error.code)
+
+    def _unlock(self) -> None:
+        """Have a key before the lock is taken: a desktop keyring may ask somebody, and others would wait for us."""
+        if self._key is None:
+            self._there()
+            self._find_key("")
 
     def _find_key(self, wanted: str) -> bool:
         """Whether there is the key of that id; where there is none, the first one is taken for it."""

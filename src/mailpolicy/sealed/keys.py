@@ -25,11 +25,15 @@ _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
 
 class Sources(NamedTuple):
-    """Where a master key may be: the directory of credentials, the key file; None where there is none."""
+    """Where a master key may be: the directory of credentials, the key file; None where there is none.
+
+    `deadline` is how many seconds a desktop keyring may take to answer.
+    """
 
     credentials_folder: str | None = None
     key_file: str | None = None
     is_root: bool = False
+    deadline: float = 15.0
 
 
 class Place(Protocol):
@@ -45,6 +49,9 @@ class Place(Protocol):
 
     def masters(self) -> Iterator[bytes]:
         """The key, and after it the next one; those that are there. Raises KeyringError."""
+
+    def next_master(self) -> bytes | None:
+        """The next key, where there is one. Raises KeyringError."""
 
     def keep(self, master: bytes) -> None:
         """Put the first key there. Raises KeyringError and WriteFailed."""
@@ -67,7 +74,7 @@ def place(sources: Sources) -> Place:
             return Credential(credential)
     if sources.key_file:
         return KeyFile(sources.key_file, is_root=sources.is_root)
-    return Wallet(is_root=sources.is_root)
+    return Wallet(is_root=sources.is_root, deadline=sources.deadline)
 
 
 class Credential:
@@ -82,9 +89,12 @@ class Credential:
         """The key."""
         content, facts = _read(self.name)
         # The owner may be root or this user, and where systemd gave access by an ACL the group's bits are its mask.
-        if facts.st_mode & 0o007 and os.stat(os.path.dirname(self.name)).st_mode & 0o001:
+        if facts.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
             raise _readable(self.name)
         yield _master(self.name, content)
+
+    def next_master(self) -> None:
+        """There is none."""
 
     def keep(self, master: bytes) -> None:
         """Never: it is not ours to write."""
@@ -123,6 +133,10 @@ class KeyFile:
                     continue  # a rotation has just ended
                 yield master
 
+    def next_master(self) -> bytes | None:
+        """What is in `KEY.next`."""
+        return self._read(self._next) if os.path.lexists(self._next) else None
+
     def _read(self, path: str) -> bytes:
         content, facts = _read(path)
         if facts.st_mode & 0o077:
@@ -138,12 +152,14 @@ class KeyFile:
         files.make_folders(os.path.dirname(os.path.realpath(self.name)), 0o755)
         if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
             raise _unsafe(f"{self.name}: others than root could put another key here", fix)
+        files.clear_leftovers(os.path.realpath(self.name))
         files.replace(self.name, master, attributes=files.Attributes(0o400))
 
     def keep_next(self, master: bytes) -> None:
-        """`KEY.next`, 0400."""
-        self.forget_next()
-        files.replace(self._next, master, attributes=files.Attributes(0o400))
+        """`KEY.next`, 0400. What is there already is lost only when the new one is there."""
+        for path in (os.path.realpath(self.name), self._next):
+            files.clear_leftovers(path)
+        files.replace(self._next, master, attributes=files.Attributes(0o400, exact=True))
 
     def promote(self) -> None:
         """`KEY.next` becomes `KEY`."""
@@ -162,14 +178,23 @@ class Wallet:
     name = f"the entry {_ENTRY} of {_SERVICE} in the desktop keyring"
     writable = True
 
-    def __init__(self, *, is_root: bool) -> None:
+    def __init__(self, *, is_root: bool, deadline: float = 15.0) -> None:
         self._is_root = is_root
+        self._deadline = deadline
 
     def masters(self) -> Iterator[bytes]:
         """The key and the next one."""
         for entry in (_ENTRY, _NEXT):
-            if (text := self._call("get_password", entry)) is not None:
-                yield _master(self.name, text.encode("ascii", "replace"))
+            if (master := self._get(entry)) is not None:
+                yield master
+
+    def next_master(self) -> bytes | None:
+        """The next one."""
+        return self._get(_NEXT)
+
+    def _get(self, entry: str) -> bytes | None:
+        text = self._call("get_password", entry)
+        return _master(self.name, text.encode("ascii", "replace")) if text is not None else None
 
     def keep(self, master: bytes) -> None:
         """Set the entry and read it back."""
@@ -200,11 +225,11 @@ class Wallet:
             )
 
     def _call(self, method: str, entry: str, *more: str) -> str | None:
-        try:
+        def ask() -> str | None:
             answer: str | None = getattr(backends.wallet(is_root=self._is_root), method)(_SERVICE, entry, *more)
-        except Exception as error:  # noqa: BLE001 - backends raise what they like
-            raise backends.translated(error) from None
-        return answer
+            return answer
+
+        return backends.within(self._deadline, ask)
 
 
 def kept_in_file(path: str, *, is_root: bool) -> bytes:
@@ -217,7 +242,8 @@ def kept_in_file(path: str, *, is_root: bool) -> bytes:
 
 def _read(path: str) -> tuple[bytes, os.stat_result]:
     try:
-        return files.read_with_facts(path)
+        with files.opened(path) as descriptor:
+            return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
         raise KeyringError(f"the master key cannot be read: {error.message}", code="no-key") from None
 
@@ -231,8 +257,9 @@ def _master(name: str, content: bytes) -> bytes:
             and len(key := bytes.fromhex(content.decode("ascii"))) == KEY_SIZE
         ):
             return key
+    size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "so many bytes"
     raise KeyringError(
-        f"{name}: this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {len(content)} bytes",
+        f"{name}: this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {size}",
         code="no-key",
     )
 

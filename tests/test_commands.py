@@ -196,8 +196,8 @@ def test_one_object_also_for_what_cannot_be_opened(run: Run, tmp_path: Path) -> 
     result = run("validate", "missing.toml", str(written(tmp_path)), "--json")
     assert result.status == 3
     answer = json.loads(result.out)
-    assert [file["valid"] for file in answer["files"]] == [True, False]
-    assert "no such file" in answer["files"][1]["error"]["message"]
+    assert [file["valid"] for file in answer["files"]] == [False, True]
+    assert "no such file" in answer["files"][0]["error"]["message"]
     assert json.loads(run("--json").out)["code"] == "usage"
 
 

@@ -16,7 +16,7 @@ from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
 from mailpolicy.errors import Refused
 from mailpolicy.files import read_regular
-from mailpolicy.render.shifts import Sides, objects, records, summary
+from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
 
 
@@ -71,11 +71,11 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
             out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
         told.append(planned)
         if out.around.format != "json" and not out.around.quiet:
-            for record in records(planned.shifts, _sides(planned)):
-                if dry_run:
-                    out.message("  ".join(record))
-                else:
-                    out.record(record)
+            rows = records(planned.shifts, _sides(planned))
+            if not dry_run and planned.shifts:
+                out.rows(COLUMNS, rows)
+            for row in rows if dry_run else ():
+                out.message("  ".join(row))
             out.flush()  # who cannot be told is not surprised by a new store either
         if wanted is None:
             return

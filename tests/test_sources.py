@@ -141,6 +141,45 @@ def test_check_says_how_many_would_be_polled(run: Run, tmp_path: Path) -> None:
     assert "sources" not in json.loads(run(*check, "alice@example.com", "imap", "10.0.0.1", "--json").out)
 
 
+def test_set_changes_the_options_given(run: Run, store: Path) -> None:
+    use = ("--file", str(store), "multipop", "source")
+    before = store.read_text()
+    assert run(*use, "add", "alice@example.com", "gmx", "--host", "pop.gmx.example", "--login", "a").status == 0
+    added = store.read_text()
+    changes = ("--disabled", "--tls", "starttls", "--max-size-kb", "500", "--delete-after-days", "7")
+    result = run(*use, "set", "alice@example.com", "gmx", *changes)
+    assert result.out.splitlines() == [
+        "alice@example.com\tsource gmx tls\tstarttls\tchanged",
+        "alice@example.com\tsource gmx enabled\toff\tchanged",
+        "alice@example.com\tsource gmx max-size-kb\t500\tchanged",
+        "alice@example.com\tsource gmx delete-after-days\t7\tchanged",
+    ]
+    changed = store.read_text()
+    assert 'host = "pop.gmx.example"\nlogin = "a"\ntls = "starttls"\nenabled = false\nmax_size_kb = 500\n' in changed
+    again = run(*use, "set", "alice@example.com", "gmx", *changes)
+    assert all(line.endswith("\tok") for line in again.out.splitlines())
+    assert store.read_text() == changed
+    refused = run(*use, "set", "alice@example.com", "gmx", "--no-keep")
+    assert (refused.status, "needs a copy that is kept" in refused.err) == (5, True)
+    assert run(*use, "set", "alice@example.com", "gmx", "--any-size", "--never-delete", "--no-keep").status == 0
+    assert "max_size" not in store.read_text()
+    assert (
+        run(*use, "remove", "alice@example.com", "gmx", "--keyring-backend", "keyring.backends.null.Keyring").status
+        == 0
+    )
+    assert store.read_text() == before
+    assert added != before
+    for wrong, status in (
+        (("alice@example.com", "gmx"), 2),
+        (("alice@example.com", "gmx", "--any-size", "--max-size-kb", "1"), 2),
+        (("alice@example.com", "gmx", "--tls", "no"), 2),
+        (("alice@example.com", "gmx", "--host", "a b"), 2),
+        (("alice@example.com", "gmx", "--enabled"), 4),
+        (("nobody@example.com", "gmx", "--enabled"), 4),
+    ):
+        assert run(*use, "set", *wrong).status == status, wrong
+
+
 def test_list(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "accounts.toml"
     store.write_text(MINIMAL)

@@ -26,7 +26,7 @@ _PasswordFile = Annotated[
 def app() -> typer.Typer:
     """The commands about sources."""
     group = new_app(
-        help="Add, remove and list the mailboxes that MultiPOP collects from, and their passwords.",
+        help="Add, change, remove and list the mailboxes that MultiPOP collects from, and their passwords.",
         no_args_is_help=True,
     )
     group.command(
@@ -34,6 +34,7 @@ def app() -> typer.Typer:
         help="add a source to an account; one that is there and as asked is ok\n\n"
         "The password comes from --password-stdin or --password-file, or later from set-password.",
     )(_add)
+    group.command("set", help="change what a source says: the options given, and nothing else")(_set)
     group.command("remove", help="remove a source and its password")(_remove)
     group.command("list", help="list the sources of an account, or of all, and whether they are polled")(_list)
     group.command("set-password", help="set a source's password: a hidden prompt, stdin or a file")(_set_password)
@@ -86,19 +87,74 @@ def _add(
 ) -> int:
     from mailpolicy.cli import secret_edits
 
+    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    given = {key: value for key, value in asked.items() if value is not None}
+    password = _password(password_stdin, password_file)
+    return secret_edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
+
+
+def _set(
+    context: typer.Context,
+    account: _Address,
+    name: _Name,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="the POP3 server")] = None,
+    login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="the login there")] = None,
+    port: Annotated[int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port")] = None,
+    tls: Annotated[str | None, typer.Option("--tls", metavar="KIND", help="implicit, starttls or none")] = None,
+    keep: Annotated[bool | None, typer.Option("--keep/--no-keep", help="leave a copy of each mail there")] = None,
+    enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="whether it is polled")] = None,
+    max_size_kb: Annotated[
+        int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, help="leave larger mails where they are")
+    ] = None,
+    any_size: Annotated[bool, typer.Option("--any-size", help="take mails of any size")] = False,
+    delete_after_days: Annotated[
+        int | None, typer.Option("--delete-after-days", metavar="DAYS", min=1, help="delete kept copies after that")
+    ] = None,
+    never_delete: Annotated[bool, typer.Option("--never-delete", help="keep the copies for good")] = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.cli.editing import edit
+    from mailpolicy.edit import sources
+
+    if (any_size and max_size_kb is not None) or (never_delete and delete_after_days is not None):
+        raise UsageError("a limit and none exclude each other: --any-size, --never-delete")
+    where, which = address(account), _source(name)
+    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    asked |= {"max_size_kb": None} if any_size else {}
+    asked |= {"delete_after_days": None} if never_delete else {}
+    if not asked:
+        raise UsageError("name what to change: mailpolicy multipop source set --help")
+    return edit(
+        context, lambda policy: sources.change(policy, where, which, asked), about=[where], dry_run=dry_run, yes=True
+    )
+
+
+def _given(
+    host: str | None,
+    login: str | None,
+    port: int | None,
+    tls: str | None,
+    keep: bool | None,
+    enabled: bool | None,
+    max_size_kb: int | None,
+    delete_after_days: int | None,
+) -> dict[str, Scalar | None]:
+    """The keys of a source that were given, by their names in the store. Raises UsageError."""
     if tls is not None and tls not in list(Tls):
         raise UsageError(f"--tls is {', '.join(Tls)}, not {tls!a}")
     if keep is False and delete_after_days is not None:
         raise UsageError("--delete-after-days needs a copy that is kept: use --keep")
     try:
-        asked: dict[str, Scalar | None] = {"host": names.host_name(host), "port": port, "login": names.login(login)}
+        asked: dict[str, Scalar | None] = {
+            "host": names.host_name(host) if host is not None else None,
+            "port": port,
+            "login": names.login(login) if login is not None else None,
+        }
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
     asked |= {"tls": tls, "keep": keep, "enabled": enabled}
     asked |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
-    given = {key: value for key, value in asked.items() if value is not None}
-    password = _password(password_stdin, password_file)
-    return secret_edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def _remove(

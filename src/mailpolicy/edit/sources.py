@@ -1,4 +1,4 @@
-"""Adding and removing the MultiPOP sources of an account.
+"""Adding, changing and removing the MultiPOP sources of an account.
 
 Promises: a source that is there already and is as asked is `ok`; one that differs is refused, naming the key.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mailpolicy.diagnostics import dotted
-from mailpolicy.edit.operations import Add, Drop, Path, Scalar
+from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar
 from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.server import text_of
 from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import NotFound, Refused
 from mailpolicy.nearest import nearest
@@ -35,6 +36,22 @@ def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], so
     plan.lines.append(Line(address, f"source {name}", "added", True))
     if gates := policy.gates(address, Service.MULTIPOP):
         plan.notes.append(f"note: nothing is collected for {address}: {', '.join(gates)}")
+    return plan
+
+
+def change(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar | None]) -> Plan:
+    """Other values for keys of a source; None takes a limit away. Raises NotFound."""
+    account, source = _account(policy, address), require(policy, address, name)
+    plan = Plan()
+    for key, value in asked.items():
+        old = getattr(source, key)
+        changed = old != value
+        if changed:
+            path = _path(account, name, key)
+            operation = Drop(path) if value is None else Put(path, value)
+            plan.change(operation, address, f"sources.{name}.{key}", old, value)
+        shown = "no limit" if value is None else text_of(value)
+        plan.lines.append(Line(address, f"source {name} {key.replace('_', '-')}", shown, changed))
     return plan
 
 

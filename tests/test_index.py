@@ -362,7 +362,10 @@ def test_the_lines_of_many_accounts_are_those_of_the_document(text: str, keys: l
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(stores, "_MANY", 1)
-        assert store.lines(paths) == Document("f", text.encode()).lines(paths)
+        document = Document("f", text.encode())
+        assert store.lines(paths) == document.lines(paths)
+        one_by_one = Store("f", text.encode()).line_of_any()
+        assert {path: one_by_one(path) for path in paths} == {path: document.line(path) for path in paths}
 
 
 # What goes wrong

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -92,26 +92,6 @@ class Document:
 
         entry = locate.find(self.text, [path]).get(path) if path else None
         return self.line_at(entry.start) if entry is not None else None
-
-    def line_of_any(self) -> Callable[[KeyPath | None], int | None]:
-        """The same for very many keys: the text is looked through once, when the first one is asked about."""
-        known: dict[KeyPath, int] = {}
-
-        def line(path: KeyPath | None) -> int | None:
-            if not known:
-                from mailpolicy import locate
-
-                written = list(locate.entries(self.text))
-                spots = locate.places(self.text, [entry.start for entry in written])
-                for entry, (number, _) in zip(written, spots, strict=True):
-                    above = entry.path
-                    while above and above not in known:
-                        known[above] = self._line_in_file(number)
-                        above = above[:-1]
-            path = path or ()
-            return next((known[path[:end]] for end in range(len(path), 0, -1) if path[:end] in known), None)
-
-        return line
 
     def line_at(self, offset: int) -> int:
         """The line in the file of a character of the text."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from os import pread
@@ -24,7 +24,7 @@ from mailpolicy.trust import unsafe_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache, Stamp
-    from mailpolicy.slices import Cut
+    from mailpolicy.slices import Cut, Piece
 
 FEW = 256  # an edit of more accounts reads the whole store
 _ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
@@ -168,20 +168,42 @@ class Store(Document):
         asked = set(paths)
         of: dict[str | int, list[KeyPath]] = {}
         for path in asked:
-            if path[0] == "accounts" and len(path) in (2, 3) and path[-1] != "sources":  # these may be elsewhere
+            if _own(path):
                 of.setdefault(path[1], []).append(path)
         if len(of) < _MANY or self.cut is not None:
             return super().lines(asked)
-        from mailpolicy import locate, slices
+        found: dict[KeyPath, int] = {}
+        for key, piece in self._pieces.items():
+            if key in of:
+                found |= self._lines_in(piece, of[key])
+        return found | super().lines(asked - found.keys())
+
+    def line_of_any(self) -> Callable[[KeyPath | None], int | None]:
+        """`line` for very many keys, one by one: of an account only its own lines are looked at."""
+        known: dict[KeyPath | None, int | None] = {}
+
+        def line(path: KeyPath | None) -> int | None:
+            if path not in known:
+                piece = self._pieces.get(path[1]) if path is not None and _own(path) else None
+                known[path] = self._lines_in(piece, [path]).get(path) if piece and path else self.line(path)
+            return known[path]
+
+        return line
+
+    @cached_property
+    def _pieces(self) -> dict[str | int | None, Piece]:
+        """The own lines of each account by its key; none where the text is not written so."""
+        from mailpolicy import slices
 
         outline = slices.outline(self.text)
-        found: dict[KeyPath, int] = {}
-        for key, start, end, line in outline.accounts if outline is not None else ():
-            if key in of:
-                text = self.text[start:end]
-                for path, entry in locate.find(text, of[key]).items():
-                    found[path] = line + text.count("\n", 0, entry.start)
-        return found | super().lines(asked - found.keys())
+        return {piece.key: piece for piece in outline.accounts} if outline is not None else {}
+
+    def _lines_in(self, piece: Piece, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
+        from mailpolicy import locate
+
+        text = self.text[piece.start : piece.end]
+        found = locate.find(text, paths)
+        return {path: piece.line + text.count("\n", 0, entry.start) for path, entry in found.items()}
 
     def _line_in_file(self, line: int) -> int:
         return line if self.cut is None else self.cut.line(line)
@@ -267,6 +289,11 @@ class Store(Document):
                 Finding(self.path, line, column, Problem("MP038", (), f"this comment allows {code}, and {why}"))
             )
         return kept
+
+
+def _own(path: KeyPath) -> bool:
+    """Whether a key is written in an account's own lines; its sources may be elsewhere."""
+    return path[0] == "accounts" and len(path) in (2, 3) and path[-1] != "sources"
 
 
 @contextmanager

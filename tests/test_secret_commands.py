@@ -186,6 +186,31 @@ def test_move_to_itself(run: Run, place: Path) -> None:
     assert run("secrets", "move", "--from", JSON, "--to", JSON).status == 2
 
 
+@pytest.mark.parametrize("names", [(JSON, "real.backends.Alias"), ("real.backends.Alias", JSON)], ids=" ".join)
+def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: tuple[str, str]) -> None:
+    before = kept(plain)
+    refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
+    assert (refused.status, refused.out) == (5, "")
+    assert f"{names[0]} and {names[1]} keep their secrets in one place" in refused.err
+    assert kept(plain) == before
+
+
+def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None:
+    """What it shows is not what it has: the secrets are kept in it before they go."""
+    moved = run("secrets", "move", "--from", JSON, "--to", "real.backends.Layered", *options(plain))
+    assert (moved.status, moved.out.count("\tmoved\t")) == (0, 2)
+    assert json.loads((plain / "keyring.json.own").read_text()) == {ALICE: "one", SERVER: "two"}
+    assert kept(plain) == {"smart-host/left@example.com": "three"}
+
+
+def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, plain: Path) -> None:
+    before = kept(plain)
+    result = run("secrets", "move", "--from", JSON, "--to", "real.backends.Sharing", *options(plain))
+    assert (result.status, result.out) == (6, "")
+    assert "they were put back" in result.err
+    assert kept(plain) == before
+
+
 def test_a_held_lock_is_75(run: Run, place: Path) -> None:
     sealed_keyring(place)
     (place / "given").write_text("s3cret")

@@ -53,6 +53,42 @@ class Json(KeyringBackend):
         self._keep(services)
 
 
+class Alias(Json):
+    """Another name for the same JSON file."""
+
+
+class Layered(Json):
+    """Keeps in a file of its own, and shows what is in the other one too, as a chainer does."""
+
+    def _own(self) -> dict[str, str]:
+        path = Path(os.environ["TEST_KEYRING"] + ".own")
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _keep_own(self, own: dict[str, str]) -> None:
+        Path(os.environ["TEST_KEYRING"] + ".own").write_text(json.dumps(own), encoding="utf-8")
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._own().get(username) or super().get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._keep_own({**self._own(), username: password})
+
+    def delete_password(self, service: str, username: str) -> None:
+        own = self._own()
+        del own[username]
+        self._keep_own(own)
+
+
+class Sharing(Layered):
+    """Keeps passwords in the JSON file and everything else in its own: no trial tells that there is one file."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if username.startswith("smart-host/"):
+            Json.set_password(self, service, username, password)
+        else:
+            super().set_password(service, username, password)
+
+
 class PlaintextKeyring(Json):
     """Called like the one of keyrings.alt, and preferred to every other backend."""
 

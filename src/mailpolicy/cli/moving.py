@@ -1,18 +1,19 @@
 """What a keyring holds for mailpolicy: listed, verified, moved to another one.
 
-Promises: a secret is removed from the old keyring only when all were read back from the new one; no secret in any output.
+Promises: a secret is removed from the old keyring only when all were read back from the new one and the two are known
+to be two; no secret in any output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from mailpolicy import pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import choice, credentials, named_secrets
 from mailpolicy.credentials import Credentials, Owner
-from mailpolicy.errors import KeyringError, Refused, UsageError
+from mailpolicy.errors import KeyringError, MailpolicyError, Refused, UsageError
 
 
 def names(out: Output) -> int:
@@ -72,18 +73,57 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
             f"{target} has other secrets for {_listed(differing)}: remove one of the two, or replace what is there with --overwrite",
             code="secrets-differ",
         )
-    if not dry_run:
-        new.set_several({user: secret for user, secret in secrets.items() if there.get(user) != secret})
+    if secrets and not dry_run:
+        if all(there.get(user) == secret for user, secret in secrets.items()):
+            _require_two(old, new, source, target)
+        new.set_several(secrets)  # also what it shows already: it may show what another keyring has
         if old.several(users) != secrets:
             raise KeyringError(
                 f"secrets in {source} were changed meanwhile: they are in both keyrings now, run this again with --overwrite",
                 code="keyring-changed",
             )
-        old.delete_several(secrets)
+        try:
+            old.delete_several(secrets)
+        finally:
+            _require_kept(secrets, old, new, source, target)
     _tell(out, users, secrets, there, dry_run=dry_run)
     if secrets and chosen.backend != target:
         out.message(f'name the new keyring in host.toml: keyring_backend = "{target}"')
     return 0
+
+
+def _require_two(old: Credentials, new: Credentials, source: str, target: str) -> None:
+    """Refuse where what is kept in the new keyring appears in the old one: what is removed there would go here too."""
+    from secrets import token_hex
+
+    trial = f"trial/{token_hex(8)}"
+    try:
+        new.set(trial, "of secrets move")
+        shared = old.get(trial) is not None
+    finally:
+        new.delete(trial)
+    if shared:
+        raise Refused(
+            f"{source} and {target} keep their secrets in one place, so there is nothing to move", code="same-keyring"
+        )
+
+
+def _require_kept(
+    secrets: Mapping[str, str], old: Credentials, new: Credentials, source: str, target: str
+) -> None:
+    """Put back what went from the new keyring when it was removed from the old one. Raises KeyringError."""
+    there = new.several(secrets)
+    lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}
+    if not lost:
+        return
+    try:
+        new.set_several(lost)
+    except MailpolicyError:
+        old.set_several(lost)
+    raise KeyringError(
+        f"{target} lost secrets when they were removed from {source}, they were put back: the two lead to one place",
+        code="same-keyring",
+    )
 
 
 def _tell(

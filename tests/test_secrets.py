@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
+from sealing import host_config, sealed_keyring
 
 from mailpolicy.credentials import Choice, Credentials
 from mailpolicy.errors import KeyringError
@@ -263,6 +264,61 @@ def test_foreign_exceptions(changed: Machine, raised: str, form: str) -> None:
     assert changed.kept() == {user(ALICE): FIRST}
     assert changed.pending() == ([user(ALICE)] if raised.startswith("delete") else [])
     assert (changed.untouched() == before) is not raised.startswith("delete")
+
+
+@pytest.fixture
+def without_key(tmp_path: Path) -> Machine:
+    """A server whose master key is only in an encrypted credential, seen from a shell, which does not get it."""
+    machine = Machine(tmp_path)
+    sealed_keyring(tmp_path).set_password("mailpolicy", user(ALICE), FIRST)
+    machine.give(ALICE)
+    machine.keyring.unlink()
+    config = host_config(tmp_path)
+    machine.host_config.write_text(config.replace("key_file", "# key_file"))
+    (tmp_path / "key").rename(tmp_path / "credential")
+    return machine
+
+
+WITHOUT_KEY = [
+    ("account", "rename", ALICE, CAROL),
+    ("account", "remove", ALICE),
+    ("smart-host", "clear", ALICE),
+    ("smart-host", "set", ALICE, "--login", "new", "--password-stdin"),
+    ("secrets", "verify"),
+    ("secrets", "list"),
+    ("secrets", "rotate"),
+    ("secrets", "init"),
+]
+
+
+@pytest.mark.parametrize("command", WITHOUT_KEY, ids=" ".join)
+def test_a_sealed_file_whose_key_is_not_here(without_key: Machine, command: tuple[str, ...]) -> None:
+    """It is there, so it is not as if there were no keyring: nothing is changed, and what is said brings the key."""
+    before = without_key.untouched()
+    result = without_key.run(*command, stdin=SECOND)
+    assert (result.status, result.out) == (6, "")
+    assert f"{without_key.folder / 'secrets'}: this file of sealed secrets is there, and its master key is not" in result.err
+    assert "name the key's file as key_file in host.toml" in result.err
+    assert "try: systemd-run --pty --wait -p LoadCredentialEncrypted=mailpolicy.key mailpolicy secrets verify" in result.err
+    assert "secrets init" not in result.err
+    assert without_key.untouched() == before
+    assert without_key.pending() == []
+
+
+@pytest.mark.parametrize("command", WITHOUT_KEY[:3], ids=" ".join)
+def test_a_named_keyring_that_is_not_here(changed: Machine, command: tuple[str, ...]) -> None:
+    before = changed.untouched()
+    assert changed.run(*command, "--keyring-backend", "keyring.backends.fail.Keyring").status == 6
+    assert changed.untouched() == before
+
+
+def test_doctor_of_a_sealed_file_whose_key_is_not_here(without_key: Machine) -> None:
+    told = json.loads(without_key.run("doctor", "--json").out)
+    ill = [check for check in told["checks"] if check["state"] == "error" and check["check"] != "permissions"]
+    assert {check["check"] for check in ill} == {"sealed file", "secrets"}
+    for check in ill:
+        assert "its master key is not" in check["message"]
+        assert "LoadCredentialEncrypted=mailpolicy.key" in check["fix"]
 
 
 def test_deadline() -> None:

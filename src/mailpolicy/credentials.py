@@ -110,6 +110,11 @@ class Credentials:
         self._answers = 0  # of a backend that is asked many times in one call
         self.unsettled: set[str] = set()  # user names whose old secret could not be put back
 
+    @property
+    def named(self) -> bool:
+        """Whether somebody named the keyring, so that there are secrets in it which must not be lost sight of."""
+        return self._choice.backend is not None
+
     def get(self, user: str) -> str | None:
         """The secret of `user`, None where there is none. Raises KeyringError."""
         return self._ask(lambda backend: backend.get_password(self._choice.service, user))

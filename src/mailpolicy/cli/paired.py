@@ -137,12 +137,12 @@ def _forget(vault: Credentials, user: str) -> MailpolicyError | None:
 
 
 def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str] | None:
-    """Those of the secrets that the keyring has; None, with a note, where there is no keyring to ask."""
+    """Those of the secrets that the keyring has; None, with a note, where there is none to ask and none was named."""
     try:
         kept = vault.several(users)
         return [user for user in users if user in kept]
     except KeyringError as error:
-        if error.code != "no-keyring":
+        if error.code != "no-keyring" or vault.named:
             raise
         out.message("note: there is no keyring here, so no password was looked for")
         return None

@@ -34,7 +34,9 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         raise Refused(f"{config}: others than root could write here: {fix}", code="unsafe", fix=fix)
     machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
-    key = None if key_in_keyring else _whole(key_file) or machine.key_file or DEFAULT_KEY
+    key = None if key_in_keyring else _whole(key_file) or machine.key_file
+    if key is None and not key_in_keyring and (fresh or not os.path.lexists(path)):
+        key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
     deadline = 120.0 if around.somebody_is_there else 15.0
     use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
     file = sealed_file(use)

@@ -200,7 +200,9 @@ class SecretsFile:
             first = first or self._key
         if first is None:
             raise KeyringError(
-                f"there is no master key for {self.path}: bring {self.place.name} back from a backup", code="no-key"
+                f"{self.path}: this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                code="no-key",
+                fix=self.place.fix,
             )
         self._key = first
         return False

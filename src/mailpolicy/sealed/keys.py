@@ -21,6 +21,7 @@ from mailpolicy.errors import KeyringError, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE
 
 CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
+WITH_CREDENTIAL = f"systemd-run --pty --wait -p LoadCredentialEncrypted={CREDENTIAL} mailpolicy"
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
 
@@ -46,6 +47,14 @@ class Place(Protocol):
     @property
     def writable(self) -> bool:
         """Whether mailpolicy may put a key there."""
+
+    @property
+    def cure(self) -> str:
+        """What brings a key back that is not there."""
+
+    @property
+    def fix(self) -> str | None:
+        """The command that does, where there is one."""
 
     def masters(self) -> Iterator[bytes]:
         """The key, and after it the next one; those that are there. Raises KeyringError."""
@@ -81,9 +90,11 @@ class Credential:
     """A credential that systemd, or a container's runtime, gave to this process."""
 
     writable = False
+    fix = None
 
     def __init__(self, path: str) -> None:
         self.name = path
+        self.cure = f"ask who gives {path}"
 
     def masters(self) -> Iterator[bytes]:
         """The key."""
@@ -112,9 +123,11 @@ class KeyFile:
     """A file that only its owner can read: this user, or as root nobody but root."""
 
     writable = True
+    fix = None
 
     def __init__(self, path: str, *, is_root: bool) -> None:
         self.name = path
+        self.cure = f"bring {path} back from a backup"
         self._is_root = is_root
 
     @property
@@ -177,13 +190,18 @@ class Wallet:
 
     name = f"the entry {_ENTRY} of {_SERVICE} in the desktop keyring"
     writable = True
+    cure = (
+        "as no key_file is named it is a credential of systemd, which only its services are given, or the entry "
+        f"{_ENTRY} of {_SERVICE} in a desktop keyring: run this where the key is, or name the key's file as key_file in host.toml"
+    )
+    fix = f"{WITH_CREDENTIAL} secrets verify"
 
     def __init__(self, *, is_root: bool, deadline: float = 15.0) -> None:
         self._is_root = is_root
         self._deadline = deadline
 
     def masters(self) -> Iterator[bytes]:
-        """The key and the next one."""
+        """The key and the next one; none where there is no desktop keyring."""
         for entry in (_ENTRY, _NEXT):
             if (master := self._get(entry)) is not None:
                 yield master
@@ -193,7 +211,12 @@ class Wallet:
         return self._get(_NEXT)
 
     def _get(self, entry: str) -> bytes | None:
-        text = self._call("get_password", entry)
+        try:
+            text = self._call("get_password", entry)
+        except KeyringError as error:
+            if error.code != "no-keyring":
+                raise
+            text = None
         return _master(self.name, text.encode("ascii", "replace")) if text is not None else None
 
     def keep(self, master: bytes) -> None:

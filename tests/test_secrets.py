@@ -9,7 +9,7 @@ import resource
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,120 @@ def test_sigterm_puts_the_old_secret_back(changed: Machine) -> None:
     assert changed.pending() == []
 
 
+def test_sigterm_while_the_keyring_is_at_work(changed: Machine) -> None:
+    """What it was asked it may still do: it is waited for before the old secret is put back."""
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
+    result = changed.run(*command, "--keyring-backend", "real.backends.Late", stdin=SECOND)
+    assert result.status == 128 + signal.SIGTERM
+    assert changed.kept() == {user(ALICE): FIRST}
+    assert changed.untouched() == before
+    assert changed.pending() == []
+
+
+def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it kept the secret, or will, is not known."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    changed.here(monkeypatch)
+    old = signal.signal(signal.SIGUSR1, stop)
+    warned: list[str] = []
+    vault = Credentials(Choice("real.backends.Interrupted", deadline=0.5), warned.append)
+    try:
+        with pytest.raises(KeyboardInterrupt), vault.changed(user(ALICE), SECOND):
+            pytest.fail("the secret was not kept")
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+    assert vault.unsettled == {user(ALICE)}
+    assert len(warned) == 1
+    assert "could not be put back" in warned[0]
+
+
+@pytest.mark.parametrize("command", ["set", "rename"])
+def test_a_signal_when_the_store_is_in_place(
+    changed: Machine, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The new store needs the new secret, so that is not taken back; nor is it forgotten that it was cut short."""
+    real_rename = os.rename
+
+    def rename(source: str, target: str) -> None:
+        real_rename(source, target)
+        if target == str(changed.store):
+            raise KeyboardInterrupt
+
+    changed.here(monkeypatch)
+    given = changed.folder / "given"
+    given.write_text(SECOND)
+    arguments = ["account", "rename", ALICE, CAROL]
+    if command == "set":
+        arguments = ["smart-host", "set", ALICE, "--login", "new", "--password-file", str(given)]
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "rename", rename)
+        assert run(*changed.command(*arguments)[3:]).status == 130
+    if command == "set":
+        assert 'smart_host_login = "new"' in changed.store.read_text()
+        assert changed.kept() == {user(ALICE): SECOND}
+    else:
+        assert CAROL in changed.store.read_text()
+        assert changed.kept() == {user(ALICE): FIRST, user(CAROL): FIRST}
+    assert user(ALICE) in changed.pending()
+
+
+def failing_folder(folder: Path) -> Callable[[int], None]:
+    """An fsync that fails for one directory."""
+    real_fsync, facts = os.fsync, folder.stat()
+
+    def fsync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), facts):
+            raise OSError(5, "Input/output error")
+        real_fsync(descriptor)
+
+    return fsync
+
+
+UNCONFIRMED = [
+    ("smart-host", "set", ALICE, "--login", "new", "--password-file", "given"),
+    ("smart-host", "set", ALICE, "--password-file", "given"),
+    ("account", "rename", ALICE, CAROL),
+    ("account", "remove", ALICE),
+]
+
+
+@pytest.mark.parametrize("command", UNCONFIRMED, ids=" ".join)
+def test_a_disk_that_does_not_confirm_the_sealed_file(
+    machine: Machine, run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """What was sealed is in place, so the store follows it, and the command ends with 8."""
+    machine.backend = None
+    folder = machine.folder / "sealed"
+    folder.mkdir()
+    keyring = sealed_keyring(folder)
+    keyring.set_password("mailpolicy", user(ALICE), FIRST)
+    machine.give(ALICE)
+    machine.keyring.unlink()
+    machine.host_config.write_text(host_config(folder))
+    (machine.folder / "given").write_text(SECOND)
+    monkeypatch.chdir(machine.folder)
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", failing_folder(folder))
+        result = run(*machine.command(*command)[3:])
+    assert (result.status, result.err.count("the disk did not confirm it")) == (8, 1)
+    assert "put back" not in result.err
+    kept = keyring.get_passwords("mailpolicy", [user(ALICE), user(CAROL)])
+    text = machine.store.read_text()
+    if command[1] == "set":
+        assert kept == {user(ALICE): SECOND}
+        assert ('smart_host_login = "new"' in text) is ("--login" in command)
+    elif command[1] == "rename":
+        assert (kept[user(CAROL)], CAROL in text) == (FIRST, True)
+    else:
+        assert (kept, ALICE in text) == ({}, False)
+    assert machine.pending() or "--login" not in command[:4]
+    assert run(*machine.command("secrets", "verify")[3:]).status == 0
+
+
 def test_a_disk_that_does_not_confirm(changed: Machine, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new store is in place, so the new secret stays, and what is not sure is written down."""
     real_fsync = os.fsync
@@ -297,9 +411,15 @@ def test_a_sealed_file_whose_key_is_not_here(without_key: Machine, command: tupl
     before = without_key.untouched()
     result = without_key.run(*command, stdin=SECOND)
     assert (result.status, result.out) == (6, "")
-    assert f"{without_key.folder / 'secrets'}: this file of sealed secrets is there, and its master key is not" in result.err
+    assert (
+        f"{without_key.folder / 'secrets'}: this file of sealed secrets is there, and its master key is not"
+        in result.err
+    )
     assert "name the key's file as key_file in host.toml" in result.err
-    assert "try: systemd-run --pty --wait -p LoadCredentialEncrypted=mailpolicy.key mailpolicy secrets verify" in result.err
+    assert (
+        "try: systemd-run --pty --wait -p LoadCredentialEncrypted=mailpolicy.key mailpolicy secrets verify"
+        in result.err
+    )
     assert "secrets init" not in result.err
     assert without_key.untouched() == before
     assert without_key.pending() == []
@@ -319,6 +439,24 @@ def test_doctor_of_a_sealed_file_whose_key_is_not_here(without_key: Machine) -> 
     for check in ill:
         assert "its master key is not" in check["message"]
         assert "LoadCredentialEncrypted=mailpolicy.key" in check["fix"]
+
+
+def test_many_accounts_are_forgotten_in_one_step(machine: Machine) -> None:
+    machine.backend = None
+    keyring = sealed_keyring(machine.folder)
+    machine.host_config.write_text(host_config(machine.folder))
+    addresses = [f"user{number}@many.example" for number in range(30)]
+    keyring.set_passwords("mailpolicy", {user(address): FIRST for address in [*addresses, ALICE]})
+    tables = (f'\n[accounts."{address}"]\nsmart_host_login = "ours"\n' for address in addresses)
+    machine.store.write_text(machine.store.read_text() + "".join(tables))
+    before = keyring.sealed_file().facts().writes
+    removed = machine.run("account", "remove", *addresses)
+    assert (removed.status, removed.out.count("\tremoved from the keyring\tchanged\n")) == (0, 30)
+    assert keyring.sealed_file().facts().writes == before + 1
+    assert keyring.get_passwords("mailpolicy", [user(address) for address in [*addresses, ALICE]]) == {
+        user(ALICE): FIRST
+    }
+    assert machine.pending() == []
 
 
 def test_deadline() -> None:

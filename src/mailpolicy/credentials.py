@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mailpolicy import backends, bulk
 from mailpolicy.backends import SEALED, Chosen, translated
-from mailpolicy.errors import KeyringError, MailpolicyError
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.policy import Account
 
 if TYPE_CHECKING:
@@ -107,8 +107,9 @@ class Credentials:
         self._warn = warn
         self._chosen: Chosen | None = None
         self._stuck: KeyringError | None = None
+        self._running: threading.Thread | None = None  # also what goes on when a signal has cut its call short
         self._answers = 0  # of a backend that is asked many times in one call
-        self.unsettled: set[str] = set()  # user names whose old secret could not be put back
+        self.unsettled: set[str] = set()  # user names whose secret may be the old one or the new one
 
     @property
     def named(self) -> bool:
@@ -130,19 +131,22 @@ class Credentials:
         return self._ask(lambda backend: bulk.names(backend, self._choice.service))
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
-        """Keep many secrets and read them back. Raises KeyringError."""
-        self._ask(lambda backend: bulk.set_several(backend, self._choice.service, secrets, self._answered))
-        if self.several(secrets) != dict(secrets):
-            raise KeyringError("the keyring did not keep all secrets: what was read back differs", code="keyring-lost")
+        """Keep many secrets and read them back. Raises KeyringError, and NotConfirmed where they are in place."""
+        with self._written(lambda backend: bulk.set_several(backend, self._choice.service, secrets, self._answered)):
+            if self.several(secrets) != dict(secrets):
+                raise KeyringError(
+                    "the keyring did not keep all secrets: what was read back differs", code="keyring-lost"
+                )
 
     def delete_several(self, users: Collection[str]) -> None:
-        """Remove those of the secrets that are there. Raises KeyringError."""
-        there = self.several(users)
-        self._ask(lambda backend: bulk.delete_several(backend, self._choice.service, there, self._answered))
-        if left := self.several(there):
-            raise KeyringError(
-                f"the keyring still has the secret {next(iter(left))} after it was removed", code="keyring-kept"
-            )
+        """Remove those of the secrets that are there. Raises KeyringError, and NotConfirmed where they are gone."""
+        if not (there := self.several(users)):
+            return
+        with self._written(lambda backend: bulk.delete_several(backend, self._choice.service, there, self._answered)):
+            if left := self.several(there):
+                raise KeyringError(
+                    f"the keyring still has the secret {next(iter(left))} after it was removed", code="keyring-kept"
+                )
 
     def used(self) -> Chosen:
         """The backend, which is looked for where it was not used yet. Raises KeyringError."""
@@ -151,52 +155,76 @@ class Credentials:
         return self._chosen
 
     def set(self, user: str, secret: str) -> None:
-        """Keep a secret and read it back. Raises KeyringError."""
-        self._ask(lambda backend: backend.set_password(self._choice.service, user, secret))
-        if self.get(user) != secret:
-            raise KeyringError(
-                f"the keyring did not keep the secret {user}: what was read back differs", code="keyring-lost"
-            )
+        """Keep a secret and read it back. Raises KeyringError, and NotConfirmed where it is in place."""
+        with self._written(lambda backend: backend.set_password(self._choice.service, user, secret)):
+            if self.get(user) != secret:
+                raise KeyringError(
+                    f"the keyring did not keep the secret {user}: what was read back differs", code="keyring-lost"
+                )
 
     def delete(self, user: str) -> bool:
-        """Remove a secret; False where there was none. Raises KeyringError."""
+        """Remove a secret; False where there was none. Raises KeyringError, and NotConfirmed where it is gone."""
         if self.get(user) is None:
             return False
-        self._ask(lambda backend: backend.delete_password(self._choice.service, user))
-        if self.get(user) is not None:
-            raise KeyringError(f"the keyring still has the secret {user} after it was removed", code="keyring-kept")
+        with self._written(lambda backend: backend.delete_password(self._choice.service, user)):
+            if self.get(user) is not None:
+                raise KeyringError(f"the keyring still has the secret {user} after it was removed", code="keyring-kept")
         return True
 
     @contextmanager
-    def changed(self, user: str, secret: str | None) -> Iterator[None]:
-        """Set (or with None delete) a secret for the time of the block, and for good unless it raises."""
-        old = self.get(user)
+    def _written(self, call: Callable[[KeyringBackend], object]) -> Iterator[None]:
+        """Write; the block reads back, also where the disk did not confirm what is in place, which is raised after it."""
+        unsure: NotConfirmed | None = None
         try:
-            if secret is None:
-                self.delete(user)
-            else:
+            self._ask(call)
+        except NotConfirmed as error:
+            unsure = error
+        yield
+        if unsure is not None:
+            raise unsure
+
+    @contextmanager
+    def changed(self, user: str, secret: str, needed: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Set a secret for the time of the block, and for good unless it raises before the secret is `needed`.
+
+        Where the disk did not confirm it the block runs all the same, and NotConfirmed is raised after it.
+        """
+        old = self.get(user)
+        self.unsettled.add(user)
+        unsure: NotConfirmed | None = None
+        try:
+            try:
                 self.set(user, secret)
+            except NotConfirmed as error:
+                unsure = error
             yield
         except BaseException:
-            self._restore(user, old)
+            if not needed():
+                self._restore(user, old)
             raise
+        self.unsettled.discard(user)
+        if unsure is not None:
+            raise unsure
 
     def _restore(self, user: str, old: str | None) -> None:
         try:
             if self.get(user) == old:
-                return
-            if old is None:
+                pass
+            elif old is None:
                 self.delete(user)
             else:
                 self.set(user, old)
+        except NotConfirmed as error:
+            self._warn(f"warning: the old secret {user} was put back: {error.message}")
         except MailpolicyError as error:
-            self.unsettled.add(user)
             what = (
                 "the new secret {} could not be removed again"
                 if old is None
                 else "the old secret {} could not be put back"
             )
             self._warn(f"warning: {what.format(user)}: {error.message}")
+        else:
+            self.unsettled.discard(user)
 
     def _ask(self, call: Callable[[KeyringBackend], Result]) -> Result:
         """Run a call of the backend with the deadline, its foreign exceptions turned into ours without their texts."""
@@ -213,9 +241,18 @@ class Credentials:
             except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
                 failure.append(error)
 
+        if self._running is not None:
+            self._wait(self._running)  # what was cut short may still be done, and would undo what comes now
         # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
-        thread = threading.Thread(target=run, daemon=True)
+        thread = self._running = threading.Thread(target=run, daemon=True)
         thread.start()
+        self._wait(thread)
+        if failure:
+            raise _translated(failure[0]) from None
+        return box[0]
+
+    def _wait(self, thread: threading.Thread) -> None:
+        """Wait for the end of a call. Raises KeyringError where it does not come in time."""
         seen = -1
         while thread.is_alive() and seen != self._answers:
             seen = self._answers
@@ -226,9 +263,7 @@ class Credentials:
                 code="keyring-locked",
             )
             raise self._stuck
-        if failure:
-            raise _translated(failure[0]) from None
-        return box[0]
+        self._running = None
 
     def _answered(self) -> None:
         """Note that the backend answered one of many questions, so the deadline begins anew."""

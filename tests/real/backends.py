@@ -194,6 +194,34 @@ class Terminating(Json):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+class Late(Json):
+    """Is still at work on the first secret when SIGTERM ends the command, and keeps it as soon as it is asked again."""
+
+    _asked = threading.Event()
+    _done = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        secret = super().get_password(service, username)
+        if Late._done:
+            Late._asked.set()
+        return secret
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if not Late._done:
+            Late._done = True
+            os.kill(os.getpid(), signal.SIGTERM)
+            Late._asked.wait(0.5)
+        super().set_password(service, username, password)
+
+
+class Interrupted(Stalling):
+    """Gets a signal, and never answers."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        super().set_password(service, username, password)
+
+
 class Dying(SecretService.Keyring):
     """The Secret Service, and the end of its own process at the moment that TEST_DIE names: kept, or removing."""
 

@@ -108,9 +108,7 @@ def _require_two(old: Credentials, new: Credentials, source: str, target: str) -
         )
 
 
-def _require_kept(
-    secrets: Mapping[str, str], old: Credentials, new: Credentials, source: str, target: str
-) -> None:
+def _require_kept(secrets: Mapping[str, str], old: Credentials, new: Credentials, source: str, target: str) -> None:
     """Put back what went from the new keyring when it was removed from the old one. Raises KeyringError."""
     there = new.several(secrets)
     lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}

@@ -6,6 +6,7 @@ the two is written down beside the store first. No secret in any output.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -17,7 +18,7 @@ from mailpolicy.cli.secrets import credentials
 from mailpolicy.credentials import Credentials, Owner
 from mailpolicy.edit.plan import Change, Line, Planner
 from mailpolicy.edit.transaction import Outcome
-from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, StoreError
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.store import Store
 
 
@@ -40,15 +41,13 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
         secret = prompted(owner.prompt)
     new_secret = old != secret
     with ExitStack() as stack:
-        write_down = stack.enter_context(_unfinished(out, store, vault))
+        change = stack.enter_context(_unfinished(out, store, vault))
         if planned.operations and new_secret:
             with files.locked(store.path, out.around.lock_timeout):
-                write_down([user])
+                change.write_down([user])
         if new_secret:
-            stack.enter_context(vault.changed(user, secret))
-        outcome = _in_place(out, store, planner)
-    if isinstance(outcome, NotConfirmed):
-        raise outcome
+            stack.enter_context(vault.changed(user, secret, needed=change.in_place))
+        outcome = carry_out(out, store, planner, first=change.begin)
     outcome.plan.lines.append(Line(whose, owner.item, "in the keyring", new_secret))
     if new_secret:
         outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
@@ -69,22 +68,24 @@ def edit_then_forget(
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     found = _there(out, vault, users)
     there = found or []
-    with _unfinished(out, store, vault) as write_down:
-        outcome = carry_out(out, store, planner, yes=yes, first=lambda: write_down(there))
-    kept: MailpolicyError | None = None
+    with _unfinished(out, store, vault) as change:
+
+        def first() -> None:
+            change.write_down(there)
+            change.begin()
+
+        outcome = carry_out(out, store, planner, yes=yes, first=first)
+    left, failed = _forget(vault, there)
     for user in there:
-        left = _forget(vault, user)
-        kept = kept or left
-        if left is None:
+        if user not in left:
             owner = Owner.of(user)
             outcome.plan.lines.append(Line(owner.address or "server", owner.item, "removed from the keyring", True))
             outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
-            _strike_out(out, store, [user])
-    if found is not None:
-        _strike_out(out, store, [user for user in users if user not in there])
+    if found is not None and not isinstance(failed, NotConfirmed):
+        _strike_out(out, store, [user for user in users if user not in left])
     status = _tell_without(out, outcome, users)
-    if kept is not None:
-        raise kept
+    if failed is not None:
+        raise failed
     return status
 
 
@@ -99,41 +100,43 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str,
         return tell(out, carry_out(out, store, planner))
     kept_secrets = vault.several(there)
     touched = [user for before in there for user in (before, moves[before])]
-    with _unfinished(out, store, vault) as write_down:
+    with _unfinished(out, store, vault) as change:
         with files.locked(store.path, out.around.lock_timeout):
-            write_down(touched)
+            change.write_down(touched)
         with ExitStack() as stack:
             for before, secret in kept_secrets.items():
-                stack.enter_context(vault.changed(moves[before], secret))
-            outcome = _in_place(out, store, planner)
-    if isinstance(outcome, NotConfirmed):
-        raise outcome
-    failed: MailpolicyError | None = None
+                stack.enter_context(vault.changed(moves[before], secret, needed=change.in_place))
+            outcome = carry_out(out, store, planner, first=change.begin)
+    left, failed = _forget(vault, there)
     for before in there:
-        left = _forget(vault, before)
-        failed = failed or left
-        _strike_out(out, store, [moves[before]] if left else [before, moves[before]])
         owner = Owner.of(moves[before])
-        outcome.plan.lines.append(
-            Line(
-                owner.address or "server", owner.item, "copied in the keyring" if left else "moved in the keyring", True
-            )
-        )
+        done = "copied in the keyring" if before in left else "moved in the keyring"
+        outcome.plan.lines.append(Line(owner.address or "server", owner.item, done, True))
         outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+    if not isinstance(failed, NotConfirmed):
+        _strike_out(out, store, [user for user in touched if user not in left])
     status = _tell_without(out, outcome, touched)
     if failed is not None:
         raise failed
     return status
 
 
-def _forget(vault: Credentials, user: str) -> MailpolicyError | None:
-    """Delete a secret after the store was changed; the error where it stays."""
+def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str], MailpolicyError | None]:
+    """Delete secrets, all in one step, after the store was changed: those that stay, and what went wrong."""
     try:
-        vault.delete(user)
+        vault.delete_several(users)
+    except NotConfirmed as error:
+        return (), error
     except MailpolicyError as error:
-        message = f"the store is changed, the secret {user} is left in the keyring: {error.message}"
-        return type(error)(message, code=error.code)
-    return None
+        left: Collection[str] = users
+        with suppress(MailpolicyError):
+            left = vault.several(users)
+        if not left:
+            return (), error
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error.message}"
+        return left, type(error)(message, code=error.code)
+    return (), None
 
 
 def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str] | None:
@@ -148,44 +151,48 @@ def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str]
         return None
 
 
-def _in_place(out: Output, store: Store, planner: Planner) -> Outcome | NotConfirmed:
-    """The edit. A store that is in place and not confirmed keeps its new secret, so that error is returned."""
-    try:
-        return carry_out(out, store, planner)
-    except NotConfirmed as error:
-        return error
+class _Unfinished:
+    """A change of store and keyring on its way: what is written down about it, and whether the store is new already."""
+
+    def __init__(self, store: Store) -> None:
+        self._path = store.path
+        self._before: int | None = None
+        self.fresh: list[str] = []
+
+    def write_down(self, users: Iterable[str]) -> None:
+        """Note the secrets that are about to be touched; hold the store's lock."""
+        known = pending.names(self._path)
+        self.fresh.extend(user for user in users if user not in known)
+        pending.note(self._path, self.fresh)
+
+    def begin(self) -> None:
+        """The store is about to be replaced; hold its lock."""
+        self._before = os.stat(self._path).st_ino
+
+    def in_place(self) -> bool:
+        """Whether it was replaced, also where the disk did not confirm that or a signal came right after."""
+        with suppress(OSError):
+            return self._before is not None and os.stat(self._path).st_ino != self._before
+        return False
 
 
 @contextmanager
-def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Callable[[Iterable[str]], None]]:
-    """What writes down, under the store's lock, the secrets that are about to be touched.
+def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[_Unfinished]:
+    """A change for the time of the block.
 
-    Where the block raises they are struck out again, unless the keyring or the store is not what it was.
+    Where that raises, what was written down is struck out again, unless the keyring or the store is not what it was.
     """
-    fresh: list[str] = []
-
-    def write_down(users: Iterable[str]) -> None:
-        known = pending.names(store.path)
-        fresh.extend(user for user in users if user not in known)
-        pending.note(store.path, fresh)
-
+    change = _Unfinished(store)
     try:
-        yield write_down
+        yield change
     except NotConfirmed:
         raise
-    except BaseException as error:
+    except BaseException:
         if vault.unsettled:
             _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
-        # A signal may have come when the new store was in place already.
-        elif isinstance(error, MailpolicyError) or _as_it_was(store):
-            _strike_out(out, store, fresh)
+        elif not change.in_place():
+            _strike_out(out, store, change.fresh)
         raise
-
-
-def _as_it_was(store: Store) -> bool:
-    with suppress(StoreError):
-        return store.again() is store
-    return False
 
 
 def _strike_out(out: Output, store: Store, users: list[str]) -> None:

@@ -107,7 +107,7 @@ class Credentials:
         self._warn = warn
         self._chosen: Chosen | None = None
         self._stuck: KeyringError | None = None
-        self._running: threading.Thread | None = None  # also what goes on when a signal has cut its call short
+        self._running: threading.Event | None = None  # ends the call that goes on, also when a signal cut it short
         self._answers = 0  # of a backend that is asked many times in one call
         self.unsettled: set[str] = set()  # user names whose secret may be the old one or the new one
 
@@ -240,24 +240,26 @@ class Credentials:
                 box.append(call(self._chosen.backend))
             except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
                 failure.append(error)
+            finally:
+                done.set()
 
         if self._running is not None:
             self._wait(self._running)  # what was cut short may still be done, and would undo what comes now
         # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
-        thread = self._running = threading.Thread(target=run, daemon=True)
-        thread.start()
-        self._wait(thread)
+        # An event tells its end, as a thread whose join() was interrupted by a signal is taken for ended by Python 3.11.
+        done = self._running = threading.Event()
+        threading.Thread(target=run, daemon=True).start()
+        self._wait(done)
         if failure:
             raise _translated(failure[0]) from None
         return box[0]
 
-    def _wait(self, thread: threading.Thread) -> None:
+    def _wait(self, done: threading.Event) -> None:
         """Wait for the end of a call. Raises KeyringError where it does not come in time."""
-        seen = -1
-        while thread.is_alive() and seen != self._answers:
+        seen = self._answers
+        while not done.wait(self._choice.deadline) and seen != self._answers:
             seen = self._answers
-            thread.join(self._choice.deadline)
-        if thread.is_alive():
+        if not done.is_set():
             self._stuck = KeyringError(
                 f"the keyring did not answer within {self._choice.deadline:g} s: it is locked, or waits for somebody to unlock it",
                 code="keyring-locked",

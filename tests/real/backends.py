@@ -195,23 +195,26 @@ class Terminating(Json):
 
 
 class Late(Json):
-    """Is still at work on the first secret when SIGTERM ends the command, and keeps it as soon as it is asked again."""
+    """Is still at work on the first secret when SIGTERM ends the command; who asks meanwhile gets the old one."""
 
-    _asked = threading.Event()
-    _done = False
+    _begun = False
+    _asked, _kept = threading.Event(), threading.Event()
 
     def get_password(self, service: str, username: str) -> str | None:
         secret = super().get_password(service, username)
-        if Late._done:
+        if Late._begun:
             Late._asked.set()
+            Late._kept.wait(5)
         return secret
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        if not Late._done:
-            Late._done = True
+        if not Late._begun:
+            Late._begun = True
+            Late._asked.wait(0.2)  # until the command waits for us
             os.kill(os.getpid(), signal.SIGTERM)
             Late._asked.wait(0.5)
         super().set_password(service, username, password)
+        Late._kept.set()
 
 
 class Interrupted(Stalling):

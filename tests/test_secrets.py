@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from conftest import Run
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
-from sealing import host_config, sealed_keyring
+from sealing import BACKEND, host_config, sealed_keyring
 
 from mailpolicy.credentials import Choice, Credentials
-from mailpolicy.errors import KeyringError
+from mailpolicy.errors import KeyringError, StillLocked
 
 HAS_LOGIN = 'smart_host_login = "ours"'
 
@@ -479,6 +479,19 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
     assert len(warned) == 1
     assert "could not be put back" in warned[0]
     assert len(changed.calls()) == 1
+
+
+def test_another_writer_of_the_sealed_file_is_no_locked_keyring(tmp_path: Path) -> None:
+    """It is waited for as long as was said, also beyond the deadline; nothing was written, so nothing is unsettled."""
+    sealed_keyring(tmp_path).set_password("mailpolicy", user(ALICE), FIRST)
+    places = {"secrets_file": str(tmp_path / "secrets"), "key_file": str(tmp_path / "key")}
+    vault = Credentials(Choice(BACKEND, deadline=0.5, lock_timeout=1.0, **places), pytest.fail)
+    with open(tmp_path / "secrets.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StillLocked, match="another writer"), vault.changed(user(ALICE), SECOND):
+            pytest.fail("the secret was not kept")
+    assert vault.unsettled == set()
+    assert vault.get(user(ALICE)) == FIRST
 
 
 def test_the_note_can_be_read_by_whoever_reads_the_store(changed: Machine) -> None:

@@ -42,6 +42,11 @@ class Choice(NamedTuple):
     credentials_folder: str | None = None
     lock_timeout: float = 10.0
 
+    @property
+    def patience(self) -> float:
+        """How many seconds one answer may take: the sealed file also waits for other writers, who need no unlocking."""
+        return self.deadline + (self.lock_timeout if self.backend == SEALED else 0.0)
+
 
 def smart_host_user(address: str | None) -> str:
     """The keyring's user name for the smart host password of an account, or with None of the server."""
@@ -257,11 +262,11 @@ class Credentials:
     def _wait(self, done: threading.Event) -> None:
         """Wait for the end of a call. Raises KeyringError where it does not come in time."""
         seen = self._answers
-        while not done.wait(self._choice.deadline) and seen != self._answers:
+        while not done.wait(self._choice.patience) and seen != self._answers:
             seen = self._answers
         if not done.is_set():
             self._stuck = KeyringError(
-                f"the keyring did not answer within {self._choice.deadline:g} s: it is locked, or waits for somebody to unlock it",
+                f"the keyring did not answer within {self._choice.patience:g} s: it is locked, or waits for somebody to unlock it",
                 code="keyring-locked",
             )
             raise self._stuck

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
+from conftest import MINIMAL, Result, Run
 from sealing import BACKEND, options, sealed_keyring
 
 from mailpolicy import files
@@ -86,6 +86,76 @@ def sealed_with_credential(place: Path, folder: Path) -> dict[str, str]:
     from mailpolicy.sealed import keys
 
     return sealed.located(str(place / "secrets"), keys.Sources(str(folder))).several("mailpolicy", [ALICE])
+
+
+def as_dry(run: Run, *arguments: str) -> Result:
+    """A run that is refused, and in a dry run with the same words before it."""
+    dry, real = run(*arguments, "--dry-run"), run(*arguments)
+    assert (dry.status, dry.out, dry.err) == (real.status, "", real.err)
+    return real
+
+
+def test_rotate_of_a_credential_is_refused_dry_too(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed_keyring(place)
+    use = options(place)
+    (place / "credentials").mkdir(mode=0o700)
+    (place / "key").rename(place / "credentials/mailpolicy.key")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials"))
+    refused = as_dry(run, "secrets", "rotate", *use)
+    assert refused.status == 5
+    assert refused.err.startswith(f"mailpolicy: {place / 'secrets'}: its key is {place}/credentials/mailpolicy.key, ")
+
+
+def test_init_of_a_file_that_lost_its_key_is_refused_dry_too(run: Run, place: Path) -> None:
+    sealed_keyring(place)
+    (place / "key").rename(place / "elsewhere")
+    refused = as_dry(run, "secrets", "init", *options(place))
+    assert (refused.status, f"bring {place / 'key'} back" in refused.err) == (6, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by this")
+@pytest.mark.parametrize("where", [("open/secrets", "etc/key"), ("lib/secrets", "open/key")], ids=" ".join)
+def test_init_where_others_can_write_is_refused_dry_too(run: Run, place: Path, where: tuple[str, str]) -> None:
+    folder = place / "open"
+    folder.mkdir()
+    os.chown(folder, 65534, -1)
+    refused = as_dry(run, *INIT[:5], where[0], INIT[6], where[1])
+    assert (refused.status, f"chown root {folder}" in refused.err) == (6, True)
+    assert not (place / "host.toml").exists()
+    assert list(folder.iterdir()) == []
+
+
+def test_rotate_to_the_key_that_is_in_use(run: Run, place: Path) -> None:
+    sealed_keyring(place).set_password("mailpolicy", ALICE, "one")
+    (place / "copy").write_bytes((place / "key").read_bytes())
+    (place / "copy").chmod(0o400)
+    before = (place / "secrets").read_bytes()
+    refused = as_dry(run, "secrets", "rotate", "--new-key-file", "copy", *options(place))
+    assert refused.status == 5
+    assert refused.err == (
+        f"mailpolicy: {place}/copy: this is the key that is in use: name a file that is not there, or has another key\n"
+    )
+    assert (place / "secrets").read_bytes() == before
+
+
+def test_rotate_makes_no_folder(run: Run, place: Path) -> None:
+    sealed_keyring(place)
+    refused = as_dry(run, "secrets", "rotate", "--new-key-file", "a/b/new", *options(place))
+    assert (refused.status, f"mkdir -p -m 0700 {place}/a/b" in refused.err) == (5, True)
+    assert not (place / "a").exists()
+
+
+def test_rotate_to_another_key_file_says_which_line_to_change(run: Run, place: Path) -> None:
+    sealed_keyring(place).set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
+    use = options(place)
+    rotated = run("secrets", "rotate", "--new-key-file", "new", *use)
+    assert rotated.status == 0
+    line = f'key_file = "{place}/new"'
+    assert f"name it in {place / 'host.toml'}, in the place of {place / 'key'}: {line}" in rotated.err
+    assert "systemd-creds" not in rotated.err
+    config = place / "host.toml"
+    config.write_text(config.read_text().replace(f'key_file = "{place}/key"', line))
+    assert run("secrets", "verify", *use).status == 0
 
 
 def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:

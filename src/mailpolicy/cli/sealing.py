@@ -6,14 +6,18 @@ Promises: setting up twice is once; nothing that is there is written over; host.
 from __future__ import annotations
 
 import os
-from typing import Any
+import shlex
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy import files, host, trust
 from mailpolicy.backends import SEALED
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, sealed_file
-from mailpolicy.errors import Refused, UsageError
+from mailpolicy.errors import NotConfirmed, Refused, UsageError
+
+if TYPE_CHECKING:
+    from mailpolicy.sealed.file import SecretsFile
 
 DEFAULT_KEY = "/etc/mailpolicy/key"
 _HOST = "# What is true of this machine and not of the policy: mailpolicy's docs/secrets.md.\n"
@@ -51,7 +55,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     if not fresh:
         _require(config, machine, settings, named=around.keyring_backend == SEALED)
     if dry_run:
-        made_key, made_file = next(file.place.masters(), None) is None, not os.path.lexists(path)
+        made_key, made_file = file.would_make()
     else:
         made_key, made_file = file.make()
         if fresh:
@@ -107,19 +111,38 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
     require_format(out.around, "text", "json")
     file = sealed_file(choice(out))
     if dry_run:
-        secrets = file.everything()
-        rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {len(secrets)} secrets", True),)
-        return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": len(secrets)}, dry_run=True)
-    old, new, count = file.rotate(_whole(new_key_file))
+        count = file.would_rotate(_whole(new_key_file))
+        rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {count} secrets", True),)
+        return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
+    try:
+        old, new, count = file.rotate(_whole(new_key_file))
+    except NotConfirmed:
+        _tell_new_key(out, file, new_key_file)
+        raise
     rows = (
-        ("master key", f"{new}, it was {old}", old != new),
-        ("sealed file", f"{file.path}, {count} secrets", old != new),
+        ("master key", f"{new}, it was {old}", True),
+        ("sealed file", f"{file.path}, {count} secrets", True),
     )
-    if new_key_file is not None:
-        seal = f"systemd-creds encrypt --name=mailpolicy.key {new_key_file} /etc/credstore.encrypted/mailpolicy.key"
-        out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
+    _tell_new_key(out, file, new_key_file)
     facts = {"secrets_file": file.path, "secrets": count, "old_key": old, "new_key": new}
     return _tell(out, "rotate", rows, facts, dry_run=False)
+
+
+def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
+    """What must be done so that a key in a file of its own opens the secrets."""
+    from mailpolicy.sealed.keys import Credential, KeyFile
+
+    if new_key_file is None:
+        return
+    if isinstance(file.place, Credential):
+        path = shlex.quote(new_key_file)
+        seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
+        out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
+        return
+    config = out.around.host_config or host.DEFAULT_PATH
+    instead = f", in the place of {file.place.name}" if isinstance(file.place, KeyFile) else ""
+    line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
+    out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
 
 
 def _tell(

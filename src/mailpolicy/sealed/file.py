@@ -8,6 +8,7 @@ file, put back with its key, is recognised.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeVar
@@ -19,7 +20,7 @@ from mailpolicy.sealed.block import Name
 from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
 from mailpolicy.sealed.content import Opened, Unchanged
 from mailpolicy.sealed.fault import fault
-from mailpolicy.sealed.keys import Place, kept_in_file
+from mailpolicy.sealed.keys import KeyFile, Place, kept_in_file
 
 Result = TypeVar("Result")
 
@@ -100,6 +101,23 @@ class SecretsFile:
             self._install(content.empty(key), key, lambda new: not content.sound(new).writes)
         return made, True
 
+    def would_make(self) -> tuple[bool, bool]:
+        """What `make` would make. Raises what it would raise, so far as that can be seen without writing."""
+        self._refuse_unsafe()
+        if os.path.lexists(self.path):
+            self.facts()
+            return False, False
+        if made := next(self.place.masters(), None) is None:
+            self.place.require_safe()
+        return made, True
+
+    def would_rotate(self, new_key_file: str | None = None) -> int:
+        """How many secrets `rotate` would encrypt anew. Raises what it would raise, so far as that can be seen."""
+        self._refuse_unsafe()
+        secrets = self.everything()
+        self._require_new(new_key_file)
+        return len(secrets)
+
     def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
         """Encrypt everything under a new key; the ids of the old and the new key, and how many secrets there are.
 
@@ -111,25 +129,43 @@ class SecretsFile:
         with files.locked(self._there(), self._lock_timeout):
             secrets = self.everything()
             old = self._known
+            self._require_new(new_key_file)
             new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file, is_root=self._is_root))
-            if new.id != old.id:
-                try:
-                    self._with_key(lambda file: self._write_anew(file, new, secrets))
-                except (KeyringError, WriteFailed):
-                    if new_key_file is None:
-                        self.place.forget_next()
-                    raise
-                self._key = new
+            try:
+                self._with_key(lambda file: self._write_anew(file, new, secrets))
+            except (KeyringError, WriteFailed):
                 if new_key_file is None:
-                    self._promote()
+                    self.place.forget_next()
+                raise
+            self._key = new
+            if new_key_file is None:
+                self._promote()
         return old.id, new.id, len(secrets)
 
+    def _require_new(self, new_key_file: str | None) -> None:
+        """Raise Refused where the new key is no new one, or has no place, and KeyringError where that is not safe."""
+        if new_key_file is None:
+            if not self.place.writable:
+                raise Refused(
+                    f"{self.path}: its key is {self.place.name}, which only its giver can replace: "
+                    "name a file for the new one with --new-key-file PATH",
+                    code="key-not-writable",
+                )
+            return
+        new, folder = KeyFile(new_key_file, is_root=self._is_root), os.path.dirname(os.path.realpath(new_key_file))
+        if os.path.lexists(new_key_file):
+            if Key(next(new.masters())).id == self._known.id:
+                raise Refused(
+                    f"{new_key_file}: this is the key that is in use: name a file that is not there, or has another key",
+                    code="same-key",
+                )
+        elif os.path.isdir(folder):
+            new.require_safe()
+        else:
+            fix = f"mkdir -p -m 0700 {shlex.quote(folder)}"
+            raise Refused(f"{new_key_file}: there is no directory for the new key: {fix}", code="no-directory", fix=fix)
+
     def _next_key(self) -> Key:
-        if not self.place.writable:
-            raise Refused(
-                f"the key is {self.place.name}, which only its giver can replace: name a file for the new one with --new-key-file PATH",
-                code="key-not-writable",
-            )
         if self._by_next_key():
             self.place.promote()  # of a rotation that stopped half-way
         master = os.urandom(KEY_SIZE)

@@ -62,6 +62,9 @@ class Place(Protocol):
     def next_master(self) -> bytes | None:
         """The next key, where there is one. Raises KeyringError."""
 
+    def require_safe(self) -> None:
+        """Raise KeyringError where no key could be put there, or not safely."""
+
     def keep(self, master: bytes) -> None:
         """Put the first key there. Raises KeyringError and WriteFailed."""
 
@@ -107,9 +110,13 @@ class Credential:
     def next_master(self) -> None:
         """There is none."""
 
-    def keep(self, master: bytes) -> None:
+    def require_safe(self) -> None:
         """Never: it is not ours to write."""
         raise KeyringError(f"{self.name} is a credential, which only its giver can make", code="key-not-writable")
+
+    def keep(self, _master: bytes) -> None:
+        """Never."""
+        self.require_safe()
 
     keep_next = keep
 
@@ -160,11 +167,15 @@ class KeyFile:
             raise _unsafe(f"{path}: others than root can put another key here", fix)
         return _master(path, content)
 
+    def require_safe(self) -> None:
+        """Nobody but root may be able to replace a key of root's."""
+        if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
+            raise _unsafe(f"{self.name}: others than root could put another key here", fix)
+
     def keep(self, master: bytes) -> None:
         """A new file, 0400, and its directory where there is none."""
         files.make_folders(os.path.dirname(os.path.realpath(self.name)), 0o755)
-        if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
-            raise _unsafe(f"{self.name}: others than root could put another key here", fix)
+        self.require_safe()
         files.clear_leftovers(os.path.realpath(self.name))
         files.replace(self.name, master, attributes=files.Attributes(0o400))
 
@@ -218,6 +229,10 @@ class Wallet:
                 raise
             text = None
         return _master(self.name, text.encode("ascii", "replace")) if text is not None else None
+
+    def require_safe(self) -> None:
+        """There must be a desktop keyring."""
+        self._call("get_password", _ENTRY)
 
     def keep(self, master: bytes) -> None:
         """Set the entry and read it back."""

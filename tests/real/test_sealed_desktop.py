@@ -11,6 +11,7 @@ from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
 
 pytestmark = pytest.mark.real
 
+CHAINER = "keyring.backends.chainer.ChainerBackend"
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 
 
@@ -67,6 +68,14 @@ def test_move_to_the_sealed_file_and_back(desktop: Desktop) -> None:
         user(BOB): SECOND,
         user(CAROL): "of nobody",
     }
+
+
+@pytest.mark.parametrize("names", [(CHAINER, SECRET_SERVICE), (SECRET_SERVICE, CHAINER)], ids=" ".join)
+def test_no_move_within_one_keyring(desktop: Desktop, names: tuple[str, str]) -> None:
+    desktop.give(ALICE)
+    refused = desktop.run("secrets", "move", "--from", names[0], "--to", names[1])
+    assert (refused.status, refused.out) == (5, "")
+    assert desktop.secrets() == {user(ALICE): FIRST}
 
 
 def test_a_locked_keyring_that_holds_the_key(desktop: Desktop) -> None:

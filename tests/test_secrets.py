@@ -200,6 +200,16 @@ def test_sigterm_while_the_keyring_is_at_work(changed: Machine) -> None:
     assert changed.pending() == []
 
 
+def test_a_second_sigterm(changed: Machine) -> None:
+    """It comes while the old secret is put back: what is there is not known, and written down."""
+    before = changed.untouched()
+    command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
+    result = changed.run(*command, "--keyring-backend", "real.backends.TerminatingTwice", stdin=SECOND)
+    assert result.status == 128 + signal.SIGTERM
+    assert changed.untouched() == before
+    assert changed.pending() == [user(ALICE)]
+
+
 def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it kept the secret, or will, is not known."""
 

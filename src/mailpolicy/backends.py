@@ -6,15 +6,12 @@ a file that somebody else may have written. Not promised: that a plain-text back
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.errors import KeyringError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
-
-Result = TypeVar("Result")
 
 SEALED = "mailpolicy.sealed.Keyring"
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
@@ -74,38 +71,6 @@ def wallet(*, is_root: bool) -> KeyringBackend:
         except KeyringError:
             continue
     raise _missing()
-
-
-def within(deadline: float, call: Callable[[], Result]) -> Result:
-    """What a call of a keyring gives. Raises KeyringError where it takes longer than so many seconds, or fails."""
-    import threading
-
-    box: list[Result] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            box.append(call())
-        except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
-            failure.append(error)
-
-    # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(deadline)
-    if thread.is_alive():
-        raise no_answer(deadline)
-    if failure:
-        raise translated(failure[0]) from None
-    return box[0]
-
-
-def no_answer(deadline: float) -> KeyringError:
-    """The failure of a keyring that does not answer in so many seconds."""
-    return KeyringError(
-        f"the keyring did not answer within {deadline:g} s: it is locked, or waits for somebody to unlock it",
-        code="keyring-locked",
-    )
 
 
 def class_name(backend: object) -> str:

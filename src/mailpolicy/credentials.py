@@ -7,13 +7,13 @@ was named hides anything.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mailpolicy import backends, bulk
-from mailpolicy.backends import SEALED, Chosen, translated
+from mailpolicy.backends import SEALED, Chosen
+from mailpolicy.calls import Calls
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.policy import Account
 
@@ -111,9 +111,7 @@ class Credentials:
         self._choice = choice
         self._warn = warn
         self._chosen: Chosen | None = None
-        self._stuck: KeyringError | None = None
-        self._running: threading.Event | None = None  # ends the call that goes on, also when a signal cut it short
-        self._answers = 0  # of a backend that is asked many times in one call
+        self._calls = Calls(choice.patience)
         self.unsettled: set[str] = set()  # user names whose secret may be the old one or the new one
 
     @property
@@ -129,7 +127,7 @@ class Credentials:
         """The secrets of these users, those that are there, in as few questions as the backend allows. Raises KeyringError."""
         if not users:
             return {}
-        return self._ask(lambda backend: bulk.several(backend, self._choice.service, users, self._answered))
+        return self._ask(lambda backend: bulk.several(backend, self._choice.service, users, self._calls.answered))
 
     def names(self) -> list[str] | None:
         """The user names of all secrets of the service; None where the backend cannot list them. Raises KeyringError."""
@@ -137,7 +135,9 @@ class Credentials:
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
         """Keep many secrets and read them back. Raises KeyringError, and NotConfirmed where they are in place."""
-        with self._written(lambda backend: bulk.set_several(backend, self._choice.service, secrets, self._answered)):
+        with self._written(
+            lambda backend: bulk.set_several(backend, self._choice.service, secrets, self._calls.answered)
+        ):
             if self.several(secrets) != dict(secrets):
                 raise KeyringError(
                     "the keyring did not keep all secrets: what was read back differs", code="keyring-lost"
@@ -147,7 +147,9 @@ class Credentials:
         """Remove those of the secrets that are there. Raises KeyringError, and NotConfirmed where they are gone."""
         if not (there := self.several(users)):
             return
-        with self._written(lambda backend: bulk.delete_several(backend, self._choice.service, there, self._answered)):
+        with self._written(
+            lambda backend: bulk.delete_several(backend, self._choice.service, there, self._calls.answered)
+        ):
             if left := self.several(there):
                 raise KeyringError(
                     f"the keyring still has the secret {next(iter(left))} after it was removed", code="keyring-kept"
@@ -232,49 +234,14 @@ class Credentials:
             self.unsettled.discard(user)
 
     def _ask(self, call: Callable[[KeyringBackend], Result]) -> Result:
-        """Run a call of the backend with the deadline, its foreign exceptions turned into ours without their texts."""
-        if self._stuck is not None:
-            raise self._stuck  # one deadline for the whole command, also when it puts things back
-        box: list[Result] = []
-        failure: list[BaseException] = []
+        """Run a call of the backend, which is looked for first, with the deadline."""
 
-        def run() -> None:
-            try:
-                if self._chosen is None:
-                    self._chosen = _choose(self._choice, self._warn)
-                box.append(call(self._chosen.backend))
-            except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
-                failure.append(error)
-            finally:
-                done.set()
+        def run() -> Result:
+            if self._chosen is None:
+                self._chosen = _choose(self._choice, self._warn)
+            return call(self._chosen.backend)
 
-        if self._running is not None:
-            self._wait(self._running)  # what was cut short may still be done, and would undo what comes now
-        # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
-        # An event tells its end, as a thread whose join() was interrupted by a signal is taken for ended by Python 3.11.
-        done = self._running = threading.Event()
-        threading.Thread(target=run, daemon=True).start()
-        self._wait(done)
-        if failure:
-            raise _translated(failure[0]) from None
-        return box[0]
-
-    def _wait(self, done: threading.Event) -> None:
-        """Wait for the end of a call. Raises KeyringError where it does not come in time."""
-        seen = self._answers
-        while not done.wait(self._choice.patience) and seen != self._answers:
-            seen = self._answers
-        if not done.is_set():
-            self._stuck = KeyringError(
-                f"the keyring did not answer within {self._choice.patience:g} s: it is locked, or waits for somebody to unlock it",
-                code="keyring-locked",
-            )
-            raise self._stuck
-        self._running = None
-
-    def _answered(self) -> None:
-        """Note that the backend answered one of many questions, so the deadline begins anew."""
-        self._answers += 1
+        return self._calls.make(run)
 
 
 def sealed_file(choice: Choice) -> SecretsFile:
@@ -298,15 +265,3 @@ def _choose(choice: Choice, warn: Callable[[str], None]) -> Chosen:
         warn(f"warning: the keyring backend {chosen.exposed} does not protect secrets")
     keyring.set_keyring(chosen.backend)
     return chosen
-
-
-def _translated(error: BaseException) -> MailpolicyError:
-    """Ours, also where it went through keyring's own exceptions; a foreign one without its text, which may hold a secret."""
-    cause = error.__cause__
-    return (
-        error
-        if isinstance(error, MailpolicyError)
-        else cause
-        if isinstance(cause, MailpolicyError)
-        else translated(error)
-    )

@@ -194,6 +194,14 @@ class Terminating(Json):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+class TerminatingTwice(Json):
+    """Ends its own process with SIGTERM whenever a secret is kept, also when the old one is put back."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Late(Json):
     """Is still at work on the first secret when SIGTERM ends the command; who asks meanwhile gets the old one."""
 

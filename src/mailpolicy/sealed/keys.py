@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from mailpolicy import backends, files, trust
+from mailpolicy.calls import Calls
 from mailpolicy.errors import KeyringError, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE
 
@@ -209,7 +210,7 @@ class Wallet:
 
     def __init__(self, *, is_root: bool, deadline: float = 15.0) -> None:
         self._is_root = is_root
-        self._deadline = deadline
+        self._calls = Calls(deadline)
 
     def masters(self) -> Iterator[bytes]:
         """The key and the next one; none where there is no desktop keyring."""
@@ -267,7 +268,7 @@ class Wallet:
             answer: str | None = getattr(backends.wallet(is_root=self._is_root), method)(_SERVICE, entry, *more)
             return answer
 
-        return backends.within(self._deadline, ask)
+        return self._calls.make(ask)
 
 
 def kept_in_file(path: str, *, is_root: bool) -> bytes:

@@ -259,6 +259,8 @@ def test_move_to_itself(run: Run, place: Path) -> None:
 @pytest.mark.parametrize("names", [(JSON, "real.backends.Alias"), ("real.backends.Alias", JSON)], ids=" ".join)
 def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: tuple[str, str]) -> None:
     before = kept(plain)
+    dry = run("secrets", "move", "--from", names[0], "--to", names[1], "--dry-run", *options(plain))
+    assert f"note: {names[1]} shows the same secrets: that it is another keyring is tried" in dry.err
     refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
     assert (refused.status, refused.out) == (5, "")
     assert f"{names[0]} and {names[1]} keep their secrets in one place" in refused.err

@@ -366,6 +366,18 @@ def test_a_secret_that_stays(changed: Machine, command: tuple[str, ...]) -> None
     assert changed.pending() == []
 
 
+def test_one_secret_of_several_that_stays(changed: Machine) -> None:
+    """What went is told and settled, what stays is named."""
+    changed.give(BOB)
+    result = changed.run("account", "remove", ALICE, BOB, "--keyring-backend", "real.backends.Picky")
+    assert result.status == 6
+    assert f"the secret {user(BOB)} is left in the keyring: the keyring refused (ValueError)" in result.err
+    removed = [line for line in result.out.splitlines() if "removed from the keyring" in line]
+    assert [line.split("\t")[0] for line in removed] == [ALICE]
+    assert changed.kept() == {user(BOB): FIRST}
+    assert changed.pending() == [user(BOB)]
+
+
 RAISED = ["set RuntimeError", "set EOFError", "set CalledProcessError", "set ValueError", "set SystemExit"]
 
 

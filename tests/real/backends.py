@@ -116,6 +116,15 @@ class Clinging(Json):
         self._write_down("delete", username)
 
 
+class Picky(Json):
+    """Removes nothing of Bob's."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        if "bob" in username:
+            raise ValueError(username)
+        super().delete_password(service, username)
+
+
 class Raising(Json):
     """Raises what TEST_RAISE names (CALL EXCEPTION), with every secret it knows in the message."""
 

@@ -73,8 +73,11 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
             f"{target} has other secrets for {_listed(differing)}: remove one of the two, or replace what is there with --overwrite",
             code="secrets-differ",
         )
+    alike = bool(secrets) and all(there.get(user) == secret for user, secret in secrets.items())
+    if alike and dry_run:
+        out.message(f"note: {target} shows the same secrets: that it is another keyring is tried before any is removed")
     if secrets and not dry_run:
-        if all(there.get(user) == secret for user, secret in secrets.items()):
+        if alike:
             _require_two(old, new, source, target)
         new.set_several(secrets)  # also what it shows already: it may show what another keyring has
         if old.several(users) != secrets:

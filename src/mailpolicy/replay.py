@@ -7,6 +7,8 @@ Not promised: which of very many unknown names are told one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from socket import AF_INET, inet_pton
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
@@ -59,6 +61,7 @@ class Replay:
         self._policy = policy
         self._default_domain = default_domain
         self._pack: Callable[[str], bytes] = packer()
+        self._pack_v4: Callable[[str], bytes] = partial(inet_pton, AF_INET)
         self._tallies: dict[str, dict[str, Tally]] = {}  # by the address and the service, both as plain text
         self._standings: dict[
             object, dict[str, Standing]
@@ -74,23 +77,25 @@ class Replay:
 
     def feed(self, lines: Iterable[str]) -> None:
         """Count the logins of the lines."""
-        spelled, pack, first_seen = self._spelled, self._pack, self._first_seen
+        spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
         for line in lines:
             number += 1
             fields = line.split(None, 3)
             try:
-                name, protocol, ip = fields[:3]
-                tally = spelled.get(name, _NONE).get(protocol)
-                if tally is None:
-                    tally = first_seen(name, protocol)
-                packed = pack(ip)
-            except (ValueError, LookupError, AddressRejected, UsageError):  # no plain record of an account
+                ip = fields[2]
+                tally = spelled.get(fields[0], _NONE).get(fields[1]) or first_seen(fields[0], fields[1])
+                packed = pack(ip) if ":" in ip else pack_v4(ip)
+            except (LookupError, ValueError, OSError, UsageError):  # no plain record of an account
                 self._take(line, number)
                 continue
             tally.logins += 1
-            if tally.closed is not None or (tally.reach is not ANYWHERE and packed not in tally.reach):
+            if tally.closed is None and (tally.reach is ANYWHERE or packed in tally.reach):
+                continue
+            if len(tally.ips) < MOST_IPS or len(fields) == 4:
                 tally.refuse(ip, fields[3] if len(fields) == 4 else None)
+            else:
+                tally.refused += 1
         self.lines = number
 
     @property

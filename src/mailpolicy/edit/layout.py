@@ -24,6 +24,14 @@ class Block(NamedTuple):
     header: Entry
 
 
+class CannotWrite(Exception):
+    """The text is written in a style that cannot be edited safely; `offset` is where a hand is needed."""
+
+    def __init__(self, offset: int, why: str) -> None:
+        super().__init__(why)
+        self.offset = offset
+
+
 def newline_of(text: str) -> str:
     """What ends the lines of a text."""
     return "\r\n" if "\r\n" in text else "\n"

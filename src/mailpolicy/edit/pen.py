@@ -11,21 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit import lines
+from mailpolicy.edit import inline, lines
 from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import Block, Layout, newline_of, slice_of
+from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of, slice_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
 from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
-
-
-class CannotWrite(Exception):
-    """The text is written in a style that cannot be edited safely; `offset` is where a hand is needed."""
-
-    def __init__(self, offset: int, why: str) -> None:
-        super().__init__(why)
-        self.offset = offset
 
 
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
@@ -63,7 +55,7 @@ def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     dropped: dict[KeyPath, list[Entry]] = {}
     for operation in _gathered(layout, operations):
         match operation:
-            case Put(path, value) if (table := _empty_inline(layout, path)) is not None:
+            case Put(path, value) if (table := inline.empty_above(layout, path)) is not None:
                 filled.setdefault(table, []).append(f"{path[-1]} = {literal(value)}")
             case Put(path, value):
                 old = layout.at(path)
@@ -80,9 +72,9 @@ def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made += _rename(layout, path, name)
             case Add(path, table):
                 made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
-    made += (_put_inline(layout, table, ", ".join(pairs)) for table, pairs in filled.items())
+    made += (inline.put(layout, table, ", ".join(pairs)) for table, pairs in filled.items())
     for entries in dropped.values():
-        made += _drop_inline(layout, entries)
+        made += inline.drop(layout, entries)
     return _apart(made)
 
 
@@ -146,31 +138,11 @@ def _put(layout: Layout, path: KeyPath, written: str) -> Splice:
     if (block := layout.block(table)) is not None:
         end = layout.line_end(block.header.end)
         return Splice(end, end, f"{layout.newline_at(end)}{key} = {written}")
-    if (inline := layout.at(table)) is not None:
-        return _put_inline(layout, inline, f"{key} = {written}")
+    if (value := layout.at(table)) is not None:
+        return inline.put(layout, value, f"{key} = {written}")
     if (holder := layout.enclosing_value((*table, ""))) is not None:
         raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {written}"])
-
-
-def _empty_inline(layout: Layout, path: KeyPath) -> Entry | None:
-    """The inline table that a new key is the first one of."""
-    table = layout.at(path[:-1])
-    if table is None or layout.text[table.value] != "{" or layout.inline_pairs(path[:-1]):
-        return None
-    return table
-
-
-def _put_inline(layout: Layout, table: Entry, pair: str) -> Splice:
-    """One more pair in an inline table: after its last one, or between the braces."""
-    if layout.text[table.value] != "{":
-        raise CannotWrite(table.start, "this is no table")
-    if pairs := layout.inline_pairs(table.path):
-        return Splice(pairs[-1].end, pairs[-1].end, f", {pair}")
-    inside = layout.text[table.value + 1 : table.end - 1]
-    if inside.strip(" \t"):
-        raise CannotWrite(table.start, "this table has only comments in it")
-    return Splice(table.value + 1, table.end - 1, f"{inside}{pair}{inside}")
 
 
 def _tight(layout: Layout, entry: Entry) -> bool:
@@ -217,28 +189,6 @@ def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None
     if layout.newline == "\r\n":
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     return Splice(statement.value, statement.end, text)
-
-
-def _drop_inline(layout: Layout, entries: list[Entry]) -> list[Splice]:
-    """Pairs out of one inline table, the reverse of `_put_inline`."""
-    table = entries[0].path[:-1]
-    pairs = layout.inline_pairs(table)
-    gone = {pairs.index(entry) for entry in entries}
-    if len(gone) == len(pairs):
-        braces = layout.at(table)
-        if braces is None:
-            raise CannotWrite(entries[0].start, "this value is written with a dotted key")
-        left = layout.text[braces.value + 1 : pairs[0].start]
-        right = layout.text[pairs[-1].end : braces.end - 1]
-        made = [Splice(braces.value + 1, braces.end - 1, left if left == right else "")]
-    else:
-        first = next(number for number in range(len(pairs)) if number not in gone)
-        made = [Splice(pairs[0].start, pairs[first].start, "")] if first else []
-        made += (Splice(pairs[number - 1].end, pairs[number].end, "") for number in sorted(gone) if number > first)
-    for splice in made:
-        if "#" in layout.text[splice.start : splice.end]:
-            raise CannotWrite(entries[0].start, "a comment would not survive")
-    return made
 
 
 def _drop(layout: Layout, path: KeyPath) -> list[Splice]:

@@ -14,6 +14,7 @@ from mailpolicy.access import Access
 from mailpolicy.document import without_gc
 from mailpolicy.edit import hunks, pen, pieces
 from mailpolicy.edit.hunks import Splice
+from mailpolicy.edit.layout import CannotWrite
 from mailpolicy.edit.operations import Rename, applied
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.errors import Refused
@@ -119,7 +120,7 @@ def _edited(store: Store, plan: Plan) -> _Edited:
     try:
         with without_gc():
             splices = pen.splices(store.text, plan.operations)
-    except pen.CannotWrite as reason:
+    except CannotWrite as reason:
         raise _by_hand(store, reason.offset, str(reason)) from None
     wanted = applied(store.tree, plan.operations)
     proof = Store(store.path, hunks.spliced(store.text, splices).encode("utf-8"))

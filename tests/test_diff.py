@@ -167,6 +167,12 @@ def test_outside_a_repository_and_without_git(program: Run, store: Path, tmp_pat
     assert "git, which could know it, is not installed" in result.err
 
 
+def test_an_error_names_the_store_that_has_it(program: Run, store: Path) -> None:
+    store.with_name("bad.toml").write_text("version = 1\npopp = true\n")
+    told = json.loads(program("diff", "bad.toml", "accounts.toml", "--json").out)
+    assert (told["exit"], told["file"]) == (3, "bad.toml")
+
+
 def test_one_stdin_only(program: Run) -> None:
     assert program("diff", "-", "-").status == 2
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from mailpolicy import locate
 from mailpolicy.diagnostics.rules import RULES
+from mailpolicy.names import printable
 from mailpolicy.render import github, junit, sarif
 from mailpolicy.render.annotation import Annotation
 
@@ -81,7 +82,7 @@ def test_github_reads_one_command_for_each_annotation(notes: list[Annotation]) -
                 "col": str(note.column),
                 "title": f"mailpolicy {note.code}",
             },
-            f"{note.file}:{note.line}:{note.column}: {note.code}: {note.message}",
+            printable(f"{note.file}:{note.line}:{note.column}: {note.code}: {note.message}"),
         )
         for note in notes
     ]

@@ -267,6 +267,16 @@ def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: 
     assert kept(plain) == before
 
 
+def test_move_between_keyrings_that_remember_what_they_read(run: Run, plain: Path) -> None:
+    names, before = ("real.backends.Remembering", "real.backends.RememberingToo"), kept(plain)
+    refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
+    assert (refused.status, refused.out) == (5, "")
+    assert "keep their secrets in one place" in refused.err
+    assert kept(plain) == before
+    dry = run("secrets", "move", "--from", names[0], "--to", BACKEND, "--dry-run", *options(plain))
+    assert "name the new keyring" not in dry.err
+
+
 def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None:
     """What it shows is not what it has: the secrets are kept in it before they go."""
     moved = run("secrets", "move", "--from", JSON, "--to", "real.backends.Layered", *options(plain))

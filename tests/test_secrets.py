@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from conftest import Run
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
 from sealing import BACKEND, host_config, sealed_keyring
 
+from mailpolicy.calls import Calls
 from mailpolicy.credentials import Choice, Credentials
 from mailpolicy.errors import KeyringError, StillLocked
 
@@ -524,3 +526,22 @@ def test_the_note_can_be_read_by_whoever_reads_the_store(changed: Machine) -> No
     facts = os.stat(f"{changed.store}.pending")
     assert stat.S_IMODE(facts.st_mode) == 0o660
     assert facts.st_gid == changed.store.stat().st_gid
+
+
+def test_a_call_that_a_signal_forestalled_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal came when all was made ready and the thread was not: nobody waits for it, and it does nothing later."""
+    threads, done = [], []
+
+    def forestalled(thread: threading.Thread) -> None:
+        threads.append(thread)
+        raise KeyboardInterrupt
+
+    calls = Calls(20)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", forestalled)
+        with pytest.raises(KeyboardInterrupt):
+            calls.make(lambda: done.append("late"))
+    assert calls.make(lambda: "the next one") == "the next one"
+    threads[0].start()
+    threads[0].join()
+    assert done == []

@@ -22,7 +22,7 @@ class Calls:
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._stuck: KeyringError | None = None
-        self._running: threading.Event | None = None  # ends the call that goes on, also when a signal cut it short
+        self._running: tuple[threading.Lock, threading.Event] | None = None  # of the call that a signal cut short
         self._answers = 0  # of a keyring that is asked many times in one call
 
     def make(self, call: Callable[[], Result]) -> Result:
@@ -33,6 +33,8 @@ class Calls:
         failure: list[BaseException] = []
 
         def run() -> None:
+            if not begun.acquire(blocking=False):  # it was given up before it began
+                return
             try:
                 box.append(call())
             except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
@@ -40,11 +42,11 @@ class Calls:
             finally:
                 done.set()
 
-        if self._running is not None:
-            self._wait(self._running)  # what was cut short may still be done, and would undo what comes now
+        if self._running is not None and not self._running[0].acquire(blocking=False):
+            self._wait(self._running[1])  # what was cut short may still be done, and would undo what comes now
         # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
         # An event tells its end, as a thread whose join() was interrupted by a signal is taken for ended by Python 3.11.
-        done = self._running = threading.Event()
+        begun, done = self._running = threading.Lock(), threading.Event()
         threading.Thread(target=run, daemon=True).start()
         self._wait(done)
         if failure:

@@ -89,6 +89,21 @@ class Sharing(Layered):
             super().set_password(service, username, password)
 
 
+class Remembering(Json):
+    """Reads the file once, as it was when this backend was made, and writes what it has in mind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mind = super()._services()
+
+    def _services(self) -> dict[str, dict[str, str]]:
+        return self._mind
+
+
+class RememberingToo(Remembering):
+    """The same by another name."""
+
+
 class PlaintextKeyring(Json):
     """Called like the one of keyrings.alt, and preferred to every other backend."""
 

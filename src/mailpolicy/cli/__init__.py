@@ -12,9 +12,12 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; `arguments` without the program's name, by default sys.argv's."""
     try:
-        from mailpolicy.cli.outcome import run
+        from mailpolicy.cli.outcome import run, settled
 
-        return run(list(sys.argv[1:] if arguments is None else arguments))
+        status = run(list(sys.argv[1:] if arguments is None else arguments))
+        if arguments is None:
+            settled()
+        return status
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last catcher

@@ -6,7 +6,8 @@ to be two; no secret in any output.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 from mailpolicy import pending
 from mailpolicy.cli.output import Output, require_format
@@ -66,6 +67,11 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     users = list(dict.fromkeys([*named_secrets(policy), *pending.names(store.path)]))
     chosen = choice(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
+
+    def afresh(backend: str) -> Credentials:
+        """As a program of its own would find it: a backend may remember what it once read."""
+        return Credentials(chosen._replace(backend=backend), lambda warning: None)
+
     secrets, there = old.several(users), new.several(users)
     differing = [user for user in secrets if user in there and there[user] != secrets[user]]
     if differing and not overwrite:
@@ -78,7 +84,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
         out.message(f"note: {target} shows the same secrets: that it is another keyring is tried before any is removed")
     if secrets and not dry_run:
         if alike:
-            _require_two(old, new, source, target)
+            _require_two(new, source, target, afresh)
         new.set_several(secrets)  # also what it shows already: it may show what another keyring has
         if old.several(users) != secrets:
             raise KeyringError(
@@ -88,39 +94,42 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
         try:
             old.delete_several(secrets)
         finally:
-            _require_kept(secrets, old, new, source, target)
+            _require_kept(secrets, source, target, afresh)
     _tell(out, users, secrets, there, dry_run=dry_run)
-    if secrets and chosen.backend != target:
+    if secrets and chosen.backend != target and not dry_run:
         out.message(f'name the new keyring in host.toml: keyring_backend = "{target}"')
     return 0
 
 
-def _require_two(old: Credentials, new: Credentials, source: str, target: str) -> None:
+def _require_two(new: Credentials, source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
     """Refuse where what is kept in the new keyring appears in the old one: what is removed there would go here too."""
     from secrets import token_hex
 
     trial = f"trial/{token_hex(8)}"
     try:
         new.set(trial, "of secrets move")
-        shared = old.get(trial) is not None
-    finally:
-        new.delete(trial)
+        shared = afresh(source).get(trial) is not None
+    except BaseException:
+        with suppress(MailpolicyError):  # what came first is what is told
+            new.delete(trial)
+        raise
+    new.delete(trial)
     if shared:
         raise Refused(
             f"{source} and {target} keep their secrets in one place, so there is nothing to move", code="same-keyring"
         )
 
 
-def _require_kept(secrets: Mapping[str, str], old: Credentials, new: Credentials, source: str, target: str) -> None:
+def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
     """Put back what went from the new keyring when it was removed from the old one. Raises KeyringError."""
-    there = new.several(secrets)
+    there = afresh(target).several(secrets)
     lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}
     if not lost:
         return
     try:
-        new.set_several(lost)
+        afresh(target).set_several(lost)
     except MailpolicyError:
-        old.set_several(lost)
+        afresh(source).set_several(lost)
     raise KeyringError(
         f"{target} lost secrets when they were removed from {source}, they were put back: the two lead to one place",
         code="same-keyring",

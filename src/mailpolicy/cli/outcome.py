@@ -58,6 +58,13 @@ def run(arguments: list[str]) -> int:
         return _crashed(out, error)
 
 
+def settled() -> None:
+    """Let a signal end the process at once: all is done and said, and an exception would find nobody to catch it."""
+    with suppress(ValueError):  # not the main thread
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _command(out: Output, arguments: list[str]) -> int:
     import typer
 

@@ -34,7 +34,7 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
-        out.message(f"the {owner.item} of {whose} would be set")
+        out.message(f"the {owner.item} of {whose} would be set, if the keyring takes it: a dry run does not ask it")
         return tell(out, trial, dry_run=True)
     old = vault.get(user)  # unlocks the keyring, before anybody types a password for nothing
     if secret is None:
@@ -190,6 +190,8 @@ def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[_Unfi
     except BaseException:
         if vault.unsettled:
             _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
+            if not change.in_place():
+                _strike_out(out, store, [user for user in change.fresh if user not in vault.unsettled])
         elif not change.in_place():
             _strike_out(out, store, change.fresh)
         raise

@@ -86,7 +86,8 @@ def _read(out: Output, log: str, descriptor: int, replay: Replay, *, strict: boo
 def _refuse_binary(log: str, start: bytes) -> None:
     for magic, command in _PACKED.items():
         if start.startswith(magic):
-            raise UsageError(f"{log}: this is a packed file: {command} {log} | mailpolicy replay -", code="not-a-log")
+            unpacked = f"{command} {'FILE' if log == '-' else log} | mailpolicy replay -"
+            raise UsageError(f"{log}: this is a packed file: {unpacked}", code="not-a-log")
     lines = start.split(b"\n")
     # Of a log some lines may be blocks of zeros, as a power loss leaves them.
     if b"\0" in start and sum(map(_is_text, lines[:-1])) < len(lines) / 2:

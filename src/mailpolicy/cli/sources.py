@@ -14,6 +14,9 @@ from mailpolicy.cli.targets import DryRun, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import Policy, Service, Tls
+from mailpolicy.schema import RANGES
+
+_MOST = RANGES["max_size_kb"][1]
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="the source's name", show_default=False)]
@@ -76,10 +79,12 @@ def _add(
         bool | None, typer.Option("--enabled/--disabled", help="whether it is polled (yes, unless said)")
     ] = None,
     max_size_kb: Annotated[
-        int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, help="leave larger mails where they are")
+        int | None,
+        typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="leave larger mails where they are"),
     ] = None,
     delete_after_days: Annotated[
-        int | None, typer.Option("--delete-after-days", metavar="DAYS", min=1, help="delete kept copies after that")
+        int | None,
+        typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete kept copies after that"),
     ] = None,
     password_stdin: _PasswordStdin = False,
     password_file: _PasswordFile = None,
@@ -104,11 +109,13 @@ def _set(
     keep: Annotated[bool | None, typer.Option("--keep/--no-keep", help="leave a copy of each mail there")] = None,
     enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="whether it is polled")] = None,
     max_size_kb: Annotated[
-        int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, help="leave larger mails where they are")
+        int | None,
+        typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="leave larger mails where they are"),
     ] = None,
     any_size: Annotated[bool, typer.Option("--any-size", help="take mails of any size")] = False,
     delete_after_days: Annotated[
-        int | None, typer.Option("--delete-after-days", metavar="DAYS", min=1, help="delete kept copies after that")
+        int | None,
+        typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete kept copies after that"),
     ] = None,
     never_delete: Annotated[bool, typer.Option("--never-delete", help="keep the copies for good")] = False,
     dry_run: DryRun = False,

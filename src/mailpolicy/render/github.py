@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailpolicy.diagnostics import ERROR, HINT, WARNING
+from mailpolicy.names import printable
 from mailpolicy.render.annotation import Annotation
 
 _COMMANDS = {ERROR: "error", WARNING: "warning", HINT: "notice"}
 
 
 def text(annotations: Iterable[Annotation]) -> str:
-    """The commands. The message repeats the place, because the log of a run shows nothing else."""
+    """The commands. The message repeats the place, because the log of a run shows nothing else; it shows it as it is."""
     return "".join(map(_command, annotations))
 
 
@@ -24,7 +25,7 @@ def _command(note: Annotation) -> str:
     properties = {"file": note.file, "line": note.line, "col": note.column, "title": f"mailpolicy {note.code}"}
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     message = f"{note.file}:{note.line}:{note.column}: {note.code}: {note.message}"
-    return f"::{_COMMANDS[note.severity]} {listed}::{_escaped(message)}\n"
+    return f"::{_COMMANDS[note.severity]} {listed}::{_escaped(printable(message))}\n"
 
 
 def _escaped(text: str) -> str:

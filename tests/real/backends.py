@@ -90,13 +90,13 @@ class Sharing(Layered):
 
 
 class Remembering(Json):
-    """Reads the file once, as it was when this backend was made, and writes what it has in mind."""
+    """Reads the file once, and from then on writes what it has in mind."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._mind = super()._services()
+    _mind: dict[str, dict[str, str]] | None = None
 
     def _services(self) -> dict[str, dict[str, str]]:
+        if self._mind is None:
+            self._mind = super()._services()
         return self._mind
 
 

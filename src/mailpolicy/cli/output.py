@@ -128,7 +128,8 @@ class Output:
                 content["file"] = file
             if findings := getattr(error, "findings", None):
                 content["findings"] = [finding_object(finding) for finding in findings]
-                content["file"] = findings[0].file
+                if "file" in content:
+                    content["file"] = findings[0].file
             content |= error.content
             self.json("error/1", content)
             return

@@ -29,7 +29,7 @@ from sealing import sealed_keyring
 
 from mailpolicy import backends, files, sealed
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StillLocked, WriteFailed
-from mailpolicy.sealed import content, keys
+from mailpolicy.sealed import content, front, keys
 from mailpolicy.sealed.block import Entries, Name, fields_of, packed, shown, taken_apart
 from mailpolicy.sealed.cipher import Key, Unsound
 from mailpolicy.sealed.fault import fault
@@ -127,7 +127,7 @@ def test_properties_stand_before_no_method_and_choose_the_file(
 
 def opened(data: bytes, key: Key) -> content.Opened:
     file = BytesIO(data)
-    return content.Opened(file, key, content.header(file.read(content.HEADER_SIZE)))
+    return content.Opened(file, key, front.header(file.read(front.HEADER_SIZE)))
 
 
 def after(data: bytes, key: Key, service: str, secrets: dict[str, str | None]) -> bytes:
@@ -140,7 +140,7 @@ def after(data: bytes, key: Key, service: str, secrets: dict[str, str | None]) -
     if (more := content.appended(file, change)) is None:
         return b"".join(content.made_anew(file, change))
     first, tail = more
-    return bytes(first) + data[content.HEADER_SIZE : file.header.end] + tail
+    return bytes(first) + data[front.HEADER_SIZE : file.header.end] + tail
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=30), max_size=30), st.text(max_size=8))
@@ -199,7 +199,7 @@ def test_a_large_file_is_changed_at_its_end_and_made_anew_when_half_is_dead() ->
     kinds, live = "", len(data)
     for number in range(60):
         new = after(data, key, SERVICE, {users[number]: f"new {number}"})
-        at_the_end = new[content.HEADER_SIZE : len(data)] == data[content.HEADER_SIZE :]
+        at_the_end = new[front.HEADER_SIZE : len(data)] == data[front.HEADER_SIZE :]
         kinds += "e" if at_the_end else "n"
         assert len(new) < 3 * live
         data = new
@@ -239,7 +239,7 @@ def test_equal_secrets_look_different(filled: sealed.Keyring, tmp_path: Path) ->
 
 def parts(data: bytes, key: Key) -> list[tuple[int, str]]:
     """Where each part of a file ends, and what a message about it says."""
-    file, found = opened(data, key), [(content.HEADER_SIZE, "line 1 ")]
+    file, found = opened(data, key), [(front.HEADER_SIZE, "line 1 ")]
     for block in file.index:
         start = found[-1][0]
         if not block.first:
@@ -305,7 +305,7 @@ def tampered(path: Path, key: Key, change: Callable[[Table], None]) -> None:
     blobs = [blob for _, blob in table]
     names, body = packed(Entries([field for field, _ in table], list(map(len, blobs)), b"".join(blobs)))
     line = bytes(block._replace(first=table[0][0], names=names, size=len(body)))
-    first = file.header._replace(at=content.HEADER_SIZE + len(body), size=len(line))
+    first = file.header._replace(at=front.HEADER_SIZE + len(body), size=len(line))
     path.write_bytes(bytes(first) + body + line)
 
 
@@ -367,11 +367,11 @@ def test_a_block_brought_back_with_its_seal() -> None:
     back = [lines[number] if number in dead[:1] else block for number, block in enumerate(file.index[:-1])]
     back.append(file.index[-1]._replace(first=b"", names=0))
     index = b"".join(map(bytes, back))
-    forged = bytes(file.header._replace(size=len(index))) + data[content.HEADER_SIZE : file.header.at] + index
+    forged = bytes(file.header._replace(size=len(index))) + data[front.HEADER_SIZE : file.header.at] + index
     with pytest.raises(Unsound):
         opened(forged, key)
     assert "line 1 was changed" in fault(forged, key).message
-    rolled_back = whole[: content.HEADER_SIZE] + data[content.HEADER_SIZE :]
+    rolled_back = whole[: front.HEADER_SIZE] + data[front.HEADER_SIZE :]
     assert content.several(opened(rolled_back, key), SERVICE, ["user1"]) == {"user1": "one"}  # a whole older file
 
 

@@ -16,7 +16,8 @@ from mailpolicy.credentials import Choice, Credentials, smart_host_user
 from mailpolicy.sealed import Keyring, keys, located
 from mailpolicy.sealed.block import taken_apart
 from mailpolicy.sealed.cipher import Key
-from mailpolicy.sealed.content import HEADER_SIZE, Opened, header
+from mailpolicy.sealed.content import Opened
+from mailpolicy.sealed.front import HEADER_SIZE, header
 
 SERVICE = "mailpolicy"
 SETS = 60

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FORMAT = "mailpolicy index 2"
 # Whose judgement an index keeps: another version of any of these may find an error where this one found none.
-_JUDGES = ("schema", "keys", "policy", "names", "networks", "lan", "slices", "locate")
+_JUDGES = ("schema", "keys", "policy", "names", "networks", "lan", "slices", "locate", "document")
 _BLOCK = 64  # accounts that are sealed together
 _MOST_HEAD = 4096  # pieces of the head; with more, a store is not of the kind that an index helps
 _MOST_MOVES = 1024  # edited accounts, before the index is made anew

@@ -7,7 +7,6 @@ writes nothing and takes no lock. Not promised: that a path read twice is the sa
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from mailpolicy.slices import Cut, Piece
 
 FEW = 256  # an edit of more accounts reads the whole store
-_ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
 _MANY = 50  # accounts
 
 
@@ -227,7 +225,7 @@ class Store(Document):
 
         `ignored` are codes to silence in the whole file; errors are never silenced.
         """
-        from mailpolicy import advice
+        from mailpolicy import advice, allowances
 
         _, problems, policy = self._reading
         problems = list(problems)
@@ -247,7 +245,7 @@ class Store(Document):
             problem for problem in problems if problem.code not in silenced or problem.severity == "error"
         )
         if policy is not None:
-            findings = self._without_allowed(findings, unused_code_known=hints)
+            findings = allowances.applied(self.path, self.text, findings, unused_code_known=hints)
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
@@ -255,40 +253,6 @@ class Store(Document):
             return None
         fix = unsafe_for_root(self.path)
         return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
-
-    def _without_allowed(self, findings: list[Finding], *, unused_code_known: bool) -> list[Finding]:
-        """Drop what a comment at the end of its line allows; a comment that drops nothing is a finding of its own."""
-        if "mailpolicy:" not in self.text:
-            return findings
-        from mailpolicy import locate
-        from mailpolicy.diagnostics.rules import RULES
-
-        allowed: dict[tuple[int, str], tuple[int, int]] = {}
-        lines = self.text.split("\n")
-        marks = [(offset, match[1]) for offset, text in locate.comments(self.text) if (match := _ALLOW.match(text))]
-        places = locate.places(self.text, [offset for offset, _ in marks])
-        for (line, column), (_, codes) in zip(places, marks, strict=True):
-            if lines[line - 1][: column - 1].strip():
-                for code in re.findall("MP[0-9]{3}", codes):
-                    allowed[line, code] = (line, column)
-        kept, used = [], set()
-        for finding in findings:
-            mark = (finding.line, finding.problem.code)
-            if mark in allowed and finding.problem.severity != "error":
-                used.add(mark)
-            else:
-                kept.append(finding)
-        for mark, (line, column) in allowed.items():
-            code = mark[1]
-            if mark in used or (code in RULES and RULES[code].severity == "hint" and not unused_code_known):
-                continue
-            why = "there is nothing of that code on this line" if code in RULES else "there is no such code"
-            if code in RULES and RULES[code].severity == "error":
-                why = "an error cannot be allowed"
-            kept.append(
-                Finding(self.path, line, column, Problem("MP038", (), f"this comment allows {code}, and {why}"))
-            )
-        return kept
 
 
 def _own(path: KeyPath) -> bool:

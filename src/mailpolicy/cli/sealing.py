@@ -26,7 +26,7 @@ _HOST = "# What is true of this machine and not of the policy: mailpolicy's docs
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
     """A key, a sealed file and host.toml, those of them that are not there yet."""
     from mailpolicy.sealed.file import DEFAULT_PATH
-    from mailpolicy.sealed.keys import KeyFile
+    from mailpolicy.sealed.keyfiles import KeyFile
 
     require_format(out.around, "text", "json")
     if key_in_keyring and key_file is not None:
@@ -130,7 +130,7 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
 
 def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
     """What must be done so that a key in a file of its own opens the secrets."""
-    from mailpolicy.sealed.keys import Credential, KeyFile
+    from mailpolicy.sealed.keyfiles import Credential, KeyFile
 
     if new_key_file is None:
         return

@@ -7,6 +7,8 @@ Not promised: more than 2^32 seals or entries under one key (random nonces of 96
 from __future__ import annotations
 
 import os
+from binascii import Error as NotHexadecimal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailpolicy.errors import KeyringError
@@ -58,6 +60,23 @@ def check(cipher: AESGCM, sealed: bytes, content: bytes) -> None:
         cipher.decrypt(raw[:NONCE], raw[NONCE:], content)
     except InvalidTag:
         raise Unsound from None
+
+
+def master_key(name: str, content: bytes) -> bytes:
+    """The master key in what a place of that name holds. Raises KeyringError."""
+    if len(content) == KEY_SIZE:
+        return content
+    with suppress(ValueError, NotHexadecimal):
+        if (
+            len(content) in (2 * KEY_SIZE, 2 * KEY_SIZE + 1)
+            and len(key := bytes.fromhex(content.decode("ascii"))) == KEY_SIZE
+        ):
+            return key
+    size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "so many bytes"
+    raise KeyringError(
+        f"{name}: this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {size}",
+        code="no-key",
+    )
 
 
 def damaged(what: str) -> KeyringError:

@@ -23,21 +23,17 @@ promised: that a whole older file is recognised, that names are hidden, or that 
 from __future__ import annotations
 
 import os
-import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, compress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mailpolicy.sealed.block import Entries, Name, encrypted, fields_of, name_of, opened, packed, taken_apart
-from mailpolicy.sealed.cipher import VERSION, Key, Unsound, check, seal
+from mailpolicy.sealed.cipher import Key, Unsound, check, seal
+from mailpolicy.sealed.front import HEADER_SIZE, LONGEST_INDEX, Block, Header, front, lines
 
-HEADER = re.compile(rb"mailpolicy-secrets ([0-9]) ([0-9a-f]{16}) ([0-9]{12}) ([0-9]{15}) ([0-9]{12}) ([0-9a-f]{56})\n")
-LINE = re.compile(rb"([!-~]* [!-~]*|)\t([0-9]{1,18})\t([0-9]{1,18})\t([0-9a-f]{56})\n")
-HEADER_SIZE = 137  # bytes
 _ENTRIES, _BYTES = 256, 1 << 16  # of a new block; one that grew to twice as many is cut
-LONGEST_INDEX = 1 << 28  # bytes; more than any real file's, and what a line 1 that was changed may make us read
 _SMALL = 1 << 16  # bytes of a file that is made anew with each change
 
 
@@ -49,50 +45,7 @@ class Unchanged(Exception):
         self.before = before
 
 
-class Header(NamedTuple):
-    """The first line: which key the file is sealed with, how often it was written, where the index is, the seal."""
-
-    key_id: str
-    writes: int
-    at: int
-    size: int
-    seal: bytes = b""
-
-    def sealed_part(self) -> bytes:
-        """The line without its seal."""
-        key_id = self.key_id.encode()
-        return b"mailpolicy-secrets %b %b %012d %015d %012d " % (VERSION, key_id, self.writes, self.at, self.size)
-
-    def __bytes__(self) -> bytes:
-        return self.sealed_part() + self.seal + b"\n"
-
-    @property
-    def end(self) -> int:
-        """Where the file ends, or what a killed writer left begins."""
-        return self.at + self.size
-
-
-class Block(NamedTuple):
-    """A line of the index; without a first entry it is that of a dead block."""
-
-    first: bytes
-    names: int
-    size: int
-    seal: bytes
-
-    def __bytes__(self) -> bytes:
-        return b"%b\t%d\t%d\t%b\n" % self
-
-
 Made = tuple[Block, bytes]
-
-
-def header(line: bytes) -> Header:
-    """What a first line says. Raises Unsound."""
-    match = HEADER.fullmatch(line)
-    if match is None or match[1] != VERSION:
-        raise Unsound
-    return Header(match[2].decode(), int(match[3]), int(match[4]), int(match[5]), match[6])
 
 
 class Opened:
@@ -106,7 +59,7 @@ class Opened:
             raise Unsound
         self.raw_index = self._read(first.at, first.size)
         check(key.index, first.seal, first.sealed_part() + self.raw_index)
-        self.index = list(_lines(self.raw_index))
+        self.index = list(lines(self.raw_index))
         self._places: list[int] = []
         at = HEADER_SIZE
         for block in self.index:
@@ -135,12 +88,6 @@ class Opened:
         if self._file.tell() != at:
             self._file.seek(at)
         return self._file.read(size)
-
-
-def _lines(index: bytes) -> Iterator[Block]:
-    cells = index.replace(b"\n", b"\t").split(b"\t")
-    for first, names, size, sealed in zip(cells[0:-1:4], cells[1::4], cells[2::4], cells[3::4], strict=True):
-        yield Block(first, int(names), int(size), sealed)
 
 
 def several(file: Opened, service: str, users: Collection[str], *, whole: bool = True) -> dict[str, str]:
@@ -172,11 +119,14 @@ def everything(file: Opened) -> dict[Name, str]:
 
 
 def _all(file: Opened) -> dict[bytes, str]:
-    sound(file)
+    parts: dict[int, Entries] = {}
+    for number, line in enumerate(file.index):
+        block = file.block(number)
+        if line.first:
+            parts[number] = taken_apart(block, line.names)
     secrets: dict[bytes, str] = {}
-    for number in file.live:
-        entries = taken_apart(file.block(number), file.index[number].names)
-        secrets.update(zip(entries.fields, opened(file.key, entries.fields, entries.blobs()), strict=True))
+    for part in map(parts.__getitem__, file.live):
+        secrets.update(zip(part.fields, opened(file.key, part.fields, part.blobs()), strict=True))
     return secrets
 
 
@@ -256,7 +206,7 @@ def appended(file: Opened, change: Change) -> tuple[Header, bytes] | None:
         return None
     sound(file)
     content = b"".join(part for _, part in new)
-    first, lines = _front(file.key, file.header.writes + 1, file.header.end + len(content), index)
+    first, lines = front(file.key, file.header.writes + 1, file.header.end + len(content), index)
     return first, content + lines
 
 
@@ -272,7 +222,7 @@ def made_anew(file: Opened, change: Change) -> Iterator[bytes]:
         for block in ([made for made, _ in change.made[number]] if number in change.made else [file.index[number]])
     ]
     at = HEADER_SIZE + sum(block.size for block in index)
-    first, lines = _front(file.key, file.header.writes + 1, at, index)
+    first, lines = front(file.key, file.header.writes + 1, at, index)
     yield bytes(first)
     for number in order:
         if number in change.made:
@@ -280,12 +230,6 @@ def made_anew(file: Opened, change: Change) -> Iterator[bytes]:
         else:
             yield file.block(number)
     yield lines
-
-
-def _front(key: Key, writes: int, at: int, blocks: Iterable[Block]) -> tuple[Header, bytes]:
-    index = b"".join(map(bytes, blocks))
-    first = Header(key.id, writes, at, len(index))
-    return first._replace(seal=seal(key.index, first.sealed_part() + index)), index
 
 
 def _cut(key: Key, entries: Entries) -> Iterator[Made]:
@@ -311,5 +255,5 @@ def empty(key: Key) -> Iterator[bytes]:
 def _whole(key: Key, writes: int, entries: Entries) -> Iterator[bytes]:
     made = list(_cut(key, entries))
     at = HEADER_SIZE + sum(block.size for block, _ in made)
-    first, lines = _front(key, writes, at, (block for block, _ in made))
+    first, lines = front(key, writes, at, (block for block, _ in made))
     return chain([bytes(first)], (content for _, content in made), [lines])

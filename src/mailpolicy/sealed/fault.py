@@ -11,7 +11,8 @@ from io import BytesIO
 from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.block import guessed_apart, opens, shown
 from mailpolicy.sealed.cipher import VERSION, Key, Unsound, check, damaged
-from mailpolicy.sealed.content import HEADER, HEADER_SIZE, LINE, LONGEST_INDEX, Block, Header, Opened, header
+from mailpolicy.sealed.content import Opened
+from mailpolicy.sealed.front import HEADER, HEADER_SIZE, LINE, LONGEST_INDEX, Block, Header, header
 
 _BEGIN = b"mailpolicy-secrets "
 

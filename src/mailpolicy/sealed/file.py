@@ -1,4 +1,4 @@
-"""A file of sealed secrets on the disk: read whole, changed under a lock, replaced whole, proved by reading back.
+"""A file of sealed secrets on the disk: changed under a lock, replaced whole or longer at its end, proved by reading back.
 
 Promises: those of the store's edits (`files`): a writer that is killed leaves the old or the new file, two writers lose
 nothing, a full disk leaves the old one; a rotation is one replacement. Not promised: that an older copy of the whole
@@ -15,19 +15,18 @@ from typing import BinaryIO, TypeVar
 
 from mailpolicy import files, trust
 from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
-from mailpolicy.sealed import content
+from mailpolicy.sealed import content, front
 from mailpolicy.sealed.block import Name
 from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
 from mailpolicy.sealed.content import Opened, Unchanged
 from mailpolicy.sealed.fault import fault
-from mailpolicy.sealed.keys import KeyFile, Place, kept_in_file
+from mailpolicy.sealed.keyfiles import KeyFile, kept_in_file
+from mailpolicy.sealed.keys import Place
 
 Result = TypeVar("Result")
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
 _TRIES = 4  # a rotation replaces the file and the key one after the other, and a first line is written in place
-
-
 _LARGEST = 1 << 28  # bytes of a file that are looked through for what is wrong with it
 
 
@@ -49,7 +48,7 @@ class SecretsFile:
         """All secrets. Raises KeyringError."""
         return self._with_key(content.everything)
 
-    def facts(self) -> content.Header:
+    def facts(self) -> front.Header:
         """What the first line of the file says, which is known to be sound. Raises KeyringError."""
         return self._with_key(content.sound)
 
@@ -65,7 +64,6 @@ class SecretsFile:
 
     def _write(self, file: Opened, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         wanted = {user: secret for user, secret in changes.items() if secret is not None}
-
         try:
             change = content.changed(file, service, changes)
         except Unchanged as known:
@@ -203,17 +201,17 @@ class SecretsFile:
         seen = b""
         for _ in range(_TRIES):
             with self._opened() as file:
-                line = file.read(content.HEADER_SIZE)
+                line = file.read(front.HEADER_SIZE)
                 with suppress(Unsound):
-                    first = content.header(line)
+                    first = front.header(line)
                     if self._find_key(first.key_id):
                         return action(Opened(file, self._known, first))
                 if line == seen:  # nobody was about to write it
                     break
                 seen = line
         with self._opened() as file:
-            line = file.read(content.HEADER_SIZE)
-            match = content.HEADER.fullmatch(line)
+            line = file.read(front.HEADER_SIZE)
+            match = front.HEADER.fullmatch(line)
             self._find_key(match[2].decode() if match else "")
             error = fault(line + file.read(_LARGEST) if match else line, self._known)
         raise KeyringError(f"{self.path}: {error.message}", code=error.code)
@@ -265,11 +263,11 @@ class SecretsFile:
 
         def proved(path: str) -> None:
             with open(path, "rb") as file:
-                self._prove(file, key, file.read(content.HEADER_SIZE), proof)
+                self._prove(file, key, file.read(front.HEADER_SIZE), proof)
 
         files.replace(self.path, pieces, attributes=files.Attributes(0o600), proof=proved)
 
-    def _extend(self, file: Opened, more: tuple[content.Header, bytes], proof: Callable[[Opened], bool]) -> None:
+    def _extend(self, file: Opened, more: tuple[front.Header, bytes], proof: Callable[[Opened], bool]) -> None:
         """Put new blocks and a new index behind the old ones, read back and proved before the first line names them."""
         first, tail = more
 
@@ -280,7 +278,7 @@ class SecretsFile:
 
     def _prove(self, file: BinaryIO, key: Key, first: bytes, proof: Callable[[Opened], bool]) -> None:
         with suppress(Unsound):
-            if proof(Opened(file, key, content.header(first))):
+            if proof(Opened(file, key, front.header(first))):
                 return
         raise KeyringError(
             f"{self.path}: what was read back differs from what was written, the old file is intact",

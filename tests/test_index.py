@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from test_edit_properties import ADDRESS, store_text
 
 from mailpolicy import cache as caches
-from mailpolicy import index, slices
+from mailpolicy import slices
 from mailpolicy import store as stores
 from mailpolicy.cache import Cache
 from mailpolicy.cli import surroundings
@@ -36,6 +36,7 @@ from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.files import locked
+from mailpolicy.index import reading, writing
 from mailpolicy.nearest import nearest
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
@@ -316,7 +317,7 @@ def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> No
 def test_an_index_with_very_many_moves_is_made_anew(
     indexed: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "_MOST_MOVES", 3)
+    monkeypatch.setattr(writing, "_MOST_MOVES", 3)
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
         kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
@@ -378,17 +379,17 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
     code = tmp_path / "code"
     code.mkdir()
-    for name in index._JUDGES:
-        shutil.copy2(Path(index.__file__).with_name(f"{name}.py"), code)
-    monkeypatch.setattr(index, "__file__", str(code / "index.py"))
-    index._judges.cache_clear()
+    for name in reading._JUDGES:
+        shutil.copy2(Path(reading.__file__).parent.with_name(f"{name}.py"), code)
+    monkeypatch.setattr(reading, "__file__", str(code / "index" / "reading.py"))
+    reading._judges.cache_clear()
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
     os.utime(code / "keys.py")
-    index._judges.cache_clear()
+    reading._judges.cache_clear()
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
     monkeypatch.undo()
-    index._judges.cache_clear()
+    reading._judges.cache_clear()
 
 
 def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
@@ -531,7 +532,7 @@ def sealed_again(file: Path, change: Callable[[str], str]) -> None:
         for first, beyond, content in connection.execute("SELECT first, beyond, content FROM block").fetchall():
             new = change(content.decode()).encode()
             connection.execute(
-                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, index._seal(first, beyond, new), first)
+                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, reading.seal(first, beyond, new), first)
             )
     connection.close()
 

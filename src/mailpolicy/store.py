@@ -84,9 +84,11 @@ class Store(Document):
         """
         with _opened(path) as descriptor:
             if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.smallest:
-                from mailpolicy import index
+                from mailpolicy.index import reading
 
-                cut = index.cut(cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start))
+                cut = reading.cut(
+                    cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start)
+                )
                 if cut is not None and cache.stamp(descriptor) == stamp:
                     store = cls(path, cut.data, cut)
                     if store._reading.policy is not None:
@@ -105,10 +107,10 @@ class Store(Document):
         self._about = addresses
         if self.cache is None or not 0 < len(addresses) <= FEW:
             return self
-        from mailpolicy import index
+        from mailpolicy.index import reading
 
-        digest = index.digest(self.data)
-        cut = index.cut_content(self.cache, self.path, addresses, self.data, digest)
+        digest = reading.digest(self.data)
+        cut = reading.cut_content(self.cache, self.path, addresses, self.data, digest)
         found = self.cut_down(cut) if cut is not None else None
         if found is None or found._reading.policy is None:
             return self
@@ -133,9 +135,9 @@ class Store(Document):
         """
         if self.cache is None or self._stamp is None or self._reading.policy is None:
             return
-        from mailpolicy import index
+        from mailpolicy.index import reading
 
-        if anew or not index.is_current(self.cache, self.path, self._stamp):
+        if anew or not reading.is_current(self.cache, self.path, self._stamp):
             _index(self.cache, self.path, self._stamp, self.data, self.text)
 
     def replaced(self, content: bytes, grown: Mapping[str, tuple[int, int]] | None) -> None:
@@ -145,14 +147,14 @@ class Store(Document):
         """
         if self.cache is None or len(content) < self.cache.smallest:
             return
-        from mailpolicy import index
+        from mailpolicy.index import writing
 
-        stamp = index.confirmed(self.cache, self.path, content)
+        stamp = writing.confirmed(self.cache, self.path, content)
         if stamp is None:
             return
         old = self._digest
         carried = (
-            old is not None and grown is not None and index.carry(self.cache, self.path, old, stamp, content, grown)
+            old is not None and grown is not None and writing.carry(self.cache, self.path, old, stamp, content, grown)
         )
         if not carried:
             _index(self.cache, self.path, stamp, content, content[len(self.bom) :].decode("utf-8"))
@@ -277,7 +279,8 @@ def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> 
     """Index a valid store, if it is written so that an index can tell where each account stands."""
     import tomli
 
-    from mailpolicy import index, slices
+    from mailpolicy import slices
+    from mailpolicy.index import writing
 
     with without_gc():
         found = slices.outline(text)
@@ -286,7 +289,7 @@ def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> 
             return
         head = "".join([text[piece.start : piece.end] for piece in found.head])
         if not tomli.loads(head).get("accounts"):
-            index.write(cache, path, stamp, content, slices.in_bytes(found, text, len(content) - len(text.encode())))
+            writing.write(cache, path, stamp, content, slices.in_bytes(found, text, len(content) - len(text.encode())))
 
 
 def worst(findings: Iterable[Finding], *, strict: bool) -> bool:

@@ -676,6 +676,25 @@ def test_a_large_file_that_is_damaged_elsewhere_is_not_changed(filled: sealed.Ke
         assert (tmp_path / "secrets").read_bytes() == damaged
 
 
+@pytest.mark.parametrize("others", [{}, LARGE], ids=["made anew", "at the end"])
+def test_what_shares_a_block_is_proved_too(
+    filled: sealed.Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, str]
+) -> None:
+    """A change that would take a neighbour along is noticed before it counts."""
+    filled.set_passwords(SERVICE, others)
+    before, changed = (tmp_path / "secrets").read_bytes(), Entries.changed
+
+    def takes_one_along(entries: Entries, changes: dict[bytes, bytes | None]) -> Entries:
+        made = changed(entries, changes)
+        spare = next(field for field in made.fields if field not in changes)
+        return changed(made, {spare: None}) if any(changes.values()) else made
+
+    monkeypatch.setattr(Entries, "changed", takes_one_along)
+    with pytest.raises(PasswordSetError, match="what was read back differs"):
+        filled.set_password(SERVICE, ALICE, "new")
+    assert (tmp_path / "secrets").read_bytes() == before
+
+
 def test_a_disk_that_keeps_something_else(
     filled: sealed.Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

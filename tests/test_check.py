@@ -24,7 +24,7 @@ FILE = ("--file", str(EXAMPLE))
     [
         ("pop", "pop3", "pop3s", "POP3"),
         ("imap", "imap4", "imaps"),
-        ("outlook-connector", "connector"),
+        ("outlook-connector", "connector", "mdaemon-connector"),
         ("multipop", "MultiPOP"),
     ],
 )

@@ -65,7 +65,14 @@ def answers(path: Path, cache: Cache | None, address: str) -> list[str]:
     try:
         store = Store.look_up(str(path), [address], cache)
         return [
-            answer.text(judge(store.policy(), question(address, service, ip)), store.path, store.line, name_file=False)
+            answer.text(
+                judge(store.policy(), question(address, service, ip)),
+                store.path,
+                store.line,
+                lambda: 0,
+                name_file=False,
+                verbose=True,
+            )
             for service in Service
             for ip in ("10.1.2.3", "203.0.113.9")
         ]
@@ -706,6 +713,19 @@ def cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(surroundings, "_cache_folder", lambda *_, **__: str(folder))
     monkeypatch.delenv("MAILPOLICY_NO_CACHE")
     return folder
+
+
+def test_accounts_that_an_alternative_lets_in_are_counted_in_the_whole_store(
+    run: Run, tmp_path: Path, cached: Path
+) -> None:
+    (tmp_path / "accounts.toml").write_text(
+        store_of(3000).replace("[defaults]\n", "[defaults]\npop_lan_only = true\n", 1)
+    )
+    settle()
+    for _ in range(2):
+        denied = run("--file", "accounts.toml", "check", "user0001@d1.example", "pop", "192.168.1.2")
+        assert denied.out.endswith("  # lets in 2000 accounts\n")
+    assert list(cached.glob("*.index"))
 
 
 def test_the_program_keeps_an_index(run: Run, tmp_path: Path, cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,11 @@ def _after(packed: bytes) -> bytes:
     return packed if number >> (8 * len(packed)) else number.to_bytes(len(packed), "big")
 
 
+def network_of(packed: bytes) -> Network:
+    """The network that holds one packed address and no other."""
+    return ipaddress.ip_network(packed)
+
+
 NOWHERE = NetworkSet(())
 ANYWHERE = NetworkSet([(bytes(4), b"\xff" * 4), (bytes(16), b"\xff" * 16)])
 

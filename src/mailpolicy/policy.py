@@ -243,6 +243,17 @@ class Policy(NamedTuple):
             groups.setdefault(account.shape, []).append(account)
         return groups.values()
 
+    def waiting_outside(self) -> int:
+        """The number of accounts that an address new in the LAN lets in: a service is open to them from the LAN only."""
+        return sum(
+            len(group)
+            for group in self.alike()
+            if any(
+                self.reach(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
+                for service in Service
+            )
+        )
+
     def polled(self, account: Account) -> dict[str, Source]:
         """The sources that MultiPOP collects from for the account: none where it may not, and only enabled ones."""
         if self.gates(account.address, Service.MULTIPOP):

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import UsageError
+from mailpolicy.lan import is_reserved
 from mailpolicy.names import NameRejected, account_address, printable
-from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packed_address, packer
-from mailpolicy.policy import Account, Gate, Layer, Policy, Service
+from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, network_of, network_set, packed_address, packer
+from mailpolicy.policy import Account, Gate, LanEntry, Layer, Policy, Service
 
 _ALIASES = {
     "pop": Service.POP,
@@ -25,6 +26,7 @@ _ALIASES = {
     "multipop": Service.MULTIPOP,
     "outlook-connector": Service.CONNECTOR,
     "connector": Service.CONNECTOR,
+    "mdaemon-connector": Service.CONNECTOR,
 }
 _WEB = ("webmail", "worldclient", "http", "https", "activesync")
 
@@ -38,21 +40,41 @@ class Question(NamedTuple):
     packed: bytes | None
 
 
+Command = tuple[str, ...]
+
+
 class Reason(NamedTuple):
-    """One closed gate: which, why in words, the key that decided and its layer, and the command that opens it."""
+    """One closed gate: which, why in words, the key that decided and its layer, and the command that opens it.
+
+    `fix` concerns the account alone, `server_fix` the whole server.
+    """
 
     gate: Gate
     message: str
     key: KeyPath | None = None
     layer: Layer | None = None
-    fix: tuple[str, ...] | None = None
+    fix: Command | None = None
+    server_fix: Command | None = None
+
+
+class Grant(NamedTuple):
+    """What allowed it: the key that switches the service on, its layer, and for LAN only the entry that has the IP."""
+
+    key: KeyPath
+    layer: Layer
+    network: LanEntry | None
 
 
 class Verdict(NamedTuple):
-    """The answer to one question; allowed where there is no reason against it."""
+    """The answer to one question; allowed if there is no reason against it, and then there is a grant.
+
+    `alternatives` are commands that open a gate in another way than its fix, for more accounts than this one.
+    """
 
     question: Question
     reasons: tuple[Reason, ...]
+    grant: Grant | None = None
+    alternatives: tuple[Command, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -60,11 +82,16 @@ class Verdict(NamedTuple):
         return not self.reasons
 
     @property
-    def fixes(self) -> list[tuple[str, ...]]:
+    def fixes(self) -> list[Command]:
         """The commands that open the gates, in the order in which to run them: IMAP before what rides on it."""
         order = (Gate.ACCOUNT_SUSPENDED, Gate.CONNECTOR_NEEDS_IMAP, Gate.SERVICE_OFF, Gate.OUTSIDE_LAN)
         fixes = {reason.gate: reason.fix for reason in self.reasons if reason.fix is not None}
         return [fixes[gate] for gate in order if gate in fixes]
+
+    @property
+    def server_fixes(self) -> list[Command]:
+        """The commands about the whole server that open the other gates."""
+        return [reason.server_fix for reason in self.reasons if reason.server_fix is not None]
 
 
 def service_named(text: str) -> Service:
@@ -105,11 +132,28 @@ def _address(text: str) -> str:
 def judge(policy: Policy, asked: Question) -> Verdict:
     """The verdict on a question, with every reason against it."""
     gates = policy.gates(asked.address, asked.service)
+    account = policy.accounts.get(asked.address)
+    if account is None:
+        return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates))
+    alternatives: tuple[Command, ...] = ()
     if asked.packed is not None and asked.packed not in policy.reach(asked.address, asked.service):
-        account = policy.accounts.get(asked.address)
-        if account is not None:
-            gates = (*gates, Gate.OUTSIDE_LAN)
-    return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates))
+        gates = (*gates, Gate.OUTSIDE_LAN)
+        # An address of the Internet in the LAN would let everybody in to cure one, and more tomorrow.
+        client = network_of(asked.packed)
+        if is_reserved([client]):
+            alternatives = (("mailpolicy", "lan", "add", str(client.network_address)),)
+    if not gates:
+        return Verdict(asked, (), _grant(policy, asked, account))
+    return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates), None, alternatives)
+
+
+def _grant(policy: Policy, asked: Question, account: Account) -> Grant:
+    setting = policy.setting(account, asked.service.switch)
+    assert setting.layer is not None, "what no layer grants is off"
+    network = None
+    if asked.packed is not None and policy.reach(asked.address, asked.service) is not ANYWHERE:
+        network = next(entry for entry in policy.server.lan_entries if asked.packed in network_set(entry.networks))
+    return Grant(policy.key_path(account, asked.service.switch, setting.layer), setting.layer, network)
 
 
 def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
@@ -139,15 +183,13 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
             fix = ("mailpolicy", verb, "anywhere", address)
             return Reason(gate, where, policy.key_path(account, switch, setting.layer), setting.layer, fix)
         case Gate.IMAP_NEEDS_PRO:
-            return _server_reason(
-                policy, gate, "edition", f"{service.label} needs the pro edition, and the edition is standard"
-            )
+            message = f"{service.label} needs the pro edition, and the edition is standard"
+            return _server_reason(policy, gate, "edition", "pro", message)
         case Gate.CONNECTOR_NOT_INSTALLED:
-            return _server_reason(
-                policy, gate, "outlook_connector_installed", "Outlook Connector is not installed on the server"
-            )
+            message = "Outlook Connector is not installed on the server"
+            return _server_reason(policy, gate, "outlook_connector_installed", "on", message)
         case Gate.MULTIPOP_OFF_ON_SERVER:
-            return _server_reason(policy, gate, "multipop", "MultiPOP is off for the whole server")
+            return _server_reason(policy, gate, "multipop", "on", "MultiPOP is off for the whole server")
         case Gate.UNKNOWN_ACCOUNT:
             raise AssertionError("an account of the store is not unknown")
 
@@ -166,11 +208,12 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
     return Reason(gate, f"{rides}{service.label} is {source}", key, setting.layer, fix)
 
 
-def _server_reason(policy: Policy, gate: Gate, key: str, message: str) -> Reason:
-    if key in policy.server.written:
-        return Reason(gate, message, ("server", key), Layer.SERVER)
+def _server_reason(policy: Policy, gate: Gate, key: str, wanted: str, message: str) -> Reason:
     path: KeyPath = ("server", key)
-    return Reason(gate, f"{message}: the key {dotted(path)} is missing", path)
+    fix = ("mailpolicy", "server", "set", key.replace("_", "-"), wanted)
+    if key in policy.server.written:
+        return Reason(gate, message, path, Layer.SERVER, server_fix=fix)
+    return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=fix)
 
 
 Standing = tuple[Gate | None, NetworkSet]

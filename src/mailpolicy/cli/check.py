@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -63,10 +64,16 @@ def _check(
     if not out.around.quiet:
         from mailpolicy.render import answer
 
+        def lets_in() -> int:
+            # Of a large store only the lines about the one account were read.
+            whole = policy if store.cut is None else Store.read(store.path).policy()
+            return whole.waiting_outside()
+
         if out.around.format == "json":
-            out.json("check/1", answer.content(verdict, store.path, store.line) | _sources(policy, asked))
+            out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
         else:
-            out.data(answer.text(verdict, store.path, store.line, name_file=out.around.file_option))
+            name_file, verbose = out.around.file_option, out.around.verbose
+            out.data(answer.text(verdict, store.path, store.line, lets_in, name_file=name_file, verbose=verbose))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
@@ -178,7 +185,7 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    line_of = store.line_of_any()
+    line_of, lets_in = store.line_of_any(), cache(policy.waiting_outside)
     for part in chunks:
         fields_of = _fields_of(part)
         for line in part:
@@ -199,6 +206,6 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
                 continue
             denied = denied or not verdict.allowed
             if not out.around.quiet:
-                out.json("check/1", answer.content(verdict, store.path, line_of))
+                out.json("check/1", answer.content(verdict, store.path, line_of, lets_in))
         out.flush()
     return 2 if wrong else int(denied)

@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Callable
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.policy import Gate
-from mailpolicy.verdict import Reason, Verdict
+from mailpolicy.names import printable
+from mailpolicy.verdict import Command, Grant, Question, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
+Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered
 
 
-def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> str:
+def text(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, *, name_file: bool, verbose: bool) -> str:
     """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
 
-    With `name_file` the commands name the file, as the one who asked did.
+    With `name_file` the commands name the file, as the one who asked did. With `verbose` an `allow` says why.
     """
     if verdict.allowed:
-        return "allow\n"
-    lines = [f"deny: {verdict.reasons[0].gate}"]
-    for reason in verdict.reasons:
-        number = line_of(reason.key)
-        place = f"{file}:{number}" if number else file
-        decided = f" ({_decider(reason)})" if reason.key is not None else ""
-        lines.append(f"  {place}: {reason.message}{decided}")
-    suffix = f" --file {shlex.quote(file)}" if name_file else ""
-    label = "fix"
-    outside = next((reason.fix for reason in verdict.reasons if reason.gate is Gate.OUTSIDE_LAN), None)
-    for fix in verdict.fixes:
-        if fix == outside:
-            # As the LAN would hold it: unwrapped, and without a zone id, which no LAN entry has.
-            client = ipaddress.ip_address(verdict.question.packed or b"")
-            lines.append(f"  {label}: mailpolicy lan add {client}{suffix}")
-            label = "or"
-        lines.append(f"  {label}: {shlex.join(fix)}{suffix}")
-        label = "then"
-    helpless = [reason.gate for reason in verdict.reasons if reason.fix is None and reason.key is not None]
-    if helpless:
-        lines.append(f"  no command about the account alone helps against: {', '.join(helpless)}")
-    return "\n".join(lines) + "\n"
+        lines = ["allow"]
+        if verbose and verdict.grant is not None:
+            lines += _explained(verdict.question, verdict.grant, file, line_of)
+    else:
+        lines = [f"deny: {verdict.reasons[0].gate}"]
+        for reason in verdict.reasons:
+            decided = f" ({_decider(reason)})" if reason.key is not None else ""
+            lines.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
+        lines += _steps(verdict, file if name_file else None, lets_in)
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> list[str]:
+    lines = [
+        f"  {_place(file, line_of(grant.key))}: {question.address} may use {question.service.label}"
+        f" ({dotted(grant.key)}, {grant.layer})"
+    ]
+    if grant.network is not None:
+        key = _network_key(grant)
+        place = _place(file, line_of(key))
+        lines.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
+    return lines
+
+
+def _network_key(grant: Grant) -> KeyPath:
+    return ("server", "lan", grant.network.position if grant.network is not None else 0)
+
+
+def _steps(verdict: Verdict, file: str | None, lets_in: Count) -> list[str]:
+    """The commands that help, a line each; what differs from line to line stands before the command."""
+    suffix = ("--file", file) if file is not None else ()
+
+    def step(label: str, command: Command) -> str:
+        return f"  {label}: {shlex.join((*command, *suffix))}"
+
+    lines = [step("then" if number else "fix", command) for number, command in enumerate(verdict.fixes)]
+    for command in verdict.alternatives:
+        # Behind a shell's comment sign, so that the line can be pasted.
+        count = lets_in()
+        lines.append(f"{step('or', command)}  # lets in {count} account{'s' * (count != 1)}")
+    return lines + [step("then, for the whole server", command) for command in verdict.server_fixes]
+
+
+def _place(file: str, line: int | None) -> str:
+    return f"{file}:{line}" if line else file
 
 
 def _decider(reason: Reason) -> str:
@@ -49,10 +72,10 @@ def _decider(reason: Reason) -> str:
     return f"{key}, {reason.layer}" if reason.layer is not None else f"{key}, not set"
 
 
-def content(verdict: Verdict, file: str, line_of: LineOf) -> dict[str, Any]:
+def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dict[str, Any]:
     """The verdict as an object, without its schema."""
     question = verdict.question
-    return {
+    answer: dict[str, Any] = {
         "allowed": verdict.allowed,
         "address": question.address,
         "protocol": str(question.service),
@@ -60,6 +83,9 @@ def content(verdict: Verdict, file: str, line_of: LineOf) -> dict[str, Any]:
         "file": file,
         "reason": verdict.reasons[0].gate if verdict.reasons else None,
         "fixes": [shlex.join(fix) for fix in verdict.fixes],
+        "alternatives": [shlex.join(command) for command in verdict.alternatives],
+        "server_fixes": [shlex.join(command) for command in verdict.server_fixes],
+        "granted_by": None,
         "reasons": [
             {
                 "code": reason.gate,
@@ -72,3 +98,14 @@ def content(verdict: Verdict, file: str, line_of: LineOf) -> dict[str, Any]:
             for reason in verdict.reasons
         ],
     }
+    if verdict.alternatives:
+        answer["lets_in"] = lets_in()
+    if (grant := verdict.grant) is not None:
+        answer["granted_by"] = {
+            "key": dotted(grant.key),
+            "layer": grant.layer,
+            "file": file,
+            "line": line_of(grant.key),
+            "network": grant.network.text if grant.network is not None else None,
+        }
+    return answer

@@ -85,15 +85,15 @@ allow	-	alice@acme.example	imap	203.0.113.9
 allow	-	ALICE@acme.example	POP3	10.20.0.1
 allow	-	jonas@acme.example	multipop
 allow	-	jonas@acme.example	multipop	1.2.3.4
-error	8	'1.2.3' is not an IP address: an IPv4 address has four parts from 0 to 255
-error	9	whether pop is allowed depends on the IP address: mailpolicy check ADDRESS pop IP
-error	10	a question has the fields ADDRESS PROTOCOL IP
-error	11	unknown protocol 'smtp': choose pop, imap, multipop or outlook-connector
+error	8	jonas@acme.example: not an IP address: an IPv4 address has four parts from 0 to 255
+error	9	alice@acme.example: whether pop is allowed depends on the IP address: mailpolicy check ADDRESS pop IP
+error	10	alice@acme.example: a question has the fields ADDRESS PROTOCOL IP
+error	11	alice@acme.example: unknown protocol: choose pop, imap, multipop or outlook-connector
 deny	unknown-account	nobody@acme.example	imap	::ffff:10.20.0.1
 error	13	'alice' is not an address: it has no @, write name@domain
-error	14	'\\udcff\\udcfe' is not an address: it has no @, write name@domain
+error	14	not an address
 allow	-	alice@acme.example	pop	::ffff:10.20.0.1
-error	16	a question has the fields ADDRESS PROTOCOL IP
+error	16	'lonely' is not an address: it has no @, write name@domain
 """
 
 

@@ -34,6 +34,31 @@ def printable(text: str) -> str:
     return re.sub(_UNSAFE, lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
+_FIRST_FIELD = re.compile(r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)")
+
+
+def line_refusal(line: str, why: str) -> str:
+    """Say why a line of a list of addresses is refused; nothing of it is repeated beyond its first field.
+
+    What follows the first separator may be a password. `why` is what is wrong if the first field is an address.
+    """
+    line = line.strip()
+    match = _FIRST_FIELD.match(line)
+    first = match[1] if match is not None else ""
+    rest = line[match.end() :].removeprefix('"') if match is not None else line
+    if first:
+        try:
+            account_address(first)
+            why = f"{printable(first)}: {why}"
+        except NameRejected as error:
+            why = str(error)
+    if rest.startswith(":"):
+        why += "; this looks like a line of a passwd file, whose first field is: cut -d: -f1"
+    elif rest.startswith((",", ";")):
+        why += f"; this looks like CSV, whose first column is: cut -d'{rest[0]}' -f1"
+    return why
+
+
 def account_address(text: str) -> str:
     """The normalised form of an account's address.
 

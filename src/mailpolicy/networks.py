@@ -21,7 +21,11 @@ IPV4_SHAPE = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
 
 class AddressRejected(ValueError):
-    """A text that is not an IP address; the text says why."""
+    """A text that is not an IP address; `reason` says why without the text itself."""
+
+    def __init__(self, text: str, hint: str) -> None:
+        super().__init__(f"{text[:60]!a} is not an IP address{hint}")
+        self.reason = f"not an IP address{hint}"
 
 
 def packed_address(text: str) -> bytes:
@@ -29,7 +33,7 @@ def packed_address(text: str) -> bytes:
     try:
         packed = ipaddress.ip_address(text).packed
     except ValueError:
-        raise AddressRejected(f"{text[:60]!a} is not an IP address{_hint(text)}") from None
+        raise AddressRejected(text, _hint(text)) from None
     return packed[12:] if packed.startswith(_MAPPED) else packed
 
 

@@ -12,10 +12,10 @@ from socket import AF_INET, inet_pton
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
-from mailpolicy.names import NameRejected, account_address, printable
+from mailpolicy.names import NameRejected, account_address, line_refusal, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
 from mailpolicy.policy import Account, Gate, Policy, Service
-from mailpolicy.verdict import Standing, service_named, standing
+from mailpolicy.verdict import QuestionRejected, Standing, service_named, standing
 
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
 MOST_IPS = 3  # of each tally, the first ones
@@ -143,6 +143,7 @@ class Replay:
         return tally
 
     def _take(self, line: str, number: int) -> None:
+        record = None
         try:
             record = login(line)
             if record is None:
@@ -150,10 +151,11 @@ class Replay:
                 return
             packed = self._pack(record.ip)
             tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._of_record(record)
-        except (LineRejected, AddressRejected, UsageError) as error:
+        except (LineRejected, AddressRejected, QuestionRejected) as error:
             self.broken_lines += 1
             if len(self.broken) < MOST_BROKEN:
-                self.broken.append((number, str(error)))
+                why = str(error) if isinstance(error, LineRejected) else error.reason
+                self.broken.append((number, why if record is None or record.dovecot else line_refusal(line, why)))
             return
         if tally is None:
             self.beyond += record.times
@@ -191,4 +193,4 @@ class Replay:
         except NameRejected as error:
             if record.dovecot:  # somebody got in by this name
                 return printable(name[:80]), False
-            raise UsageError(str(error)) from None
+            raise QuestionRejected(str(error), "not an address") from None

@@ -40,6 +40,14 @@ class Question(NamedTuple):
     packed: bytes | None
 
 
+class QuestionRejected(UsageError):
+    """A question that cannot be asked; `reason` says why without the text that was given, which a list may not repeat."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+
 Command = tuple[str, ...]
 
 
@@ -95,38 +103,39 @@ class Verdict(NamedTuple):
 
 
 def service_named(text: str) -> Service:
-    """The service that a protocol's name stands for. Raises UsageError; webmail is told which page governs it."""
+    """The service that a protocol's name stands for. Raises QuestionRejected; webmail is told which page governs it."""
     service = _ALIASES.get(text) or _ALIASES.get(text.lower())
     if service is not None:
         return service
     if text.lower() in _WEB:
-        raise UsageError(
+        raise QuestionRejected(
             f"{text} is governed by the page Web Services, not by Mail Services: there is no verdict on it here"
         )
-    raise UsageError(f"unknown protocol '{printable(text[:60])}': choose pop, imap, multipop or outlook-connector")
+    known = "choose pop, imap, multipop or outlook-connector"
+    raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
 
 
 def question(address: str, protocol: str, ip: str | None) -> Question:
-    """The question asked in words. Raises UsageError where one of them is malformed or missing."""
+    """The question asked in words. Raises QuestionRejected where one of them is malformed or missing."""
     normalised = _address(address)
     service = service_named(protocol)
     if ip is None:
         if service is not Service.MULTIPOP:
-            raise UsageError(
+            raise QuestionRejected(
                 f"whether {service} is allowed depends on the IP address: mailpolicy check ADDRESS {service} IP"
             )
         return Question(normalised, service, None, None)
     try:
         return Question(normalised, service, ip, packed_address(ip))
     except AddressRejected as error:
-        raise UsageError(str(error)) from None
+        raise QuestionRejected(str(error), error.reason) from None
 
 
 def _address(text: str) -> str:
     try:
         return account_address(text)
     except NameRejected as error:
-        raise UsageError(str(error)) from None
+        raise QuestionRejected(str(error), "not an address") from None
 
 
 def judge(policy: Policy, asked: Question) -> Verdict:
@@ -240,7 +249,7 @@ class Answers:
         self._limit = 2 * len(policy.accounts) + 10_000
 
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
-        """The first closed gate, None where the question is answered with yes. Raises UsageError."""
+        """The first closed gate, None where the question is answered with yes. Raises QuestionRejected."""
         try:
             gate, reach = self._tables[address][protocol]
         except KeyError:
@@ -251,7 +260,7 @@ class Answers:
         try:
             packed = self._pack(ip)
         except AddressRejected as error:
-            raise UsageError(str(error)) from None
+            raise QuestionRejected(str(error), error.reason) from None
         if gate is None and reach is not ANYWHERE and packed not in reach:
             return Gate.OUTSIDE_LAN
         return gate

@@ -14,12 +14,14 @@ from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import UsageError
+from mailpolicy.names import line_refusal
 from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.store import Store
-from mailpolicy.verdict import Answers, Question, judge, question
+from mailpolicy.verdict import Answers, Question, QuestionRejected, judge, question
 
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
 _WIDE_SPACE = "[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_FIELDS = "a question has the fields ADDRESS PROTOCOL IP"
 FirstReason = Callable[[str, str, str | None], Gate | None]
 
 
@@ -144,10 +146,10 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
                     continue
                 else:
                     gate = _short_question(first_reason, fields)
-            except UsageError as error:
+            except QuestionRejected as error:
                 if fields[0][0] == "#":
                     continue
-                add(f"error\t{number}\t{error.message}")
+                add(f"error\t{number}\t{line_refusal(line, error.reason)}")
                 wrong = True
                 continue
             if gate is None:
@@ -176,7 +178,7 @@ def _parted(line: str) -> list[str]:
 
 def _short_question(first_reason: FirstReason, fields: list[str]) -> Gate | None:
     if len(fields) != 2:
-        raise UsageError("a question has the fields ADDRESS PROTOCOL IP")
+        raise QuestionRejected(_FIELDS)
     return first_reason(fields[0], fields[1], None)
 
 
@@ -195,14 +197,13 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
                 continue
             try:
                 if not 2 <= len(fields) <= 3:
-                    raise UsageError("a question has the fields ADDRESS PROTOCOL IP")
+                    raise QuestionRejected(_FIELDS)
                 verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
-            except UsageError as error:
+            except QuestionRejected as error:
                 wrong = True
                 if not out.around.quiet:
-                    out.json(
-                        "error/1", {"exit": 2, "code": "usage", "line": number, "message": error.message, "fix": None}
-                    )
+                    message = line_refusal(line, error.reason)
+                    out.json("error/1", {"exit": 2, "code": "usage", "line": number, "message": message, "fix": None})
                 continue
             denied = denied or not verdict.allowed
             if not out.around.quiet:

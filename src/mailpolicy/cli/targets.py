@@ -5,13 +5,13 @@ Promises: exactly one way of naming is used; malformed names are refused before 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
 
 from mailpolicy import names
+from mailpolicy.cli import lines
 from mailpolicy.edit.targets import Targets
 from mailpolicy.errors import UsageError
 
@@ -32,6 +32,9 @@ SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="pass over add
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing more than 20 accounts")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff and change nothing")]
 
+_ONE_EACH = "a line holds one address and nothing else"
+_MOST_TOLD = 20  # malformed addresses that are told one by one
+
 
 def address(text: str) -> str:
     """A normalised address. Raises UsageError."""
@@ -42,26 +45,32 @@ def address(text: str) -> str:
 
 
 def addresses(texts: Iterable[str]) -> tuple[str, ...]:
-    """Normalised addresses, each once; `-` stands for those on stdin. Raises UsageError with every malformed one."""
+    """Normalised addresses, each once; `-` stands for those on stdin. Raises UsageError with the malformed ones."""
     found: dict[str, None] = {}
     wrong: list[str] = []
-    for text in _with_stdin(texts):
+    for text, number in _with_stdin(texts):
         try:
             found[names.account_address(text)] = None
         except names.NameRejected as error:
-            wrong.append(str(error))
+            told = str(error) if number is None else f"line {number}: {names.line_refusal(text, _ONE_EACH)}"
+            wrong.append(told)
     if wrong:
-        raise UsageError("; ".join(wrong))
+        more = f"; and {len(wrong) - _MOST_TOLD} more" if len(wrong) > _MOST_TOLD else ""
+        raise UsageError("; ".join(wrong[:_MOST_TOLD]) + more)
     return tuple(found)
 
 
-def _with_stdin(texts: Iterable[str]) -> Iterator[str]:
+def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
+    """The texts; in the place of `-` the lines of stdin that say something, with their numbers."""
     for text in texts:
         if text != "-":
-            yield text
-        elif sys.stdin is not None:
-            lines = sys.stdin.buffer.read().decode("utf-8-sig", "replace").split("\n")
-            yield from (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
+            yield text, None
+            continue
+        number = 0
+        for part in lines.chunks("-", lines.opened("-")):
+            for number, line in enumerate(part, number + 1):
+                if (stripped := line.strip()) and not stripped.startswith("#"):
+                    yield stripped, number
 
 
 def targets(

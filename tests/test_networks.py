@@ -71,6 +71,98 @@ REFUSED = [
 ]
 
 
+# What holds more than an IPv4 /8 of addresses as other programs translate them, and the most that may be written.
+TRANSLATED = [
+    *("64:ff9b::/96", "64:ff9b::/97", "64:ff9b::/32", "64:ff9b::a00:0/103", "64:ff9b::-64:ff9b::100:0"),
+    *("64:ff9b:1::/48", "64:ff9b:1::/64", "64:ff9b:1:2::/96", "64:ff9b:1:2::a00:0/103", "64:ff9a::-64:ff9b:2::"),
+    *("::/96", "::/95", "::/64", "::/20", "::/97", "::a00:0/103", "::2-::100:2"),
+    *("2002::/16", "2002::/17", "2002:a00::/23", "2002::-2002:100::", "2001:ffff::-2002:100::"),
+]
+SMALL_ENOUGH = [
+    *("64:ff9b::a00:0/104", "64:ff9b::a01:203", "64:ff9b::-64:ff9b::ff:ffff", "64:ff9b:1:2::a00:0/104"),
+    *(
+        "::1",
+        "::a00:0/104",
+        "2002:a00::/24",
+        "2002:a01:203::/48",
+        "2002::-2002:ff:ffff::",
+        "64:ff9b:2::/48",
+        "2001::/16",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", TRANSLATED)
+def test_no_entry_is_all_of_ipv4_by_translation(text: str) -> None:
+    with pytest.raises(EntryRejected) as caught:
+        lan_entry(text)
+    assert caught.value.kind == "too-large"
+    assert region(text)  # what is only asked about may be of any size
+
+
+@pytest.mark.parametrize("text", SMALL_ENOUGH)
+def test_translated_addresses_up_to_an_ipv4_8_may_be_lan(text: str) -> None:
+    assert lan_entry(text)
+
+
+# What people bring from other programs: Postfix, hosts.allow, ipcalc, routers, spreadsheets.
+BROUGHT = [
+    ("[::1]/128", ("::1/128",)),
+    ("[::1]", ("::1",)),
+    ("[::ffff:127.0.0.0]/104", ("::ffff:127.0.0.0/104",)),
+    ("192.168.", ("192.168.*.*",)),
+    ("192.168", ("192.168.*.*",)),
+    ("10", ("10.*.*.*",)),
+    ("10/8", ("10.0.0.0/8",)),
+    ("172.16/12", ("172.16.0.0/12",)),
+    ("172.16/8", ("172.0.0.0/8", "172.16.0.0")),
+    ("192.168.*", ("192.168.*.*",)),
+    ("192.168.x.x", ("192.168.*.*",)),
+    ("192.168.1.10-20", ("192.168.1.10-192.168.1.20",)),
+    ("192.168.1.20-10", ("192.168.1.10-192.168.1.20",)),
+    ("192.168.1.10 - 192.168.1.20", ("192.168.1.10-192.168.1.20",)),
+    ("192.168.1.10 - 20", ("192.168.1.10-192.168.1.20",)),
+    (" 10.0.0.0/8", ("10.0.0.0/8",)),
+    ("10.0.0.0/8,", ("10.0.0.0/8",)),
+    ("[::1]/128;", ("::1/128",)),
+    ("10.0.0.0/8, 192.168.0.0/16", ("10.0.0.0/8", "192.168.0.0/16")),
+    ("127.0.0.0/8 [::1]/128 192.168.", ("127.0.0.0/8", "::1/128", "192.168.*.*")),
+    ("10.0.0.0 255.0.0.0", ("10.0.0.0/8",)),
+    ("10.0.0.1/255.255.255.0", ("10.0.0.0/24",)),
+    ("010.001.000.000/255.255.0.0", ("10.1.0.0/16",)),
+    ("10.0.0.1/6", ("10.0.0.1",)),
+    ("::ffff:10.0.0.1/104", ("10.0.0.0/8", "10.0.0.1")),
+    ("fe80::1%eth0", ("fe80::1",)),
+    ("fe80::%eth0/64", ("fe80::/64",)),
+    ("fe80:*", ("fe80::/16",)),
+    ("2001:db8:*:*", ("2001:db8::/32",)),
+    ("example.com", ()),
+    ("*", ()),
+    ("300.*.*.*", ()),
+    ("10.0.0.0/8 255.255.0.0", ()),
+    ("0/0", ()),
+]
+
+
+@pytest.mark.parametrize(("text", "forms"), BROUGHT)
+def test_what_other_programs_write_gets_its_right_form(text: str, forms: tuple[str, ...]) -> None:
+    with pytest.raises(EntryRejected) as caught:
+        lan_entry(text)
+    assert caught.value.forms == forms
+    message = str(caught.value)
+    assert all(repr(form) in message for form in forms)
+    assert "\n" not in message
+
+
+@given(st.one_of(st.text("0123456789abcf:./-*%[] ,x", max_size=24), st.sampled_from([text for text, _ in BROUGHT])))
+def test_every_form_that_a_refusal_names_is_an_entry(text: str) -> None:
+    try:
+        lan_entry(text)
+    except EntryRejected as error:
+        for form in error.forms:
+            assert lan_entry(form)
+
+
 @pytest.mark.parametrize(("text", "kind"), REFUSED)
 def test_entry_refused(text: str, kind: str) -> None:
     with pytest.raises(EntryRejected) as caught:

@@ -68,7 +68,8 @@ def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
             continue
         number = 0
         for part in lines.chunks("-", lines.opened("-")):
-            for number, line in enumerate(part, number + 1):
+            for line in part:
+                number += 1
                 if (stripped := line.strip()) and not stripped.startswith("#"):
                     yield stripped, number
 

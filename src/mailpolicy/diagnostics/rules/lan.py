@@ -18,9 +18,10 @@ LAN = {
         "write a CIDR, an address, a range or trailing wildcards",
         meaning="An entry is a network in one of four forms: `10.0.0.0/8`, `10.0.0.1`, `10.0.0.1-10.0.0.9` or "
         "`192.168.*.*`; the first three also in IPv6. Names are not looked up, because whoever answers for a "
-        "name would decide who is inside.",
-        wrong="10.0.0",
-        right="10.0.0.0/24",
+        "name would decide who is inside. What other programs write, such as `192.168.`, `10/8`, `[::1]/128` or "
+        "several networks in one string, is refused with the form to write here.",
+        wrong="10.0.0.",
+        right="10.0.0.*",
     ),
     "MP021": _entry(
         "host bits set",
@@ -72,8 +73,9 @@ LAN = {
         "too large for a LAN",
         "use `anywhere`, or write the networks one by one",
         meaning="An entry holds at most an IPv4 /8 or an IPv6 /16 (but `fc00::/7` and `fe80::/10` are allowed): "
-        "anything larger is the internet and no LAN. To let accounts in from everywhere say so: `mailpolicy "
-        "imap anywhere`.",
+        "anything larger is the internet and no LAN. Nor may it hold more than an IPv4 /8 of translated addresses: "
+        "`64:ff9b::/96`, `64:ff9b:1::/48`, `::/96` and `2002::/16` each stand for all of IPv4. To let accounts in "
+        "from everywhere say so: `mailpolicy imap anywhere`.",
         wrong="0.0.0.0/0",
         right="10.0.0.0/8",
     ),

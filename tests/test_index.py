@@ -60,12 +60,12 @@ def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> Outcome:
     return outcome
 
 
-def answers(path: Path, cache: Cache | None, address: str) -> list[str]:
+def answers(path: Path, cache: Cache | None, address: str) -> list[object]:
     """Everything that is said about an account, lines and all; or why nothing is."""
     try:
         store = Store.look_up(str(path), [address], cache)
         return [
-            answer.text(
+            answer.lines(
                 judge(store.policy(), question(address, service, ip)),
                 store.path,
                 store.line,

@@ -77,7 +77,7 @@ def test_github_reads_one_command_for_each_annotation(notes: list[Annotation]) -
         (
             {"error": "error", "warning": "warning", "hint": "notice"}[note.severity],
             {
-                "file": note.file,
+                "file": re.sub("[^\r\n]+", lambda part: printable(part.group()), note.file),
                 "line": str(note.line),
                 "col": str(note.column),
                 "title": f"mailpolicy {note.code}",

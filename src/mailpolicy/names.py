@@ -37,6 +37,15 @@ def printable(text: str) -> str:
 _FIRST_FIELD = re.compile(r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)")
 
 
+def json_printable(text: str) -> str:
+    """A line of JSON with every character that `printable` escapes as JSON's own escape: it still says the same."""
+    if text.isascii() and text.isprintable():
+        return text
+    from json import dumps
+
+    return re.sub(_UNSAFE, lambda match: dumps(match.group())[1:-1].replace("\x7f", "\\u007f"), text)
+
+
 def line_refusal(line: str, why: str) -> str:
     """Say why a line of a list of addresses is refused; nothing of it is repeated beyond its first field.
 

@@ -13,6 +13,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
+from mailpolicy.names import ZONE
+
 Network = IPv4Network | IPv6Network
 Span = tuple[bytes, bytes]
 
@@ -32,6 +34,8 @@ def packed_address(text: str) -> bytes:
     """The packed form of an IP address, an IPv4-mapped one unwrapped and a zone id dropped. Raises AddressRejected."""
     try:
         packed = ipaddress.ip_address(text).packed
+        if "%" in text and not re.fullmatch(ZONE, text.partition("%")[2]):  # to Python a zone is any text
+            raise ValueError
     except ValueError:
         raise AddressRejected(text, _hint(text)) from None
     return packed[12:] if packed.startswith(_MAPPED) else packed

@@ -75,7 +75,7 @@ def _check(
             out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
         else:
             name_file, verbose = out.around.file_option, out.around.verbose
-            out.data(answer.text(verdict, store.path, store.line, lets_in, name_file=name_file, verbose=verbose))
+            out.lines(answer.lines(verdict, store.path, store.line, lets_in, name_file=name_file, verbose=verbose))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
@@ -104,7 +104,7 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
     there = len(policy.accounts[asked.address].sources)
     if there:
         shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
-        out.data(f"  {shown} would be polled\n")
+        out.lines([f"  {shown} would be polled"])
     elif not policy.gates(asked.address, Service.MULTIPOP):
         out.detail(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
 

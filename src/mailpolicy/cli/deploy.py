@@ -64,7 +64,7 @@ def _deploy(
     kicked, failed = _kick(out, done, ask=kick) if not (check or diff) else ([], [])
     if diff and out.around.format != "json" and not out.around.quiet:
         _fail(out, done)
-        out.data("".join(one.difference for one in done))
+        out.patch("".join(one.difference for one in done))
     else:
         _tell(out, done, kicked, failed, looked=check or diff)
     if failed:

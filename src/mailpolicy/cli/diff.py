@@ -108,7 +108,7 @@ def tell(out: Output, comparison: Comparison, shifts: list[Shift], old: Store, n
         content = {"old": old.path, "new": new.path, "access": str(direction(shifts))}
         out.json("diff/1", {**content, "changes": objects(shifts, sides)})
     elif out.around.format == "markdown":
-        out.data(markdown(shifts, sides))
+        out.lines(markdown(shifts, sides).splitlines())
     elif shifts:
         out.rows(COLUMNS, records(shifts, sides))
         out.message(f"access {direction(shifts)}: {summary(shifts)}")
@@ -142,7 +142,7 @@ def _policy(store: Store) -> Policy:
 def _drive(out: Output, given: list[str]) -> int:
     """One file of a `git diff`. A store with errors is told of and does not end the diff of all other files."""
     if len(given) == 1:
-        out.data(f"{given[0]}: unmerged, there is nothing to compare yet\n")
+        out.lines([f"{given[0]}: unmerged, there is nothing to compare yet"])
         return 0
     if len(given) not in _GITS:
         raise UsageError(f"a diff driver gets {_GITS[0]} arguments from git, not {len(given)}: see git help attributes")
@@ -158,7 +158,7 @@ def _drive(out: Output, given: list[str]) -> int:
         try:
             policies.append(_policy(sides[-1]))
         except StoreInvalid as error:
-            out.data("".join(f"{finding}\n" for finding in error.findings))
+            out.lines(map(str, error.findings))
     if len(policies) == len(names):
         comparison = Comparison(*policies)
         tell(out, comparison, comparison.shifts(), *sides)

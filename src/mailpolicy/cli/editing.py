@@ -16,6 +16,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError, Refused
+from mailpolicy.names import printable
 from mailpolicy.store import Store
 
 ASK_FROM = 21  # accounts
@@ -60,7 +61,7 @@ def _confirm(out: Output, plan: Plan) -> None:
     count = len({change.address for change in plan.changes if change.address is not None})
     if count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
         return
-    if not typer.confirm(f"change {count} accounts in {out.around.file}?", err=True):
+    if not typer.confirm(f"change {count} accounts in {printable(out.around.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
@@ -71,7 +72,7 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
         if out.around.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
-            out.data(outcome.diff or "")
+            out.patch(outcome.diff or "")
         else:
             out.records(
                 [(line.subject, line.item, line.result, "changed" if line.changed else "ok") for line in plan.lines]

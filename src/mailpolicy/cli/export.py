@@ -16,6 +16,7 @@ from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.names import printable
 
 
 def app() -> typer.Typer:
@@ -147,7 +148,7 @@ def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool,
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
     if diff and not out.around.quiet and out.around.format != "json":
-        out.data(difference(place.path, target, found.before, made[0]))
+        out.patch(difference(place.path, target, found.before, made[0]))
     elif not out.around.quiet:
         _tell(out, name, place, str(found.state), changed=found.changed, looked=check or diff, differs=differs)
     if found.owing is not None:
@@ -171,7 +172,8 @@ def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -
 
     old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
     new = wanted.decode("utf-8").split("\n")
-    lines = unified_diff(old, new, path, f"{path} (as the policy says)", lineterm="")
+    shown_path = printable(path)
+    lines = unified_diff(old, new, shown_path, f"{shown_path} (as the policy says)", lineterm="")
     shown = []
     for number, line in enumerate(lines):
         shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))

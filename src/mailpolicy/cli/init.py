@@ -52,7 +52,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
         content["schema_file"] = described if describe else None
         out.json("edit/1", content if diff is None else {**content, "diff": diff})
     elif diff is not None:
-        out.data(diff)
+        out.patch(diff)
     else:
         if describe:
             out.record((described, "schema", "written", "changed"))

@@ -16,6 +16,7 @@ from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
 from mailpolicy.errors import Refused
 from mailpolicy.files import read_regular
+from mailpolicy.names import printable
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
 
@@ -100,7 +101,7 @@ def _confirm(out: Output, *, yes: bool) -> Judge:
         count = len({shift.address for shift in planned.shifts})
         if yes or count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
             return
-        if not typer.confirm(f"change the access of {count} accounts in {planned.path}?", err=True):
+        if not typer.confirm(f"change the access of {count} accounts in {printable(planned.path)}?", err=True):
             raise Refused("nothing was installed", code="not-confirmed-by-user")
 
     return confirm
@@ -124,7 +125,7 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
-        out.data(done.diff if not out.around.quiet else "")
+        out.patch(done.diff if not out.around.quiet else "")
     elif not out.around.quiet:
         what = "there already" if not done.changed else "written" if done.old is None else "replaced"
         out.record((done.path, "store", what, "changed" if done.changed else "ok"))

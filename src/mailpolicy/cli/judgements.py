@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mailpolicy.cli.output import Output, finding_object
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, dotted
 from mailpolicy.errors import MailpolicyError
-from mailpolicy.names import printable
 from mailpolicy.store import worst
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Judgement(NamedTuple):
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
         for finding in judgement.findings:
-            out.data(f"{out.plain(printable(str(finding)))}\n")
+            out.lines([str(finding)])
         if judgement.error is None:
             out.message(_summary(judgement, strict))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings
 from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, StoreError, UsageError
-from mailpolicy.names import printable
+from mailpolicy.names import json_printable, printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
@@ -62,8 +62,19 @@ class Output:
         """One JSON object a line, with its schema."""
         import json
 
-        text = json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False)
+        text = json_printable(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False))
         self.data((text.replace("##[", "##\\u005b") if self.around.in_workflow else text) + "\n")
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
+        self.data("".join([f"{self.plain(printable(line))}\n" for line in lines]))
+
+    def patch(self, text: str) -> None:
+        """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
+        if self.around.stdout_is_terminal or self.around.in_workflow:
+            lines = text.removesuffix("\n").split("\n") if text else []
+            text = "".join([f"{self.plain(_readable(line))}\n" for line in lines])
+        self.data(text)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
@@ -102,7 +113,7 @@ class Output:
         return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
     def message(self, text: str) -> None:
-        """A sentence on stderr, unless --quiet."""
+        """A sentence on stderr, unless --quiet; always one line, whatever foreign text stands in it."""
         if not self.around.quiet:
             self._stderr(text)
 
@@ -153,10 +164,14 @@ class Output:
         if sys.stderr is None:
             return
         try:
-            lines = (self.plain(printable(line)) for line in text.split("\n"))
-            print("\n".join(lines), file=sys.stderr, flush=True)
+            print(self.plain(printable(text)), file=sys.stderr, flush=True)
         except (OSError, ValueError):
             return
+
+
+def _readable(line: str) -> str:
+    """A line of a file, with its tabs and without a carriage return at its end."""
+    return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
 
 
 def finding_object(finding: Any) -> dict[str, Any]:

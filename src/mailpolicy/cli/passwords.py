@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
+from mailpolicy.names import printable
 
 _LONGEST = 1 << 16  # bytes of a password
 
@@ -82,7 +83,7 @@ def prompted(whose: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return _password(getpass(f"{whose}: "))
+            return _password(getpass(f"{printable(whose)}: "))
     except EOFError:
         raise UsageError("no password was given, nothing was changed") from None
     except UnicodeDecodeError:

@@ -7,41 +7,39 @@ from collections.abc import Callable
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.names import printable
 from mailpolicy.verdict import Command, Grant, Question, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
 Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered
 
 
-def text(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, *, name_file: bool, verbose: bool) -> str:
+def lines(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, *, name_file: bool, verbose: bool) -> list[str]:
     """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
 
     With `name_file` the commands name the file, as the one who asked did. With `verbose` an `allow` says why.
     """
     if verdict.allowed:
-        lines = ["allow"]
+        told = ["allow"]
         if verbose and verdict.grant is not None:
-            lines += _explained(verdict.question, verdict.grant, file, line_of)
-    else:
-        lines = [f"deny: {verdict.reasons[0].gate}"]
-        for reason in verdict.reasons:
-            decided = f" ({_decider(reason)})" if reason.key is not None else ""
-            lines.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
-        lines += _steps(verdict, file if name_file else None, lets_in)
-    return "".join(f"{printable(line)}\n" for line in lines)
+            told += _explained(verdict.question, verdict.grant, file, line_of)
+        return told
+    told = [f"deny: {verdict.reasons[0].gate}"]
+    for reason in verdict.reasons:
+        decided = f" ({_decider(reason)})" if reason.key is not None else ""
+        told.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
+    return told + _steps(verdict, file if name_file else None, lets_in)
 
 
 def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> list[str]:
-    lines = [
+    told = [
         f"  {_place(file, line_of(grant.key))}: {question.address} may use {question.service.label}"
         f" ({dotted(grant.key)}, {grant.layer})"
     ]
     if grant.network is not None:
         key = _network_key(grant)
         place = _place(file, line_of(key))
-        lines.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
-    return lines
+        told.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
+    return told
 
 
 def _network_key(grant: Grant) -> KeyPath:
@@ -55,12 +53,12 @@ def _steps(verdict: Verdict, file: str | None, lets_in: Count) -> list[str]:
     def step(label: str, command: Command) -> str:
         return f"  {label}: {shlex.join((*command, *suffix))}"
 
-    lines = [step("then" if number else "fix", command) for number, command in enumerate(verdict.fixes)]
+    steps = [step("then" if number else "fix", command) for number, command in enumerate(verdict.fixes)]
     for command in verdict.alternatives:
         # Behind a shell's comment sign, so that the line can be pasted.
         count = lets_in()
-        lines.append(f"{step('or', command)}  # lets in {count} account{'s' * (count != 1)}")
-    return lines + [step("then, for the whole server", command) for command in verdict.server_fixes]
+        steps.append(f"{step('or', command)}  # lets in {count} account{'s' * (count != 1)}")
+    return steps + [step("then, for the whole server", command) for command in verdict.server_fixes]
 
 
 def _place(file: str, line: int | None) -> str:

@@ -33,4 +33,5 @@ def _escaped(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+    """The text as a property: GitHub finds a file by it, so that only what a terminal would obey is another text."""
+    return printable(_escaped(text).replace(":", "%3A").replace(",", "%2C"))

@@ -54,7 +54,9 @@ def text(suites: Iterable[Suite]) -> str:
                 Xml.SubElement(inner, "system-out").text = shown(case.message)
     Xml.indent(root)
     report: bytes = Xml.tostring(root, encoding="us-ascii")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{report.decode("ascii")}\n'
+    # In a log of GitHub's ##[ is a command to the runner; as a character reference it is the same text.
+    body = report.decode("ascii").replace("##[", "##&#91;")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 from mailpolicy import __version__
 from mailpolicy.diagnostics import ERROR, HINT, WARNING
 from mailpolicy.diagnostics.rules import Rule
+from mailpolicy.names import printable
 from mailpolicy.render import explanation
 from mailpolicy.render.annotation import Annotation
 
@@ -43,7 +44,8 @@ def text(annotations: Iterable[Annotation], rules: Mapping[str, Rule], unread: I
         "results": _results(annotations, codes),
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2) + "\n"  # ASCII, whatever the encoding of stdout
+    # ASCII, whatever the encoding of stdout; in a log of GitHub's ##[ is a command to the runner.
+    return json.dumps(log, indent=2).replace("##[", "##\\u005b") + "\n"
 
 
 def _rule(code: str, rule: Rule) -> dict[str, Any]:
@@ -87,8 +89,8 @@ def _results(annotations: Iterable[Annotation], codes: list[str]) -> list[dict[s
 
 
 def _plain(text: str) -> str:
-    """`text` without what SARIF takes for a link (3.11.6): a name in a message must not become one."""
-    return text.replace("](", "] (")
+    """`text` as it can be seen, without what SARIF takes for a link (3.11.6): a name in a message must not become one."""
+    return printable(text).replace("](", "] (")
 
 
 def _artifact(file: str) -> dict[str, Any]:

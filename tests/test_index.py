@@ -37,7 +37,7 @@ from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.files import locked
 from mailpolicy.index import reading, writing
-from mailpolicy.nearest import nearest
+from mailpolicy.nearest import nearest_address
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
 from mailpolicy.store import Store
@@ -146,10 +146,16 @@ def test_a_look_up_reads_the_head_and_one_account(indexed: Path, cache: Cache) -
 
 def test_an_unknown_address_brings_the_one_most_like_it(indexed: Path, cache: Cache) -> None:
     known = Store.read(str(indexed)).policy().accounts
-    for wrong in ("user0007@d1.example", "ser0150@d3.example", "user007@d0.example", "nobody@nowhere.test"):
+    for wrong in (
+        "user0007@d1.example",
+        "usre0150@d3.example",
+        "user0150@d3.exmaple",
+        "ser0150@d3.example",
+        "nobody@nowhere.test",
+    ):
         store = Store.look_up(str(indexed), [wrong], cache)
         assert store.cut is not None
-        right = nearest(wrong, known)
+        right = nearest_address(wrong, known)
         assert list(store.policy().accounts) == ([right] if right else [])
 
 
@@ -163,13 +169,15 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
         "user2499@d1.example",
         "user001@d3.example",
         "usr1234@d2.example",
+        "usr1234@d3.example",
+        "user1234@d2.exampel",
         "a@b",
         "zzz@d1.example",
         "user0000@",
     ):
         store = Store.look_up(str(path), [wrong], cache)
         assert store.cut is not None
-        assert nearest(wrong, store.policy().accounts) == nearest(wrong, known)
+        assert nearest_address(wrong, store.policy().accounts) == nearest_address(wrong, known)
 
 
 def test_a_small_store_has_no_index(tmp_path: Path) -> None:

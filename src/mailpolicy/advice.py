@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.lan import is_reserved
+from mailpolicy.names import short
 from mailpolicy.policy import Account, Gate, Policy, Service, Setting, Tls
 
 
@@ -58,7 +59,7 @@ def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
     )
     used = {account.template for account in policy.accounts.values()}
     found += (
-        Problem("MP037", ("templates", name), f"no account uses the template {name}")
+        Problem("MP037", ("templates", name), f"no account uses the template {short(name)}")
         for name in policy.templates
         if name not in used
     )

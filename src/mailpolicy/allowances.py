@@ -21,11 +21,10 @@ def applied(path: str, text: str, findings: list[Finding], *, unused_code_known:
     from mailpolicy.diagnostics.rules import RULES
 
     allowed: dict[tuple[int, str], tuple[int, int]] = {}
-    lines = text.split("\n")
     marks = [(offset, match[1]) for offset, comment in locate.comments(text) if (match := _ALLOW.match(comment))]
     places = locate.places(text, [offset for offset, _ in marks])
-    for (line, column), (_, codes) in zip(places, marks, strict=True):
-        if lines[line - 1][: column - 1].strip():
+    for (line, column), (offset, codes) in zip(places, marks, strict=True):
+        if text[offset - column + 1 : offset].strip():
             for code in re.findall("MP[0-9]{3}", codes):
                 allowed[line, code] = (line, column)
     kept, used = [], set()

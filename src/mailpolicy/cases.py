@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy import names
-from mailpolicy.diagnostics import Finding, KeyPath, Problem
+from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.errors import UsageError
-from mailpolicy.keys import nearest_key
 from mailpolicy.lan import EntryRejected, region
+from mailpolicy.nearest import MOST_GUESSES, nearest_key
 from mailpolicy.networks import ANYWHERE, NetworkSet
 from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.verdict import Question, Reason, judge, service_named
@@ -50,10 +50,12 @@ class CasesInvalid(UsageError):
 
     def __init__(self, findings: list[Finding]) -> None:
         count = len(findings)
+        self.findings, left_out = capped(findings)
+        more = f" ({more_findings(left_out)})" if left_out else ""
         super().__init__(
-            f"{findings[0].file}: the cases have {count} error{'s' if count > 1 else ''}, nothing is tested"
+            f"{findings[0].file}: the cases have {count} error{'s' if count > 1 else ''}{more}, nothing is tested",
+            content={"findings_left_out": left_out} if left_out else None,
         )
-        self.findings = findings
 
 
 class Case(NamedTuple):
@@ -90,9 +92,7 @@ def read(tree: Mapping[str, Any]) -> tuple[list[Case], list[Problem]]:
     tables = tree.get("case", [])
     for key in tree:
         if key != "case":
-            problems.append(
-                Problem("MP005", (key,), f"unknown key '{names.printable(key)}', a file of cases has [[case]]")
-            )
+            problems.append(Problem("MP005", (key,), f"unknown key '{names.short(key)}', a file of cases has [[case]]"))
     if type(tables) is not list or not all(type(table) is dict for table in tables):
         problems.append(Problem("MP006", ("case",), "case must be an array of tables: write [[case]]"))
         tables = []
@@ -135,9 +135,9 @@ class _Reading:
     def _check_keys(self) -> None:
         for key, value in self._table.items():
             if key not in KEYS:
-                nearest = nearest_key(key, KEYS)
+                nearest = nearest_key(key, KEYS) if len(self._problems) < MOST_GUESSES else None
                 hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(KEYS)}"
-                self._wrong("MP005", key, f"unknown key '{names.printable(key)}', {hint}")
+                self._wrong("MP005", key, f"unknown key '{names.short(key)}', {hint}")
             elif type(value) is not str and not (key == "ip" and type(value) is list):
                 wanted = "a string or an array of strings" if key == "ip" else "a string"
                 self._wrong("MP006", key, f"{key} must be {wanted}")

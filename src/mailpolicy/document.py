@@ -121,14 +121,21 @@ def _too_long(text: str) -> Problem:
     """The problem of the first integer that is longer than Python reads."""
     from mailpolicy import locate
 
-    digits = rf"[0-9](?:_?[0-9]){{{sys.get_int_max_str_digits()}}}[0-9_]*"
-    # What follows a = is a value, if it is not in a comment; where no such is found, any.
-    found = re.search(rf"^[^#\n]*=[ \t]*[+-]?({digits})", text, re.MULTILINE) or re.search(f"({digits})", text)
-    if found is None:
+    most = sys.get_int_max_str_digits()
+    runs = re.finditer("[0-9][0-9_]*+", text)  # each looked at once, however many there are
+    long = [run for run in runs if run.end() - run.start() > most and len(run[0].replace("_", "")) > most]
+    if not long:
         return Problem("MP002", (), "an integer that is too long to be read", (1, 1))
-    ((line, column),) = locate.places(text, [found.start(1)])
-    length = len(found[1].replace("_", ""))
+    # What follows a = is a value, if it is not in a comment; if no such is found, any.
+    found = next((run for run in long if _is_value(text, run.start())), long[0])
+    ((line, column),) = locate.places(text, [found.start()])
+    length = len(found[0].replace("_", ""))
     return Problem("MP002", (), f"an integer of {length} digits: none here has more than ten", (line, column))
+
+
+def _is_value(text: str, start: int) -> bool:
+    before = text[text.rfind("\n", 0, start) + 1 : start]
+    return "#" not in before and before.rstrip(" \t+-").endswith("=")
 
 
 @contextmanager

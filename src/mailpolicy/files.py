@@ -23,16 +23,27 @@ from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
 _UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
 _GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
 _RANDOM = re.compile("[0-9a-f]{16}")  # at the end of a temporary file's name
+LARGEST_STORE = 1 << 30  # bytes of a store, or of a file made of one
+LARGEST = 64 << 20  # bytes of any other file
+_PART = 1 << 20  # bytes of a stream that are read at once
 _POLL = 0.01  # seconds between two tries to lock
 
 
-def read_regular(path: str) -> bytes:
+class TooLarge(OSError):
+    """A file has more bytes than one of its kind may have; the text says so."""
+
+    def __init__(self, limit: int) -> None:
+        size = f"{limit >> 30} GiB" if limit >= 1 << 30 else f"{limit >> 20} MiB"
+        super().__init__(f"larger than {size}, which is the most that is read of such a file")
+
+
+def read_regular(path: str, limit: int = LARGEST) -> bytes:
     """The content of a regular file, or of a pipe that this process was given. Raises StoreError.
 
-    A FIFO, a device or a directory is refused and never waited for.
+    A FIFO, a device or a directory is refused and never waited for, and so is what has more bytes than `limit`.
     """
     with opened(path) as descriptor:
-        return read_whole(descriptor)
+        return read_whole(descriptor, limit)
 
 
 @contextmanager
@@ -52,16 +63,32 @@ def opened(path: str) -> Iterator[int]:
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
             raise StoreError(f"{path}: this is {what}, name a regular file")
         yield descriptor
+    except TooLarge as error:
+        raise StoreError(f"{path}: {error}", code="too-large") from None
     except OSError as error:
         raise StoreError(f"{path}: {_sentence(error)}") from None
     finally:
         os.close(descriptor)
 
 
-def read_whole(descriptor: int) -> bytes:
-    """The content of an open file."""
+def read_whole(descriptor: int, limit: int = LARGEST_STORE) -> bytes:
+    """The content of an open file. Raises TooLarge for one of more bytes than `limit`."""
+    facts = os.fstat(descriptor)
+    if stat.S_ISREG(facts.st_mode) and facts.st_size > limit:
+        raise TooLarge(limit)
     with open(descriptor, "rb", closefd=False) as file:
-        return file.read()
+        return file.read() if stat.S_ISREG(facts.st_mode) else read_stream(file, limit)
+
+
+def read_stream(file: BinaryIO, limit: int) -> bytes:
+    """All that comes. Raises TooLarge for more bytes than `limit`."""
+    parts, left = [], limit
+    while part := file.read(min(_PART, left + 1)):
+        left -= len(part)
+        if left < 0:
+            raise TooLarge(limit)
+        parts.append(part)
+    return b"".join(parts)
 
 
 @contextmanager

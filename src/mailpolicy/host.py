@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.files import read_regular
-from mailpolicy.keys import HOST_KEYS, nearest_key
+from mailpolicy.keys import HOST_KEYS
+from mailpolicy.nearest import nearest_key
 from mailpolicy.trust import unsafe_for_root
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"

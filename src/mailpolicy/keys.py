@@ -6,12 +6,13 @@ reaches the policy. Not promised: that a value of the right type makes sense; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.names import NameRejected
+from mailpolicy.nearest import MOST_GUESSES, nearest_key
 
 HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "exports")
 
@@ -123,7 +124,7 @@ def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, pro
         return dict(table)  # the ordinary case, without a problem
     for key, value in table.items():
         if key not in keys:
-            problems.append(_unknown(key, value, keys, path))
+            problems.append(_unknown(key, value, keys, path, guess=len(problems) < MOST_GUESSES))
         elif type(value) is not keys[key][0]:
             wanted = TYPES[keys[key][0]][1]
             problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {type_name(value)}"))
@@ -136,14 +137,12 @@ def is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
     """Whether it is a table; a problem where it is not."""
     if type(table) is dict:
         return True
-    problems.append(
-        Problem("MP006", path, f"{names.printable(str(path[-1]))} must be a table, this is {type_name(table)}")
-    )
+    problems.append(Problem("MP006", path, f"{names.short(str(path[-1]))} must be a table, this is {type_name(table)}"))
     return False
 
 
-def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path: KeyPath) -> Problem:
-    shown = names.printable(key)
+def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path: KeyPath, *, guess: bool) -> Problem:
+    shown = names.short(key)
     if key in HOST_KEYS:
         return Problem(
             "MP007", (*path, key), f"{shown} belongs in host.toml, which describes one machine, not in the policy"
@@ -152,12 +151,12 @@ def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path
         command = "mailpolicy multipop source set-password" if keys is SOURCE else "mailpolicy smart-host set"
         return Problem("MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: {command}")
     misplaced = keys is not TOP and key in TOP and type(value) is TOP[key][0]
-    if not misplaced and (nearest := nearest_key(key, keys)):
+    if guess and not misplaced and (nearest := nearest_key(key, keys)):
         return Problem("MP005", (*path, key), f"unknown key '{shown}', did you mean {nearest}?")
     for home, known in HOMES.items():
         if key in known:
             return Problem("MP005", (*path, key), f"unknown key '{shown}' here, it belongs {_where(home, key)}")
-    for home, known in HOMES.items():
+    for home, known in HOMES.items() if guess else ():
         if nearest := nearest_key(key, known):
             hint = f"did you mean {nearest}? it belongs {_where(home, nearest)}"
             return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
@@ -169,15 +168,6 @@ def _where(home: str, key: str) -> str:
         return f"in {home}"
     table = _HEADERS.get(key)
     return f"at {home}: before the first table{f', or as a table of its own, {table}' if table else ''}"
-
-
-def nearest_key(name: str, known: Iterable[str]) -> str | None:
-    """The known key most like `name`, None where none is much like it."""
-    from difflib import get_close_matches  # costs start-up, and only a mistake needs it
-
-    folded = name.lower().replace("-", "_")
-    matches = get_close_matches(folded, list(known), n=1, cutoff=0.7)
-    return matches[0] if matches else None
 
 
 def named(check: Callable[[str], str], text: str, code: str, path: KeyPath, problems: list[Problem]) -> None:

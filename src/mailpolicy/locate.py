@@ -7,9 +7,7 @@ about a text that the parser refuses; values are skipped, never interpreted.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator
-from itertools import accumulate
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
@@ -35,14 +33,14 @@ _PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*'
 _END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
 _PLAIN = re.compile(rf"""{_GAP} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}""", re.VERBOSE)
 _PLAIN_PAIRS = re.compile(rf"(?: {_GAP} {_PAIR} {_END} )*+", re.VERBOSE)
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BLANK = re.compile(_GAP)
 _SPACE = re.compile(r"[ \t]*")
-_PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'""")
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]++|\\.)*+)"|'([^'\n]*)'""")
 _TABLE_HEADER = re.compile(
     rf"\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*+\]", re.DOTALL
 )
 _STRING = re.compile(
-    r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^']|'{1,2}(?!'))*'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
+    r'''"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^']++|'{1,2}(?!'))*+'{3,5}|"(?:[^"\\\n]++|\\.)*+"|'[^'\n]*\'''',
     re.DOTALL,
 )
 _STRING_OR_COMMENT = re.compile(rf"{_STRING.pattern}|#[^\n]*", re.DOTALL)
@@ -89,7 +87,7 @@ def entries(text: str, of: Container[KeyPath] | None = None) -> Iterator[Entry]:
             yield Entry(HEADER, table, position, name, stop, end)
             position = end
         else:
-            entry, inner = _pair(text, position, table, KEY)
+            entry, inner = _pair(text, position, table, KEY, of)
             yield entry
             yield from inner
             position = entry.end
@@ -122,11 +120,15 @@ def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
 def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
     """Line and column of each offset, both from 1, columns in characters."""
     offsets = list(offsets)
-    if not offsets:
-        return []
-    starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-    lines = [(bisect_right(starts, offset), offset) for offset in offsets]
-    return [(line, offset - starts[line - 1] + 1) for line, offset in lines]
+    found: dict[int, tuple[int, int]] = {}
+    line, start, position = 1, 0, 0
+    for offset in sorted(set(offsets)):  # so that each part of the text is looked at once
+        if newlines := text.count("\n", position, offset):
+            line += newlines
+            start = text.rindex("\n", position, offset) + 1
+        position = offset
+        found[offset] = (line, offset - start + 1)
+    return [found[offset] for offset in offsets]
 
 
 def header_parts(text: str, position: int) -> tuple[str, ...] | None:
@@ -176,16 +178,18 @@ def _unescaped(match: re.Match[str]) -> str:
     return _SHORT[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
 
 
-def _pair(text: str, position: int, table: KeyPath, kind: str) -> tuple[Entry, list[Entry]]:
+def _pair(
+    text: str, position: int, table: KeyPath, kind: str, of: Container[KeyPath] | None
+) -> tuple[Entry, list[Entry]]:
     parts, name, stop = _key(text, position)
     path = (*table, *parts)
     value = _SPACE.match(text, text.index("=", stop) + 1).end()  # type: ignore[union-attr]
-    end, inner = _value(text, value, path)
+    end, inner = _value(text, value, path, of)
     return Entry(kind, path, position, name, value, end), inner
 
 
-def _value(text: str, position: int, path: KeyPath) -> tuple[int, list[Entry]]:
-    """Where the value at `position` ends, and what is written inside it."""
+def _value(text: str, position: int, path: KeyPath, of: Container[KeyPath] | None) -> tuple[int, list[Entry]]:
+    """Where the value at `position` ends, and what is written inside it; nothing where `of` does not ask for it."""
     opening = text[position]
     if opening not in "[{":
         match = (_STRING if opening in "\"'" else _SCALAR).match(text, position)
@@ -199,13 +203,14 @@ def _value(text: str, position: int, path: KeyPath) -> tuple[int, list[Entry]]:
             position += 1
             continue
         if opening == "{":
-            entry, deeper = _pair(text, position, path, INLINE)
+            entry, deeper = _pair(text, position, path, INLINE, of)
         else:
-            end, deeper = _value(text, position, (*path, count))
+            end, deeper = _value(text, position, (*path, count), of)
             entry = Entry(ELEMENT, (*path, count), position, position, position, end)
             count += 1
-        inner.append(entry)
-        inner += deeper
+        if of is None or path in of:
+            inner.append(entry)
+            inner += deeper
         position = entry.end
     return position + 1, inner
 

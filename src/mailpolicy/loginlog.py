@@ -47,6 +47,9 @@ _DOVECOT = re.compile(
     r"(imap|pop3)-login: (?:Info: )?(?:Login|Logged in): (?:user=<([^>]*)>, (?:[^<>]*?, )?rip=([^\s,\]]+))?"
 )
 _TIME = re.compile(_STAMP)
+_LONGEST_HEAD = (
+    400  # characters before Dovecot's words; in what is longer, stamps would be tried in all ways to part them
+)
 # What other lines of a log begin with: perhaps a container's name, perhaps a priority, then a time, or a process's name.
 _LOGGED = re.compile(
     rf"(?:\S+ +\| +)?(?:<[0-9]{{1,3}}>(?:1 )?)?(?:{_TIME.pattern}|[a-z][a-z0-9-]*(?:\([^)]*\))?(?:<[^>]*>)*: )"
@@ -58,7 +61,7 @@ def login(line: str) -> Login | None:
 
     Raises LineRejected.
     """
-    if "-login: " in line and (match := _DOVECOT.match(line)) is not None:
+    if "-login: " in line[:_LONGEST_HEAD] and (match := _DOVECOT.match(line)) is not None:
         head, times, protocol, name, ip = match.groups()
         if ip is None:
             raise LineRejected("a login without user=<...> and rip=...: both belong into login_log_format_elements")

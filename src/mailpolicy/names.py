@@ -34,7 +34,13 @@ def printable(text: str) -> str:
     return re.sub(_UNSAFE, lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
+LONGEST_LINE = 1 << 16  # bytes of a line of a list or a log
 _FIRST_FIELD = re.compile(r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)")
+
+
+def short(text: str) -> str:
+    """`printable` text for a sentence: of what is very long, the beginning and the end."""
+    return printable(text if len(text) <= 80 else f"{text[:60]}...{text[-12:]}")
 
 
 def json_printable(text: str) -> str:
@@ -51,7 +57,9 @@ def line_refusal(line: str, why: str) -> str:
 
     What follows the first separator may be a password. `why` is what is wrong if the first field is an address.
     """
-    line = line.strip()
+    if len(line) > LONGEST_LINE:
+        why = f"the line is longer than {LONGEST_LINE} bytes"
+    line = line[:LONGEST_LINE].strip()
     match = _FIRST_FIELD.match(line)
     first = match[1] if match is not None else ""
     rest = line[match.end() :].removeprefix('"') if match is not None else line
@@ -79,7 +87,7 @@ def account_address(text: str) -> str:
 
 
 def _normalised(text: str) -> str:
-    shown = printable(text)
+    shown = short(text)
     local, at, domain = text.rpartition("@")
     if not at:
         raise NameRejected(f"'{shown}' is not an address: it has no @, write name@domain")
@@ -94,7 +102,7 @@ def _normalised(text: str) -> str:
     local = local.lower()
     if not 1 <= len(local) <= _LOCAL_MAX:
         raise NameRejected(
-            f"'{_short(shown)}' is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
+            f"'{shown}' is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
         )
     if not re.fullmatch(_LOCAL, local):
         raise NameRejected(
@@ -110,22 +118,24 @@ def domain_name(text: str) -> str:
     Raises NameRejected. Source: RFC 5890 to 5894 by way of the package idna, UTS 46 mapping without the transitional
     one, so that `faß.example` stays apart from `fass.example`.
     """
-    shown = _short(printable(text))
+    shown = short(text)
     if text.startswith("["):
         raise NameRejected(f"'{shown}' is an address literal: an account needs a domain name")
     if text.endswith("."):
         raise NameRejected(f"the domain '{shown}' ends in a dot: leave the dot out")
+    if len(text) > 4 * _DOMAIN_MAX:  # far more than any mapping makes shorter
+        raise NameRejected(f"the domain '{shown}' has {len(text)} characters, at most {_DOMAIN_MAX} are allowed")
     if not text.isascii():
         import idna  # costs start-up, and few domains need it
 
         try:
             domain = idna.encode(text, uts46=True).decode("ascii").lower()
         except (idna.IDNAError, UnicodeError) as error:
-            raise NameRejected(f"'{shown}' is not a domain name: {printable(str(error)).lower()}") from None
+            raise NameRejected(f"'{shown}' is not a domain name: {short(str(error)).lower()}") from None
     else:
         domain = text.lower()
     if len(domain) > _DOMAIN_MAX:
-        raise NameRejected(f"the domain '{shown}' has {len(domain)} characters, at most 253 are allowed")
+        raise NameRejected(f"the domain '{shown}' has {len(domain)} characters, at most {_DOMAIN_MAX} are allowed")
     if not re.fullmatch(_DOMAIN, domain):
         raise NameRejected(
             f"'{shown}' is not a domain name: its labels have 1 to 63 letters, digits and hyphens, no hyphen at either end"
@@ -157,18 +167,14 @@ def template_name(text: str) -> str:
     """`text`, if a template may be called so. Raises NameRejected."""
     if re.fullmatch(TEMPLATE, text):
         return text
-    raise NameRejected(
-        f"'{_short(printable(text))}' is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
-    )
+    raise NameRejected(f"'{short(text)}' is not a template name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit")
 
 
 def source_name(text: str) -> str:
     """`text`, if a MultiPOP source may be called so. Raises NameRejected."""
     if re.fullmatch(TEMPLATE, text):
         return text
-    raise NameRejected(
-        f"'{_short(printable(text))}' is not a source name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit"
-    )
+    raise NameRejected(f"'{short(text)}' is not a source name: 1 to 63 of a-z 0-9 _ -, first a letter or a digit")
 
 
 def login(text: str) -> str:
@@ -195,9 +201,5 @@ def host_name(text: str) -> str:
                 return str(address)
         except ValueError:
             pass
-        raise NameRejected(f"'{_short(printable(text))}' is not a host: give the port apart from it")
+        raise NameRejected(f"'{short(text)}' is not a host: give the port apart from it")
     return domain_name(text)
-
-
-def _short(shown: str) -> str:
-    return shown if len(shown) <= 80 else f"{shown[:60]}...{shown[-12:]}"

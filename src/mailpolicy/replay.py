@@ -12,7 +12,7 @@ from socket import AF_INET, inet_pton
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
-from mailpolicy.names import NameRejected, account_address, line_refusal, printable
+from mailpolicy.names import LONGEST_LINE, NameRejected, account_address, line_refusal, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
 from mailpolicy.policy import Account, Gate, Policy, Service
 from mailpolicy.verdict import QuestionRejected, Standing, service_named, standing
@@ -83,6 +83,8 @@ class Replay:
             number += 1
             fields = line.split(None, 3)
             try:
+                if len(line) > LONGEST_LINE:
+                    raise ValueError
                 ip = fields[2]
                 tally = spelled.get(fields[0], _NONE).get(fields[1]) or first_seen(fields[0], fields[1])
                 packed = pack(ip) if ":" in ip else pack_v4(ip)
@@ -145,6 +147,8 @@ class Replay:
     def _take(self, line: str, number: int) -> None:
         record = None
         try:
+            if len(line) > LONGEST_LINE:
+                raise LineRejected(f"the line is longer than {LONGEST_LINE} bytes")
             record = login(line)
             if record is None:
                 self.skipped += 1

@@ -22,11 +22,11 @@ from mailpolicy.keys import (
     checked,
     is_table,
     named,
-    nearest_key,
     type_name,
 )
 from mailpolicy.lan import EntryRejected, lan_entry
 from mailpolicy.names import NameRejected
+from mailpolicy.nearest import MOST_GUESSES, nearest
 from mailpolicy.networks import network_set
 from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server, Source, Tls
 
@@ -108,7 +108,7 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
                 continue
             account = _account(address, key, checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
         if address in accounts and address:
-            message = f"this is the account {address} a second time, the other is written '{names.printable(accounts[address].key)}'"
+            message = f"this is the account {address} a second time, the other is written '{names.short(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
         if address:
             accounts[address] = account
@@ -130,9 +130,11 @@ def _account(
         table.pop("sources", None),
     )
     if template is not None and template not in templates:
-        nearest = nearest_key(template, templates)
-        hint = f", did you mean {nearest!r}?" if nearest else ""
-        message = f"there is no template '{names.printable(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
+        meant = nearest(template, templates) if len(problems) < MOST_GUESSES else None
+        hint = f", did you mean '{meant}'?" if meant else ""
+        message = (
+            f"there is no template '{names.short(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
+        )
         problems.append(Problem("MP012", (*path, "template"), message))
         template = None
     if login is not None:
@@ -188,7 +190,7 @@ def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -
     for key in table.keys() & CHOICES.keys():
         if table[key] not in CHOICES[key]:
             *first, last = (f"'{choice}'" for choice in CHOICES[key])
-            message = f"{key} is '{names.printable(table[key])}': write {', '.join(first)} or {last}"
+            message = f"{key} is '{names.short(table[key])}': write {', '.join(first)} or {last}"
             problems.append(Problem("MP008", (*path, key), message))
     for key in table.keys() & RANGES.keys():
         least, most = RANGES[key]

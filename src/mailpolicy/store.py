@@ -14,7 +14,7 @@ from os import pread
 from typing import TYPE_CHECKING
 
 from mailpolicy import schema
-from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
+from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.document import Document, without_gc
 from mailpolicy.errors import StoreError
 from mailpolicy.files import opened, read_whole
@@ -37,11 +37,13 @@ class StoreInvalid(StoreError):
     def __init__(self, findings: list[Finding]) -> None:
         count = len(findings)
         file = findings[0].file
+        self.findings, left_out = capped(findings)
+        more = f" ({more_findings(left_out)})" if left_out else ""
         super().__init__(
-            f"{file}: the store has {count} error{'s' if count > 1 else ''}, nothing is decided or changed until mended",
+            f"{file}: the store has {count} error{'s' if count > 1 else ''}{more}, nothing is decided or changed until mended",
             fix=f"mailpolicy validate {file}" if os.path.exists(file) else None,  # not stdin, and not git's
+            content={"findings_left_out": left_out} if left_out else None,
         )
-        self.findings = findings
 
 
 class Store(Document):

@@ -83,9 +83,9 @@ def _check(
 
 def _suggest(out: Output, policy: Policy, address: str) -> None:
     if address not in policy.accounts:
-        from mailpolicy.nearest import nearest
+        from mailpolicy.nearest import nearest_address
 
-        if (known := nearest(address, policy.accounts)) is not None:
+        if (known := nearest_address(address, policy.accounts)) is not None:
             out.message(f"the nearest account is {known}")
 
 

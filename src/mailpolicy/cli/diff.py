@@ -15,7 +15,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
 from mailpolicy.document import without_gc
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.files import read_regular
+from mailpolicy.files import LARGEST_STORE, read_regular
 from mailpolicy.policy import Policy
 from mailpolicy.render.shifts import COLUMNS, Sides, markdown, objects, records, summary
 from mailpolicy.store import Store, StoreInvalid
@@ -132,7 +132,7 @@ def _opened(name: str) -> Store:
         return Store(name, b"")
     if ":" in name and not os.path.exists(name):
         return Store(name, git.blob(name))
-    return Store(name, read_regular(name))
+    return Store(name, read_regular(name, LARGEST_STORE))
 
 
 def _policy(store: Store) -> Policy:

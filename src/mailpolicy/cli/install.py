@@ -15,7 +15,7 @@ from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
 from mailpolicy.errors import Refused
-from mailpolicy.files import read_regular
+from mailpolicy.files import LARGEST_STORE, read_regular
 from mailpolicy.names import printable
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
@@ -44,7 +44,7 @@ def _install(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     wanted = fail_on(failing)
-    new = Store(file, stdin_bytes() if file == "-" else read_regular(file))
+    new = Store(file, stdin_bytes() if file == "-" else read_regular(file, LARGEST_STORE))
     new.policy()
     for finding in new.diagnose()[0]:
         if finding.problem.severity == WARNING:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli.output import Output, finding_object
-from mailpolicy.diagnostics import ERROR, WARNING, Finding, dotted
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.store import worst
 
@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 
 
 class Judgement(NamedTuple):
-    """What is to say about one file: its findings and how many hints are not among them, or why there are none."""
+    """What is to say about one file: its findings and how many hints are not among them, or why there are none.
+
+    All findings count; of very many only some are shown.
+    """
 
     file: str
     findings: Sequence[Finding] = ()
     hints_left_out: int = 0
     error: MailpolicyError | None = None
+
+    @property
+    def shown(self) -> tuple[Sequence[Finding], int]:
+        """The findings that are shown, and how many are not."""
+        return capped(self.findings)
 
     def valid(self, strict: bool) -> bool:
         """Whether the file can be used; with `strict` a warning suffices that it cannot."""
@@ -33,8 +41,7 @@ class Judgement(NamedTuple):
 
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
-        for finding in judgement.findings:
-            out.lines([str(finding)])
+        out.lines(map(str, judgement.shown[0]))
         if judgement.error is None:
             out.message(_summary(judgement, strict))
 
@@ -44,7 +51,9 @@ def _summary(judgement: Judgement, strict: bool) -> str:
     verdict = "valid" if judgement.valid(strict) else "not valid"
     left_out = judgement.hints_left_out
     hidden = f", {left_out} hint{'s' if left_out > 1 else ''} not shown (--hints)" if left_out else ""
-    return f"{judgement.file}: {verdict}, {', '.join(counts)}{hidden}"
+    capped_off = judgement.shown[1]
+    more = f", {more_findings(capped_off)}" if capped_off else ""
+    return f"{judgement.file}: {verdict}, {', '.join(counts)}{more}{hidden}"
 
 
 def _count(findings: Sequence[Finding], severity: str) -> str:
@@ -62,10 +71,12 @@ def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     if error is not None:
         unopened = {"exit": error.exit_status, "message": error.message}
         return {"file": judgement.file, "valid": False, "findings": [], "error": unopened}
+    shown, left_out = judgement.shown
     return {
         "file": judgement.file,
         "valid": judgement.valid(strict),
-        "findings": [finding_object(finding) for finding in judgement.findings],
+        "findings": [finding_object(finding) for finding in shown],
+        "findings_left_out": left_out,
         "hints_left_out": judgement.hints_left_out,
     }
 
@@ -79,6 +90,9 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     notes += (
         Annotation("not opened", ERROR, review.path(name), 1, 1, error.message) for name, error in _unopened(judged)
     )
+    for judgement in judged:
+        if left_out := judgement.shown[1]:
+            notes.append(Annotation("more", WARNING, review.path(judgement.file), 1, 1, more_findings(left_out)))
     out.data(github.text(notes))
     # Without a file's name: the log is read for commands on stderr too, and a name may look like one.
     findings = [finding for judgement in judged for finding in judgement.findings]
@@ -94,7 +108,8 @@ def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
     from mailpolicy.render import sarif
 
     unread = [(review.path(name), error.message) for name, error in _unopened(judged)]
-    out.data(sarif.text(_annotations(judged), RULES, unread))
+    left_out = {review.path(judgement.file): count for judgement in judged if (count := judgement.shown[1])}
+    out.data(sarif.text(_annotations(judged), RULES, unread, left_out))
 
 
 def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
@@ -116,8 +131,11 @@ def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
                     f"{finding.problem.severity}[{finding.problem.code}]",
                     finding.problem.message,
                 )
-                for finding in judgement.findings
+                for finding in judgement.shown[0]
             ]
+            if left_out := judgement.shown[1]:
+                outcome = junit.PASSED if judgement.valid(strict) else junit.FAILED
+                cases.append(junit.Case("more", file, 1, outcome, "not shown", more_findings(left_out)))
         suites.append(junit.Suite(file, cases or [junit.Case("valid", file)]))
     out.data(junit.text(suites))
 
@@ -131,7 +149,7 @@ def _title(finding: Finding) -> str:
 def _annotations(judged: Sequence[Judgement]) -> list[Annotation]:
     from mailpolicy.cli import review
 
-    return [review.annotation(finding) for judgement in judged for finding in judgement.findings]
+    return [review.annotation(finding) for judgement in judged for finding in judgement.shown[0]]
 
 
 def _unopened(judged: Sequence[Judgement]) -> list[tuple[str, MailpolicyError]]:

@@ -1,6 +1,7 @@
 """Files of lines, however long: whole lines as they come, from a file, a pipe or stdin.
 
-Promises: memory does not grow with the file; a pipe is answered as it is fed. What cannot be read is a usage error.
+Promises: memory does not grow with the file nor with its longest line, of which what is too long is never taken for a
+shorter one; a pipe is answered as it is fed. What cannot be read is a usage error.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
+from mailpolicy.names import LONGEST_LINE
 
 _CHUNK = 1 << 18  # bytes read at once, of what is there
 _LOOKED_AT = 8000  # bytes
-_LONGEST = 1 << 16  # bytes of one line; what is longer is cut
+_CUT = "\0" * 9  # at the end of a line of which more was left out: no question and no login ends so
 
 
 def opened(name: str) -> int:
@@ -50,9 +52,16 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
             data, start = data.removeprefix(b"\xef\xbb\xbf"), False
         whole, newline, rest_of = data.rpartition(b"\n")
         if newline:
-            yield (rest + whole).decode("utf-8", "surrogateescape").split("\n")
+            yield _cut((rest + whole).decode("utf-8", "surrogateescape").split("\n"))
             rest = rest_of
         else:
-            rest = (rest + rest_of)[:_LONGEST]
+            rest = (rest + rest_of)[: LONGEST_LINE + 1]
     if rest:
-        yield [rest.decode("utf-8", "surrogateescape")]
+        yield _cut([rest.decode("utf-8", "surrogateescape")])
+
+
+def _cut(lines: list[str]) -> list[str]:
+    """The lines, of those that are too long only the beginning and a sign that makes them longer than may be."""
+    if max(map(len, lines)) <= LONGEST_LINE:
+        return lines
+    return [line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + _CUT for line in lines]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings
 from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, StoreError, UsageError
+from mailpolicy.files import LARGEST_STORE, TooLarge, read_stream
 from mailpolicy.names import json_printable, printable
 
 if TYPE_CHECKING:
@@ -194,12 +195,14 @@ def require_format(around: Surroundings, *formats: str) -> None:
         raise UsageError(f"there is no format {around.format!a} here: choose {', '.join(first)} or {last}")
 
 
-def stdin_bytes() -> bytes:
-    """All of stdin. Raises StoreError."""
+def stdin_bytes(limit: int = LARGEST_STORE) -> bytes:
+    """All of stdin. Raises StoreError, also for more bytes than `limit`."""
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:
-        return sys.stdin.buffer.read()
+        return read_stream(sys.stdin.buffer, limit)
+    except TooLarge as error:
+        raise StoreError(f"-: {error}", code="too-large") from None
     except OSError as error:
         raise StoreError(f"-: {(error.strerror or 'cannot be read').lower()}") from None
 

@@ -15,7 +15,7 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.files import read_regular
+from mailpolicy.files import LARGEST, read_regular
 from mailpolicy.policy import Policy, Service
 from mailpolicy.store import Store, StoreInvalid
 
@@ -149,7 +149,7 @@ def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn
 
 def _document(name: str) -> Document:
     try:
-        return Document(name, stdin_bytes() if name == "-" else read_regular(name))
+        return Document(name, stdin_bytes(LARGEST) if name == "-" else read_regular(name))
     except StoreError as error:
         raise UsageError(error.message) from None
 

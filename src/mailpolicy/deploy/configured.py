@@ -16,7 +16,7 @@ from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.files import Attributes
-from mailpolicy.keys import nearest_key
+from mailpolicy.nearest import nearest_key
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick")
 OPEN, CLOSED = 0o640, 0o600

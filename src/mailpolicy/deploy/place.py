@@ -122,7 +122,7 @@ def _read(path: str) -> bytes | None:
     if not os.path.lexists(path):
         return None
     try:
-        return files.read_regular(path)
+        return files.read_regular(path, files.LARGEST_STORE)
     except StoreError as error:
         raise Refused(f"nothing was written, {error.message}", code="unreadable") from None
 

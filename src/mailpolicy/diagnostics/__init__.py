@@ -6,11 +6,14 @@ Not promised: the wording of the sentences.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
+_RANKS = (ERROR, WARNING, HINT)
+MOST_SHOWN = 1000  # findings of one file; a review tool takes few more, and nobody reads them
 
 
 class Problem(NamedTuple):
@@ -40,6 +43,20 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         code, _, message, _ = self.problem
         return f"{self.file}:{self.line}:{self.column}: {self.problem.severity}[{code}]: {message}"
+
+
+def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
+    """The findings of one file that are shown, in their order, and how many are left out; no error for a warning."""
+    if len(findings) <= MOST_SHOWN:
+        return list(findings), 0
+    ranks = [_RANKS.index(finding.problem.severity) for finding in findings]
+    chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MOST_SHOWN]
+    return [findings[index] for index in sorted(chosen)], len(findings) - MOST_SHOWN
+
+
+def more_findings(count: int) -> str:
+    """Say how many findings are left out."""
+    return f"{count} more finding{'s' * (count != 1)} not shown"
 
 
 def dotted(path: KeyPath) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import NotFound
-from mailpolicy.nearest import nearest
+from mailpolicy.nearest import nearest, nearest_address
 from mailpolicy.policy import Account, Layer, Policy
 
 
@@ -75,7 +75,7 @@ def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> Not
     import shlex
 
     if len(unknown) == 1:
-        hint = nearest(unknown[0], policy.accounts)
+        hint = nearest_address(unknown[0], policy.accounts)
         message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
         fix = f"mailpolicy account add {shlex.quote(unknown[0])}" if offer and not hint else None
         return NotFound(message, code="no-such-account", fix=fix)

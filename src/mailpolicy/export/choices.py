@@ -16,6 +16,7 @@ from mailpolicy.errors import Refused
 from mailpolicy.export import TARGETS, Target
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS, Options
 from mailpolicy.files import read_regular
+from mailpolicy.nearest import nearest
 
 _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{16,128}")
@@ -33,10 +34,8 @@ def target_named(name: str) -> Target:
     """The target of that name. Raises ChoiceRejected."""
     if name in TARGETS:
         return TARGETS[name]
-    from difflib import get_close_matches
-
-    nearest = get_close_matches(name, TARGETS, n=1)
-    hint = f", did you mean {nearest[0]}?" if nearest else ""
+    meant = nearest(name, TARGETS)
+    hint = f", did you mean {meant}?" if meant else ""
     raise ChoiceRejected("target", f"there is no target {name[:60]!a}{hint or ': choose ' + ', '.join(TARGETS)}")
 
 

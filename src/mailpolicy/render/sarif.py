@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mailpolicy import __version__
-from mailpolicy.diagnostics import ERROR, HINT, WARNING
+from mailpolicy.diagnostics import ERROR, HINT, WARNING, more_findings
 from mailpolicy.diagnostics.rules import Rule
 from mailpolicy.names import printable
 from mailpolicy.render import explanation
@@ -24,13 +25,29 @@ _LEVELS = {ERROR: "error", WARNING: "warning", HINT: "note"}
 _ROOT = "%SRCROOT%"  # what relative URIs are relative to; code scanning knows it by this name
 
 
-def text(annotations: Iterable[Annotation], rules: Mapping[str, Rule], unread: Iterable[tuple[str, str]] = ()) -> str:
-    """One run with a result for each annotation; `rules` knows all their codes, `unread` are files that could not be looked at, and why."""
-    notifications = [
+def text(
+    annotations: Iterable[Annotation],
+    rules: Mapping[str, Rule],
+    unread: Iterable[tuple[str, str]] = (),
+    left_out: Mapping[str, int] = MappingProxyType({}),
+) -> str:
+    """One run with a result for each annotation; `rules` knows all their codes.
+
+    `unread` are files that could not be looked at, and why; `left_out` says for a file how many results are not among these.
+    """
+    notifications: list[dict[str, Any]] = [
         {"level": "error", "message": {"text": _plain(why)}, "locations": [{"physicalLocation": _artifact(file)}]}
         for file, why in unread
     ]
     invocation: dict[str, Any] = {"executionSuccessful": not notifications}
+    notifications += (
+        {
+            "level": "warning",
+            "message": {"text": more_findings(count)},
+            "locations": [{"physicalLocation": _artifact(file)}],
+        }
+        for file, count in left_out.items()
+    )
     if notifications:
         invocation["toolExecutionNotifications"] = notifications
     annotations = list(annotations)
@@ -42,6 +59,7 @@ def text(annotations: Iterable[Annotation], rules: Mapping[str, Rule], unread: I
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the root of the repository"}}},
         "columnKind": "unicodeCodePoints",
         "results": _results(annotations, codes),
+        "properties": {"findingsLeftOut": sum(left_out.values())},
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     # ASCII, whatever the encoding of stdout; in a log of GitHub's ##[ is a command to the runner.

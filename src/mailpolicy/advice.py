@@ -12,7 +12,8 @@ from typing import NamedTuple
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.lan import is_reserved
 from mailpolicy.names import short
-from mailpolicy.policy import Account, Gate, Policy, Service, Setting, Tls
+from mailpolicy.networks import network_set
+from mailpolicy.policy import Account, Gate, LanEntry, Policy, Service, Setting, Tls
 
 
 class _Shape(NamedTuple):
@@ -131,6 +132,8 @@ def _empty_lan(policy: Policy, confined: dict[KeyPath, list[str]]) -> Iterator[P
 
 def hints(policy: Policy) -> Iterator[Problem]:
     """Keys that say what would hold without them."""
+    for entry, wider in _idle_entries(policy):
+        yield Problem("MP051", ("server", "lan", entry.position), f"{entry.text} is inside {wider.text} already")
     for name, table in policy.templates.items():
         for switch, value in _idle_in_template(policy, table):
             yield Problem("MP050", ("templates", name, switch), f"{switch} is {_shown(value)} without this line too")
@@ -141,10 +144,33 @@ def hints(policy: Policy) -> Iterator[Problem]:
             yield Problem("MP050", ("accounts", account.key, switch), message)
 
 
+def _idle_entries(policy: Policy) -> list[tuple[LanEntry, LanEntry]]:
+    """The entries of the LAN that another one holds, each with that one; of two that are the same the later is idle."""
+    spans = [(*network_set(entry.networks).spans[0], entry) for entry in policy.server.lan_entries]
+    widest: dict[int, tuple[bytes, LanEntry]] = {}  # of those that begin before, the one that ends last; by the version
+    idle = []
+    # One pass in the order of their beginnings: an entry is inside another exactly if it ends no later than the widest.
+    for first, last, entry in sorted(spans, key=lambda span: (span[0], _descending(span[1]), span[2].position)):
+        end, wider = widest.get(len(first), (b"", None))
+        if wider is not None and last <= end:
+            idle.append((entry, wider))
+        else:
+            widest[len(first)] = (last, entry)
+    return sorted(idle, key=lambda pair: pair[0].position)
+
+
+def _descending(packed: bytes) -> int:
+    return -int.from_bytes(packed, "big")
+
+
 def hint_count(policy: Policy, groups: Iterable[list[Account]]) -> int:
     """How many hints there are, without making each; `groups` are those of `policy.alike()`."""
     in_templates = sum(len(_idle_in_template(policy, table)) for table in policy.templates.values())
-    return in_templates + sum(len(_idle(policy, alike[0])) * len(alike) for alike in groups)
+    return (
+        len(list(_idle_entries(policy)))
+        + in_templates
+        + sum(len(_idle(policy, alike[0])) * len(alike) for alike in groups)
+    )
 
 
 def _idle_in_template(policy: Policy, table: Mapping[str, bool]) -> list[tuple[str, bool]]:

@@ -212,6 +212,19 @@ class Layout:
             below = stop
         return below
 
+    def lines_of_element(self, path: KeyPath) -> tuple[int, int] | None:
+        """The lines of an array's element: its own, and the comment lines that touch it from above.
+
+        None for an element that shares its line with something else.
+        """
+        element = self._exact[path]
+        begin, end = self.line_start(element.start), self.line_end(element.end)
+        rest = self.text[element.end : end].lstrip(" \t")
+        ended = rest.startswith(",") or (*path[:-1], int(path[-1]) + 1) not in self._exact
+        if self.text[begin : element.start].strip(" \t") or not ended or rest.lstrip(", \t")[:1] not in ("", "#"):
+            return None
+        return self._comments_above(begin, 0), self.after(end)
+
     def line_start(self, offset: int) -> int:
         """The start of the line at `offset`."""
         return self.text.rfind("\n", 0, offset) + 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit import inline, lines
-from mailpolicy.edit.hunks import Splice
+from mailpolicy.edit.hunks import Splice, spliced
 from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of, slice_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
 from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
@@ -161,13 +161,18 @@ def _amend(layout: Layout, path: KeyPath, remove: tuple[int, ...], append: tuple
     if entry is None:
         return _put(layout, path, _array(layout, append))
 
+    spans = {index: layout.lines_of_element((*path, index)) for index in sorted(remove)}
+    cut = [Splice(*span, "") for span in spans.values() if span is not None]
+    gone = [index for index, span in spans.items() if span is not None]
+    left = [index - sum(one < index for one in gone) for index, span in spans.items() if span is None]
+
     def change(array: Any) -> None:
-        for index in sorted(remove, reverse=True):
+        for index in reversed(left):
             del array[index]
         for value in append:
             array.append(value)
 
-    splice = _with_tomlkit(layout, entry, change)
+    splice = _with_tomlkit(layout, entry, change, cut)
     if not remove:
         before = [text for _, text in comments(layout.text[entry.value : entry.end])]
         if before != [text for _, text in comments(splice.text)]:
@@ -175,13 +180,17 @@ def _amend(layout: Layout, path: KeyPath, remove: tuple[int, ...], append: tuple
     return splice
 
 
-def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None]) -> Splice:
-    """Let tomlkit change the value of one statement, and nothing else."""
+def _with_tomlkit(
+    layout: Layout, statement: Entry, change: Callable[[Any], None], without: Sequence[Splice] = ()
+) -> Splice:
+    """Let tomlkit change the value of one statement, and nothing else; `without` is left out of the value first."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(f"value = {layout.text[statement.value : statement.end]}\n")
+        begin = statement.value
+        cuts = [Splice(cut.start - begin, cut.end - begin, "") for cut in without]
+        document = tomlkit.parse(f"value = {spliced(layout.text[begin : statement.end], cuts)}\n")
         change(document["value"])
         text = document["value"].as_string()
     except (TOMLKitError, ValueError, LookupError, TypeError) as error:

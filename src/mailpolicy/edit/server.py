@@ -1,6 +1,7 @@
 """Changing what holds for the whole server: its keys, the LAN, and the logins at the smart host.
 
-Promises: networks are compared as networks, not as texts; taking out one that a wider entry still covers is refused.
+Promises: networks are compared as networks, not as texts, and the list is judged as it is after the whole command, in
+whatever order it names them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import counted
 from mailpolicy.edit.targets import no_account
-from mailpolicy.errors import Refused
 from mailpolicy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.networks import Network, network_set
 from mailpolicy.policy import LanEntry, Policy, Service
@@ -39,57 +39,50 @@ def _put(plan: Plan, path: Path, old: Scalar | None, value: Scalar) -> bool:
 
 
 def lan_add(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Networks into the LAN; one that is in it already is `ok`."""
+    """Networks into the LAN; one that is in it already, or that another one of these holds, is `ok`."""
     plan = Plan()
-    entries = list(policy.server.lan_entries)
-    fresh: list[str] = []
-    for text in texts:
-        networks = lan_entry(text)
-        same, wider = _find(entries, networks)
+    there = list(policy.server.lan_entries)
+    named = [LanEntry(text, lan_entry(text)) for text in texts]
+    fresh: list[LanEntry] = []
+    for entry in named:
+        same, wider = _find([*there, *fresh], entry.networks)
+        wider = wider or _find(named, entry.networks)[1]
         if same is None and wider is None:
-            fresh.append(text)
-            entries.append(LanEntry(text, networks))
-            plan.lines.append(Line("lan", text, "in the LAN", True))
-            if not is_reserved(networks):
-                plan.notes.append(f"warning: {text} is not wholly inside the ranges reserved for local use")
+            fresh.append(entry)
+            plan.lines.append(Line("lan", entry.text, "in the LAN", True))
+            if not is_reserved(entry.networks):
+                plan.notes.append(f"warning: {entry.text} is not wholly inside the ranges reserved for local use")
         else:
             covering = f"in the LAN, inside {wider.text}" if same is None and wider is not None else "in the LAN"
-            plan.lines.append(Line("lan", text, covering, False))
+            plan.lines.append(Line("lan", entry.text, covering, False))
     if fresh:
-        _list_change(plan, policy, Amend(("server", "lan"), (), tuple(fresh)), [entry.text for entry in entries])
+        added = tuple(entry.text for entry in fresh)
+        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*there, *fresh)])
     plan.notes.append(_confined(policy))
     return plan
 
 
 def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Networks out of the LAN. Raises Refused where a wider entry still covers one."""
+    """Networks out of the LAN; what other entries still hold of one is said."""
     plan = Plan()
-    entries = list(policy.server.lan_entries)
-    gone: list[int] = []
-    for text in texts:
-        networks = lan_entry(text)
-        left = [(index, entry) for index, entry in enumerate(entries) if index not in gone]
-        same = [index for index, entry in left if network_set(entry.networks) == network_set(networks)]
-        _, wider = _find([entry for index, entry in left if index not in same], networks)
-        if wider is not None:
-            raise Refused(
-                f"{text} would stay in the LAN: the wider entry {wider.text} still covers it", code="covered", fix=None
-            )
-        rest = network_set(network for index, entry in left if index not in same for network in entry.networks)
-        inside = [
-            entry.text
-            for index, entry in left
-            if index not in same and network_set(entry.networks) <= network_set(networks)
-        ]
-        if network_set(networks) <= rest:
-            raise Refused(f"{text} would stay in the LAN: {', '.join(inside)} together still cover it", code="covered")
-        gone += same
-        plan.lines.append(Line("lan", text, "partly in the LAN" if inside else "not in the LAN", bool(same)))
-        if inside:
-            plan.notes.append(f"still in the LAN, inside {text}: {', '.join(inside)}")
+    entries = policy.server.lan_entries
+    named = [LanEntry(text, lan_entry(text)) for text in texts]
+    wanted = {network_set(entry.networks) for entry in named}
+    gone = tuple(index for index, entry in enumerate(entries) if network_set(entry.networks) in wanted)
+    kept = [entry for index, entry in enumerate(entries) if index not in gone]
+    left = network_set(network for entry in kept for network in entry.networks)
+    for text, networks in ((entry.text, network_set(entry.networks)) for entry in named):
+        removed = any(network_set(entries[index].networks) == networks for index in gone)
+        through = [entry.text for entry in kept if network_set(entry.networks) & networks]
+        if not through:
+            plan.lines.append(Line("lan", text, "not in the LAN", removed))
+            continue
+        whole = networks <= left
+        plan.lines.append(Line("lan", text, "still in the LAN" if whole else "partly in the LAN", removed))
+        stays = "stays in the LAN" if whole else "stays partly in the LAN"
+        plan.notes.append(f"warning: {text} {stays}, through {', '.join(through)}")
     if gone:
-        kept = [entry.text for index, entry in enumerate(entries) if index not in gone]
-        _list_change(plan, policy, Amend(("server", "lan"), tuple(gone), ()), kept)
+        _list_change(plan, policy, Amend(("server", "lan"), gone, ()), [entry.text for entry in kept])
     plan.notes.append(_confined(policy))
     return plan
 
@@ -113,8 +106,9 @@ def _list_change(plan: Plan, policy: Policy, operation: Amend | PutList, new: li
 def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEntry | None, LanEntry | None]:
     """The entry that is the same network, and one that holds it and more."""
     wanted = network_set(networks)
-    same = next((entry for entry in entries if network_set(entry.networks) == wanted), None)
-    wider = next((entry for entry in entries if entry is not same and wanted <= network_set(entry.networks)), None)
+    sets = [(entry, network_set(entry.networks)) for entry in entries]
+    same = next((entry for entry, there in sets if there == wanted), None)
+    wider = next((entry for entry, there in sets if wanted <= there != wanted), None)
     return same, wider
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailpolicy.diagnostics import ERROR
+from mailpolicy.diagnostics import ERROR, HINT
 from mailpolicy.diagnostics.rules.rule import Rule
 
 
@@ -78,5 +78,15 @@ LAN = {
         "from everywhere say so: `mailpolicy imap anywhere`.",
         wrong="0.0.0.0/0",
         right="10.0.0.0/8",
+    ),
+    "MP051": Rule(
+        HINT,
+        "LAN entry inside another",
+        "take the narrower entry out, unless it is meant to stay when the wider one goes",
+        meaning="Every address of this entry is in another entry too, so that it changes nothing; taking the wider one out "
+        "would leave it. Shown with `--hints`.",
+        example='version = 1\n\n[server]\nlan = ["10.0.0.0/8", "10.7.0.0/16"]\n',
+        wrong=', "10.7.0.0/16"',
+        right="",
     ),
 }

@@ -41,11 +41,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "say which logins of a log this policy would refuse"),
     "install": ("install", "put a store from git or a backup in place, with every promise of an edit"),
 }
-_BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"
 
 
-class LazyGroup(TyperGroup):
+class Group(TyperGroup):
+    """A noun with its verbs; who writes another word is told the right line."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As usual. Raises UsageError for a word that is no command."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise self.refusal(ctx, args)
+        return super().resolve_command(ctx, args)
+
+    def refusal(self, ctx: Any, args: list[str]) -> UsageError:
+        """What is said of a word that is no command."""
+        from mailpolicy.cli import words  # only needed for a mistake
+
+        verbs = [name for name, command in self.commands.items() if not command.hidden]
+        return words.refuse_verb(ctx.command_path, args[0], args[1:], verbs)
+
+
+class LazyGroup(Group):
     """The root: knows its commands by name and imports the one that is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -63,15 +79,15 @@ class LazyGroup(TyperGroup):
         _add_epilog(command)
         return command
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As usual; who writes the verb first is told the right line."""
-        if args and args[0] in _BACKWARDS and len(args) > 1 and COMMANDS.get(args[1], ("",))[0] == "services":
-            rest = " ".join(args[2:]) or "TARGET..."
-            raise UsageError(
-                f"there is no command {args[0]}: first the noun, then the verb",
-                fix=f"mailpolicy {args[1]} {_BACKWARDS[args[0]]} {rest}",
-            )
-        return super().resolve_command(ctx, args)
+    def refusal(self, ctx: Any, args: list[str]) -> UsageError:
+        """What is said of a word that is no command."""
+        from mailpolicy.cli import words  # only needed for a mistake
+
+        def verbs(noun: str) -> list[str]:
+            commands: dict[str, Any] = getattr(self.get_command(ctx, noun), "commands", {})
+            return [name for name, command in commands.items() if not command.hidden]
+
+        return words.refuse_noun(args[0], args[1:], COMMANDS, verbs)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The list of commands, without importing any."""
@@ -95,11 +111,11 @@ def _add_epilog(command: Any) -> None:
 def new_app(**settings: Any) -> typer.Typer:
     """A Typer application of this program: plain help, plain errors, no options of Typer's own."""
     return typer.Typer(
+        **{"cls": Group, **settings},
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        **settings,
     )
 
 

@@ -27,6 +27,11 @@ class NameRejected(ValueError):
     """A name that may not be used; the text says why."""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 account`, `2 accounts`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def printable(text: str) -> str:
     """`text` with every control, separator, bidi or invisible character shown as an escape such as `\\x1b`."""
     if text.isascii() and text.isprintable():

@@ -28,7 +28,7 @@ _ALIASES = {
     "connector": Service.CONNECTOR,
     "mdaemon-connector": Service.CONNECTOR,
 }
-_WEB = ("webmail", "worldclient", "http", "https", "activesync")
+_WEB = ("webmail", "worldclient", "http", "https")
 
 
 class Question(NamedTuple):
@@ -111,6 +111,8 @@ def service_named(text: str) -> Service:
         raise QuestionRejected(
             f"{text} is governed by the page Web Services, not by Mail Services: there is no verdict on it here"
         )
+    if text.lower() == "activesync":
+        raise QuestionRejected(f"{text} is not governed here: there is no verdict on it")
     known = "choose pop, imap, multipop or outlook-connector"
     raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
 

@@ -21,6 +21,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice, named_secrets
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import KeyringError, MailpolicyError, StoreError
+from mailpolicy.names import counted
 from mailpolicy.store import Store, worst
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _store(machine: Machine) -> Iterator[Found]:
         )
     else:
         accounts = len(machine.store.policy().accounts)
-        yield Found(OK, f"{path}, {accounts} accounts")
+        yield Found(OK, f"{path}, {counted(accounts, 'account')}")
 
 
 def _permissions(machine: Machine) -> Iterator[Found]:

@@ -192,7 +192,8 @@ def require_format(around: Surroundings, *formats: str) -> None:
     """Raise UsageError where the form asked for is none of those the command has."""
     if around.format not in formats:
         *first, last = formats
-        raise UsageError(f"there is no format {around.format!a} here: choose {', '.join(first)} or {last}")
+        known = f"choose {', '.join(first)} or {last}" if first else f"it is always {last}"
+        raise UsageError(f"there is no format {around.format!a} here: {known}")
 
 
 def stdin_bytes(limit: int = LARGEST_STORE) -> bytes:

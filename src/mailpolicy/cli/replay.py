@@ -144,9 +144,9 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
     for number, why in replay.broken:
         out.message(f"{log}:{number}: {why}")
     if (untold := replay.broken_lines - len(replay.broken)) > 0:
-        out.message(f"{log}: {_several(untold, 'more broken line')}")
+        out.message(f"{log}: {names.counted(untold, 'more broken line')}")
     if replay.beyond:
-        beyond = _several(replay.beyond, "login")
+        beyond = names.counted(replay.beyond, "login")
         out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if not replay.logins:
@@ -154,16 +154,12 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
 
 
 def _summary(replay: Replay, accounts: int) -> str:
-    told = f"{replay.refused} of {_several(replay.logins, 'login')} would be refused"
+    told = f"{replay.refused} of {names.counted(replay.logins, 'login')} would be refused"
     if replay.refused:
-        told += f", for {'more than ' if replay.beyond else ''}{_several(accounts, 'account')}"
+        told += f", for {'more than ' if replay.beyond else ''}{names.counted(accounts, 'account')}"
     if replay.broken_lines:
-        told += f"; {_several(replay.broken_lines, 'broken line')} not counted"
+        told += f"; {names.counted(replay.broken_lines, 'broken line')} not counted"
     return told
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class Progress:
@@ -183,7 +179,7 @@ class Progress:
         if (now := monotonic()) < self._next:
             return
         self._next = now + self._EVERY
-        told = f"{count} lines"
+        told = names.counted(count, "line")
         if self._size:
             told += f", {min(100, 100 * os.lseek(self._descriptor, 0, os.SEEK_CUR) // self._size)} %"
         self._write(f"\r{told:<{self._width}}")

@@ -15,6 +15,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, sealed_file
 from mailpolicy.errors import NotConfirmed, Refused, UsageError
+from mailpolicy.names import counted
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -112,7 +113,7 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
     file = sealed_file(choice(out))
     if dry_run:
         count = file.would_rotate(_whole(new_key_file))
-        rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {count} secrets", True),)
+        rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {counted(count, 'secret')}", True),)
         return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
     try:
         old, new, count = file.rotate(_whole(new_key_file))
@@ -121,7 +122,7 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
         raise
     rows = (
         ("master key", f"{new}, it was {old}", True),
-        ("sealed file", f"{file.path}, {count} secrets", True),
+        ("sealed file", f"{file.path}, {counted(count, 'secret')}", True),
     )
     _tell_new_key(out, file, new_key_file)
     facts = {"secrets_file": file.path, "secrets": count, "old_key": old, "new_key": new}

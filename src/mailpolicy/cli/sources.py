@@ -148,7 +148,7 @@ def _given(
 ) -> dict[str, Scalar | None]:
     """The keys of a source that were given, by their names in the store. Raises UsageError."""
     if tls is not None and tls not in list(Tls):
-        raise UsageError(f"--tls is {', '.join(Tls)}, not {tls!a}")
+        raise UsageError(f"--tls is {', '.join([*Tls][:-1])} or {[*Tls][-1]}, not {tls!a}")
     if keep is False and delete_after_days is not None:
         raise UsageError("--delete-after-days needs a copy that is kept: use --keep")
     try:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mailpolicy.diagnostics import dotted
-from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar
+from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import refuse_connector
 from mailpolicy.edit.targets import Targets, chosen, no_account, require_template
 from mailpolicy.errors import Refused
 from mailpolicy.policy import Account, Policy, Service
 
-SUSPEND_NOTE = "this stops POP, IMAP, MultiPOP and Outlook Connector; sending (SMTP), webmail and open sessions are not stopped by it alone"
+SUSPEND_NOTE = (
+    "this stops POP, IMAP, MultiPOP and Outlook Connector; not stopped are sending (SMTP), open sessions, "
+    "and webmail unless that logs in over IMAP"
+)
 
 
 def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -> Plan:
@@ -48,14 +51,10 @@ def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:
     """The keys of the account's own table that are not as asked, each with what it is."""
     there: dict[str, Scalar | None] = {**account.own, "template": account.template, "smart_host_login": account.login}
     return [
-        f"{dotted(('accounts', account.key, key))} is {_shown(there.get(key))}"
+        f"{dotted(('accounts', account.key, key))} is {shown_value(there.get(key))}"
         for key, value in asked.items()
         if there.get(key) != value
     ]
-
-
-def _shown(value: Scalar | None) -> str:
-    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:

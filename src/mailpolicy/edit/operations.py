@@ -13,6 +13,15 @@ Scalar = bool | int | str
 Path = tuple[str, ...]
 
 
+def shown_value(value: Scalar | None) -> str:
+    """The value of a key as the file has it, for a sentence."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(str(value)) if isinstance(value, str) else str(value)  # of a choice its text, not its name in the code
+
+
 class Put(NamedTuple):
     """Give the key `path` a value, in the place it has or after the last key of its table."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mailpolicy.diagnostics import dotted
-from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar
+from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.server import text_of
 from mailpolicy.edit.targets import no_account
@@ -24,7 +24,7 @@ def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], so
     existing = account.sources.get(name)
     if existing is not None:
         differing = [
-            f"{dotted(_path(account, name, key))} is {getattr(existing, key)!r}"
+            f"{dotted(_path(account, name, key))} is {shown_value(getattr(existing, key))}"
             for key in asked
             if getattr(existing, key) != getattr(source, key)
         ]

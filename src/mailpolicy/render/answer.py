@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.names import counted
 from mailpolicy.verdict import Command, Grant, Question, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
@@ -56,8 +57,7 @@ def _steps(verdict: Verdict, file: str | None, lets_in: Count) -> list[str]:
     steps = [step("then" if number else "fix", command) for number, command in enumerate(verdict.fixes)]
     for command in verdict.alternatives:
         # Behind a shell's comment sign, so that the line can be pasted.
-        count = lets_in()
-        steps.append(f"{step('or', command)}  # lets in {count} account{'s' * (count != 1)}")
+        steps.append(f"{step('or', command)}  # lets in {counted(lets_in(), 'account')}")
     return steps + [step("then, for the whole server", command) for command in verdict.server_fixes]
 
 

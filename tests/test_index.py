@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import mmap
 import os
 import shutil
 import sqlite3
@@ -453,6 +454,108 @@ def test_two_changes_in_one_tick_need_the_rule(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Cache, "settled", lambda *_: True)
     cache = Cache(str(tmp_path / "cache"), smallest=0, stat=rounded(1_000_000_000))
     assert not all(quick_changes(tmp_path / "accounts.toml", cache, 200))
+
+
+class SlowWrite:
+    """A write(2) that is half done: the file has the time of its beginning, and gets no other one at its end."""
+
+    def __init__(self, path: Path, content: bytes, done: int) -> None:
+        self._file = open(path, "r+b", buffering=0)  # noqa: SIM115
+        self._content, self._done = content, done
+        self._file.write(content[:done])
+        settle()
+
+    def finish(self) -> None:
+        self._file.write(self._content[self._done :])
+        self._file.close()
+
+
+@pytest.fixture
+def shown_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], os.stat_result]:
+    """A stat by which what is written later shows no other time."""
+
+    def stat(descriptor: int) -> os.stat_result:
+        return os.stat_result(tuple(os.fstat(descriptor)), {f"st_{kind}time_ns": 1001 for kind in "amc"})
+
+    return stat
+
+
+def half_written(path: Path, cache: Cache, look: Callable[[Path, Cache], None]) -> list[bool]:
+    """Whether every answer is right after a look in the middle of a write, whose rest closes what was open."""
+    text = store_of(300).encode()
+    path.write_bytes(text)
+    settle()
+    wrong = b"popp= true".join(text.rsplit(b"pop = true", 1))  # an error near the end: nothing is decided
+    slow = SlowWrite(path, wrong, len(text) // 2)
+    look(path, cache)
+    slow.finish()
+    settle()
+    asked = ("user0001@d1.example", "user0149@d2.example", "user0298@d4.example")
+    return [answers(path, cache, address) == answers(path, None, address) for address in asked]
+
+
+def looked_up(path: Path, cache: Cache) -> None:
+    Store.look_up(str(path), ["user0001@d1.example"], cache)
+
+
+def read_whole_and_kept(path: Path, cache: Cache) -> None:
+    store = Store.read(str(path), cache)
+    store.policy()
+    store.keep_index()
+
+
+def confirmed_after_an_edit(path: Path, cache: Cache) -> None:
+    """As if the edit had just put there what stands there now."""
+    content = path.read_bytes()
+    stamp = writing.confirmed(cache, str(path), content)
+    assert stamp is None
+    Store(str(path), content).replaced(content, None)
+
+
+@pytest.mark.parametrize("look", [looked_up, read_whole_and_kept, confirmed_after_an_edit])
+def test_a_store_that_is_being_written_is_not_indexed(
+    look: Callable[[Path, Cache], None],
+    tmp_path: Path,
+    shown_at_the_beginning: Callable[[int], os.stat_result],
+) -> None:
+    notes: list[str] = []
+    cache = Cache(str(tmp_path / "cache"), notes.append, shown_at_the_beginning, smallest=0)
+    assert all(half_written(tmp_path / "accounts.toml", cache, look))
+    assert "somebody may be writing the store" in notes[0]
+    assert not list(Path(cache.folder).glob("*.index"))
+    (tmp_path / "accounts.toml").write_text(store_of(300))
+    settle()
+    look_up = Store.look_up(str(tmp_path / "accounts.toml"), SOME[:1], cache)
+    assert look_up.cut is None
+    assert list(Path(cache.folder).glob("*.index"))  # it is at rest now
+
+
+@pytest.mark.parametrize("look", [looked_up, read_whole_and_kept])
+def test_a_store_that_is_being_written_needs_the_rule(
+    look: Callable[[Path, Cache], None],
+    tmp_path: Path,
+    shown_at_the_beginning: Callable[[int], os.stat_result],
+) -> None:
+    """The test above would see it."""
+    cache = Cache(str(tmp_path / "cache"), stat=shown_at_the_beginning, smallest=0, unwritten=lambda _: True)
+    assert not all(half_written(tmp_path / "accounts.toml", cache, look))
+
+
+def test_whether_nobody_writes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    with path.open("rb") as reader, path.open("rb"):
+        assert caches.nobody_writes(reader.fileno())
+        with path.open("r+b"):
+            assert not caches.nobody_writes(reader.fileno())
+        assert caches.nobody_writes(reader.fileno())
+        with path.open("r+b") as writer:
+            mapping = mmap.mmap(writer.fileno(), 1)
+        assert not caches.nobody_writes(reader.fileno())
+        mapping.close()
+        assert caches.nobody_writes(reader.fileno())
+    with path.open("r+b") as writer:  # none was kept, so that nobody is kept waiting
+        assert not caches.nobody_writes(writer.fileno())
 
 
 def test_a_clock_that_goes_back(indexed: Path, cache: Cache) -> None:

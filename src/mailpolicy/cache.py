@@ -29,6 +29,26 @@ def stamping_clock() -> int:
     return time.clock_gettime_ns(_COARSE) if sys.platform == "linux" else time.time_ns()
 
 
+def nobody_writes(descriptor: int) -> bool:
+    """Whether no process has the file open for writing, which only its owner and root can find out.
+
+    Linux grants a read lease exactly then. It is given back at once, and its signal is one that is ignored, should
+    somebody open the file in between.
+    """
+    import fcntl
+    import signal
+
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return False
+    return True
+
+
 def _silent(_: str) -> None:
     return
 
@@ -44,13 +64,14 @@ class Stamp(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """A folder for indexes. `note` is told why one is not used or not written; `stat` and `clock` are the system's."""
+    """A folder for indexes. `note` is told why one is not used or not written; what follows it asks the system."""
 
     folder: str
     note: Callable[[str], None] = _silent
     stat: Callable[[int], os.stat_result] = os.fstat
     clock: Callable[[], int] = stamping_clock
     smallest: int = SMALLEST
+    unwritten: Callable[[int], bool] = nobody_writes
 
     def stamp(self, descriptor: int) -> Stamp:
         """The stamp of an open file."""
@@ -64,6 +85,18 @@ class Cache(NamedTuple):
         so what was stamped a moment ago, or in the future, tells nothing yet. Some file systems keep whole seconds.
         """
         return self.clock() - max(stamp.mtime_ns, stamp.ctime_ns) > _margin(stamp)
+
+    def at_rest(self, descriptor: int, stamp: Stamp) -> bool:
+        """Whether what is read from now on is the whole of what has the stamp, if the file still has it afterwards.
+
+        A write gives the file its time when it begins: one that takes long could be under way without showing.
+        """
+        if not self.settled(stamp):
+            return False
+        if not self.unwritten(descriptor):
+            self.note("no index is written: somebody may be writing the store, or only its owner could tell")
+            return False
+        return True
 
     def settle(self, stamp: Stamp) -> bool:
         """Wait until a file that was just written is settled; not where that takes long."""

@@ -35,8 +35,7 @@ class StoreInvalid(StoreError):
     code = "invalid-store"
 
     def __init__(self, findings: list[Finding]) -> None:
-        count = len(findings)
-        file = findings[0].file
+        count, file = len(findings), findings[0].file
         self.findings, left_out = capped(findings)
         more = f" ({more_findings(left_out)})" if left_out else ""
         super().__init__(
@@ -70,12 +69,12 @@ class Store(Document):
 
     @classmethod
     def _read(cls, path: str, descriptor: int, cache: Cache | None) -> Store:
-        before = cache.stamp(descriptor) if cache is not None else None
-        settled = cache is not None and before is not None and cache.settled(before)
+        if cache is None or (before := cache.stamp(descriptor)).size < cache.smallest:
+            return cls(path, read_whole(descriptor))
+        at_rest = cache.at_rest(descriptor, before)
         store = cls(path, read_whole(descriptor))
-        if cache is not None and len(store.data) >= cache.smallest:
-            store.cache = cache
-            store._stamp = before if settled and cache.stamp(descriptor) == before else None
+        store.cache = cache
+        store._stamp = before if at_rest and cache.stamp(descriptor) == before else None
         return store
 
     @classmethod

@@ -144,6 +144,8 @@ def confirmed(cache: Cache, path: str, content: bytes) -> Stamp | None:
     """The stamp of a store that was just written, once it tells of every later change; None where it is another one."""
     with suppress(StoreError), opened(path) as descriptor:
         stamp = cache.stamp(descriptor)
-        if stamp.size == len(content) and cache.settle(stamp) and read_whole(descriptor) == content:
-            return stamp if cache.stamp(descriptor) == stamp else None
+        if stamp.size != len(content) or not cache.settle(stamp) or not cache.at_rest(descriptor, stamp):
+            return None
+        if read_whole(descriptor) == content and cache.stamp(descriptor) == stamp:
+            return stamp
     return None

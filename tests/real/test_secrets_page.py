@@ -99,7 +99,7 @@ def host_key() -> Iterator[None]:
 def test_a_server_without_systemd(box: Box) -> None:
     said = box.run(commands("Server without systemd"))
     assert "smart-host/alice@example.com\tthere\n" in said
-    assert "1 secrets\tchanged\n" in said
+    assert "1 secret\tchanged\n" in said
     asked = box.run(
         commands("The sealed file"),
         KEYRING_PROPERTY_SECRETS_FILE=f"{box.root}/var/lib/mailpolicy/secrets",

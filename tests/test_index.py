@@ -35,12 +35,12 @@ from mailpolicy.edit.plan import Planner
 from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
-from mailpolicy.files import locked
 from mailpolicy.index import reading, writing
 from mailpolicy.nearest import nearest
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
 from mailpolicy.store import Store
+from mailpolicy.system.held import locked
 from mailpolicy.verdict import judge, question
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
@@ -879,8 +879,7 @@ class Mixed(RuleBasedStateMachine):
     @precondition(lambda self: self.other.exists())
     @rule()
     def link(self) -> None:
-        self.path.unlink()
-        os.link(self.other, self.path)
+        os.replace(self.other, self.path)
 
     @rule(address=st.sampled_from(ASKED))
     def check(self, address: str) -> None:

@@ -156,7 +156,7 @@ def test_root_does_not_write_where_others_can(run: Run, store: Path) -> None:
     os.chmod(store, 0o666)
     result = run("--file", str(store), "install", draft(store))
     assert result.status == 5
-    assert "chmod o-w" in result.err
+    assert "chmod go-w" in result.err
     assert store.read_text() == MINIMAL
 
 

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from os import pread
+from shlex import join
 from typing import TYPE_CHECKING
 
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.document import Document, without_gc
 from mailpolicy.errors import StoreError
-from mailpolicy.files import opened, read_whole
 from mailpolicy.policy import Policy
-from mailpolicy.trust import unsafe_for_root
+from mailpolicy.system.files import NotThere, is_there, opened, opened_trusted, read_whole
+from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache, Stamp
@@ -61,9 +62,12 @@ class Store(Document):
         self._stamp: Stamp | None = None  # where it tells of every later change
 
     @classmethod
-    def read(cls, path: str, cache: Cache | None = None) -> Store:
-        """Read the store file at `path`. Raises StoreError where it cannot be read."""
-        with _opened(path) as descriptor:
+    def read(cls, path: str, cache: Cache | None = None, trusted: Trusted | None = None) -> Store:
+        """Read the store file at `path`. Raises StoreError if it cannot be read.
+
+        If it is going to be obeyed, `trusted` says who else than root may write it; then Refused is raised if others can.
+        """
+        with _opened(path, trusted) as descriptor:
             return cls._read(path, descriptor, cache)
 
     @classmethod
@@ -123,9 +127,11 @@ class Store(Document):
         store.cache, store._about = self.cache, self._about
         return store
 
-    def again(self) -> Store:
-        """The store as it is now; this one where nothing has changed. Raises StoreError."""
-        current = Store.read(self.path, self.cache)
+    def again(self, descriptor: int | None) -> Store:
+        """Return the store as it is now in an open file, this one if nothing has changed. Raises StoreError."""
+        if descriptor is None:
+            raise _not_there(self.path)
+        current = Store._read(self.path, descriptor, self.cache)
         return self if current.data == self.data else current._found(self._about)
 
     def keep_index(self, *, anew: bool = False) -> None:
@@ -251,10 +257,10 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
-        if os.geteuid() != 0 or not os.path.exists(self.path):
+        if os.geteuid() != 0 or not is_there(self.path, follow=True):
             return None
-        fix = unsafe_for_root(self.path)
-        return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
+        cure = cure_for_root(self.path)
+        return Problem("MP039", (), f"others than root can change what root obeys here: {join(cure)}") if cure else None
 
 
 def _own(path: KeyPath) -> bool:
@@ -263,16 +269,18 @@ def _own(path: KeyPath) -> bool:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
-    """The descriptor of a store file; one that is not there is told how to make it. Raises StoreError."""
+def _opened(path: str, trusted: Trusted | None = None) -> Iterator[int]:
+    """Open a store file; if it does not exist, the error says how to make it. Raises StoreError and Refused."""
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(opened(path))
-        except StoreError as error:
-            if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init") from None
-            raise
+            descriptor = stack.enter_context(opened(path) if trusted is None else opened_trusted(path, trusted))
+        except NotThere:
+            raise _not_there(path) from None
         yield descriptor
+
+
+def _not_there(path: str) -> NotThere:
+    return NotThere(f"{path}: no such file or directory", fix="mailpolicy init")
 
 
 def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:

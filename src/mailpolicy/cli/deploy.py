@@ -13,9 +13,10 @@ from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
 from mailpolicy.deploy.configured import Configured, configured
-from mailpolicy.deploy.place import Placed, look, put
+from mailpolicy.deploy.place import Placed, look, put, trusted_with
 from mailpolicy.errors import MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.system.held import Held
 
 
 def app() -> typer.Typer:
@@ -55,7 +56,7 @@ def _deploy(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     file = out.around.host_config or host.DEFAULT_PATH
-    machine = host.read(out.around.host_config, is_root=out.around.is_root)
+    machine = host.read(out.around.host_config)
     known = configured(file, machine.exports)
     chosen = _chosen(file, known, names or [])
     workshop = Workshop(out)
@@ -101,9 +102,9 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
-    def first(before: bytes | None, _wanted: bytes) -> None:
+    def first(file: Held, before: bytes | None, _wanted: bytes) -> None:
         if users := _narrowed(export, before, body):
-            sessions.owe(export.place.path, sessions.typed(users, short))
+            sessions.owe(file, sessions.typed(users, short))
 
     try:
         if export.problem is not None:
@@ -143,7 +144,9 @@ def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list
             out.message(f"{one.export.name}: open sessions of {named} go on: mailpolicy deploy --kick")
             continue
         ended = sessions.kick(one.export.kick, owed, out.message)
-        sessions.settle(one.export.place.path, owed, ended.failed)
+        sessions.settle(
+            one.export.place.path, owed, ended.failed, out.around.lock_timeout, trusted_with(one.export.place)
+        )
         kicked += ended.kicked
         failed += ended.failed.values()
     return kicked, failed

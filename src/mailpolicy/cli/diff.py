@@ -15,10 +15,10 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
 from mailpolicy.document import without_gc
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy
 from mailpolicy.render.shifts import COLUMNS, Sides, markdown, objects, records, summary
 from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.system.files import read_regular
 
 _GITS = (7, 9)  # what git gives an external diff: PATH, and file, hash and mode of either side; a rename adds two
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import host, pending, trust
+from mailpolicy import host, pending
 from mailpolicy.backends import SAFE, SEALED, class_name
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
@@ -22,6 +22,8 @@ from mailpolicy.cli.secrets import choice, named_secrets
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import KeyringError, MailpolicyError, StoreError
 from mailpolicy.store import Store, worst
+from mailpolicy.system.files import is_there
+from mailpolicy.system.trust import cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cli.making import Workshop
@@ -86,7 +88,8 @@ def _store(machine: Machine) -> Iterator[Found]:
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.around.file
     if machine.out.around.is_root:
-        fix = trust.unsafe_for_root(path)
+        cure = cure_for_root(path, machine.out.trusted)
+        fix = shlex.join(cure) if cure else None
     else:
         mode = os.stat(path).st_mode if os.path.exists(path) else 0
         fix = f"chmod o-w {shlex.quote(path)}" if mode & stat.S_IWOTH else None
@@ -99,8 +102,8 @@ def _permissions(machine: Machine) -> Iterator[Found]:
 def _host(machine: Machine) -> Iterator[Found]:
     around = machine.out.around
     path = around.host_config or host.DEFAULT_PATH
-    host.read(around.host_config, is_root=around.is_root)
-    there = os.path.lexists(path)
+    host.read(around.host_config)
+    there = is_there(path)
     yield Found(OK, path if there else f"there is no {path}, so everything is as usual")
 
 
@@ -136,8 +139,8 @@ def _sealed(machine: Machine) -> Iterator[Found]:
         yield Found(
             WARNING, f"{file.path} can be read by others, who see the names", f"chmod 0600 {shlex.quote(file.path)}"
         )
-    if machine.out.around.is_root and (fix := trust.unsafe_for_root(file.path)) is not None:
-        yield Found(ERROR, f"others can write {file.path} or a directory above it", fix)
+    if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
+        yield Found(ERROR, f"others can write {file.path} or a directory above it", shlex.join(cure))
     if file.half_rotated():
         yield Found(WARNING, "a rotation stopped after the file and before the key", "mailpolicy secrets rotate")
 
@@ -163,7 +166,7 @@ def _unfinished(machine: Machine) -> Iterator[Found]:
 
 def _exports(machine: Machine) -> Iterator[Found]:
     around = machine.out.around
-    tables = host.read(around.host_config, is_root=around.is_root).exports
+    tables = host.read(around.host_config).exports
     if not tables:
         return
     from mailpolicy.cli.making import Workshop

@@ -15,9 +15,9 @@ from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
 from mailpolicy.errors import Refused
-from mailpolicy.files import read_regular
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
+from mailpolicy.system.files import read_regular
 
 
 def app() -> typer.Typer:
@@ -55,6 +55,7 @@ def _install(
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,
         lock_timeout=out.around.lock_timeout,
+        trusted=out.trusted,
     )
     _tell(out, done, dry_run=dry_run)
     if done.changed and not dry_run:

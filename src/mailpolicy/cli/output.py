@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from mailpolicy.names import printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
+    from mailpolicy.system.trust import Trusted
 
 
 _AT_ONCE = 500  # records
@@ -35,6 +37,21 @@ class Output:
         from mailpolicy.cache import Cache
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
+
+    @cached_property
+    def trusted(self) -> Trusted:
+        """Whom root trusts with the store besides itself, as host.toml says. Raises StoreError and Refused."""
+        from mailpolicy import host
+        from mailpolicy.system import trust
+
+        group = host.read(self.around.host_config).trusted_group if self.around.is_root else None
+        if group is None:
+            return trust.ROOT_ONLY
+        try:
+            return trust.group_named(group)
+        except KeyError:
+            file = self.around.host_config or host.DEFAULT_PATH
+            raise StoreError(f"{file}: trusted_group: there is no group {group!a}", code="invalid-host") from None
 
     def data(self, text: str) -> None:
         """Write to stdout. Raises BrokenPipeError and OutputFailed."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
-from mailpolicy import files, pending, trust
+from mailpolicy import pending
 from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted
@@ -20,6 +20,7 @@ from mailpolicy.edit.plan import Change, Line, Planner
 from mailpolicy.edit.transaction import Outcome
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held, locked, without_lock
 
 
 def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource, *, dry_run: bool) -> int:
@@ -30,7 +31,7 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
     secret = piped(out, source)
     store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
-    trust.refuse_unsafe(store.path)
+    _refuse_unsafe(out, store)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -43,8 +44,8 @@ def set_secret(out: Output, planner: Planner, user: str, source: PasswordSource,
     with ExitStack() as stack:
         change = stack.enter_context(_unfinished(out, store, vault))
         if planned.operations and new_secret:
-            with files.locked(store.path, out.around.lock_timeout):
-                change.write_down([user])
+            with _locked(out, store) as held:
+                change.write_down(held, [user])
         if new_secret:
             stack.enter_context(vault.changed(user, secret, needed=change.in_place))
         outcome = carry_out(out, store, planner, first=change.begin)
@@ -61,7 +62,7 @@ def edit_then_forget(
     """Edit the store, then delete the secrets of `users`."""
     if not users:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    trust.refuse_unsafe(store.path)
+    _refuse_unsafe(out, store)
     planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
@@ -70,9 +71,9 @@ def edit_then_forget(
     there = found or []
     with _unfinished(out, store, vault) as change:
 
-        def first() -> None:
-            change.write_down(there)
-            change.begin()
+        def first(held: Held) -> None:
+            change.write_down(held, there)
+            change.begin(held)
 
         outcome = carry_out(out, store, planner, yes=yes, first=first)
     left, failed = _forget(vault, there)
@@ -91,7 +92,7 @@ def edit_then_forget(
 
 def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str, str], *, dry_run: bool) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
-    trust.refuse_unsafe(store.path)
+    _refuse_unsafe(out, store)
     vault = credentials(out)
     if dry_run:
         return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
@@ -101,8 +102,8 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[str,
     kept_secrets = vault.several(there)
     touched = [user for before in there for user in (before, moves[before])]
     with _unfinished(out, store, vault) as change:
-        with files.locked(store.path, out.around.lock_timeout):
-            change.write_down(touched)
+        with _locked(out, store) as held:
+            change.write_down(held, touched)
         with ExitStack() as stack:
             for before, secret in kept_secrets.items():
                 stack.enter_context(vault.changed(moves[before], secret, needed=change.in_place))
@@ -151,6 +152,16 @@ def _there(out: Output, vault: Credentials, users: Collection[str]) -> list[str]
         return None
 
 
+def _refuse_unsafe(out: Output, store: Store) -> None:
+    """Raise Refused, before a keyring is asked, if the store must not be edited."""
+    with without_lock(store.path, out.trusted) as place:
+        place.refuse_links()
+
+
+def _locked(out: Output, store: Store) -> AbstractContextManager[Held]:
+    return locked(store.path, out.around.lock_timeout, out.trusted)
+
+
 class _Unfinished:
     """A change of store and keyring on its way: what is written down about it, and whether the store is new already."""
 
@@ -159,15 +170,16 @@ class _Unfinished:
         self._before: int | None = None
         self.fresh: list[str] = []
 
-    def write_down(self, users: Iterable[str]) -> None:
-        """Note the secrets that are about to be touched; hold the store's lock."""
-        known = pending.names(self._path)
+    def write_down(self, store: Held, users: Iterable[str]) -> None:
+        """Note the secrets that are about to be touched."""
+        known = pending.names_beside(store)
         self.fresh.extend(user for user in users if user not in known)
-        pending.note(self._path, self.fresh)
+        pending.note(store, self.fresh)
 
-    def begin(self) -> None:
-        """The store is about to be replaced; hold its lock."""
-        self._before = os.stat(self._path).st_ino
+    def begin(self, store: Held) -> None:
+        """The store is about to be replaced."""
+        facts = store.facts()
+        self._before = facts.st_ino if facts is not None else None
 
     def in_place(self) -> bool:
         """Whether it was replaced, also where the disk did not confirm that or a signal came right after."""
@@ -189,7 +201,7 @@ def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[_Unfi
         raise
     except BaseException:
         if vault.unsettled:
-            _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
+            _under_lock(out, store, lambda held: pending.note(held, sorted(vault.unsettled)))
             if not change.in_place():
                 _strike_out(out, store, [user for user in change.fresh if user not in vault.unsettled])
         elif not change.in_place():
@@ -199,14 +211,14 @@ def _unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[_Unfi
 
 def _strike_out(out: Output, store: Store, users: list[str]) -> None:
     if pending.notes(store.path):  # nearly always there are none, and then no lock is needed
-        _under_lock(out, store, lambda: pending.clear(store.path, users))
+        _under_lock(out, store, lambda held: pending.clear(held, users))
 
 
-def _under_lock(out: Output, store: Store, action: Callable[[], None]) -> None:
+def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
     """Do what must not fail the command any more."""
     try:
-        with files.locked(store.path, out.around.lock_timeout):
-            action()
+        with _locked(out, store) as held:
+            action(held)
     except MailpolicyError as error:
         out.message(f"warning: {error.message}")
 

@@ -34,10 +34,12 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
 def warn_unsafe(out: Output) -> None:
     """Say on stderr that others can write a store that root reads."""
     if out.around.is_root:
-        from mailpolicy.trust import unsafe_for_root
+        from shlex import join
 
-        if (fix := unsafe_for_root(out.around.file)) is not None:
-            out.message(f"warning: {out.around.file}: others than root can write here: {fix}")
+        from mailpolicy.system.trust import cure_for_root
+
+        if (cure := cure_for_root(out.around.file)) is not None:
+            out.message(f"warning: {out.around.file}: can be changed by users other than root: {join(cure)}")
 
 
 def show_account(out: Output, address: str) -> int:

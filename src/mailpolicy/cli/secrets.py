@@ -16,7 +16,7 @@ from mailpolicy.store import Store
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config, is_root=around.is_root)
+    machine = host.read(around.host_config)
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,

@@ -15,9 +15,9 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy, Service
 from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.system.files import read_regular
 
 
 class Trial(NamedTuple):

@@ -15,8 +15,8 @@ from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
-from mailpolicy.files import Attributes
 from mailpolicy.keys import nearest_key
+from mailpolicy.system.replacing import Attributes
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick")
 OPEN, CLOSED = 0o640, 0o600

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy import access, files, pending, schema, trust
+from mailpolicy import access, pending, schema
 from mailpolicy.access import Access
 from mailpolicy.document import without_gc
 from mailpolicy.edit import hunks, pen, pieces
@@ -21,6 +21,8 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy import Policy
 from mailpolicy.slices import Piece
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held, Moved, locked, without_lock
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 
 class Outcome(NamedTuple):
@@ -47,16 +49,19 @@ def transact(
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
+    trusted: Trusted = ROOT_ONLY,
     confirm: Callable[[Plan], None] | None = None,
-    first: Callable[[], None] | None = None,
+    first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """Carry out what `planner` makes of the store's policy.
 
     `confirm` may raise to stop an edit before the lock is taken; `first` runs under the lock before the file is
-    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds.
-    Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
+    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds; whom root
+    trusts with the store says `trusted`. If the path leads to another file by the time of the replacement the edit
+    starts again there. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    trust.refuse_unsafe(store.path)
+    with without_lock(store.path, trusted) as place:
+        place.refuse_links()
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path)
     if dry_run:
@@ -67,18 +72,33 @@ def transact(
         return Outcome(plan, Access.SAME, None)
     if confirm is not None:
         confirm(plan)
-    with files.locked(store.path, lock_timeout):
-        current = store.again()
-        if current is not store:
-            plan = planner(current.policy())
-            plan.notes += pending.notes(store.path)
-            if not plan.operations:
-                return Outcome(plan, Access.SAME, None)
-        edited = _edited(current, plan)
-        if first is not None:
-            first()
-        content = edited.content()
-        files.replace(current.path, content)
+    for again in (True, True, False):
+        try:
+            with locked(store.path, lock_timeout, trusted) as held:
+                return _carried_out(held, store, plan, planner, first)
+        except Moved:
+            if not again:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _carried_out(
+    held: Held, store: Store, plan: Plan, planner: Planner, first: Callable[[Held], None] | None
+) -> Outcome:
+    """Carry out a plan under the lock, made again if the store is no longer what it was planned on."""
+    with held.opened() as descriptor:
+        current = store.again(descriptor)
+    held.refuse_links()
+    if current is not store:
+        plan = planner(current.policy())
+        plan.notes += pending.notes(store.path)
+        if not plan.operations:
+            return Outcome(plan, Access.SAME, None)
+    edited = _edited(current, plan)
+    if first is not None:
+        first(held)
+    content = edited.content()
+    held.replace(content)
     return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
 
 

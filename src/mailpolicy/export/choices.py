@@ -15,7 +15,7 @@ from mailpolicy import names
 from mailpolicy.errors import Refused
 from mailpolicy.export import TARGETS, Target
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS, Options
-from mailpolicy.files import read_regular
+from mailpolicy.system.files import read_regular
 
 _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{16,128}")

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from mailpolicy.sealed.keyfiles import CREDENTIAL, Credential, KeyFile
 from mailpolicy.sealed.wallet import Wallet
+from mailpolicy.system.files import is_there
 
 
 class Sources(NamedTuple):
@@ -71,8 +72,8 @@ def place(sources: Sources) -> Place:
     """The first place that is configured."""
     if sources.credentials_folder:
         credential = os.path.join(sources.credentials_folder, CREDENTIAL)
-        if os.path.lexists(credential):
+        if is_there(credential):
             return Credential(credential)
     if sources.key_file:
-        return KeyFile(sources.key_file, is_root=sources.is_root)
+        return KeyFile(sources.key_file)
     return Wallet(is_root=sources.is_root, deadline=sources.deadline)

@@ -326,10 +326,10 @@ def test_what_is_safe_for_root(tmp_path: Path) -> None:
     theirs = sticky / "theirs"
     theirs.symlink_to(mine)
     os.lchown(theirs, 65534, 65534)
-    assert unsafe_for_root(str(theirs)) == f"chown -h root {theirs}"
+    assert unsafe_for_root(str(theirs)) == ("chown", "-h", "root", str(theirs))
     mine.chmod(0o664)
     assert unsafe_for_root(str(mine)) is None
-    assert unsafe_for_root(str(mine), group=True) == f"chmod go-w {mine}"
+    assert unsafe_for_root(str(mine), group=True) == ("chmod", "go-w", str(mine))
     assert unsafe_for_root(str(sticky / "not there yet")) is None
 
 

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
-from mailpolicy.errors import NotConfirmed, StillLocked, StoreError, WriteFailed
+from mailpolicy.errors import FileMissing, NotConfirmed, StillLocked, StoreError, WriteFailed
 
-_UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
+_UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 _GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
 _RANDOM = re.compile("[0-9a-f]{16}")  # at the end of a temporary file's name
 _POLL = 0.01  # seconds between two tries to lock
@@ -40,20 +40,22 @@ def opened(path: str) -> Iterator[int]:
     """The descriptor of a regular file, open for reading; errors of reading in the block become StoreError too."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except FileNotFoundError as error:
+        raise FileMissing(_sentence(error), file=path) from None
     except OSError as error:
-        raise StoreError(f"{path}: {_sentence(error)}") from None
+        raise StoreError(_sentence(error), file=path) from None
     except ValueError:
-        raise StoreError(f"{path!a}: not a file name") from None
+        raise StoreError("not a file name", file=path) from None
     try:
         kind = os.fstat(descriptor).st_mode
         if stat.S_ISFIFO(kind) and _GIVEN.fullmatch(path):
             os.set_blocking(descriptor, True)
         elif not stat.S_ISREG(kind):
             what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
-            raise StoreError(f"{path}: this is {what}, name a regular file")
+            raise StoreError(f"this is {what}, name a regular file", file=path)
         yield descriptor
     except OSError as error:
-        raise StoreError(f"{path}: {_sentence(error)}") from None
+        raise StoreError(_sentence(error), file=path) from None
     finally:
         os.close(descriptor)
 
@@ -82,11 +84,11 @@ def locked(path: str, timeout: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise StillLocked(
-                        f"{path}: another writer has held the lock for {timeout:g} s, nothing was written, try again"
+                        f"another writer has held the lock for {timeout:g} s, nothing was written, try again", file=path
                     ) from None
                 time.sleep(_POLL)
             except OSError as error:
-                raise WriteFailed(f"{target}.lock: cannot be locked: {_sentence(error)}") from None
+                raise WriteFailed(f"cannot be locked: {_sentence(error)}", file=f"{target}.lock") from None
         clear_leftovers(target)
         yield
     finally:
@@ -103,8 +105,8 @@ def _open_lock(target: str) -> int:
             descriptor = os.open(name, flags | os.O_CREAT, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise WriteFailed(f"{name}: the lock is a symbolic link: remove it") from None
-        raise WriteFailed(f"{name}: the lock cannot be made: {_sentence(error)}, nothing was written") from None
+            raise WriteFailed("the lock is a symbolic link: remove it", file=name) from None
+        raise WriteFailed(f"the lock cannot be made: {_sentence(error)}, nothing was written", file=name) from None
     with suppress(OSError):
         owner, lock = os.stat(target), os.fstat(descriptor)
         mode = 0o660 if owner.st_mode & stat.S_IWGRP else 0o600
@@ -186,7 +188,7 @@ def replace(
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
+        raise WriteFailed(f"{_sentence(error)}, the old file is intact", file=path) from None
     _confirm(path)
 
 
@@ -215,9 +217,9 @@ def extend(path: str, size: int, tail: bytes, first: bytes, proof: Callable[[Bin
             try:
                 os.fsync(file.fileno())
             except OSError as error:
-                raise NotConfirmed(_UNCONFIRMED.format(path, _sentence(error))) from None
+                raise NotConfirmed(_UNCONFIRMED.format(_sentence(error)), file=path) from None
     except OSError as error:
-        raise WriteFailed(f"{path}: {_sentence(error)}, the old file is intact") from None
+        raise WriteFailed(f"{_sentence(error)}, the old file is intact", file=path) from None
 
 
 def _write_whole(file: io.FileIO, content: bytes) -> None:
@@ -239,7 +241,7 @@ def make_folders(folder: str, mode: int = 0o755) -> None:
         except FileExistsError:
             continue
         except OSError as error:
-            raise WriteFailed(f"{name}: the directory cannot be made: {_sentence(error)}") from None
+            raise WriteFailed(f"the directory cannot be made: {_sentence(error)}", file=name) from None
 
 
 def _keep_attributes(target: str, descriptor: int, old: os.stat_result) -> None:
@@ -254,7 +256,8 @@ def _keep_attributes(target: str, descriptor: int, old: os.stat_result) -> None:
             except PermissionError:
                 # Without its group the file would open to another one, or close to those who share it.
                 raise WriteFailed(
-                    f"{target}: its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner"
+                    f"its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner",
+                    file=target,
                 ) from None
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     try:
@@ -289,7 +292,7 @@ def move(path: str, target: str) -> None:
     try:
         os.rename(path, target)
     except OSError as error:
-        raise WriteFailed(f"{target}: {_sentence(error)}, the old file is intact") from None
+        raise WriteFailed(f"{_sentence(error)}, the old file is intact", file=target) from None
     _confirm(target)
 
 
@@ -297,7 +300,7 @@ def _confirm(path: str) -> None:
     try:
         _sync_folder(os.path.dirname(os.path.realpath(path)))
     except OSError as error:
-        raise NotConfirmed(_UNCONFIRMED.format(path, _sentence(error))) from None
+        raise NotConfirmed(_UNCONFIRMED.format(_sentence(error)), file=path) from None
 
 
 def _sync_folder(folder: str) -> None:

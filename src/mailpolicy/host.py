@@ -40,24 +40,22 @@ def read(path: str | None, *, is_root: bool) -> Host:
     if path is None and not os.path.lexists(name):
         return Host()
     if is_root and (fix := unsafe_for_root(name, group=True)) is not None:
-        raise Refused(
-            f"{name}: others than root can write here, so root does not obey it: {fix}", code="unsafe", fix=fix
-        )
+        raise Refused("others than root can write here, so root does not obey it", file=name, code="unsafe", fix=fix)
     try:
         tree: dict[str, Any] = tomli.loads(read_regular(name).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also not UTF-8, and a number of more digits than Python converts
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StoreError(f"{name}: not TOML: {reason}", code="invalid-host") from None
+        raise StoreError(f"not TOML: {reason}", file=name, code="invalid-host") from None
     for key, value in tree.items():
         if key not in HOST_KEYS:
             nearest = nearest_key(key, HOST_KEYS)
             hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(HOST_KEYS)}"
-            raise StoreError(f"{name}: unknown key {key!a}, {hint}", code="invalid-host")
+            raise StoreError(f"unknown key {key!a}, {hint}", file=name, code="invalid-host")
         if type(value) is not (dict if key == "exports" else str):
             raise StoreError(
-                f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"
+                f"{key} must be a {'table' if key == 'exports' else 'string'}", file=name, code="invalid-host"
             )
     for key in ("secrets_file", "key_file"):
         if key in tree and not os.path.isabs(tree[key]):
-            raise StoreError(f"{name}: {key} must be a whole path, from the root on", code="invalid-host")
+            raise StoreError(f"{key} must be a whole path, from the root on", file=name, code="invalid-host")
     return Host(**tree)

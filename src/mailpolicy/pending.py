@@ -19,7 +19,7 @@ def names(path: str) -> list[str]:
     """The user names in the keyring that unfinished changes of the store at `path` were about. Raises StoreError."""
     note = _beside(path)
     if os.path.islink(note):
-        raise StoreError(f"{note}: this is a symbolic link: remove it")
+        raise StoreError("this is a symbolic link: remove it", file=note)
     if not os.path.lexists(note):
         return []
     return files.read_regular(note).decode("utf-8", "replace").split()
@@ -30,7 +30,7 @@ def notes(path: str) -> list[str]:
     try:
         return [sentence(name) for name in names(path)]
     except StoreError as error:
-        return [f"warning: whether an earlier change stopped half-way cannot be read: {error.message}"]
+        return [f"warning: whether an earlier change stopped half-way cannot be read: {error}"]
 
 
 def sentence(name: str) -> str:
@@ -59,7 +59,7 @@ def clear(path: str, touched: Iterable[str]) -> None:
             return
         except OSError as error:
             reason = (error.strerror or "input/output error").lower()
-            raise WriteFailed(f"{_beside(path)}: cannot be removed: {reason}") from None
+            raise WriteFailed(f"cannot be removed: {reason}", file=_beside(path)) from None
 
 
 def _beside(path: str) -> str:

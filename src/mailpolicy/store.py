@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from os import pread
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.document import Document, without_gc
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.files import opened, read_whole
 from mailpolicy.policy import Policy
 from mailpolicy.trust import unsafe_for_root
@@ -35,11 +35,13 @@ class StoreInvalid(StoreError):
     code = "invalid-store"
 
     def __init__(self, findings: list[Finding]) -> None:
-        count = len(findings)
-        file = findings[0].file
+        count, file = len(findings), findings[0].file
         super().__init__(
-            f"{file}: the store has {count} error{'s' if count > 1 else ''}, nothing is decided or changed until mended",
-            fix=f"mailpolicy validate {file}" if os.path.exists(file) else None,  # not stdin, and not git's
+            f"the store has {count} error{'s' if count > 1 else ''}: fix it first; nothing was decided or changed",
+            file=file,
+            fix=("mailpolicy", "validate", "--file", file)
+            if os.path.exists(file)
+            else None,  # not stdin, and not git's
         )
         self.findings = findings
 
@@ -251,10 +253,11 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
-        if os.geteuid() != 0 or not os.path.exists(self.path):
+        if os.geteuid() != 0 or not os.path.exists(self.path) or (fix := unsafe_for_root(self.path)) is None:
             return None
-        fix = unsafe_for_root(self.path)
-        return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
+        import shlex  # costs start-up
+
+        return Problem("MP039", (), f"others than root can change what root obeys here: {shlex.join(fix)}")
 
 
 def _own(path: KeyPath) -> bool:
@@ -265,14 +268,12 @@ def _own(path: KeyPath) -> bool:
 @contextmanager
 def _opened(path: str) -> Iterator[int]:
     """The descriptor of a store file; one that is not there is told how to make it. Raises StoreError."""
-    with ExitStack() as stack:
-        try:
-            descriptor = stack.enter_context(opened(path))
-        except StoreError as error:
-            if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init") from None
-            raise
-        yield descriptor
+    try:
+        with opened(path) as descriptor:
+            yield descriptor
+    except FileMissing as error:
+        error.fix = ("mailpolicy", "init")
+        raise
 
 
 def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:

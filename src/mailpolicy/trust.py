@@ -9,18 +9,16 @@ import os
 import stat
 from pathlib import Path
 
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Command, Refused
 
 
-def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
+def unsafe_for_root(path: str, *, group: bool = False) -> Command | None:
     """The command that makes `path` safe to be obeyed by root, or None where it is safe.
 
     Safe means: the file and every directory above it belong to root and others may not write there; with `group` the
     group may not either. A sticky directory such as /tmp is safe for what root owns in it. A file that is not there is
     judged by its directories.
     """
-    import shlex
-
     forbidden = stat.S_IWOTH | (stat.S_IWGRP if group else 0)
     for start in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
         for place in (Path(start), *Path(start).parents):
@@ -29,12 +27,12 @@ def unsafe_for_root(path: str, *, group: bool = False) -> str | None:
             except OSError:
                 continue
             if stat.S_ISLNK(link.st_mode) and link.st_uid != 0:
-                return f"chown -h root {shlex.quote(str(place))}"
+                return ("chown", "-h", "root", str(place))
             if facts.st_uid != 0:
-                return f"chown root {shlex.quote(str(place))}"
+                return ("chown", "root", str(place))
             sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
             if facts.st_mode & forbidden and not sticky:
-                return f"chmod {'go-w' if group else 'o-w'} {shlex.quote(str(place))}"
+                return ("chmod", "go-w" if group else "o-w", str(place))
     return None
 
 
@@ -42,7 +40,8 @@ def refuse_unsafe(path: str) -> None:
     """Raise Refused where root is asked to obey or change a store that others can change too."""
     if os.geteuid() == 0 and (fix := unsafe_for_root(path)) is not None:
         raise Refused(
-            f"{path}: others than root can write here, and root would obey what they wrote: {fix}",
+            "others than root can write here, and root would obey what they wrote",
+            file=path,
             code="unsafe",
             fix=fix,
         )

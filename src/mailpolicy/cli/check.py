@@ -66,7 +66,7 @@ def _check(
         if out.around.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line) | _sources(policy, asked))
         else:
-            out.data(answer.text(verdict, store.path, store.line, name_file=out.around.file_option))
+            out.data(answer.text(verdict, store.path, store.line, out.command))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
@@ -97,7 +97,8 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
         shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
         out.data(f"  {shown} would be polled\n")
     elif not policy.gates(asked.address, Service.MULTIPOP):
-        out.detail(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
+        add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")
+        out.detail(f"there is nothing to poll yet: {out.command(add)}")
 
 
 def _batch(out: Output, name: str) -> int:

@@ -5,7 +5,6 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -93,11 +92,10 @@ def remind(out: Output) -> None:
     try:
         exports = host.read(out.around.host_config, is_root=out.around.is_root).exports
     except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
         return
     if exports:
-        named = f" --file {shlex.quote(out.around.file)}" if out.around.file_option else ""
-        out.message(f"not in force yet: mailpolicy deploy{named}")
+        out.message(f"not in force yet: {out.command(('mailpolicy', 'deploy'))}")
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:

@@ -65,5 +65,5 @@ def _is_there(path: str) -> bool:
     if not os.path.exists(path):
         return False
     if not os.path.isfile(path):
-        raise StoreError(f"{path}: this is no regular file, name another one with --file")
+        raise StoreError("this is no regular file, name another one with --file", file=path)
     return True

@@ -54,7 +54,7 @@ def verify(out: Output) -> int:
             for name, state in states.items():
                 out.record((name, state))
     for name in missing:
-        out.message(f"missing: {name}: {Owner.of(name).command(keep=True)}")
+        out.message(f"missing: {name}: {out.command(Owner.of(name).command(keep=True))}")
     return int(bool(missing))
 
 

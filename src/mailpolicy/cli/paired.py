@@ -134,7 +134,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
         if not left:
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error.message}"
+        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error}"
         return left, type(error)(message, code=error.code)
     return (), None
 

@@ -37,7 +37,7 @@ def warn_unsafe(out: Output) -> None:
         from mailpolicy.trust import unsafe_for_root
 
         if (fix := unsafe_for_root(out.around.file)) is not None:
-            out.message(f"warning: {out.around.file}: others than root can write here: {fix}")
+            out.message(f"warning: {out.around.file}: others than root can write here: {out.command(fix)}")
 
 
 def show_account(out: Output, address: str) -> int:

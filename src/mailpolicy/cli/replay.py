@@ -75,7 +75,7 @@ def _read(out: Output, log: str, descriptor: int, replay: Replay, *, strict: boo
                 replay.feed(part)
             if strict and replay.broken:
                 number, why = replay.broken[0]
-                raise UsageError(f"{log}:{number}: {why}", code="broken-line")
+                raise UsageError(why, file=log, line=number, code="broken-line")
             if progress is not None:
                 progress.show(replay.lines)
     finally:
@@ -87,11 +87,11 @@ def _refuse_binary(log: str, start: bytes) -> None:
     for magic, command in _PACKED.items():
         if start.startswith(magic):
             unpacked = f"{command} {'FILE' if log == '-' else log} | mailpolicy replay -"
-            raise UsageError(f"{log}: this is a packed file: {unpacked}", code="not-a-log")
+            raise UsageError(f"this is a packed file: {unpacked}", file=log, code="not-a-log")
     lines = start.split(b"\n")
     # Of a log some lines may be blocks of zeros, as a power loss leaves them.
     if b"\0" in start and sum(map(_is_text, lines[:-1])) < len(lines) / 2:
-        raise UsageError(f"{log}: this is a binary file, not a log", code="not-a-log")
+        raise UsageError("this is a binary file, not a log", file=log, code="not-a-log")
 
 
 def _is_text(line: bytes) -> bool:

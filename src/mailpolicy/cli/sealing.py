@@ -35,7 +35,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     config = around.host_config or host.DEFAULT_PATH
     fresh = not os.path.lexists(config)
     if fresh and around.is_root and (fix := trust.unsafe_for_root(config, group=True)) is not None:
-        raise Refused(f"{config}: others than root could write here: {fix}", code="unsafe", fix=fix)
+        raise Refused("others than root could write here", file=config, code="unsafe", fix=fix)
     machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
@@ -49,7 +49,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         settings["key_file"] = file.place.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
-            f"{config} names key_file, which comes before a key in the keyring: take that line out",
+            "key_file stands here, which comes before a key in the keyring: take that line out",
+            file=config,
             code="host-config-differs",
         )
     if not fresh:
@@ -86,7 +87,8 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
     lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
     if lacking:
         raise Refused(
-            f"{config} is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            f"this file is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            file=config,
             code="host-config-differs",
         )
 
@@ -96,7 +98,11 @@ def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
     with files.locked(config, out.around.lock_timeout):
         if os.path.lexists(config):
-            raise Refused(f"{config} appeared meanwhile, it stays as it is: run this again", code="host-config-differs")
+            raise Refused(
+                "this file appeared meanwhile, it stays as it is: run this again",
+                file=config,
+                code="host-config-differs",
+            )
         files.replace(config, (_HOST + lines).encode(), attributes=files.Attributes(0o644))
 
 

@@ -74,7 +74,7 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(f"its password is not set yet: {Owner(address, name).command(keep=True)}")
+            plan.notes.append(f"its password is not set yet: {out.command(Owner(address, name).command(keep=True))}")
         return plan
 
     if password.given:

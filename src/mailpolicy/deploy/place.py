@@ -91,8 +91,9 @@ def put(
         if found in (State.EDITED, State.FOREIGN) and not place.force:
             if not place.ours:
                 raise Refused(
-                    f"{place.path}: nothing was written, the file there is {found}: look at it with --diff, "
+                    f"nothing was written, the file there is {found}: look at it with --diff, "
                     "and replace it with --force",
+                    file=place.path,
                     code="edited",
                 )
             notes.append(f"{place.path}: was {found}, kept as {_keep(place, before or b'')}")
@@ -124,7 +125,7 @@ def _read(path: str) -> bytes | None:
     try:
         return files.read_regular(path)
     except StoreError as error:
-        raise Refused(f"nothing was written, {error.message}", code="unreadable") from None
+        raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
 
 
 def _refuse_unsafe(path: str) -> None:
@@ -133,9 +134,9 @@ def _refuse_unsafe(path: str) -> None:
         return
     folder = os.path.dirname(os.path.abspath(path))
     planted = os.path.islink(path) and os.lstat(path).st_uid != 0
-    fix = f"rm {path}" if planted else trust.unsafe_for_root(folder)
+    fix = ("rm", os.path.abspath(path)) if planted else trust.unsafe_for_root(folder)
     if fix is not None:
-        raise Refused(f"{path}: others than root can write here: {fix}", code="unsafe", fix=fix)
+        raise Refused("others than root can write here", file=path, code="unsafe", fix=fix)
 
 
 def _fits(place: Place) -> bool:
@@ -157,7 +158,7 @@ def _correct(place: Place) -> None:
         os.chmod(place.path, attributes.mode if attributes.exact else mode & attributes.most)
     except OSError as error:
         raise WriteFailed(
-            f"{place.path}: mode and owner cannot be set: {(error.strerror or 'input/output error').lower()}"
+            f"mode and owner cannot be set: {(error.strerror or 'input/output error').lower()}", file=place.path
         ) from None
 
 
@@ -208,5 +209,8 @@ def _run(path: str, command: tuple[str, ...]) -> None:
         last = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
         why = f"ended with {ended.returncode}{f': {last}' if last else ''}"
     raise Refused(
-        f"{path}: is in its place, but {shown} {why}; it is owed until it succeeds", code="reload-failed", fix=shown
+        f"is in its place, but {shown} {why}; it is owed until it succeeds",
+        file=path,
+        code="reload-failed",
+        fix=command,
     )

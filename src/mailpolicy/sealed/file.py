@@ -8,7 +8,6 @@ file, put back with its key, is recognised.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeVar
@@ -145,8 +144,9 @@ class SecretsFile:
         if new_key_file is None:
             if not self.place.writable:
                 raise Refused(
-                    f"{self.path}: its key is {self.place.name}, which only its giver can replace: "
+                    f"its key is {self.place.name}, which only its giver can replace: "
                     "name a file for the new one with --new-key-file PATH",
+                    file=self.path,
                     code="key-not-writable",
                 )
             return
@@ -154,14 +154,15 @@ class SecretsFile:
         if os.path.lexists(new_key_file):
             if Key(next(new.masters())).id == self._known.id:
                 raise Refused(
-                    f"{new_key_file}: this is the key that is in use: name a file that is not there, or has another key",
+                    "this is the key that is in use: name a file that is not there, or has another key",
+                    file=new_key_file,
                     code="same-key",
                 )
         elif os.path.isdir(folder):
             new.require_safe()
         else:
-            fix = f"mkdir -p -m 0700 {shlex.quote(folder)}"
-            raise Refused(f"{new_key_file}: there is no directory for the new key: {fix}", code="no-directory", fix=fix)
+            fix = ("mkdir", "-p", "-m", "0700", folder)
+            raise Refused("there is no directory for the new key", file=new_key_file, code="no-directory", fix=fix)
 
     def _next_key(self) -> Key:
         if self._by_next_key():
@@ -187,7 +188,8 @@ class SecretsFile:
             self.place.promote()
         except (KeyringError, WriteFailed) as error:
             raise NotConfirmed(
-                f"{self.path}: sealed with the new key, which opens it but still lies beside the old one: {error.message}"
+                f"sealed with the new key, which opens it but still lies beside the old one: {error.message}",
+                file=self.path,
             ) from None
 
     @property
@@ -214,7 +216,7 @@ class SecretsFile:
             match = front.HEADER.fullmatch(line)
             self._find_key(match[2].decode() if match else "")
             error = fault(line + file.read(_LARGEST) if match else line, self._known)
-        raise KeyringError(f"{self.path}: {error.message}", code=error.code)
+        raise KeyringError(error.message, file=self.path, code=error.code)
 
     def _unlock(self) -> None:
         """Have a key before the lock is taken: a desktop keyring may ask somebody, and others would wait for us."""
@@ -234,7 +236,8 @@ class SecretsFile:
             first = first or self._key
         if first is None:
             raise KeyringError(
-                f"{self.path}: this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                f"this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                file=self.path,
                 code="no-key",
                 fix=self.place.fix,
             )
@@ -247,14 +250,15 @@ class SecretsFile:
             with files.opened(self._there()) as descriptor, _reader(descriptor) as file:
                 yield file
         except StoreError as error:
-            raise KeyringError(error.message, code="no-secrets-file") from None
+            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
 
     def _there(self) -> str:
         if not os.path.lexists(self.path):
             raise KeyringError(
-                f"{self.path}: there is no file of sealed secrets: bring it back from a backup, or make a new one",
+                "there is no file of sealed secrets: bring it back from a backup, or make a new one",
+                file=self.path,
                 code="no-secrets-file",
-                fix="mailpolicy secrets init",
+                fix=("mailpolicy", "secrets", "init"),
             )
         return self.path
 
@@ -281,13 +285,14 @@ class SecretsFile:
             if proof(Opened(file, key, front.header(first))):
                 return
         raise KeyringError(
-            f"{self.path}: what was read back differs from what was written, the old file is intact",
+            "what was read back differs from what was written, the old file is intact",
+            file=self.path,
             code="keyring-lost",
         )
 
     def _refuse_unsafe(self) -> None:
         if self._is_root and (fix := trust.unsafe_for_root(self.path)) is not None:
-            raise KeyringError(f"{self.path}: others than root can write here: {fix}", code="unsafe", fix=fix)
+            raise KeyringError("others than root can write here", file=self.path, code="unsafe", fix=fix)
 
 
 def _reader(descriptor: int) -> BinaryIO:

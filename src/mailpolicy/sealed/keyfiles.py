@@ -9,16 +9,15 @@ credential is safe where its directory was chosen by somebody else.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 
 from mailpolicy import files, trust
-from mailpolicy.errors import KeyringError, StoreError
+from mailpolicy.errors import Command, KeyringError, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE, master_key
 
 CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
-WITH_CREDENTIAL = f"systemd-run --pty --wait -p LoadCredentialEncrypted={CREDENTIAL} mailpolicy"
+WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
 
 
 class Credential:
@@ -44,7 +43,9 @@ class Credential:
 
     def require_safe(self) -> None:
         """Never: it is not ours to write."""
-        raise KeyringError(f"{self.name} is a credential, which only its giver can make", code="key-not-writable")
+        raise KeyringError(
+            "this is a credential, which only its giver can make", file=self.name, code="key-not-writable"
+        )
 
     def keep(self, _master: bytes) -> None:
         """Never."""
@@ -94,15 +95,15 @@ class KeyFile:
         if facts.st_mode & 0o077:
             raise _readable(path)
         if facts.st_uid not in (0, os.geteuid()):
-            raise _unsafe(f"{path} belongs to somebody else", f"chown {os.geteuid()} {shlex.quote(path)}")
+            raise _unsafe(path, "this master key belongs to somebody else", ("chown", str(os.geteuid()), path))
         if self._is_root and (fix := trust.unsafe_for_root(path, group=True)) is not None:
-            raise _unsafe(f"{path}: others than root can put another key here", fix)
+            raise _unsafe(path, "others than root can put another key here", fix)
         return master_key(path, content)
 
     def require_safe(self) -> None:
         """Nobody but root may be able to replace a key of root's."""
         if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
-            raise _unsafe(f"{self.name}: others than root could put another key here", fix)
+            raise _unsafe(self.name, "others than root could put another key here", fix)
 
     def keep(self, master: bytes) -> None:
         """A new file, 0400, and its directory where there is none."""
@@ -141,12 +142,12 @@ def _read(path: str) -> tuple[bytes, os.stat_result]:
         with files.opened(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", code="no-key") from None
+        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
 
 
 def _readable(path: str) -> KeyringError:
-    return _unsafe(f"the master key {path} can be read by others", f"chmod 0400 {shlex.quote(path)}")
+    return _unsafe(path, "this master key can be read by others", ("chmod", "0400", path))
 
 
-def _unsafe(what: str, fix: str) -> KeyringError:
-    return KeyringError(f"{what}: {fix}", code="unsafe-key", fix=fix)
+def _unsafe(path: str, what: str, fix: Command) -> KeyringError:
+    return KeyringError(what, file=path, code="unsafe-key", fix=fix)

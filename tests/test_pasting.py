@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -59,9 +60,17 @@ PRINTED: dict[str, tuple[str | None, tuple[str, ...], int]] = {
     "no smart host": (CLOSED, ("export", "exim-conf", "--data", "/d", "--output", "out"), 0),
     "no password": (MINIMAL, ("export", "postfix-sasl-passwd", "--output", "out"), 2),
     "no password of a source": (FETCHED, ("export", "fetchmail", "--output", "out"), 2),
+    "a login not used": (
+        MINIMAL.replace("per_account_auth = true", ""),
+        ("smart-host", "set", "alice@example.com", "--login", "a", "--password-file", "password", "--dry-run"),
+        0,
+    ),
+    "a question without an IP": (MINIMAL, ("check", "alice@example.com", "pop"), 2),
+    "an interrupted change": (MINIMAL, ("pop", "off", "alice@example.com", "--dry-run"), 0),
     "an edit not in force": (MINIMAL, ("imap", "off", "bob@example.com"), 0),
 }
-LABELS = ("  try: ", "  fix: ", "  or: ", "  then: ", "not in force yet: ")
+LABELS = ("try", "fix", "or", "then", "not in force yet", "used", "out of date")
+PASTED = re.compile(f"(?:{'|'.join(LABELS)}): (mailpolicy .*)")
 
 
 def pasted(line: str, folder: Path) -> list[str]:
@@ -86,14 +95,17 @@ def test_a_printed_command_reaches_the_same_store(run: Run, tmp_path: Path, kind
     text, arguments, expected = PRINTED[kind]
     config = f"h {name}"
     (tmp_path / config).write_text(EXPORTS.format(folder=tmp_path))
+    (tmp_path / "password").write_text("secret")
     if text is not None:
         (tmp_path / name).write_text(text)
+    if kind == "an interrupted change":
+        (tmp_path / f"{name}.pending").write_text("smart-host/alice@example.com\n")
     named = {"--file": name, "--host-config": config, "--keyring-backend": NULL}
     result = run(*(word for pair in named.items() for word in pair), *arguments)
-    lines = [line for line in (result.out + result.err).splitlines() if line.startswith(LABELS)]
+    lines = PASTED.findall(result.out + result.err)
     assert lines, result
     for line in lines:
-        words = pasted(line.partition(": ")[2], tmp_path)
+        words = pasted(line, tmp_path)
         options, _ = split(words)
         assert options == named, line
         if "HOST" in words:

@@ -7,9 +7,22 @@ are values beside it. Not promised: a wording that programs may parse; they read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Command = tuple[str, ...]  # a program and its arguments, each as the program gets it
+
+
+class Advice(NamedTuple):
+    """A sentence for a person, which is no error, and the command that helps."""
+
+    text: str
+    command: Command
+
+    def __str__(self) -> str:
+        """Both in one line, for whoever cannot say where the command is to run."""
+        import shlex
+
+        return f"{self.text}: {shlex.join(self.command)}"
 
 
 class MailpolicyError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from mailpolicy import files
-from mailpolicy.errors import NotConfirmed, StoreError, WriteFailed
+from mailpolicy.errors import Advice, NotConfirmed, StoreError, WriteFailed
 
 
 def names(path: str) -> list[str]:
@@ -25,7 +25,7 @@ def names(path: str) -> list[str]:
     return files.read_regular(note).decode("utf-8", "replace").split()
 
 
-def notes(path: str) -> list[str]:
+def notes(path: str) -> list[str | Advice]:
     """A sentence for each unfinished change, for whoever edits next."""
     try:
         return [sentence(name) for name in names(path)]
@@ -33,9 +33,10 @@ def notes(path: str) -> list[str]:
         return [f"warning: whether an earlier change stopped half-way cannot be read: {error}"]
 
 
-def sentence(name: str) -> str:
+def sentence(name: str) -> Advice:
     """What is said about one unfinished change."""
-    return f"warning: an earlier change stopped half-way, the secret {name} may not fit the store: mailpolicy validate --secrets"
+    text = f"warning: an earlier change was interrupted, the secret {name} may be out of date"
+    return Advice(text, ("mailpolicy", "validate", "--secrets"))
 
 
 def note(path: str, touched: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
 from mailpolicy.deploy.configured import Configured, configured
 from mailpolicy.deploy.place import Placed, look, put
-from mailpolicy.errors import MailpolicyError, NotFound, Refused, StoreError
+from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
 
 
@@ -140,9 +140,8 @@ def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list
             continue
         if not ask:
             named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
-            out.message(
-                f"{one.export.name}: open sessions of {named} go on: {out.command(('mailpolicy', 'deploy', '--kick'))}"
-            )
+            said = f"{one.export.name}: open sessions of {named} go on"
+            out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
             continue
         ended = sessions.kick(one.export.kick, owed, out.message)
         sessions.settle(one.export.place.path, owed, ended.failed)

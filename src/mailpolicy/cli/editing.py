@@ -14,7 +14,7 @@ from mailpolicy import host
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
-from mailpolicy.errors import MailpolicyError, Refused
+from mailpolicy.errors import Advice, MailpolicyError, Refused
 from mailpolicy.store import Store
 
 ASK_FROM = 21  # accounts
@@ -95,7 +95,7 @@ def remind(out: Output) -> None:
         out.message(f"warning: {error}")
         return
     if exports:
-        out.message(f"not in force yet: {out.command(('mailpolicy', 'deploy'))}")
+        out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.surroundings import Surroundings, split
-from mailpolicy.errors import Command, MailpolicyError, OutputFailed, StoreError, UsageError
+from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
 from mailpolicy.names import printable
 
 if TYPE_CHECKING:
@@ -103,15 +103,15 @@ class Output:
         line = line.replace("##[", "##\\x5b")
         return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
-    def message(self, text: str) -> None:
+    def message(self, said: str | Advice) -> None:
         """A sentence on stderr, unless --quiet."""
         if not self.around.quiet:
-            self._stderr(text)
+            self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
-    def detail(self, text: str) -> None:
+    def detail(self, said: str | Advice) -> None:
         """A sentence on stderr with --verbose."""
         if self.around.verbose:
-            self.message(text)
+            self.message(said)
 
     def command(self, command: Command) -> str:
         """A command for somebody to paste into a shell: one of ours runs on the same store and machine as this run."""

@@ -208,7 +208,7 @@ def _under_lock(out: Output, store: Store, action: Callable[[], None]) -> None:
         with files.locked(store.path, out.around.lock_timeout):
             action()
     except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
 
 
 def _tell_without(out: Output, outcome: Outcome, users: Iterable[str]) -> int:

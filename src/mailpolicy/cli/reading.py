@@ -10,7 +10,7 @@ from typing import Any
 
 from mailpolicy import names
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.errors import NotFound, UsageError
+from mailpolicy.errors import Advice, NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import SWITCHES, Account, Policy, Service
 from mailpolicy.store import Store
@@ -37,7 +37,7 @@ def warn_unsafe(out: Output) -> None:
         from mailpolicy.trust import unsafe_for_root
 
         if (fix := unsafe_for_root(out.around.file)) is not None:
-            out.message(f"warning: {out.around.file}: others than root can write here: {out.command(fix)}")
+            out.message(Advice(f"warning: {out.around.file}: others than root can write here", fix))
 
 
 def show_account(out: Output, address: str) -> int:

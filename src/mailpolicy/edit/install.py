@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mailpolicy import files, pending, trust
 from mailpolicy.access import EMPTY, Comparison, Shift
 from mailpolicy.edit import hunks
+from mailpolicy.errors import Advice
 from mailpolicy.store import Store, StoreInvalid
 
 
@@ -24,7 +25,7 @@ class Installation(NamedTuple):
     new: Store
     comparison: Comparison
     shifts: list[Shift]
-    notes: list[str]
+    notes: list[str | Advice]
     comparable: bool = True  # false where the old store has errors, so that it is compared with none
 
     @property

@@ -188,7 +188,7 @@ class SecretsFile:
             self.place.promote()
         except (KeyringError, WriteFailed) as error:
             raise NotConfirmed(
-                f"sealed with the new key, which opens it but still lies beside the old one: {error.message}",
+                f"sealed with the new key, which opens it but still lies beside the old one: {error}",
                 file=self.path,
             ) from None
 

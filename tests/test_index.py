@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -65,7 +66,7 @@ def answers(path: Path, cache: Cache | None, address: str) -> list[str]:
     try:
         store = Store.look_up(str(path), [address], cache)
         return [
-            answer.text(judge(store.policy(), question(address, service, ip)), store.path, store.line, name_file=False)
+            answer.text(judge(store.policy(), question(address, service, ip)), store.path, store.line, shlex.join)
             for service in Service
             for ip in ("10.1.2.3", "203.0.113.9")
         ]

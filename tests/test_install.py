@@ -249,5 +249,5 @@ def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_pat
     host.chmod(0o600)
     command = ("--file", str(store), "--host-config", str(host), "install", draft(store))
     assert "not in force yet" not in run(*command, "--dry-run").err
-    assert f"not in force yet: mailpolicy deploy --file {store}\n" in run(*command).err
+    assert f"not in force yet: mailpolicy deploy --file {store} --host-config {host}\n" in run(*command).err
     assert "not in force yet" not in run(*command).err

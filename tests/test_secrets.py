@@ -176,7 +176,7 @@ def test_an_edit_that_needs_a_hand(machine: Machine) -> None:
     before = machine.untouched()
     result = machine.set("--server")
     assert result.status == 5
-    assert "needs a hand" in result.err
+    assert "edit it by hand" in result.err
     assert machine.kept() == {}
     assert machine.untouched() == before
     assert machine.pending() == []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from mailpolicy import backends, bulk
 from mailpolicy.backends import SEALED, Chosen
 from mailpolicy.calls import Calls
-from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
+from mailpolicy.errors import Command, KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.policy import Account
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ class Owner(NamedTuple):
             return f"password of the source {self.source} of {self.address}"
         return f"smart host password of {self.address or 'server'}"
 
-    def command(self, *, keep: bool) -> str:
+    def command(self, *, keep: bool) -> Command:
         """The command that sets the secret, or with `keep` false the one that takes it away."""
         if self.source is not None:
             verb = "set-password" if keep else "remove"
-            return f"mailpolicy multipop source {verb} {self.address} {self.source}"
-        return f"mailpolicy smart-host {'set' if keep else 'clear'} {self.address or '--server'}"
+            return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
+        return ("mailpolicy", "smart-host", "set" if keep else "clear", self.address or "--server")
 
 
 class Credentials:
@@ -222,14 +222,14 @@ class Credentials:
             else:
                 self.set(user, old)
         except NotConfirmed as error:
-            self._warn(f"warning: the old secret {user} was put back: {error.message}")
+            self._warn(f"warning: the old secret {user} was put back: {error}")
         except MailpolicyError as error:
             what = (
                 "the new secret {} could not be removed again"
                 if old is None
                 else "the old secret {} could not be put back"
             )
-            self._warn(f"warning: {what.format(user)}: {error.message}")
+            self._warn(f"warning: {what.format(user)}: {error}")
         else:
             self.unsettled.discard(user)
 

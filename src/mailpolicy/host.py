@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.keys import HOST_KEYS, nearest_key
-from mailpolicy.system.files import NotThere, opened_trusted, read_whole
+from mailpolicy.system.files import opened_trusted, read_whole
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 
@@ -40,7 +40,7 @@ def read(path: str | None) -> Host:
     try:
         with opened_trusted(name) as descriptor:
             content = read_whole(descriptor)
-    except NotThere:
+    except FileMissing:
         if path is None:
             return Host()
         raise
@@ -48,17 +48,17 @@ def read(path: str | None) -> Host:
         tree: dict[str, Any] = tomli.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also not UTF-8, and a number of more digits than Python converts
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StoreError(f"{name}: not TOML: {reason}", code="invalid-host") from None
+        raise StoreError(f"not TOML: {reason}", file=name, code="invalid-host") from None
     for key, value in tree.items():
         if key not in HOST_KEYS:
             nearest = nearest_key(key, HOST_KEYS)
             hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(HOST_KEYS)}"
-            raise StoreError(f"{name}: unknown key {key!a}, {hint}", code="invalid-host")
+            raise StoreError(f"unknown key {key!a}, {hint}", file=name, code="invalid-host")
         if type(value) is not (dict if key == "exports" else str):
             raise StoreError(
-                f"{name}: {key} must be a {'table' if key == 'exports' else 'string'}", code="invalid-host"
+                f"{key} must be a {'table' if key == 'exports' else 'string'}", file=name, code="invalid-host"
             )
     for key in ("secrets_file", "key_file"):
         if key in tree and not os.path.isabs(tree[key]):
-            raise StoreError(f"{name}: {key} must be a whole path, from the root on", code="invalid-host")
+            raise StoreError(f"{key} must be a whole path, from the root on", file=name, code="invalid-host")
     return Host(**tree)

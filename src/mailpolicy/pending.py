@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.errors import MailpolicyError
+from mailpolicy.errors import Advice, MailpolicyError
 from mailpolicy.system.held import Held, without_lock
 
 _SUFFIX = "pending"
@@ -25,17 +25,18 @@ def names_beside(store: Held) -> list[str]:
     return store.note(_SUFFIX).lines()
 
 
-def notes(path: str) -> list[str]:
+def notes(path: str) -> list[str | Advice]:
     """Return a sentence for each unfinished change, for whoever edits next."""
     try:
         return [sentence(name) for name in names(path)]
     except MailpolicyError as error:
-        return [f"warning: cannot tell whether an earlier change was interrupted: {error.message}"]
+        return [f"warning: cannot tell whether an earlier change was interrupted: {error}"]
 
 
-def sentence(name: str) -> str:
+def sentence(name: str) -> Advice:
     """Return what is said about one unfinished change."""
-    return f"warning: an earlier change stopped half-way, the secret {name} may not fit the store: mailpolicy validate --secrets"
+    text = f"warning: an earlier change was interrupted, the secret {name} may be out of date"
+    return Advice(text, ("mailpolicy", "validate", "--secrets"))
 
 
 def note(store: Held, touched: Iterable[str]) -> None:

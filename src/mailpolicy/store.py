@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from os import pread
-from shlex import join
 from typing import TYPE_CHECKING
 
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem
 from mailpolicy.document import Document, without_gc
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy import Policy
-from mailpolicy.system.files import NotThere, is_there, opened, opened_trusted, read_whole
+from mailpolicy.system.files import is_there, opened, opened_trusted, read_whole
 from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
@@ -36,11 +35,13 @@ class StoreInvalid(StoreError):
     code = "invalid-store"
 
     def __init__(self, findings: list[Finding]) -> None:
-        count = len(findings)
-        file = findings[0].file
+        count, file = len(findings), findings[0].file
         super().__init__(
-            f"{file}: the store has {count} error{'s' if count > 1 else ''}, nothing is decided or changed until mended",
-            fix=f"mailpolicy validate {file}" if os.path.exists(file) else None,  # not stdin, and not git's
+            f"the store has {count} error{'s' if count > 1 else ''}: fix it first; nothing was decided or changed",
+            file=file,
+            fix=("mailpolicy", "validate", "--file", file)
+            if os.path.exists(file)
+            else None,  # not stdin, and not git's
         )
         self.findings = findings
 
@@ -130,7 +131,7 @@ class Store(Document):
     def again(self, descriptor: int | None) -> Store:
         """Return the store as it is now in an open file, this one if nothing has changed. Raises StoreError."""
         if descriptor is None:
-            raise _not_there(self.path)
+            raise FileMissing("no such file or directory", file=self.path, fix=("mailpolicy", "init"))
         current = Store._read(self.path, descriptor, self.cache)
         return self if current.data == self.data else current._found(self._about)
 
@@ -260,7 +261,11 @@ class Store(Document):
         if os.geteuid() != 0 or not is_there(self.path, follow=True):
             return None
         cure = cure_for_root(self.path)
-        return Problem("MP039", (), f"others than root can change what root obeys here: {join(cure)}") if cure else None
+        if cure is None:
+            return None
+        import shlex  # costs start-up
+
+        return Problem("MP039", (), f"others than root can change what root obeys here: {shlex.join(cure)}")
 
 
 def _own(path: KeyPath) -> bool:
@@ -271,16 +276,12 @@ def _own(path: KeyPath) -> bool:
 @contextmanager
 def _opened(path: str, trusted: Trusted | None = None) -> Iterator[int]:
     """Open a store file; if it does not exist, the error says how to make it. Raises StoreError and Refused."""
-    with ExitStack() as stack:
-        try:
-            descriptor = stack.enter_context(opened(path) if trusted is None else opened_trusted(path, trusted))
-        except NotThere:
-            raise _not_there(path) from None
-        yield descriptor
-
-
-def _not_there(path: str) -> NotThere:
-    return NotThere(f"{path}: no such file or directory", fix="mailpolicy init")
+    try:
+        with opened(path) if trusted is None else opened_trusted(path, trusted) as descriptor:
+            yield descriptor
+    except FileMissing as error:
+        error.fix = ("mailpolicy", "init")
+        raise
 
 
 def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:

@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
 from mailpolicy.deploy.configured import Configured, configured
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
-from mailpolicy.errors import MailpolicyError, NotFound, Refused, StoreError
+from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -82,12 +82,12 @@ def _deploy(
 
 def _chosen(file: str, found: list[Configured], names: list[str]) -> list[Configured]:
     if not found:
-        raise StoreError(f"{file}: there is no [exports.NAME] here, so there is nothing to deploy", code="no-exports")
+        raise StoreError("there is no [exports.NAME] here, so there is nothing to deploy", file=file, code="no-exports")
     known = {one.name for one in found}
     for name in names:
         if name not in known:
             raise NotFound(
-                f"{file}: there is no [exports.{name}], there are: {', '.join(known)}", code="no-such-export"
+                f"there is no [exports.{name}], there are: {', '.join(known)}", file=file, code="no-such-export"
             )
     return [one for one in found if not names or one.name in names]
 
@@ -141,7 +141,8 @@ def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list
             continue
         if not ask:
             named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
-            out.message(f"{one.export.name}: open sessions of {named} go on: mailpolicy deploy --kick")
+            said = f"{one.export.name}: open sessions of {named} go on"
+            out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
             continue
         ended = sessions.kick(one.export.kick, owed, out.message)
         sessions.settle(
@@ -191,5 +192,5 @@ def _object(one: _Done) -> dict[str, Any]:
         "differs": one.differs,
     }
     if one.error is not None:
-        content["error"] = {"exit": one.error.exit_status, "code": one.error.code, "message": one.error.message}
+        content["error"] = {"exit": one.error.exit_status, "code": one.error.code, "message": str(one.error)}
     return content

@@ -5,7 +5,6 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +14,7 @@ from mailpolicy import host
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
-from mailpolicy.errors import MailpolicyError, Refused
+from mailpolicy.errors import Advice, MailpolicyError, Refused
 from mailpolicy.store import Store
 from mailpolicy.system.held import Held
 
@@ -95,11 +94,10 @@ def remind(out: Output) -> None:
     try:
         exports = host.read(out.around.host_config).exports
     except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
         return
     if exports:
-        named = f" --file {shlex.quote(out.around.file)}" if out.around.file_option else ""
-        out.message(f"not in force yet: mailpolicy deploy{named}")
+        out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.edit import hunks
-from mailpolicy.system.files import NotThere, is_there, opened
+from mailpolicy.errors import FileMissing
+from mailpolicy.system.files import is_there, opened
 from mailpolicy.system.held import locked, without_lock
 
 
@@ -66,5 +67,5 @@ def _is_there(path: str) -> bool:
     try:
         with opened(path):
             return True
-    except NotThere:
+    except FileMissing:
         return False

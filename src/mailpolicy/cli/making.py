@@ -71,4 +71,4 @@ def refuse_own(out: Output, path: str) -> None:
 
     own = {os.path.realpath(name) for name in (out.around.file, out.around.host_config or DEFAULT_PATH)}
     if os.path.realpath(path) in own:
-        raise Refused(f"{path}: nothing was written, this is the policy or host.toml itself", code="own-file")
+        raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")

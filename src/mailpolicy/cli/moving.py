@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import choice, credentials, named_secrets
 from mailpolicy.credentials import Credentials, Owner
-from mailpolicy.errors import KeyringError, MailpolicyError, Refused, UsageError
+from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 
 
 def names(out: Output) -> int:
@@ -54,7 +54,7 @@ def verify(out: Output) -> int:
             for name, state in states.items():
                 out.record((name, state))
     for name in missing:
-        out.message(f"missing: {name}: {Owner.of(name).command(keep=True)}")
+        out.message(Advice(f"missing: {name}", Owner.of(name).command(keep=True)))
     return int(bool(missing))
 
 

@@ -135,7 +135,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
         if not left:
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error.message}"
+        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error}"
         return left, type(error)(message, code=error.code)
     return (), None
 
@@ -220,7 +220,7 @@ def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> No
         with _locked(out, store) as held:
             action(held)
     except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
 
 
 def _tell_without(out: Output, outcome: Outcome, users: Iterable[str]) -> int:

@@ -50,7 +50,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         settings["key_file"] = file.place.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
-            f"{config} names key_file, which comes before a key in the keyring: take that line out",
+            "key_file stands here, which comes before a key in the keyring: take that line out",
+            file=config,
             code="host-config-differs",
         )
     if not fresh:
@@ -87,7 +88,8 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
     lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
     if lacking:
         raise Refused(
-            f"{config} is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            f"this file is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            file=config,
             code="host-config-differs",
         )
 
@@ -96,7 +98,11 @@ def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
     with locked(config, out.around.lock_timeout, make_folders=0o755) as file:
         if file.facts() is not None:
-            raise Refused(f"{config} appeared meanwhile, it stays as it is: run this again", code="host-config-differs")
+            raise Refused(
+                "this file appeared meanwhile, it stays as it is: run this again",
+                file=config,
+                code="host-config-differs",
+            )
         file.create((_HOST + lines).encode())
 
 

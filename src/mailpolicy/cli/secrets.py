@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from mailpolicy import host, pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
@@ -100,7 +102,7 @@ def _password_state(out: Output, user: str) -> str:
     try:
         return "in the keyring" if credentials(out).get(user) is not None else "missing"
     except KeyringError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
         return "unknown"
 
 
@@ -110,17 +112,19 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     keys = named_secrets(store.policy())
     kept = vault.several([*keys, *pending.names(store.path)])
     problems = [
-        Problem("MP060", path, f"this login has no password in the keyring: {Owner.of(user).command(keep=True)}")
+        Problem(
+            "MP060", path, f"this login has no password in the keyring: {shlex.join(Owner.of(user).command(keep=True))}"
+        )
         for user, path in keys.items()
         if user not in kept
     ]
     for user in pending.names(store.path):
         half_way = f"an earlier change of {user} stopped half-way, its"
         if user in keys:
-            message = f"{half_way} password may be an old or a new one: {Owner.of(user).command(keep=True)}"
+            message = f"{half_way} password may be an old or a new one: {shlex.join(Owner.of(user).command(keep=True))}"
         else:
             state = "is still in the keyring" if user in kept else "is not in the keyring"
-            message = f"{half_way} secret {state}: {Owner.of(user).command(keep=False)}"
+            message = f"{half_way} secret {state}: {shlex.join(Owner.of(user).command(keep=False))}"
         problems.append(Problem("MP061", keys.get(user, ()), message))
     return store.placed(problems)
 

@@ -151,7 +151,7 @@ def _document(name: str) -> Document:
     try:
         return Document(name, stdin_bytes() if name == "-" else read_regular(name))
     except StoreError as error:
-        raise UsageError(error.message) from None
+        raise UsageError(error.message, file=error.file) from None
 
 
 def _cases(document: Document) -> list[Case]:

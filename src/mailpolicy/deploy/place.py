@@ -97,8 +97,9 @@ def put(
         if found in (State.EDITED, State.FOREIGN) and not place.force:
             if not place.ours:
                 raise Refused(
-                    f"{place.path}: nothing was written, the file there is {found}: look at it with --diff, "
+                    f"nothing was written, the file there is {found}: look at it with --diff, "
                     "and replace it with --force",
+                    file=place.path,
                     code="edited",
                 )
             notes.append(f"{place.path}: was {found}, kept as {_keep(file, place, before or b'')}")
@@ -127,7 +128,7 @@ def _read(file: Held) -> bytes | None:
     try:
         return file.read()
     except StoreError as error:
-        raise Refused(f"nothing was written, {error.message}", code="unreadable") from None
+        raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
 
 
 def _fits(file: Held, attributes: Attributes) -> bool:
@@ -175,5 +176,8 @@ def _run(path: str, command: tuple[str, ...]) -> None:
         last = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
         why = f"ended with {ended.returncode}{f': {last}' if last else ''}"
     raise Refused(
-        f"{path}: is in its place, but {shown} {why}; it is owed until it succeeds", code="reload-failed", fix=shown
+        f"is in its place, but {shown} {why}; it is owed until it succeeds",
+        file=path,
+        code="reload-failed",
+        fix=command,
     )

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from mailpolicy import pending
 from mailpolicy.access import EMPTY, Comparison, Shift
 from mailpolicy.edit import hunks
+from mailpolicy.errors import Advice, FileMissing
 from mailpolicy.store import Store, StoreInvalid
-from mailpolicy.system.files import NotThere, read_whole
+from mailpolicy.system.files import read_whole
 from mailpolicy.system.held import Held, Moved, locked, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -26,7 +27,7 @@ class Installation(NamedTuple):
     new: Store
     comparison: Comparison
     shifts: list[Shift]
-    notes: list[str]
+    notes: list[str | Advice]
     comparable: bool = True  # false where the old store has errors, so that it is compared with none
 
     @property
@@ -94,7 +95,7 @@ def _old(path: str, trusted: Trusted) -> Store | None:
         place.refuse_links()
     try:
         return Store.read(path, trusted=trusted)
-    except NotThere:
+    except FileMissing:
         return None
 
 

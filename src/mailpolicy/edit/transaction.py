@@ -165,12 +165,12 @@ def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
         wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
     policy, problems, _ = schema.read(wanted)
     if policy is None:
-        raise Refused(f"{store.path}: nothing was changed, the store would not be valid: {problems[0].message}")
+        raise Refused(f"nothing was changed, the store would not be valid: {problems[0].message}", file=store.path)
     if keys is None:
         return policy
     kept = {address: account for address, account in old.accounts.items() if account.key not in keys}
     if twice := kept.keys() & policy.accounts.keys():
-        raise Refused(f"{store.path}: nothing was changed, {min(twice)} would be there twice")
+        raise Refused(f"nothing was changed, {min(twice)} would be there twice", file=store.path)
     return policy._replace(accounts={**kept, **policy.accounts})
 
 
@@ -193,7 +193,7 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _by_hand(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
-    return Refused(f"{store.path}:{line}: nothing was changed, this edit needs a hand: {why}", code="needs-hand-edit")
+    return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
 def _access(edited: _Edited, plan: Plan) -> Access:

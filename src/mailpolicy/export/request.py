@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Command, Refused
 from mailpolicy.policy import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
@@ -51,7 +51,7 @@ class Exported(NamedTuple):
 class CannotCarry(Refused):
     """The format has no way to say something, and its fallback would be the wrong thing."""
 
-    def __init__(self, complaints: Iterable[str], fix: str | None = None) -> None:
+    def __init__(self, complaints: Iterable[str], fix: Command | None = None) -> None:
         listed = list(complaints)
         more = f"; and {len(listed) - 20} more" if len(listed) > 20 else ""
         super().__init__(f"nothing was exported: {'; '.join(listed[:20])}{more}", code="cannot-carry", fix=fix)

@@ -97,4 +97,4 @@ def _refused(kind: type[KeyringError]) -> Iterator[None]:
     try:
         yield
     except MailpolicyError as error:
-        raise kind(error.message) from error
+        raise kind(str(error)) from error

@@ -8,12 +8,11 @@ file, put back with its key, is recognised.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import BinaryIO, TypeVar
 
-from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.errors import FileMissing, KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed import content, front
 from mailpolicy.sealed.block import Name
 from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
@@ -21,7 +20,7 @@ from mailpolicy.sealed.content import Opened, Unchanged
 from mailpolicy.sealed.fault import fault
 from mailpolicy.sealed.keyfiles import KeyFile, kept_in_file
 from mailpolicy.sealed.keys import Place
-from mailpolicy.system.files import NotThere, is_there, opened
+from mailpolicy.system.files import is_there, opened
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
@@ -149,8 +148,9 @@ class SecretsFile:
         if new_key_file is None:
             if not self.place.writable:
                 raise Refused(
-                    f"{self.path}: its key is {self.place.name}, which only its giver can replace: "
+                    f"its key is {self.place.name}, which only its giver can replace: "
                     "name a file for the new one with --new-key-file PATH",
+                    file=self.path,
                     code="key-not-writable",
                 )
             return
@@ -158,7 +158,8 @@ class SecretsFile:
         if is_there(new_key_file):
             if Key(next(new.masters())).id == self._known.id:
                 raise Refused(
-                    f"{new_key_file}: this is the key that is in use: name a file that is not there, or has another key",
+                    "this is the key that is in use: name a file that is not there, or has another key",
+                    file=new_key_file,
                     code="same-key",
                 )
         else:
@@ -169,8 +170,12 @@ class SecretsFile:
                 folder = os.path.dirname(new_key_file)
             if os.path.isdir(folder):
                 return
-            fix = f"mkdir -p -m 0700 {shlex.quote(folder)}"
-            raise Refused(f"{new_key_file}: there is no directory for the new key: {fix}", code="no-directory", fix=fix)
+            raise Refused(
+                "there is no directory for the new key",
+                file=new_key_file,
+                code="no-directory",
+                fix=("mkdir", "-p", "-m", "0700", folder),
+            )
 
     def _next_key(self) -> Key:
         if self._by_next_key():
@@ -196,7 +201,8 @@ class SecretsFile:
             self.place.promote()
         except (KeyringError, WriteFailed) as error:
             raise NotConfirmed(
-                f"{self.path}: sealed with the new key, which opens it but still lies beside the old one: {error.message}"
+                f"sealed with the new key, which opens it but still lies beside the old one: {error}",
+                file=self.path,
             ) from None
 
     @property
@@ -223,7 +229,7 @@ class SecretsFile:
             match = front.HEADER.fullmatch(line)
             self._find_key(match[2].decode() if match else "")
             error = fault(line + file.read(_LARGEST) if match else line, self._known)
-        raise KeyringError(f"{self.path}: {error.message}", code=error.code)
+        raise KeyringError(error.message, file=self.path, code=error.code)
 
     def _unlock(self) -> None:
         """Have a key before the lock is taken: a desktop keyring may ask somebody, and others would wait for us."""
@@ -243,7 +249,8 @@ class SecretsFile:
             first = first or self._key
         if first is None:
             raise KeyringError(
-                f"{self.path}: this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                f"this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                file=self.path,
                 code="no-key",
                 fix=self.place.fix,
             )
@@ -258,25 +265,26 @@ class SecretsFile:
                     raise self._not_there()
                 with _reader(descriptor) as file:
                     yield file
-        except NotThere:
+        except FileMissing:
             raise self._not_there() from None
         except StoreError as error:
-            raise KeyringError(error.message, code="no-secrets-file") from None
+            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
 
     def _there(self) -> None:
         """Raise KeyringError if the file does not exist."""
         try:
             there = is_there(self.path)
         except StoreError as error:
-            raise KeyringError(error.message, code="no-secrets-file") from None
+            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
         if not there:
             raise self._not_there()
 
     def _not_there(self) -> KeyringError:
         return KeyringError(
-            f"{self.path}: there is no file of sealed secrets: bring it back from a backup, or make a new one",
+            "there is no file of sealed secrets: bring it back from a backup, or make a new one",
+            file=self.path,
             code="no-secrets-file",
-            fix="mailpolicy secrets init",
+            fix=("mailpolicy", "secrets", "init"),
         )
 
     @contextmanager
@@ -302,7 +310,7 @@ class SecretsFile:
             try:
                 held = stack.enter_context(place)
             except Refused as error:
-                raise KeyringError(error.message, code=error.code, fix=error.fix) from None
+                raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
             yield held
 
     def _install(self, pieces: Iterator[bytes], key: Key, proof: Callable[[Opened], bool]) -> None:
@@ -326,7 +334,8 @@ class SecretsFile:
             if proof(Opened(file, key, front.header(first))):
                 return
         raise KeyringError(
-            f"{self.path}: what was read back differs from what was written, the old file is intact",
+            "what was read back differs from what was written, the old file is intact",
+            file=self.path,
             code="keyring-lost",
         )
 

@@ -9,19 +9,18 @@ credential is safe where its directory was chosen by somebody else.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from mailpolicy.errors import KeyringError, MailpolicyError, Refused, StoreError
+from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE, master_key
-from mailpolicy.system.files import NotThere, is_there, opened, opened_trusted, told
+from mailpolicy.system.files import is_there, opened, opened_trusted, told
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
 
 CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
-WITH_CREDENTIAL = f"systemd-run --pty --wait -p LoadCredentialEncrypted={CREDENTIAL} mailpolicy"
+WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
 
 
 class Credential:
@@ -47,7 +46,9 @@ class Credential:
 
     def require_safe(self) -> None:
         """Never: it is not ours to write."""
-        raise KeyringError(f"{self.name} is a credential, which only its giver can make", code="key-not-writable")
+        raise KeyringError(
+            "this is a credential, which only its giver can make", file=self.name, code="key-not-writable"
+        )
 
     def keep(self, _master: bytes) -> None:
         """Never."""
@@ -90,12 +91,12 @@ class KeyFile:
         """Return the key in a file, None if the file does not exist. Raises KeyringError."""
         try:
             content, facts = _read(path)
-        except NotThere:
+        except FileMissing:
             return None
         if facts.st_mode & 0o077:
             raise _readable(path)
         if facts.st_uid not in (0, os.geteuid()):
-            raise _unsafe(f"{path} belongs to somebody else", f"chown {os.geteuid()} {shlex.quote(path)}")
+            raise _unsafe(path, "this master key belongs to somebody else", ("chown", str(os.geteuid()), path))
         return master_key(path, content)
 
     def require_safe(self) -> None:
@@ -155,29 +156,29 @@ def _credential(path: str) -> tuple[bytes, os.stat_result]:
         with opened(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", code="no-key") from None
+        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result]:
-    """Return what a key file holds and what it is like. Raises NotThere and KeyringError."""
+    """Return what a key file holds and what it is like. Raises FileMissing and KeyringError."""
     try:
         with opened_trusted(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
-    except NotThere:
+    except FileMissing:
         raise
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", code="no-key") from None
+        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
     except Refused as error:
         raise _unsafe_key(error) from None
 
 
 def _unsafe_key(error: Refused) -> KeyringError:
-    return KeyringError(f"the master key: {error.message}", code="unsafe-key", fix=error.fix)
+    return KeyringError(f"the master key: {error.message}", file=error.file, code="unsafe-key", fix=error.fix)
 
 
 def _readable(path: str) -> KeyringError:
-    return _unsafe(f"the master key {path} can be read by others", f"chmod 0400 {shlex.quote(path)}")
+    return _unsafe(path, "this master key can be read by others", ("chmod", "0400", path))
 
 
-def _unsafe(what: str, fix: str) -> KeyringError:
-    return KeyringError(f"{what}: {fix}", code="unsafe-key", fix=fix)
+def _unsafe(path: str, what: str, fix: Command) -> KeyringError:
+    return KeyringError(what, file=path, code="unsafe-key", fix=fix)

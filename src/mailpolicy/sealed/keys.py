@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from mailpolicy.errors import Command
 from mailpolicy.sealed.keyfiles import CREDENTIAL, Credential, KeyFile
 from mailpolicy.sealed.wallet import Wallet
 from mailpolicy.system.files import is_there
@@ -43,7 +44,7 @@ class Place(Protocol):
         """What brings a key back that is not there."""
 
     @property
-    def fix(self) -> str | None:
+    def fix(self) -> Command | None:
         """The command that does, where there is one."""
 
     def masters(self) -> Iterator[bytes]:

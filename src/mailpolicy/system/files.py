@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.system import trust
 from mailpolicy.system.resolve import Place, Step, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -18,10 +18,6 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
-
-
-class NotThere(StoreError):
-    """There is no such file."""
 
 
 def read_regular(path: str) -> bytes:
@@ -89,7 +85,7 @@ def require_regular(path: str, facts: os.stat_result) -> None:
     kind = facts.st_mode
     if not stat.S_ISREG(kind):
         what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
-        raise StoreError(f"{path}: this is {what}, name a regular file")
+        raise StoreError(f"this is {what}, name a regular file", file=path)
 
 
 def is_there(path: str, *, follow: bool = False) -> bool:
@@ -109,13 +105,13 @@ def is_there(path: str, *, follow: bool = False) -> bool:
 def told(path: str) -> Iterator[None]:
     """Turn the operating system's errors into StoreError."""
     if "\0" in path:
-        raise StoreError(f"{path!a}: not a file name")
+        raise StoreError("not a file name", file=path)
     try:
         yield
     except FileNotFoundError as error:
-        raise NotThere(f"{path}: {sentence(error)}") from None
+        raise FileMissing(sentence(error), file=path) from None
     except OSError as error:
-        raise StoreError(f"{path}: {sentence(error)}") from None
+        raise StoreError(sentence(error), file=path) from None
 
 
 def sentence(error: OSError) -> str:

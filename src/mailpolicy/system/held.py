@@ -28,7 +28,7 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 _POLL = 0.01  # seconds between two tries to lock
 _TRIES = 3  # to lock a file while its links are being changed
 _UNKNOWN = (-1, -1)
-_UNCONFIRMED = "{}: the new file is in place, but the disk did not confirm it: {}"
+_UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
 Proof = Callable[[BinaryIO], None]
 
@@ -83,8 +83,9 @@ class Held:
         facts = self.facts()
         if facts is not None and facts.st_nlink > 1:
             raise Refused(
-                f"{self.path}: has {facts.st_nlink} hard links, and an edit would change only this one: "
+                f"has {facts.st_nlink} hard links, and an edit would change only this one: "
                 "remove the others, or make this one a copy",
+                file=self.path,
                 code="hard-links",
             )
 
@@ -103,7 +104,7 @@ class Held:
         with self._writing():
             old = self._place.look()
             if not self._same(old) or not self._still_here():
-                raise Moved(f"{self.path}: was replaced by another program meanwhile, nothing was written, try again")
+                raise Moved("was replaced by another program meanwhile, nothing was written, try again", file=self.path)
             replacing.replace(self._place, self._place.name, old, content, attributes, proof)
         self._confirm()
         self._seen = _UNKNOWN
@@ -113,7 +114,7 @@ class Held:
     ) -> None:
         """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
         if self.facts() is not None:
-            raise WriteFailed(f"{self.path}: exists already, nothing was written")
+            raise WriteFailed("exists already, nothing was written", file=self.path)
         self._seen = None
         self.replace(content, attributes, proof)
 
@@ -140,7 +141,7 @@ class Held:
                 try:
                     os.fsync(descriptor)
                 except OSError as error:
-                    raise NotConfirmed(_UNCONFIRMED.format(self.path, sentence(error))) from None
+                    raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
 
     def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
         """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
@@ -206,14 +207,14 @@ class Held:
         try:
             replacing.sync_folder(self._place)
         except OSError as error:
-            raise NotConfirmed(_UNCONFIRMED.format(self.path, sentence(error))) from None
+            raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise WriteFailed(f"{self.path}: {sentence(error)}, the old file is intact") from None
+            raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
 
 
 def _write_whole(file: io.FileIO, content: bytes) -> None:
@@ -247,7 +248,7 @@ def locked(
             finally:
                 with suppress(OSError):  # the lock goes with the descriptor, whatever a close says
                     os.close(descriptor)
-    raise WriteFailed(f"{path}: leads to one file after another, nothing was written, try again")
+    raise WriteFailed("leads to one file after another, nothing was written, try again", file=path)
 
 
 @contextmanager
@@ -265,11 +266,11 @@ def without_lock(
 @contextmanager
 def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
     if "\0" in path:
-        raise WriteFailed(f"{path!a}: not a file name")
+        raise WriteFailed("not a file name", file=path)
     try:
         place = Place(path)
     except OSError as error:
-        raise WriteFailed(f"{path}: {sentence(error)}, nothing was written") from None
+        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
     try:
         if judged:
             trust.refuse_unsafe(place, trusted)
@@ -285,13 +286,15 @@ def _make_folders(place: Place, mode: int) -> None:
     try:
         place.make_folders(mode)
     except OSError as error:
-        raise WriteFailed(f"{folder}: the directory cannot be made: {sentence(error)}") from None
+        raise WriteFailed(f"the directory cannot be made: {sentence(error)}", file=folder) from None
 
 
 def _open_lock(place: Place, trusted: Trusted) -> int:
     name, shown = f"{place.name}.lock", f"{place.target}.lock"
     if len(place.missing) > 1:
-        raise WriteFailed(f"{place.path}: there is no directory {os.path.dirname(place.target)}, nothing was written")
+        raise WriteFailed(
+            f"there is no directory {os.path.dirname(place.target)}, nothing was written", file=place.path
+        )
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         while True:
@@ -307,7 +310,7 @@ def _open_lock(place: Place, trusted: Trusted) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise foreign(shown) from None
-        raise WriteFailed(f"{shown}: the lock cannot be made: {sentence(error)}, nothing was written") from None
+        raise WriteFailed(f"the lock cannot be made: {sentence(error)}, nothing was written", file=shown) from None
     try:
         _fit_lock(place, trusted, descriptor, shown)
     except BaseException:
@@ -341,8 +344,9 @@ def _lock(descriptor: int, place: Place, timeout: float, deadline: float) -> Non
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise StillLocked(
-                    f"{place.path}: another writer has held the lock for {timeout:g} s, nothing was written, try again"
+                    f"another writer has held the lock for {timeout:g} s, nothing was written, try again",
+                    file=place.path,
                 ) from None
             time.sleep(_POLL)
         except OSError as error:
-            raise WriteFailed(f"{place.target}.lock: cannot be locked: {sentence(error)}") from None
+            raise WriteFailed(f"cannot be locked: {sentence(error)}", file=f"{place.target}.lock") from None

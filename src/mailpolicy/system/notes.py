@@ -7,7 +7,6 @@ there is refused and left alone. A note is written under the lock of the file th
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -46,7 +45,7 @@ class Note:
         try:
             content = replacing.content_of(self._place, self._name, self._require_ours)
         except OSError as error:
-            raise WriteFailed(f"{self.path}: {sentence(error)}") from None
+            raise WriteFailed(sentence(error), file=self.path) from None
         return content.decode("utf-8", "replace").split()
 
     def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
@@ -64,7 +63,7 @@ class Note:
             with suppress(OSError):
                 replacing.sync_folder(self._place)
         except OSError as error:
-            raise WriteFailed(f"{self.path}: {sentence(error)}, nothing was written") from None
+            raise WriteFailed(f"{sentence(error)}, nothing was written", file=self.path) from None
 
     def remove(self) -> None:
         """Remove the note, if there is one. Raises Refused and WriteFailed."""
@@ -74,13 +73,13 @@ class Note:
             with suppress(FileNotFoundError):
                 os.unlink(self._name, dir_fd=self._place.folder)
         except OSError as error:
-            raise WriteFailed(f"{self.path}: cannot be removed: {sentence(error)}") from None
+            raise WriteFailed(f"cannot be removed: {sentence(error)}", file=self.path) from None
 
     def _facts(self) -> os.stat_result | None:
         try:
             facts = self._place.look(self._name)
         except OSError as error:
-            raise WriteFailed(f"{self.path}: {sentence(error)}") from None
+            raise WriteFailed(sentence(error), file=self.path) from None
         if facts is not None:
             self._require_ours(facts)
         return facts
@@ -110,8 +109,8 @@ def is_ours(facts: os.stat_result, beside: os.stat_result | None, trusted: Trust
 def foreign(path: str) -> Refused:
     """Return the refusal to touch what is not ours."""
     return Refused(
-        f"{path}: is not a file that mailpolicy made, so it was left alone and nothing was written: look at it, and "
-        f"remove it: rm {shlex.quote(path)}",
+        "this is not a file that mailpolicy made, so it was left alone and nothing was written: look at it, and remove it",
+        file=path,
         code="foreign-file",
-        fix=shlex.join(("rm", path)),
+        fix=("rm", path),
     )

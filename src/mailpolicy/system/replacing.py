@@ -172,8 +172,8 @@ def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_resu
             except PermissionError:
                 # Without its group the file would open to another one, or close to those who share it.
                 raise WriteFailed(
-                    f"{os.path.join(place.folder_path, name)}: its group {old.st_gid} cannot be kept by this user, "
-                    "the old file is intact: edit it as its owner"
+                    f"its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner",
+                    file=os.path.join(place.folder_path, name),
                 ) from None
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     for key, value in _extended(place, name):

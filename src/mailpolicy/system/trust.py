@@ -7,14 +7,11 @@ nothing is said of who wrote the file before.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from typing import NamedTuple
 
-from mailpolicy.errors import Refused, StoreError
+from mailpolicy.errors import Command, Refused, StoreError
 from mailpolicy.system.resolve import Place, Step, resolved
-
-Cure = tuple[str, ...]
 
 
 class Trusted(NamedTuple):
@@ -41,7 +38,7 @@ def group_named(name: str) -> Trusted:
     return Trusted(group.gr_gid, frozenset(users))
 
 
-def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Cure | None:
+def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """Return the command that makes a place safe for root, None if it is.
 
     Safe means that the file and every directory and link on the way belong to root, and that nobody else may write
@@ -58,7 +55,7 @@ def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Cure | None:
     return None
 
 
-def _cure(step: Step, trusted: Trusted) -> Cure | None:
+def _cure(step: Step, trusted: Trusted) -> Command | None:
     facts = step.facts
     if stat.S_ISLNK(facts.st_mode):
         return None if facts.st_uid == 0 else ("chown", "-h", "root", step.path)
@@ -73,7 +70,7 @@ def _cure(step: Step, trusted: Trusted) -> Cure | None:
     return None
 
 
-def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Cure | None:
+def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """Return the command that makes `path` safe for root, None if it is. Raises StoreError.
 
     A file that does not exist is judged by its directories.
@@ -82,7 +79,7 @@ def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Cure | None:
         with resolved(path) as place:
             return cure(place, trusted)
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: {(getattr(error, 'strerror', None) or 'not a file name').lower()}") from None
+        raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
 
 
 def refuse_unsafe(place: Place, trusted: Trusted = ROOT_ONLY) -> None:
@@ -91,11 +88,9 @@ def refuse_unsafe(place: Place, trusted: Trusted = ROOT_ONLY) -> None:
         raise unsafe(place.path, found)
 
 
-def unsafe(path: str, found: Cure) -> Refused:
+def unsafe(path: str, found: Command) -> Refused:
     """Return the refusal to use what users other than root can change."""
-    where = f"{path}: " if found[-1] == path else f"{path}: {found[-1]} "
+    where = "" if found[-1] == path else f"{found[-1]} "
     return Refused(
-        f"{where}can be changed by users other than root, so root will not use it: {shlex.join(found)}",
-        code="unsafe",
-        fix=shlex.join(found),
+        f"{where}can be changed by users other than root, so root will not use it", file=path, code="unsafe", fix=found
     )

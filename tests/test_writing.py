@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -379,3 +380,78 @@ def test_init_leaves_a_schema_that_is_there(run: Run, tmp_path: Path) -> None:
         assert run("--file", f"{name}/accounts.toml", "init", "--json").out.count('"schema_file": null') == 1
     dry = run("--file", "c.toml", "init", "--dry-run")
     assert (dry.status, sorted(path.name for path in tmp_path.glob("*.json"))) == (0, [mine.name])
+
+
+def _disk(monkeypatch: pytest.MonkeyPatch, name: str, fails: Callable[[object], bool]) -> None:
+    """The system call NAME fails with EIO for what `fails` says."""
+    real = getattr(os, name)
+
+    def call(first: object, *arguments: object, **options: object) -> object:
+        if fails(first):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(first, *arguments, **options)
+
+    monkeypatch.setattr(os, name, call)
+
+
+def _leads_to(descriptor: object) -> str:
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def test_a_note_that_cannot_be_written_leaves_the_export(
+    run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old content stays, and that is what is said: neither that the new one is in place (8), nor a crash (70)."""
+    host = tmp_path / "host.toml"
+    host.write_text(f'[exports.access]\ntarget = "dovecot"\npath = "{tmp_path}/passwd"\nreload = ["true"]\n')
+    deploy = ("--file", str(store), "--host-config", str(host), "deploy")
+    assert run(*deploy).status == 0
+    before = (tmp_path / "passwd").read_bytes()
+    assert run("--file", str(store), "imap", "off", "bob@example.com").status == 0
+    for name in ("fsync", "close"):
+        with monkeypatch.context() as failing:
+            _disk(failing, name, lambda descriptor: ".passwd.kick.new-" in _leads_to(descriptor))
+            result = run(*deploy)
+        assert result.status == 7, result
+        assert "passwd.kick: input/output error, nothing was written" in result.err
+        assert (tmp_path / "passwd").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir() if "new-" in path.name) == []
+    # A folder that does not confirm is told of once, when the export itself is in place.
+    with monkeypatch.context() as failing:
+        _disk(failing, "fsync", lambda descriptor: _leads_to(descriptor) == str(tmp_path))
+        assert run(*deploy).status == 8
+    assert (tmp_path / "passwd").read_bytes() != before
+    assert run(*deploy).status == 0
+
+
+def test_a_lock_that_cannot_be_closed_is_no_failure(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as failing:
+        _disk(failing, "close", lambda descriptor: _leads_to(descriptor).endswith(".lock"))
+        assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+
+
+def test_a_signal_at_the_opening_of_a_temporary_file(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def interrupted(path: str, *arguments: int, **options: int) -> int:
+        descriptor = real(path, *arguments, **options)
+        if ".new-" in str(path):
+            os.close(descriptor)
+            raise KeyboardInterrupt
+        return descriptor
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "open", interrupted)
+        assert run("--file", str(store), "pop", "on", "bob@example.com").status == 130
+    assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".pending", ".kick", ".reload", ".edited", ".edited.2"])
+def test_what_a_killed_writer_left_is_cleared(suffix: str, run: Run, store: Path) -> None:
+    left = store.parent / f".accounts.toml{suffix}.new-0123456789abcdef"
+    theirs = store.parent / f".other.toml{suffix}.new-0123456789abcdef"
+    for path in (left, theirs):
+        path.write_text("half a file")
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+    assert not left.exists()
+    assert theirs.exists()

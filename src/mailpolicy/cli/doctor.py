@@ -100,7 +100,19 @@ def _permissions(machine: Machine) -> Iterator[Found]:
     if fix:
         yield Found(ERROR, f"others can write {path} or a directory above it", fix)
     else:
-        yield Found(OK, f"{path} can be written by its owner and group only")
+        yield Found(OK, f"{path} can be changed only by {_who(machine)}")
+
+
+def _who(machine: Machine) -> str:
+    """Who can change a store that is safe."""
+    if not machine.out.around.is_root:
+        return "its owner and group"
+    group = machine.out.trusted.group
+    if group is None:
+        return "root"
+    import grp
+
+    return f"root and the members of {grp.getgrgid(group).gr_name}, whom host.toml trusts"
 
 
 def _host(machine: Machine) -> Iterator[Found]:

@@ -109,7 +109,7 @@ def is_ours(facts: os.stat_result, beside: os.stat_result | None, trusted: Trust
 def foreign(path: str) -> Refused:
     """Return the refusal to touch what is not ours."""
     return Refused(
-        "this is not a file that mailpolicy made, so it was left alone and nothing was written: look at it, and remove it",
+        "this is not a file that mailpolicy made, and it stands in the way: look at it, and remove it",
         file=path,
         code="foreign-file",
         fix=("rm", path),

@@ -62,7 +62,7 @@ def _deploy(
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
     done = [_one(out, workshop, export, short, looking=check or diff) for export in chosen]
     kicked, failed = _kick(out, done, ask=kick) if not (check or diff) else ([], [])
-    if diff and out.around.format != "json" and not out.around.quiet:
+    if diff and out.around.format != "json":
         _fail(out, done)
         out.data("".join(one.difference for one in done))
     else:
@@ -158,7 +158,7 @@ def _fail(out: Output, done: list[_Done]) -> None:
 
 def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], *, looked: bool) -> None:
     _fail(out, done)
-    if out.around.quiet:
+    if not out.tells(dry_run=looked):
         return
     if out.around.format == "json":
         content = {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked}

@@ -226,26 +226,25 @@ def _doctor(context: typer.Context) -> int:
     machine = Machine(out)
     found = [(name, result) for name, check in CHECKS.items() for result in _made(check, machine)]
     ill = any(result.state == ERROR for _, result in found)
-    if not out.around.quiet:
-        if out.around.format == "json":
-            checks = [
-                {
-                    "check": name,
-                    "state": result.state,
-                    "message": result.message,
-                    "fix": " && ".join(map(shlex.join, result.cures)) or None,
-                }
+    if out.around.format == "json":
+        checks = [
+            {
+                "check": name,
+                "state": result.state,
+                "message": result.message,
+                "fix": " && ".join(map(shlex.join, result.cures)) or None,
+            }
+            for name, result in found
+        ]
+        out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
+    else:
+        out.rows(
+            ("check", "state", "what", "cure"),
+            [
+                (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or "-")
                 for name, result in found
-            ]
-            out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
-        else:
-            out.rows(
-                ("check", "state", "what", "cure"),
-                [
-                    (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or "-")
-                    for name, result in found
-                ],
-            )
+            ],
+        )
     return int(ill)
 
 

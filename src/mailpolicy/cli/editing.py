@@ -66,7 +66,7 @@ def _confirm(out: Output, plan: Plan) -> None:
 def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
-    if not out.around.quiet:
+    if out.tells(dry_run=dry_run):
         if out.around.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:

@@ -45,7 +45,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                 if describe:
                     files.replace(described, schema.content())
                 files.replace(path, starter)
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return 0
     if out.around.format == "json":
         content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}

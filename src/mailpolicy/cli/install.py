@@ -70,7 +70,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
         if told and out.around.format != "json":
             out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
         told.append(planned)
-        if out.around.format != "json" and not out.around.quiet:
+        if out.around.format != "json" and out.tells(dry_run=dry_run):
             rows = records(planned.shifts, _sides(planned))
             if not dry_run and planned.shifts:
                 out.rows(COLUMNS, rows)
@@ -113,7 +113,7 @@ def _sides(planned: Installation) -> Sides:
 
 def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
     access = direction(done.shifts)
-    if out.around.format == "json" and not out.around.quiet:
+    if out.around.format == "json":
         content = {
             "file": done.path,
             "source": done.new.path,
@@ -124,8 +124,8 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
-        out.data(done.diff if not out.around.quiet else "")
-    elif not out.around.quiet:
+        out.data(done.diff)
+    elif out.tells():
         what = "there already" if not done.changed else "written" if done.old is None else "replaced"
         out.record((done.path, "store", what, "changed" if done.changed else "ok"))
     for note in done.notes:

@@ -108,6 +108,13 @@ class Output:
         if not self.around.quiet:
             self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
+    def tells(self, *, dry_run: bool = False) -> bool:
+        """Whether to print what an edit did: not with --quiet, unless a dry run or a program asked to know.
+
+        What any other command prints on stdout is what it is for, and is printed with --quiet too.
+        """
+        return dry_run or self.around.format == "json" or not self.around.quiet
+
     def detail(self, said: str | Advice) -> None:
         """A sentence on stderr with --verbose."""
         if self.around.verbose:
@@ -131,6 +138,10 @@ class Output:
         ]
         end = command.index("--") if "--" in command else len(command)
         return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
+
+    def usage(self, text: str) -> None:
+        """The help that is printed instead of an error, so with --quiet too."""
+        self._stderr(text)
 
     def failure(self, error: MailpolicyError, about: str | None = None) -> None:
         """One error: an object on stdout under --json, else one clear line on stderr and the command that helps.

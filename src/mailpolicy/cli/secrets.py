@@ -53,8 +53,6 @@ def show(out: Output, address: str | None) -> int:
     password = (
         _password_state(out, smart_host_user(address if owner == "account" else None)) if login else "none needed"
     )
-    if out.around.quiet:
-        return 0
     facts = {
         "of": address or "server",
         "host": policy.server.smart_host,

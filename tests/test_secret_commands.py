@@ -371,7 +371,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
     (place / "key").chmod(0o400)
     (place / "accounts.toml").write_text("version = 2\n")
     status, checks = doctor(run, *use)
-    assert checks["store"]["fix"] == "mailpolicy validate"
+    assert checks["store"]["fix"] == f"mailpolicy validate --file {place / 'accounts.toml'}"
     (place / "host.toml").write_text("keyring_backends = 1\n")
     assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
 

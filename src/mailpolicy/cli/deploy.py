@@ -6,13 +6,13 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from mailpolicy import host
+from mailpolicy.cli import machine
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
-from mailpolicy.deploy.configured import Configured, configured
+from mailpolicy.deploy.configured import Configured
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
 from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
@@ -55,15 +55,13 @@ def _deploy(
 ) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    file = out.around.host_config or host.DEFAULT_PATH
-    machine = host.read(out.around.host_config)
-    known = configured(file, machine.exports)
-    chosen = _chosen(file, known, names or [])
+    known = out.machine().exports
+    chosen = _chosen(machine.path(out.around), known, names or [])
     workshop = Workshop(out)
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
     done = [_one(out, workshop, export, short, looking=check or diff) for export in chosen]
     kicked, failed = _kick(out, done, ask=kick) if not (check or diff) else ([], [])
-    if diff and out.around.format != "json" and not out.around.quiet:
+    if diff and out.around.format != "json":
         _fail(out, done)
         out.data("".join(one.difference for one in done))
     else:
@@ -161,7 +159,7 @@ def _fail(out: Output, done: list[_Done]) -> None:
 
 def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], *, looked: bool) -> None:
     _fail(out, done)
-    if out.around.quiet:
+    if not out.tells(dry_run=looked):
         return
     if out.around.format == "json":
         content = {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked}

@@ -86,7 +86,7 @@ def _command(out: Output, arguments: list[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError" and out.around.format != "json":
-            out.message(error.format_message())
+            out.usage(error.format_message())
             return UsageError.exit_status
         path = context.command_path if context is not None else "mailpolicy"
         message = error.format_message().rstrip(".")

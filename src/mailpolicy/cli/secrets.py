@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from mailpolicy import host, pending
+from mailpolicy import pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.credentials import SERVICE, Choice, Credentials, Owner, smart_host_user, source_user, users_of
@@ -18,7 +18,7 @@ from mailpolicy.store import Store
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config)
+    machine = out.machine().settings
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
@@ -53,8 +53,6 @@ def show(out: Output, address: str | None) -> int:
     password = (
         _password_state(out, smart_host_user(address if owner == "account" else None)) if login else "none needed"
     )
-    if out.around.quiet:
-        return 0
     facts = {
         "of": address or "server",
         "host": policy.server.smart_host,

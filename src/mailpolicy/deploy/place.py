@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from mailpolicy import files, trust
+from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, state
 from mailpolicy.files import Attributes
@@ -193,20 +193,12 @@ def _owe(place: Place) -> None:
 def _run(path: str, command: tuple[str, ...]) -> None:
     import shlex
 
+    ended = programs.run(command, _PATIENCE)
+    if ended.failure is None:
+        return
     shown = shlex.join(command)
-    try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        why = f"did not end within {_PATIENCE:g} s"
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or "cannot be started").lower()
-    else:
-        if ended.returncode == 0:
-            return
-        last = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        why = f"ended with {ended.returncode}{f': {last}' if last else ''}"
     raise Refused(
-        f"{path}: is in its place, but {shown} {why}; it is owed until it succeeds", code="reload-failed", fix=shown
+        f"{path}: is in its place, but {shown} {ended.failure}; it is owed until it succeeds",
+        code="reload-failed",
+        fix=shown,
     )

@@ -100,7 +100,7 @@ def _apart(made: list[Splice]) -> list[Splice]:
         if result and splice.start < result[-1].end:
             last = result[-1]
             if splice.text or last.text:
-                raise CannotWrite(splice.start, "two changes meet here")
+                raise CannotWrite(splice.start, "two of the requested changes overlap here")
             result[-1] = Splice(last.start, max(last.end, splice.end), "")
         else:
             result.append(splice)

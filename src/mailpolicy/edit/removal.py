@@ -65,7 +65,7 @@ def _kept(layout: Layout, paths: Iterable[KeyPath]) -> dict[Entry, KeyPath]:
 def _without_line(layout: Layout, entry: Entry, path: KeyPath) -> Splice:
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
     if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
-        raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
+        raise CannotWrite(entry.start, "cannot tell what the comment above this line belongs to")
     above = layout.end_above(begin)
     if begin > 0 and layout.newline_at(above) == layout.newline_at(end):
         return Splice(above, end, "")

@@ -136,7 +136,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
         yield Found(WARNING, str(error), error.fix)
         return
     name = class_name(chosen.backend)
-    why = f"named by {named_by}" if chosen.named else "the safe one of the operating system, as none is named"
+    why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
     elif name in (*SAFE, SEALED):

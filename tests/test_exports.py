@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -99,7 +100,8 @@ def test_check_and_diff_write_nothing(case: Run, tmp_path: Path) -> None:
     missing = case("acme", *arguments, "--check")
     assert (missing.status, missing.out) == (1, "map\tpostfix-sasl-passwd\tmissing\tdiffers\n")
     assert not path.exists()
-    assert case("acme", *arguments).status == 0
+    written = json.loads(case("acme", *arguments, "--json").out)
+    assert (written["state"], written["changed"]) == ("as the policy says", True)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert case("acme", *arguments, "--check").status == 0
     text = path.read_text(encoding="utf-8")

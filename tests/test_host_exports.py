@@ -143,6 +143,14 @@ def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
     drift = deploy(TWO, "deploy", "--check")
     assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
     assert not (tmp_path / "new").exists()
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--check", "--json").out.splitlines())
+    assert [(one["state"], one["differs"]) for one in content["exports"]] == [("missing", True)] * 2
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert [(one["state"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("as the policy says", True, False)
+    ] * 2
+    (tmp_path / "new" / "a").unlink()
+    (tmp_path / "b").unlink()
     assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
     assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
     assert deploy(TWO, "deploy").out.count("\tok\n") == 2

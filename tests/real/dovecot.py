@@ -241,7 +241,7 @@ class Dovecot:
                 "path": str(self.snippet),
                 "data": str(self.data),
                 "dovecot": self.release.version,
-                # DC
+                "doveconf": self.doveconf,
             },
         }
         lines = []

@@ -11,7 +11,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.deploy import sessions
+from mailpolicy.deploy import dovecot, sessions
 from mailpolicy.deploy.configured import Configured, configured
 from mailpolicy.deploy.place import Placed, look, put
 from mailpolicy.errors import MailpolicyError, NotFound, Refused, StoreError
@@ -33,10 +33,21 @@ class _Done(NamedTuple):
     placed: Placed | None
     error: MailpolicyError | None = None
     difference: str = ""  # what would change, secrets as stars
+    looked: bool = False
+
+    @property
+    def state(self) -> State | None:
+        """What the file is now."""
+        if self.placed is None:
+            return None
+        return self.placed.state if self.looked else State.CURRENT
 
     @property
     def differs(self) -> bool:
-        return self.placed is None or self.placed.state is not State.CURRENT or bool(self.placed.notes)
+        """Whether something is not as the policy says."""
+        if self.placed is None or self.error is not None:
+            return True
+        return self.state is not State.CURRENT or (self.looked and bool(self.placed.notes))
 
 
 def _deploy(
@@ -101,7 +112,9 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
-    def first(before: bytes | None, _wanted: bytes) -> None:
+    def first(before: bytes | None, wanted: bytes) -> None:
+        if server is not None:
+            dovecot.refuse_unfit(server, export.doveconf, export.place.path, wanted)
         if users := _narrowed(export, before, body):
             sessions.owe(export.place.path, sessions.typed(users, short))
 
@@ -109,17 +122,40 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         if export.problem is not None:
             raise export.problem
         refuse_own(out, export.place.path)
+        server = dovecot.configuration(export.doveconf) if export.target_name == "dovecot-conf" else None
+        if server is not None:
+            dovecot.refuse_other_version(server, export.options)
         if looking:
             wanted = make()
             placed = look(export.place, wanted)
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
             placed = put(export.place, make, out.around.lock_timeout, first)
+        trouble = placed.owing or _passed_by(out, export, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
     for note in (*notes, *placed.notes):
         out.message(f"{export.name}: {note}")
-    return _Done(export, placed, placed.owing, difference)
+    return _Done(export, placed, trouble, difference, looking)
+
+
+def _passed_by(out: Output, export: Configured, placed: Placed) -> Refused | None:
+    """Why Dovecot does not obey a snippet that is in its place."""
+    if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
+        return None
+    server = dovecot.configuration(export.doveconf)
+    if server is None:
+        if placed.written:
+            out.message(
+                f"{export.name}: warning: {export.doveconf[0]} is not here, so Dovecot was not asked about this file"
+            )
+        return None
+    early = dovecot.asked_before_ours(server, export.options)
+    if early is None:
+        out.message(
+            f"{export.name}: warning: Dovecot does not read {export.place.path} ({server.path} includes it nowhere)"
+        )
+    return dovecot.passed_by(early) if early else None
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -171,9 +207,10 @@ def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
     if one.placed is None:
         return "keeps its old file", "failed"
     if looked:
-        return str(one.placed.state), "differs" if one.differs else "ok"
-    if one.placed.owing is not None:
-        return "as the policy says, but its reader was not told", "failed"
+        return str(one.state), "differs" if one.differs else "ok"
+    if one.error is not None:
+        what = "its reader was not told" if one.placed.owing is not None else "its reader does not obey it"
+        return f"as the policy says, but {what}", "failed"
     told = ", its reader was told" if one.placed.told else ""
     return f"as the policy says{told}", "changed" if one.placed.changed else "ok"
 
@@ -183,7 +220,7 @@ def _object(one: _Done) -> dict[str, Any]:
         "name": one.export.name,
         "target": one.export.target_name,
         "path": one.export.place.path,
-        "state": None if one.placed is None else str(one.placed.state),
+        "state": None if one.state is None else str(one.state),
         "changed": one.placed is not None and one.placed.changed,
         "differs": one.differs,
     }

@@ -191,6 +191,40 @@ def _looked_at(workshop: Workshop, export: Configured) -> Found:
     return Found(OK, f"{export.name}: {export.place.path} is {placed.state}")
 
 
+def _dovecot(machine: Machine) -> Iterator[Found]:
+    around = machine.out.around
+    tables = host.read(around.host_config, is_root=around.is_root).exports
+    if not any(isinstance(table, dict) and table.get("target") == "dovecot-conf" for table in tables.values()):
+        return
+    from mailpolicy.deploy.configured import configured
+
+    for export in configured(around.host_config or host.DEFAULT_PATH, tables):
+        if export.target_name == "dovecot-conf":
+            try:
+                yield _obeyed(export)
+            except MailpolicyError as error:
+                yield Found(ERROR, f"{export.name}: {error.message}", error.fix)
+
+
+def _obeyed(export: Configured) -> Found:
+    from mailpolicy.deploy import dovecot
+
+    server = dovecot.configuration(export.doveconf)
+    if server is None:
+        return Found(WARNING, f"{export.name}: {export.doveconf[0]} is not here, so Dovecot was not asked")
+    dovecot.refuse_other_version(server, export.options)
+    if server.failure is not None:
+        return Found(ERROR, f"{export.name}: Dovecot would not start: doveconf {server.failure}")
+    early = dovecot.asked_before_ours(server, export.options)
+    if early is None:
+        return Found(
+            WARNING, f"{export.name}: Dovecot does not read {export.place.path}", f"!include it in {server.path}"
+        )
+    if early:
+        raise dovecot.passed_by(early)
+    return Found(OK, f"{export.name}: Dovecot {server.version} asks the policy first")
+
+
 Check = Callable[[Machine], Iterator[Found]]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -201,6 +235,7 @@ CHECKS: dict[str, Check] = {
     "secrets": _secrets,
     "unfinished": _unfinished,
     "exports": _exports,
+    "dovecot": _dovecot,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -100,8 +99,7 @@ def test_check_and_diff_write_nothing(case: Run, tmp_path: Path) -> None:
     missing = case("acme", *arguments, "--check")
     assert (missing.status, missing.out) == (1, "map\tpostfix-sasl-passwd\tmissing\tdiffers\n")
     assert not path.exists()
-    written = json.loads(case("acme", *arguments, "--json").out)
-    assert (written["state"], written["changed"]) == ("as the policy says", True)
+    assert case("acme", *arguments).status == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert case("acme", *arguments, "--check").status == 0
     text = path.read_text(encoding="utf-8")

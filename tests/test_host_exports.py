@@ -147,7 +147,7 @@ def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
     assert [(one["state"], one["differs"]) for one in content["exports"]] == [("missing", True)] * 2
     (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
     assert [(one["state"], one["changed"], one["differs"]) for one in content["exports"]] == [
-        ("as the policy says", True, False)
+        ("missing", True, False)
     ] * 2
     (tmp_path / "new" / "a").unlink()
     (tmp_path / "b").unlink()

@@ -149,8 +149,8 @@ def test_a_configuration_that_dovecot_does_not_take_is_not_written(dovecot: Dove
     state, message = checked(mailpolicy)
     assert state == "error"
     assert "50-site.conf line 1" in message
-    # The file is as the policy says and is left; that is said once only where something changes.
-    assert mailpolicy("deploy", "dovecot").status == 0
+    assert mailpolicy("deploy").status == 5
+    assert dovecot.snippet.exists()
 
 
 def included(dovecot: Dovecot, where: str) -> Path:

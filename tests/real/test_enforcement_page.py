@@ -90,19 +90,17 @@ def test_the_users_of_dovecot_24_log_in() -> None:
     (block,) = [block for block in blocks(PAGE.read_text(encoding="utf-8")) if "passwd_file_path" in block.text]
     with private_dovecot(release("2.4")) as dovecot:
         facts = (dovecot.folder / "mail").stat()
-        text = block.text
+        dovecot.site = block.text
         for here, there in (
             ("/etc/dovecot/users", str(dovecot.folder / "people")),
             ("/var/vmail", str(dovecot.folder / "mail")),
             ("uid = vmail", f"uid = {facts.st_uid}"),
             ("gid = vmail", f"gid = {facts.st_gid}"),
         ):
-            text = text.replace(here, there)
-        (dovecot.folder / "conf.d" / "20-users.conf").write_text(text, encoding="utf-8")
+            dovecot.site = dovecot.site.replace(here, there)
         people = dovecot.folder / "people"
         people.write_text("alice@example.com:{PLAIN}secret of alice\n")
         people.chmod(0o644)
-        dovecot.let_in({})
         dovecot.start()
         with dovecot.imap() as alice:
             alice.login("alice@example.com", "secret of alice")

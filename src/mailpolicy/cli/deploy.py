@@ -36,18 +36,11 @@ class _Done(NamedTuple):
     looked: bool = False
 
     @property
-    def state(self) -> State | None:
-        """What the file is now."""
-        if self.placed is None:
-            return None
-        return self.placed.state if self.looked else State.CURRENT
-
-    @property
     def differs(self) -> bool:
-        """Whether something is not as the policy says."""
+        """Whether something is still not as the policy says."""
         if self.placed is None or self.error is not None:
             return True
-        return self.state is not State.CURRENT or (self.looked and bool(self.placed.notes))
+        return self.looked and (self.placed.state is not State.CURRENT or bool(self.placed.notes))
 
 
 def _deploy(
@@ -143,19 +136,10 @@ def _passed_by(out: Output, export: Configured, placed: Placed) -> Refused | Non
     """Why Dovecot does not obey a snippet that is in its place."""
     if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
         return None
-    server = dovecot.configuration(export.doveconf)
-    if server is None:
-        if placed.written:
-            out.message(
-                f"{export.name}: warning: {export.doveconf[0]} is not here, so Dovecot was not asked about this file"
-            )
-        return None
-    early = dovecot.asked_before_ours(server, export.options)
-    if early is None:
-        out.message(
-            f"{export.name}: warning: Dovecot does not read {export.place.path} ({server.path} includes it nowhere)"
-        )
-    return dovecot.passed_by(early) if early else None
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    if judged.obeyed is None and placed.written:
+        out.message(f"{export.name}: warning: {judged.message}")
+    return Refused(judged.message, code="not-obeyed") if judged.obeyed is False else None
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -207,7 +191,7 @@ def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
     if one.placed is None:
         return "keeps its old file", "failed"
     if looked:
-        return str(one.state), "differs" if one.differs else "ok"
+        return str(one.placed.state), "differs" if one.differs else "ok"
     if one.error is not None:
         what = "its reader was not told" if one.placed.owing is not None else "its reader does not obey it"
         return f"as the policy says, but {what}", "failed"
@@ -220,7 +204,7 @@ def _object(one: _Done) -> dict[str, Any]:
         "name": one.export.name,
         "target": one.export.target_name,
         "path": one.export.place.path,
-        "state": None if one.state is None else str(one.state),
+        "state": None if one.placed is None else str(one.placed.state),
         "changed": one.placed is not None and one.placed.changed,
         "differs": one.differs,
     }

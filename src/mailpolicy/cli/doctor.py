@@ -209,20 +209,11 @@ def _dovecot(machine: Machine) -> Iterator[Found]:
 def _obeyed(export: Configured) -> Found:
     from mailpolicy.deploy import dovecot
 
-    server = dovecot.configuration(export.doveconf)
-    if server is None:
-        return Found(WARNING, f"{export.name}: {export.doveconf[0]} is not here, so Dovecot was not asked")
-    dovecot.refuse_other_version(server, export.options)
-    if server.failure is not None:
-        return Found(ERROR, f"{export.name}: Dovecot would not start: doveconf {server.failure}")
-    early = dovecot.asked_before_ours(server, export.options)
-    if early is None:
-        return Found(
-            WARNING, f"{export.name}: Dovecot does not read {export.place.path}", f"!include it in {server.path}"
-        )
-    if early:
-        raise dovecot.passed_by(early)
-    return Found(OK, f"{export.name}: Dovecot {server.version} asks the policy first")
+    if (server := dovecot.configuration(export.doveconf)) is not None:
+        dovecot.refuse_other_version(server, export.options)
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    state = {True: OK, None: WARNING, False: ERROR}[judged.obeyed]
+    return Found(state, f"{export.name}: {judged.message}")
 
 
 Check = Callable[[Machine], Iterator[Found]]

@@ -149,8 +149,7 @@ def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool,
     if diff and not out.around.quiet and out.around.format != "json":
         out.data(difference(place.path, target, found.before, made[0]))
     elif not out.around.quiet:
-        state = str(found.state if check or diff else State.CURRENT)
-        _tell(out, name, place, state, changed=found.changed, looked=check or diff, differs=differs)
+        _tell(out, name, place, str(found.state), changed=found.changed, looked=check or diff, differs=differs)
     if found.owing is not None:
         raise found.owing
     return int(check and differs)

@@ -143,36 +143,51 @@ class Passdb(NamedTuple):
         return f"{self.name or self.settings.get('driver', 'unnamed')} in {self.block}"
 
 
-def asked_before_ours(found: Configuration, options: Options) -> list[str] | None:
-    """The passdbs that Dovecot asks before ours, for each service a sentence's subject; None where ours is not read at all.
+class Judgement(NamedTuple):
+    """Whether Dovecot obeys the policy, None where that cannot be told, and why."""
+
+    obeyed: bool | None
+    message: str
+
+
+def judged(doveconf: Sequence[str], options: Options, path: str) -> Judgement:
+    """Whether Dovecot asks the policy before it lets anybody in; the snippet is in its place, at `path`."""
+    found = configuration(doveconf)
+    if found is None:
+        return Judgement(None, f"{doveconf[0]} is not here, so Dovecot was not asked about {path}")
+    if found.failure is not None:
+        return Judgement(False, f"Dovecot would not start: doveconf {found.failure}")
+    early = _asked_before_ours(found, options)
+    if early is None:
+        return Judgement(None, f"Dovecot does not read {path}: !include it in {found.path}")
+    if early:
+        return Judgement(
+            False,
+            f"Dovecot asks other passdbs before the policy: {', '.join(early)}: move them behind {path}, or give it a "
+            "name that is read first, such as conf.d/00-mailpolicy.conf",
+        )
+    return Judgement(True, f"Dovecot {found.version} asks the policy first")
+
+
+def _asked_before_ours(found: Configuration, options: Options) -> list[str] | None:
+    """The passdbs that Dovecot asks before ours; None where it does not read ours.
 
     Dovecot asks those of `protocol` blocks before all others, block by block as each is first met.
     """
-    blocks = list(_passdbs(found.text))
-    early: list[str] = []
+    listed = list(_passdbs(found.text))
+    early: dict[str, None] = {}
     for service in (*SERVICES, *options.lock):
-        first: list[Passdb] = []
-        for passdb in blocks:
+        for passdb in listed:
             if not _applies(passdb.block, service):
                 continue
             if re.fullmatch(f"mailpolicy-{service}(-[a-z]+)?", passdb.name):
                 break
-            # One that only denies, or that is for master users, keeps nobody from being asked about.
+            # One that only denies, or that is for master users, lets nobody past the policy.
             if "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
-                first.append(passdb)
+                early[str(passdb)] = None
         else:
             return None
-        early += [text for passdb in first if (text := str(passdb)) not in early]
-    return early
-
-
-def passed_by(early: list[str]) -> Refused:
-    """The refusal to call a snippet in force that Dovecot does not come to."""
-    return Refused(
-        f"Dovecot asks other passdbs before the policy: {', '.join(early)}; move them behind the snippet, or give it a path "
-        "that is read first, such as conf.d/00-mailpolicy.conf",
-        code="passdb-first",
-    )
+    return list(early)
 
 
 def _applies(block: str, service: str) -> bool:

@@ -105,7 +105,7 @@ def test_the_users_of_dovecot_24_log_in() -> None:
         with dovecot.imap() as alice:
             alice.login("alice@example.com", "secret of alice")
             assert alice.append("INBOX", "", "", b"Subject: hello\r\n\r\nhello\r\n")[0] == "OK"
-        (mail,) = (dovecot.folder / "mail").glob("example.com/alice/Maildir/cur/*")
+        (mail,) = (dovecot.folder / "mail").glob("example.com/alice/Maildir/*/*")
         assert b"Subject: hello" in mail.read_bytes()
 
 

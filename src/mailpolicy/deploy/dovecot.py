@@ -1,4 +1,4 @@
-"""The Dovecot that reads a snippet of ours, seen through its doveconf: its version, its configuration, what it asks first.
+"""Ask the Dovecot that reads a snippet of ours, through its doveconf: its version, its configuration, what it asks first.
 
 Promises: nothing of Dovecot's is changed, and a snippet with which it would not start is refused before it is in place.
 Not promised: anything where doveconf is not installed, as the files may be meant for another machine.

@@ -146,6 +146,14 @@ def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
     drift = deploy(TWO, "deploy", "--check")
     assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
     assert not (tmp_path / "new").exists()
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--check", "--json").out.splitlines())
+    assert [(one["state"], one["differs"]) for one in content["exports"]] == [("missing", True)] * 2
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert [(one["state"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("missing", True, False)
+    ] * 2
+    (tmp_path / "new" / "a").unlink()
+    (tmp_path / "b").unlink()
     assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
     assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
     assert deploy(TWO, "deploy").out.count("\tok\n") == 2
@@ -263,7 +271,7 @@ def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path)
     assert f"mailpolicy: b: {tmp_path}/b/out.kick: this is not a file that mailpolicy made" in result.err
     again = deploy(THREE, "deploy", "a", "b", "--json")
     states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
-    assert states == {"a": None, "b": 3}
+    assert states == {"a": None, "b": 5}
 
 
 def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_doctor_tells_of_it_once(run: Run, tmp_path: Path, given: list[str]) -> 
         ["sealed file", "skipped"],
         ["secrets", "skipped"],
         ["exports", "skipped"],
+        ["dovecot", "skipped"],
     ]
     assert result.out.count("keyrings") == 1
     assert rows[2][3] == "edit host.toml:2"

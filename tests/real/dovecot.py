@@ -186,7 +186,10 @@ class _Pop3(poplib.POP3):
 
 
 class Dovecot:
-    """One instance in one folder; `data` is where the policy's passwd-file lies, `snippet` the file that is included."""
+    """One instance in one folder; `data` is where the policy's passwd-file lies, `snippet` the file that is included.
+
+    `site` are the site's own settings: where its users, their passwords and mails are.
+    """
 
     def __init__(self, folder: Path, its: Release) -> None:
         self.folder = folder
@@ -200,6 +203,7 @@ class Dovecot:
         for name in ("run", "state", "mail", "conf.d"):
             (folder / name).mkdir(mode=0o755)
         self._people = self._whom_it_runs_as()
+        self.site = _SITES[its.version].format(folder=folder, **self._people)
         self._configure()
 
     def _whom_it_runs_as(self) -> dict[str, object]:
@@ -241,7 +245,7 @@ class Dovecot:
                 "path": str(self.snippet),
                 "data": str(self.data),
                 "dovecot": self.release.version,
-                # DC
+                "doveconf": self.doveconf,
             },
         }
         lines = []
@@ -279,7 +283,7 @@ class Dovecot:
         text = _CONFIGURATION.format(
             heading=HEADINGS[version],
             forever="service_count = 0" if version == "2.3" else "restart_request_count = unlimited",
-            site=_SITES[version].format(folder=self.folder, **self._people),
+            site=self.site,
             folder=self.folder,
             mechanisms=" ".join((*MECHANISMS, "apop")).lower(),
             imap=self.imap_port,

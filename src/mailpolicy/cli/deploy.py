@@ -12,7 +12,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.deploy import sessions
+from mailpolicy.deploy import dovecot, sessions
 from mailpolicy.deploy.configured import Configured
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, NotFound, Refused, StoreError, WriteFailed
@@ -35,6 +35,7 @@ class _Done(NamedTuple):
     placed: Placed | None
     error: MailpolicyError | None = None
     difference: str = ""  # what would change, secrets as stars
+    looked: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -44,7 +45,10 @@ class _Done(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        return self.placed is None or self.placed.state is not State.CURRENT or bool(self.placed.notes)
+        """Whether something is still not as the policy says."""
+        if self.placed is None or self.error is not None:
+            return True
+        return self.looked and (self.placed.state is not State.CURRENT or bool(self.placed.notes))
 
 
 def _deploy(
@@ -116,7 +120,9 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
-    def first(file: Held, before: bytes | None, _wanted: bytes) -> None:
+    def first(file: Held, before: bytes | None, wanted: bytes) -> None:
+        if server is not None:
+            dovecot.refuse_unfit(server, export.doveconf, export.place.path, wanted)
         if users := _narrowed(export, before, body):
             sessions.owe(file, sessions.typed(users, short))
 
@@ -124,12 +130,16 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         if export.problem is not None:
             raise export.problem
         refuse_own(out, export.place.path)
+        server = dovecot.configuration(export.doveconf) if export.target_name == "dovecot-conf" else None
+        if server is not None:
+            dovecot.refuse_other_version(server, export.options)
         if looking:
             wanted = make()
             placed = look(export.place, wanted)
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
             placed = put(export.place, make, out.around.lock_timeout, first)
+        trouble = placed.owing or _passed_by(out, export, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
     except OSError as error:  # one that nobody understood ends this export only
@@ -137,7 +147,17 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         return _Done(export, None, WriteFailed(why, file=error.filename or export.place.path))
     for note in (*notes, *placed.notes):
         out.message(f"{export.name}: {note}")
-    return _Done(export, placed, placed.owing, difference)
+    return _Done(export, placed, trouble, difference, looking)
+
+
+def _passed_by(out: Output, export: Configured, placed: Placed) -> Refused | None:
+    """Why Dovecot does not obey a snippet that is in its place."""
+    if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
+        return None
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    if judged.obeyed is None and placed.written:
+        out.message(f"{export.name}: warning: {judged.message}")
+    return Refused(judged.message, code="not-obeyed") if judged.obeyed is False else None
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -191,8 +211,9 @@ def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
         return "as the policy says, not confirmed by the disk" if one.in_place else "keeps its old file", "failed"
     if looked:
         return str(one.placed.state), "differs" if one.differs else "ok"
-    if one.placed.owing is not None:
-        return "as the policy says, but its reader was not told", "failed"
+    if one.error is not None:
+        what = "its reader was not told" if one.placed.owing is not None else "its reader does not obey it"
+        return f"as the policy says, but {what}", "failed"
     told = ", its reader was told" if one.placed.told else ""
     return f"as the policy says{told}", "changed" if one.placed.changed else "ok"
 

@@ -211,6 +211,25 @@ def _looked_at(workshop: Workshop, export: Configured) -> Found:
     return Found(OK, f"{export.name}: {export.place.path} is {placed.state}")
 
 
+def _dovecot(machine: Machine) -> Iterator[Found]:
+    for export in machine.out.machine().exports:
+        if export.target_name == "dovecot-conf":
+            try:
+                yield _obeyed(export)
+            except MailpolicyError as error:
+                yield Found(ERROR, f"{export.name}: {error}", error.fix)
+
+
+def _obeyed(export: Configured) -> Found:
+    from mailpolicy.deploy import dovecot
+
+    if (server := dovecot.configuration(export.doveconf)) is not None:
+        dovecot.refuse_other_version(server, export.options)
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    state = {True: OK, None: WARNING, False: ERROR}[judged.obeyed]
+    return Found(state, f"{export.name}: {judged.message}")
+
+
 Check = Callable[[Machine], Iterator[Found]]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -221,6 +240,7 @@ CHECKS: dict[str, Check] = {
     "secrets": _secrets,
     "unfinished": _unfinished,
     "exports": _exports,
+    "dovecot": _dovecot,
 }
 # The checks that are not made where another one could not be, and what is said then.
 _STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")

@@ -19,13 +19,13 @@ from mailpolicy.export.request import Options
 from mailpolicy.keys import nearest_key
 from mailpolicy.system.replacing import Attributes
 
-_OWN = ("target", "path", "mode", "owner", "reload", "kick")
+_OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 OPEN, CLOSED = 0o640, 0o600
 _INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # what postmap makes beside the text
 
 
 class Configured(NamedTuple):
-    """One export of this machine; `kick` ends the sessions of the user whose name follows it."""
+    """One export of this machine; `kick` ends the sessions of the user whose name follows it, `doveconf` asks Dovecot."""
 
     name: str
     target_name: str
@@ -33,6 +33,7 @@ class Configured(NamedTuple):
     options: Options
     place: Place
     kick: tuple[str, ...] = ("doveadm", "kick")
+    doveconf: tuple[str, ...] = ("doveconf",)
     problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
 
 
@@ -96,7 +97,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
             _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), later=True
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
-        kick = _command(table, "kick") or Configured._field_defaults["kick"]
+        kick, doveconf = (_command(table, key) or Configured._field_defaults[key] for key in ("kick", "doveconf"))
         return Configured(
             name,
             target_name,
@@ -104,6 +105,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
             chosen,
             Place(path, attributes, commands, plain.product, ours=True),
             kick,
+            doveconf,
             problem,
         )
     except ChoiceRejected as error:

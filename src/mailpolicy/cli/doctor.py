@@ -254,6 +254,7 @@ NEEDS = {
         ("sealed file", "the sealed file cannot be opened"),
     ),
     "exports": (_STORE, _HOST_TOML),
+    "dovecot": (_HOST_TOML,),
 }
 
 

@@ -48,9 +48,12 @@ pop = true
 """
 
 
-def user(whose: str) -> str:
+RELAY = "smtp.relay.example:587"  # what the machine's secrets are bound to
+
+
+def user(whose: str, relay: str = RELAY) -> str:
     """The keyring's user name for an account's password, or for `--server`."""
-    return "smart-host/" + ("@server" if whose == "--server" else whose)
+    return f"smart-host/{'@server' if whose == '--server' else whose}/{relay}"
 
 
 class Machine:

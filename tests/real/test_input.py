@@ -104,8 +104,12 @@ def test_bad_sources(machine: Machine) -> None:
 CASES: dict[str, tuple[tuple[str, ...], str, int]] = {
     "a new login": (STDIN, FIRST, 0),
     "a password alone": (("smart-host", "set", BOB, "--password-stdin"), FIRST, 0),
-    "the server's": (("smart-host", "set", "--server", "--login", "x", "--port", "25", "--password-stdin"), FIRST, 0),
-    "the server's port": (("smart-host", "set", "--server", "--port", "25"), "", 0),
+    "the server's": (
+        ("smart-host", "set", "--server", "--login", "x", "--port", "25", "--yes", "--password-stdin"),
+        FIRST,
+        0,
+    ),
+    "the server's port": (("smart-host", "set", "--server", "--port", "25", "--yes"), "", 0),
     "clear": (("smart-host", "clear", BOB), "", 0),
     "remove": (("account", "remove", BOB), "", 0),
     "rename": (("account", "rename", BOB, UNKNOWN), "", 0),
@@ -152,22 +156,22 @@ def test_the_servers_options_one_by_one(machine: Machine) -> None:
     machine.set("--server")
     text = machine.store.read_text()
     assert 'login = "ours"' in text
-    for option, old, new in [
-        (["--port", "25"], "port = 587", "port = 25"),
-        (["--host", "mx.example"], 'host = "smtp.relay.example"', 'host = "mx.example"'),
-        (["--per-account", "off"], "per_account_auth = true", "per_account_auth = false"),
-        (["--login", "theirs"], 'login = "ours"', 'login = "theirs"'),
+    for option, old, new, relay in [
+        (["--port", "25", "--yes"], "port = 587", "port = 25", "smtp.relay.example:25"),
+        (["--host", "mx.example", "--yes"], 'host = "smtp.relay.example"', 'host = "mx.example"', "mx.example:25"),
+        (["--per-account", "off"], "per_account_auth = true", "per_account_auth = false", "mx.example:25"),
+        (["--login", "theirs"], 'login = "ours"', 'login = "theirs"', "mx.example:25"),
     ]:
         assert text.count(old) == 1
         calls = machine.calls()
         assert machine.run("smart-host", "set", "--server", *option).status == 0
         text = text.replace(old, new)
         assert machine.store.read_text() == text
-        assert machine.calls() == calls
-        assert machine.kept() == {user("--server"): FIRST}
+        assert (machine.calls() == calls) is ("--yes" not in option)
+        assert machine.kept() == {user("--server", relay): FIRST}
     before = machine.untouched()
     assert machine.run("smart-host", "set", "--server", "--password-stdin", stdin=SECOND).status == 0
-    assert machine.kept() == {user("--server"): SECOND}
+    assert machine.kept() == {user("--server", "mx.example:25"): SECOND}
     assert machine.untouched() == before
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import host, pending, trust
+from mailpolicy import bindings, host, pending, trust
 from mailpolicy.backends import SAFE, SEALED, class_name
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.cli.secrets import choice, named_secrets
+from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import KeyringError, MailpolicyError, StoreError
 from mailpolicy.store import Store, worst
@@ -63,7 +63,7 @@ class Machine:
     def users(self) -> list[str] | None:
         """The secrets that the store names; None where it cannot be read."""
         try:
-            return list(named_secrets(self.store.policy()))
+            return [secret.user for secret in bindings.named(self.store.policy())]
         except StoreError:
             return None
 

@@ -16,6 +16,7 @@ SECRETS = {
 version = 1
 
 [server.smart_host]
+host = "smtp.relay.example"
 login = "acme-relay"
 """,
         given="on a machine whose keyring has no password for it",
@@ -30,6 +31,7 @@ login = "acme-relay"
 version = 1
 
 [server.smart_host]
+host = "smtp.relay.example"
 login = "acme-relay"
 """,
         given="after a `mailpolicy smart-host set --server` that was killed",

@@ -187,9 +187,9 @@ def test_verify(run: Run, place: Path) -> None:
     result = run("secrets", "verify", *options(place))
     assert result.status == 1
     assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\n{LEFT}\tnot named by the store\n"
-    assert (
-        result.err
-        == f"missing: {ALICE}: no password in the keyring for {RELAY}: mailpolicy smart-host set alice@example.com\n"
+    assert result.err == (
+        f"missing: the smart-host password of alice@example.com is not in the keyring for {RELAY}: "
+        "mailpolicy smart-host set alice@example.com\n"
     )
     told = json.loads(run("secrets", "verify", "--json", *options(place)).out)
     assert (told["ok"], [secret["state"] for secret in told["secrets"]]) == (

@@ -86,11 +86,11 @@ class Secret(NamedTuple):
 class Absence(NamedTuple):
     """Why a secret is not in the keyring under its user name, and the command that helps."""
 
-    why: str
+    message: str
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.why}: {self.fix}"
+        return f"{self.message}: {self.fix}"
 
 
 def smart_host_secret(server: Server, address: str | None) -> Secret:
@@ -180,16 +180,15 @@ def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapp
 
 
 def _absence(secret: Secret, others: list[Secret], *, listed: bool) -> Absence:
-    if not secret.destination:
-        return Absence(
-            "a password is kept for the smart host that it is sent to, and the store names none",
-            "mailpolicy smart-host set --server --host HOST",
-        )
+    owner, destination = secret
+    if not destination:
+        message = f"{owner} is kept for the smart host that it is sent to, and the store names none"
+        return Absence(message, "mailpolicy smart-host set --server --host HOST")
     if others:
         former = " and ".join(other.destination for other in others)
-        why = f"its password in the keyring is for {former}, and the store now says {secret.destination}"
-        return Absence(why, "mailpolicy secrets rebind")
-    why = f"no password in the keyring for {secret.destination}"
+        message = f"{owner} is in the keyring for {former}, and the store now says {destination}"
+        return Absence(message, "mailpolicy secrets rebind")
+    message = f"{owner} is not in the keyring for {destination}"
     if not listed:
-        why += " (if that was changed by hand: mailpolicy secrets rebind --from HOST:PORT)"
-    return Absence(why, secret.owner.command(keep=True))
+        message += " (if the store said something else before: mailpolicy secrets rebind --from HOST:PORT)"
+    return Absence(message, owner.command(keep=True))

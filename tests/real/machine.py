@@ -152,9 +152,9 @@ class Machine:
         services = json.loads(self.keyring.read_text(encoding="utf-8")) if self.keyring.exists() else {}
         return services.get("mailpolicy", {})  # type: ignore[no-any-return]
 
-    def keep(self, whose: str, secret: str = FIRST) -> None:
+    def keep(self, whose: str, secret: str = FIRST, relay: str = RELAY) -> None:
         """Put a secret into the JSON keyring."""
-        kept = {**self.kept(), user(whose): secret}
+        kept = {**self.kept(), user(whose, relay): secret}
         self.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
 
     def give(self, whose: str, secret: str = FIRST) -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from real.machine import ALICE, BOB, CAROL, FIRST, RELAY, SECOND, user
 
 pytestmark = pytest.mark.real
 
@@ -118,7 +118,7 @@ def test_validate_finds_a_login_without_a_password(desktop: Desktop) -> None:
     warned = desktop.run("validate", "--secrets")
     assert warned.status == 0
     assert [line.partition(": ")[2] for line in warned.out.splitlines()] == [
-        f"warning[MP060]: this login has no password in the keyring: mailpolicy smart-host set {CAROL}"
+        f"warning[MP060]: the smart-host password of {CAROL} is not in the keyring for {RELAY}: mailpolicy smart-host set {CAROL}"
     ]
     assert desktop.run("validate", "--secrets", "--strict").status == 1
     assert desktop.run("validate", "--strict").status == 0
@@ -170,7 +170,7 @@ from mailpolicy.credentials import Choice, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)
-Credentials(Choice(), print).set("smart-host/@server", input())
+Credentials(Choice(), print).set("smart-host/@server/smtp.relay.example:587", input())
 """
 
 

@@ -53,8 +53,8 @@ def verify(out: Output) -> int:
         else:
             for name, state in states.items():
                 out.record((name, state))
-    for secret, absence in missing.items():
-        out.message(f"missing: {secret.user}: {absence}")
+    for absence in missing.values():
+        out.message(f"missing: {absence}")
     return int(bool(missing))
 
 

@@ -35,7 +35,7 @@ class _Turn(NamedTuple):
     @property
     def users(self) -> list[str]:
         """All user names that are touched."""
-        return [*self.put, *self.drop]
+        return [*self.drop, *self.put]
 
 
 def set_secret(
@@ -51,7 +51,7 @@ def set_secret(
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
         absence = bindings.absences([bound], None)[bound]
-        raise Refused(f"nothing was changed: {absence.why}", code="no-smart-host", fix=absence.fix)
+        raise Refused(f"nothing was changed: {absence.message}", code="no-smart-host", fix=absence.fix)
     moves = bindings.moved(store.policy(), after)
     vault = credentials(out)
     if dry_run:

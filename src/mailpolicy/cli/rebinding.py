@@ -41,8 +41,8 @@ def rebind(
         _move(vault, moves)
     _tell(out, store.path, named, there, moves, dry_run=dry_run)
     left = [secret for secret in named if secret.user not in there and secret not in moves.values()]
-    for secret, absence in absences(vault, left).items():
-        out.message(f"{secret.owner}: {absence}")
+    for absence in absences(vault, left).values():
+        out.message(str(absence))
     if moves and not dry_run:
         remind(out)
     return 0

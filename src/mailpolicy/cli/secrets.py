@@ -90,7 +90,7 @@ def print_password(out: Output, address: str, name: str) -> int:
     secret = vault.get(bound.user)
     if secret is None:
         absence = absences(vault, [bound])[bound]
-        raise KeyringError(f"the source {name} of {address}: {absence.why}", code="no-secret", fix=absence.fix)
+        raise KeyringError(absence.message, code="no-secret", fix=absence.fix)
     out.data(f"{secret}\n")
     return 0
 
@@ -100,7 +100,7 @@ def _password_state(out: Output, secret: Secret) -> str:
     try:
         if vault.get(secret.user) is not None:
             return "in the keyring"
-        out.message(f"{secret.owner}: {absences(vault, [secret])[secret]}")
+        out.message(str(absences(vault, [secret])[secret]))
         return "missing"
     except KeyringError as error:
         out.message(f"warning: {error.message}")
@@ -119,7 +119,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     noted = pending.names(store.path)
     kept = vault.several([*(secret.user for secret in keys), *noted])
     missing = absences(vault, [secret for secret in keys if secret.user not in kept])
-    problems = [Problem("MP060", keys[secret], f"this login: {absence}") for secret, absence in missing.items()]
+    problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
         half_way = f"an earlier change of {user} stopped half-way, its"
         secret = Secret.of(user)

@@ -54,9 +54,7 @@ class Request(NamedTuple):
         also = ", ".join(str(secret.owner) for secret in missing[1:_NAMED])
         also = f"; missing too: {also}" if also else ""
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise KeyringError(
-            f"nothing was exported: {missing[0].owner}: {absence.why}{also}{more}", code="no-secret", fix=absence.fix
-        )
+        raise KeyringError(f"nothing was exported: {absence.message}{also}{more}", code="no-secret", fix=absence.fix)
 
 
 class Exported(NamedTuple):

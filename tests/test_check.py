@@ -86,7 +86,7 @@ allow	-	ALICE@acme.example	POP3	10.20.0.1
 allow	-	jonas@acme.example	multipop
 allow	-	jonas@acme.example	multipop	1.2.3.4
 error	8	'1.2.3' is not an IP address: an IPv4 address has four parts from 0 to 255
-error	9	whether pop is allowed depends on the IP address: mailpolicy check ADDRESS pop IP
+error	9	missing IP address: whether pop is allowed depends on it
 error	10	a question has the fields ADDRESS PROTOCOL IP
 error	11	unknown protocol 'smtp': choose pop, imap, multipop or outlook-connector
 deny	unknown-account	nobody@acme.example	imap	::ffff:10.20.0.1

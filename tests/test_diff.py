@@ -64,7 +64,7 @@ def test_a_file_comes_before_a_revision(git: Git, program: Run, tmp_path: Path) 
     (tmp_path / "HEAD:accounts.toml").write_text(WIDER)
     result = program("diff", "accounts.toml", "HEAD:accounts.toml")
     assert result.out == ROW.format("HEAD:accounts.toml")
-    assert "warning: HEAD:accounts.toml is a file here, and git has it as a file of a revision too" in result.err
+    assert "warning: HEAD:accounts.toml: this is a file here, and git has it as a file of a revision too" in result.err
 
 
 def test_a_file_of_the_tree_does_not_stand_for_what_it_is_held_against(git: Git, program: Run, tmp_path: Path) -> None:

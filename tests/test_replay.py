@@ -224,8 +224,8 @@ def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) 
     [
         (b"\x7fELF\x02\x01\x01\0\0\0", "this is a binary file, not a log"),
         (b"a@x.example imap 10.0.0.1\n\0\0\n\0\1\n", "this is a binary file, not a log"),
-        (b"\x1f\x8b\x08\x00", "zcat log | mailpolicy replay -"),
-        (b"\xfd7zXZ\x00", "xzcat log | mailpolicy replay -"),
+        (b"\x1f\x8b\x08\x00", "zcat < log | mailpolicy replay -"),
+        (b"\xfd7zXZ\x00", "xzcat < log | mailpolicy replay -"),
     ],
 )
 def test_no_log_at_all(program: Run, store: Path, tmp_path: Path, content: bytes, said: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from conftest import MINIMAL, Result, Run
 from sealing import BACKEND, options, sealed_keyring
 
-from mailpolicy import files
+from mailpolicy.system.held import locked
 
 JSON = "real.backends.Json"
 RELAY = "smtp.relay.example:587"
@@ -189,7 +189,7 @@ def test_verify(run: Run, place: Path) -> None:
     assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\n{LEFT}\tnot named by the store\n"
     assert result.err == (
         f"missing: the smart-host password of alice@example.com is not in the keyring for {RELAY}: "
-        "mailpolicy smart-host set alice@example.com\n"
+        f"mailpolicy smart-host set alice@example.com --host-config {place / 'host.toml'}\n"
     )
     told = json.loads(run("secrets", "verify", "--json", *options(place)).out)
     assert (told["ok"], [secret["state"] for secret in told["secrets"]]) == (
@@ -302,7 +302,7 @@ def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, pl
 def test_a_held_lock_is_75(run: Run, place: Path) -> None:
     sealed_keyring(place)
     (place / "given").write_text("s3cret")
-    with files.locked(str(place / "secrets"), 0):
+    with locked(str(place / "secrets"), 0):
         arguments = ("smart-host", "set", "alice@example.com", "--password-file", "given", "--lock-timeout", "0.05")
         result = run(*arguments, *options(place))
     assert (result.status, result.out) == (75, "")
@@ -317,7 +317,7 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
     arguments = (*INIT[:5], "open/secrets", *INIT[6:])
     result = run(*arguments)
     assert result.status == 6
-    assert f"chmod o-w {folder}" in result.err
+    assert f"chmod go-w {folder}" in result.err
     assert list(folder.iterdir()) == []
 
 
@@ -366,7 +366,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
         "secrets": "error",
         "unfinished": "warning",
     }
-    assert checks["permissions"]["fix"] == f"chmod o-w {place / 'accounts.toml'}"
+    assert checks["permissions"]["fix"] == f"chmod go-w {place / 'accounts.toml'}"
     assert checks["sealed file"]["fix"] == f"chmod 0600 {place / 'secrets'}"
     assert checks["secrets"]["message"] == "1 of 2 secrets are missing"
     (place / "key").chmod(0o444)
@@ -374,7 +374,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
     (place / "key").chmod(0o400)
     (place / "accounts.toml").write_text("version = 2\n")
     status, checks = doctor(run, *use)
-    assert checks["store"]["fix"] == f"mailpolicy validate {place / 'accounts.toml'}"
+    assert checks["store"]["fix"] == "mailpolicy validate"
     (place / "host.toml").write_text("keyring_backends = 1\n")
     assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
 

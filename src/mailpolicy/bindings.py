@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath
+from mailpolicy.errors import Advice, Command
 from mailpolicy.policy import Policy, Server, Source
 
 _USER = re.compile(r"(?:smart-host/([^/]+)|multipop/([^/]+)/([^/]+))/(.*)", re.DOTALL)
@@ -46,12 +47,12 @@ class Owner(NamedTuple):
             return f"password of the source {self.source} of {self.address}"
         return f"smart host password of {self.subject}"
 
-    def command(self, *, keep: bool) -> str:
+    def command(self, *, keep: bool) -> Command:
         """The command that sets the secret, or with `keep` false the one that takes it away."""
         if self.source is not None:
             verb = "set-password" if keep else "remove"
-            return f"mailpolicy multipop source {verb} {self.address} {self.source}"
-        return f"mailpolicy smart-host {'set' if keep else 'clear'} {self.address or '--server'}"
+            return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
+        return ("mailpolicy", "smart-host", "set" if keep else "clear", self.address or "--server")
 
     def __str__(self) -> str:
         return f"the {self.item} of {self.subject}"
@@ -81,16 +82,6 @@ class Secret(NamedTuple):
         if owner.source is not None:
             return f"multipop/{owner.address}/{owner.source}/{self.destination}"
         return f"smart-host/{owner.address or _SERVER}/{self.destination}"
-
-
-class Absence(NamedTuple):
-    """Why a secret is not in the keyring under its user name, and the command that helps."""
-
-    message: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.message}: {self.fix}"
 
 
 def smart_host_secret(server: Server, address: str | None) -> Secret:
@@ -173,22 +164,22 @@ def meant(secret: Secret, text: str) -> list[Secret]:
     return [secret._replace(destination=destination) for destination in destinations]
 
 
-def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Absence]:
+def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:
     """Why each of these secrets is missing; `users` are the keyring's user names, None where it cannot list them."""
     others = elsewhere(users or (), {secret.owner for secret in missing})
     return {secret: _absence(secret, others.get(secret.owner, []), listed=users is not None) for secret in missing}
 
 
-def _absence(secret: Secret, others: list[Secret], *, listed: bool) -> Absence:
+def _absence(secret: Secret, others: list[Secret], *, listed: bool) -> Advice:
     owner, destination = secret
     if not destination:
         message = f"{owner} is kept for the smart host that it is sent to, and the store names none"
-        return Absence(message, "mailpolicy smart-host set --server --host HOST")
+        return Advice(message, ("mailpolicy", "smart-host", "set", "--server", "--host", "HOST"))
     if others:
         former = " and ".join(other.destination for other in others)
         message = f"{owner} is in the keyring for {former}, and the store now says {destination}"
-        return Absence(message, "mailpolicy secrets rebind")
+        return Advice(message, ("mailpolicy", "secrets", "rebind"))
     message = f"{owner} is not in the keyring for {destination}"
     if not listed:
         message += " (if the store said something else before: mailpolicy secrets rebind --from HOST:PORT)"
-    return Absence(message, owner.command(keep=True))
+    return Advice(message, owner.command(keep=True))

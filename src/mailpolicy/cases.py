@@ -51,7 +51,7 @@ class CasesInvalid(UsageError):
     def __init__(self, findings: list[Finding]) -> None:
         count = len(findings)
         super().__init__(
-            f"{findings[0].file}: the cases have {count} error{'s' if count > 1 else ''}, nothing is tested"
+            f"the cases have {count} error{'s' if count > 1 else ''}, nothing is tested", file=findings[0].file
         )
         self.findings = findings
 

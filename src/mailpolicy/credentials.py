@@ -168,14 +168,14 @@ class Credentials:
             finally:
                 self.delete_several([user for user in there if user not in old])
         except NotConfirmed as error:
-            self._warn(f"warning: the old secret {named} was put back: {error.message}")
+            self._warn(f"warning: the old secret {named} was put back: {error}")
         except MailpolicyError as error:
             what = (
                 f"the old secret {named} could not be put back"
                 if old
                 else f"the new secret {named} could not be removed"
             )
-            self._warn(f"warning: {what}: {error.message}")
+            self._warn(f"warning: {what}: {error}")
         else:
             self.unsettled.difference_update(users)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from mailpolicy.errors import StoreError
@@ -31,7 +32,7 @@ class SymbolicLink(StoreError):
 
     def __init__(self, name: str, content: bytes) -> None:
         target = content.decode("utf-8", "backslashreplace")
-        super().__init__(f"{name}: this is a symbolic link in git, to '{printable(target)}'")
+        super().__init__(f"this is a symbolic link in git, to '{printable(target)}'", file=name)
         self.name = name
         self.leads_to = _beside(name, target)
 
@@ -41,15 +42,15 @@ def blob(name: str) -> bytes:
     try:
         done = _git("cat-file", "blob", "--end-of-options", name)
     except FileNotFoundError:
-        raise StoreError(f"{name}: there is no such file, and git, which could know it, is not installed") from None
+        raise StoreError("there is no such file, and git, which could know it, is not installed", file=name) from None
     except (OSError, ValueError) as error:
         raise StoreError(f"{name!a}: git cannot be asked: {error}") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = said[0].removeprefix("fatal: ") if said else f"exit status {done.returncode}"
-        advice = [line.strip() for line in said if line.startswith("\tgit ")]
+        advice = [tuple(shlex.split(line)) for line in said if line.startswith("\tgit ")]
         raise StoreError(
-            f"{name}: no file of this directory, and git says: {reason}", fix=advice[0] if advice else None
+            f"no file of this directory, and git says: {reason}", file=name, fix=advice[0] if advice else None
         )
     if 0 < len(done.stdout) <= _LONGEST_LINK and _is_link(name):
         raise SymbolicLink(name, done.stdout)

@@ -13,7 +13,7 @@ from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.names import NameRejected
 
-HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "exports")
+HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "trusted_group", "exports")
 
 # What a value of a type is called, and what is asked for where another one stands.
 TYPES: dict[type, tuple[str, str]] = {

@@ -86,7 +86,8 @@ def question(address: str, protocol: str, ip: str | None) -> Question:
     if ip is None:
         if service is not Service.MULTIPOP:
             raise UsageError(
-                f"whether {service} is allowed depends on the IP address: mailpolicy check ADDRESS {service} IP"
+                f"missing IP address: whether {service} is allowed depends on it",
+                fix=("mailpolicy", "check", normalised, str(service), "IP"),
             )
         return Question(normalised, service, None, None)
     try:

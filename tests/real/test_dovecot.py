@@ -74,6 +74,7 @@ Mailpolicy = Callable[..., Result]
 def mailpolicy(run: Run, tmp_path: Path) -> Mailpolicy:
     """Run a command on the machine's store and host.toml."""
     (tmp_path / "accounts.toml").write_text(STORE, encoding="utf-8")
+    (tmp_path / "host.toml").touch()
 
     def mailpolicy(*arguments: str, status: int = 0) -> Result:
         result = run(

@@ -12,7 +12,7 @@ import typer
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.store import Store
 from mailpolicy.verdict import Answers, Question, judge, question
@@ -52,7 +52,10 @@ def _check(
             raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")
         return _batch(out, batch)
     if address is None:
-        raise UsageError("name the account, the protocol and the IP address: mailpolicy check ADDRESS PROTOCOL IP")
+        raise UsageError(
+            "name the account, the protocol and the IP address",
+            fix=("mailpolicy", "check", "ADDRESS", "PROTOCOL", "IP"),
+        )
     if protocol is None:
         from mailpolicy.cli.targets import address as normalised
 
@@ -66,7 +69,7 @@ def _check(
         if out.around.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line) | _sources(policy, asked))
         else:
-            out.data(answer.text(verdict, store.path, store.line, name_file=out.around.file_option))
+            out.data(answer.text(verdict, store.path, store.line, out.command))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
@@ -97,7 +100,8 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
         shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
         out.data(f"  {shown} would be polled\n")
     elif not policy.gates(asked.address, Service.MULTIPOP):
-        out.detail(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
+        add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")
+        out.detail(Advice("there is nothing to poll yet", add))
 
 
 def _batch(out: Output, name: str) -> int:

@@ -66,10 +66,9 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As usual; who writes the verb first is told the right line."""
         if args and args[0] in _BACKWARDS and len(args) > 1 and COMMANDS.get(args[1], ("",))[0] == "services":
-            rest = " ".join(args[2:]) or "TARGET..."
             raise UsageError(
                 f"there is no command {args[0]}: first the noun, then the verb",
-                fix=f"mailpolicy {args[1]} {_BACKWARDS[args[0]]} {rest}",
+                fix=("mailpolicy", args[1], _BACKWARDS[args[0]], *(args[2:] or ["TARGET..."])),
             )
         return super().resolve_command(ctx, args)
 

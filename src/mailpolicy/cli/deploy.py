@@ -13,9 +13,10 @@ from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.deploy import sessions
 from mailpolicy.deploy.configured import Configured, configured
-from mailpolicy.deploy.place import Placed, look, put
-from mailpolicy.errors import MailpolicyError, NotFound, Refused, StoreError
+from mailpolicy.deploy.place import Placed, look, put, trusted_with
+from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.system.held import Held
 
 
 def app() -> typer.Typer:
@@ -55,7 +56,7 @@ def _deploy(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     file = out.around.host_config or host.DEFAULT_PATH
-    machine = host.read(out.around.host_config, is_root=out.around.is_root)
+    machine = host.read(out.around.host_config)
     known = configured(file, machine.exports)
     chosen = _chosen(file, known, names or [])
     workshop = Workshop(out)
@@ -81,12 +82,12 @@ def _deploy(
 
 def _chosen(file: str, found: list[Configured], names: list[str]) -> list[Configured]:
     if not found:
-        raise StoreError(f"{file}: there is no [exports.NAME] here, so there is nothing to deploy", code="no-exports")
+        raise StoreError("there is no [exports.NAME] here, so there is nothing to deploy", file=file, code="no-exports")
     known = {one.name for one in found}
     for name in names:
         if name not in known:
             raise NotFound(
-                f"{file}: there is no [exports.{name}], there are: {', '.join(known)}", code="no-such-export"
+                f"there is no [exports.{name}], there are: {', '.join(known)}", file=file, code="no-such-export"
             )
     return [one for one in found if not names or one.name in names]
 
@@ -101,9 +102,9 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
-    def first(before: bytes | None, _wanted: bytes) -> None:
+    def first(file: Held, before: bytes | None, _wanted: bytes) -> None:
         if users := _narrowed(export, before, body):
-            sessions.owe(export.place.path, sessions.typed(users, short))
+            sessions.owe(file, sessions.typed(users, short))
 
     try:
         if export.problem is not None:
@@ -140,10 +141,13 @@ def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list
             continue
         if not ask:
             named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
-            out.message(f"{one.export.name}: open sessions of {named} go on: mailpolicy deploy --kick")
+            said = f"{one.export.name}: open sessions of {named} go on"
+            out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
             continue
         ended = sessions.kick(one.export.kick, owed, out.message)
-        sessions.settle(one.export.place.path, owed, ended.failed)
+        sessions.settle(
+            one.export.place.path, owed, ended.failed, out.around.lock_timeout, trusted_with(one.export.place)
+        )
         kicked += ended.kicked
         failed += ended.failed.values()
     return kicked, failed
@@ -188,5 +192,5 @@ def _object(one: _Done) -> dict[str, Any]:
         "differs": one.differs,
     }
     if one.error is not None:
-        content["error"] = {"exit": one.error.exit_status, "code": one.error.code, "message": one.error.message}
+        content["error"] = {"exit": one.error.exit_status, "code": one.error.code, "message": str(one.error)}
     return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
 from mailpolicy.document import without_gc
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy
 from mailpolicy.render.shifts import COLUMNS, Changes, Sides, markdown, objects, records, summary
 from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.system.files import read_regular
 
 _GITS = (7, 9)  # what git gives an external diff: PATH, and file, hash and mode of either side; a rename adds two
 
@@ -91,7 +90,7 @@ def _diff(
         old, new = (_opened(name) for name in stores)
     except git.SymbolicLink as link:
         if link.leads_to is not None:
-            link.fix = shlex.join(["mailpolicy", "diff", *(link.leads_to if it == link.name else it for it in stores)])
+            link.fix = ("mailpolicy", "diff", *(link.leads_to if it == link.name else it for it in stores))
         raise
     with without_gc():  # two policies and no cycles
         comparison = Comparison(_policy(old), _policy(new))
@@ -119,10 +118,12 @@ def _tell_apart(out: Output, stores: list[str], *, refuse: bool) -> None:
     """A file is a file; but one of the tree under review must not quietly stand for what the tree is compared with."""
     for name in stores:
         if ":" in name and os.path.exists(name) and git.knows(name):
-            told = f"{name} is a file here, and git has it as a file of a revision too"
+            told = "this is a file here, and git has it as a file of a revision too"
             if refuse:
-                raise StoreError(f"{told}: write ./{name} for the file, or take it away", code="ambiguous-name")
-            out.message(f"warning: {told}: this is the file")
+                raise StoreError(
+                    f"{told}: write ./{name} for the file, or take it away", file=name, code="ambiguous-name"
+                )
+            out.message(f"warning: {name}: {told}: the file is used")
 
 
 def _opened(name: str) -> Store:
@@ -153,7 +154,7 @@ def _drive(out: Output, given: list[str]) -> int:
     for file, mode, name in zip((given[1], given[4]), (given[3], given[6]), names, strict=True):
         store = _opened(file)
         if mode == git.LINK:  # the file has the link's text
-            out.record([git.SymbolicLink(name, store.data).message])
+            out.record([str(git.SymbolicLink(name, store.data))])
             continue
         sides.append(store if file == os.devnull else Store(name, store.data))
         try:

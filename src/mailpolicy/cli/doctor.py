@@ -14,28 +14,37 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import bindings, host, pending, trust
+from mailpolicy import bindings, host, pending
 from mailpolicy.backends import SAFE, SEALED, class_name
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
-from mailpolicy.errors import KeyringError, MailpolicyError, StoreError
+from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
 from mailpolicy.store import Store, worst
+from mailpolicy.system.files import is_there
+from mailpolicy.system.trust import cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cli.making import Workshop
     from mailpolicy.deploy.configured import Configured
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+_VALIDATE = ("mailpolicy", "validate")
 
 
 class Found(NamedTuple):
-    """What a check came to, and the command or the step that mends it."""
+    """What a check came to, and the command that mends it, or the two to run one after the other."""
 
     state: str
     message: str
-    cure: str | None = None
+    cure: Command | None = None
+    then: Command | None = None
+
+    @property
+    def cures(self) -> list[Command]:
+        """The commands in their order."""
+        return [command for command in (self.cure, self.then) if command is not None]
 
 
 class Machine:
@@ -72,12 +81,10 @@ def _store(machine: Machine) -> Iterator[Found]:
     findings, _ = machine.store.diagnose(["MP039"])
     path = machine.store.path
     if worst(findings, strict=False):
-        yield Found(ERROR, f"{path} has errors, so nothing is decided", f"mailpolicy validate {shlex.quote(path)}")
+        yield Found(ERROR, f"{path} has errors, so nothing is decided", _VALIDATE)
     elif findings:
         count = len(findings)
-        yield Found(
-            WARNING, f"{path} has {count} warning{'s' * (count > 1)}", f"mailpolicy validate {shlex.quote(path)}"
-        )
+        yield Found(WARNING, f"{path} has {count} warning{'s' * (count > 1)}", _VALIDATE)
     else:
         accounts = len(machine.store.policy().accounts)
         yield Found(OK, f"{path}, {accounts} accounts")
@@ -86,21 +93,33 @@ def _store(machine: Machine) -> Iterator[Found]:
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.around.file
     if machine.out.around.is_root:
-        fix = trust.unsafe_for_root(path)
+        fix = cure_for_root(path, machine.out.trusted)
     else:
-        mode = os.stat(path).st_mode if os.path.exists(path) else 0
-        fix = f"chmod o-w {shlex.quote(path)}" if mode & stat.S_IWOTH else None
+        mode = os.stat(path).st_mode if is_there(path, follow=True) else 0
+        fix = ("chmod", "o-w", path) if mode & stat.S_IWOTH else None
     if fix:
         yield Found(ERROR, f"others can write {path} or a directory above it", fix)
     else:
-        yield Found(OK, f"{path} can be written by its owner and group only")
+        yield Found(OK, f"{path} can be changed only by {_who(machine)}")
+
+
+def _who(machine: Machine) -> str:
+    """Who can change a store that is safe."""
+    if not machine.out.around.is_root:
+        return "its owner and group"
+    group = machine.out.trusted.group
+    if group is None:
+        return "root"
+    import grp
+
+    return f"root and the members of {grp.getgrgid(group).gr_name}, whom host.toml trusts"
 
 
 def _host(machine: Machine) -> Iterator[Found]:
     around = machine.out.around
     path = around.host_config or host.DEFAULT_PATH
-    host.read(around.host_config, is_root=around.is_root)
-    there = os.path.lexists(path)
+    host.read(around.host_config)
+    there = is_there(path)
     yield Found(OK, path if there else f"there is no {path}, so everything is as usual")
 
 
@@ -110,20 +129,21 @@ def _keyring(machine: Machine) -> Iterator[Found]:
         chosen = machine.vault.used()
     except KeyringError as error:
         state = ERROR if machine.users or error.code != "no-keyring" else WARNING
-        yield Found(state, error.message, error.fix)
+        yield Found(state, str(error), error.fix)
         return
     name = class_name(chosen.backend)
     why = f"named by {named_by}" if chosen.named else "the safe one of the operating system, as none is named"
     if chosen.exposed is not None:
-        yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", _move_command(name))
+        yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
     elif name in (*SAFE, SEALED):
         yield Found(OK, f"{name}, {why}: safe")
     else:
-        yield Found(WARNING, f"{name}, {why}: whether it is safe is not known", _move_command(name))
+        yield Found(WARNING, f"{name}, {why}: whether it is safe is not known", *_moves(name))
 
 
-def _move_command(name: str) -> str:
-    return f"mailpolicy secrets init && mailpolicy secrets move --from {name} --to {SEALED}"
+def _moves(name: str) -> tuple[Command, Command]:
+    secrets = ("mailpolicy", "secrets")
+    return (*secrets, "init"), (*secrets, "move", "--from", name, "--to", SEALED)
 
 
 def _sealed(machine: Machine) -> Iterator[Found]:
@@ -133,13 +153,13 @@ def _sealed(machine: Machine) -> Iterator[Found]:
     facts = file.facts()
     yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.place.name}")
     if os.stat(file.path).st_mode & 0o077:
-        yield Found(
-            WARNING, f"{file.path} can be read by others, who see the names", f"chmod 0600 {shlex.quote(file.path)}"
-        )
-    if machine.out.around.is_root and (fix := trust.unsafe_for_root(file.path)) is not None:
-        yield Found(ERROR, f"others can write {file.path} or a directory above it", fix)
+        yield Found(WARNING, f"{file.path} can be read by others, who see the names", ("chmod", "0600", file.path))
+    if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
+        yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
     if file.half_rotated():
-        yield Found(WARNING, "a rotation stopped after the file and before the key", "mailpolicy secrets rotate")
+        yield Found(
+            WARNING, "a rotation stopped after the file and before the key", ("mailpolicy", "secrets", "rotate")
+        )
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
@@ -151,19 +171,19 @@ def _secrets(machine: Machine) -> Iterator[Found]:
         return
     missing = len(users) - len(machine.vault.several(users))
     if missing:
-        yield Found(ERROR, f"{missing} of {len(users)} secrets are missing", "mailpolicy secrets verify")
+        yield Found(ERROR, f"{missing} of {len(users)} secrets are missing", ("mailpolicy", "secrets", "verify"))
     else:
         yield Found(OK, f"{len(users)} of {len(users)} secrets that the store names can be opened")
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
     for name in pending.names(machine.out.around.file):
-        yield Found(WARNING, f"a change of {name} stopped half-way", "mailpolicy validate --secrets")
+        yield Found(WARNING, f"a change of {name} stopped half-way", ("mailpolicy", "validate", "--secrets"))
 
 
 def _exports(machine: Machine) -> Iterator[Found]:
     around = machine.out.around
-    tables = host.read(around.host_config, is_root=around.is_root).exports
+    tables = host.read(around.host_config).exports
     if not tables:
         return
     from mailpolicy.cli.making import Workshop
@@ -174,7 +194,7 @@ def _exports(machine: Machine) -> Iterator[Found]:
         try:
             yield _looked_at(workshop, export)
         except MailpolicyError as error:
-            yield Found(ERROR, f"{export.name}: {error.message}", error.fix)
+            yield Found(ERROR, f"{export.name}: {error}", error.fix)
 
 
 def _looked_at(workshop: Workshop, export: Configured) -> Found:
@@ -183,7 +203,7 @@ def _looked_at(workshop: Workshop, export: Configured) -> Found:
 
     made = workshop.make(export.target, export.options)
     placed = look(export.place, stamped(export.target_name, made.body))
-    cure = f"mailpolicy deploy {shlex.quote(export.name)}"
+    cure = ("mailpolicy", "deploy", export.name)
     if placed.state is not State.CURRENT:
         return Found(ERROR, f"{export.name}: {export.place.path} is {placed.state}", cure)
     if placed.notes:
@@ -223,14 +243,22 @@ def _doctor(context: typer.Context) -> int:
     if not out.around.quiet:
         if out.around.format == "json":
             checks = [
-                {"check": name, "state": result.state, "message": result.message, "fix": result.cure}
+                {
+                    "check": name,
+                    "state": result.state,
+                    "message": result.message,
+                    "fix": " && ".join(map(shlex.join, result.cures)) or None,
+                }
                 for name, result in found
             ]
             out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
         else:
             out.rows(
                 ("check", "state", "what", "cure"),
-                [(name, result.state, result.message, result.cure or "-") for name, result in found],
+                [
+                    (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or "-")
+                    for name, result in found
+                ],
             )
     return int(ill)
 
@@ -240,5 +268,5 @@ def _made(check: Check, machine: Machine) -> list[Found]:
     try:
         results += check(machine)
     except MailpolicyError as error:
-        results.append(Found(ERROR, error.message, error.fix))
+        results.append(Found(ERROR, str(error), error.fix))
     return results

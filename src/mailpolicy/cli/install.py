@@ -14,10 +14,10 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
-from mailpolicy.errors import Refused
-from mailpolicy.files import read_regular
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
+from mailpolicy.system.files import read_regular
 
 
 def app() -> typer.Typer:
@@ -55,6 +55,7 @@ def _install(
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,
         lock_timeout=out.around.lock_timeout,
+        trusted=out.trusted,
     )
     _tell(out, done, dry_run=dry_run)
     if done.changed and not dry_run:
@@ -133,6 +134,8 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
     if done.shifts:
         out.message(f"access {access}: {summary(done.shifts)}")
     if any(isinstance(shift, Redirection) for shift in done.shifts):
-        out.message("note: passwords stay bound to where they were sent so far: mailpolicy secrets rebind")
+        out.message(
+            Advice("note: passwords stay bound to where they were sent so far", ("mailpolicy", "secrets", "rebind"))
+        )
     if dry_run and not done.changed:
         out.message(f"{done.path}: nothing would change")

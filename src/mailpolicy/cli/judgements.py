@@ -61,7 +61,7 @@ def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
 def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     error = judgement.error
     if error is not None:
-        unopened = {"exit": error.exit_status, "message": error.message}
+        unopened = {"exit": error.exit_status, "message": str(error)}
         return {"file": judgement.file, "valid": False, "findings": [], "error": unopened}
     return {
         "file": judgement.file,
@@ -77,9 +77,7 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     from mailpolicy.render.annotation import Annotation
 
     notes = [*_annotations(judged)]
-    notes += (
-        Annotation("not opened", ERROR, review.path(name), 1, 1, error.message) for name, error in _unopened(judged)
-    )
+    notes += (Annotation("not opened", ERROR, review.path(name), 1, 1, str(error)) for name, error in _unopened(judged))
     out.data(github.text(notes))
     # Without a file's name: the log is read for commands on stderr too, and a name may look like one.
     findings = [finding for judgement in judged for finding in judgement.findings]
@@ -94,7 +92,7 @@ def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
     from mailpolicy.diagnostics.rules import RULES
     from mailpolicy.render import sarif
 
-    unread = [(review.path(name), error.message) for name, error in _unopened(judged)]
+    unread = [(review.path(name), str(error)) for name, error in _unopened(judged)]
     out.data(sarif.text(_annotations(judged), RULES, unread))
 
 
@@ -106,7 +104,7 @@ def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
         file = review.path(judgement.file)
         if judgement.error is not None:
-            cases = [junit.Case("opened", file, 1, junit.BROKEN, judgement.error.code, judgement.error.message)]
+            cases = [junit.Case("opened", file, 1, junit.BROKEN, judgement.error.code, str(judgement.error))]
         else:
             cases = [
                 junit.Case(

@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import absences, choice, credentials
 from mailpolicy.credentials import Credentials
-from mailpolicy.errors import KeyringError, MailpolicyError, Refused, UsageError
+from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 
 
 def names(out: Output) -> int:
@@ -54,7 +54,7 @@ def verify(out: Output) -> int:
             for name, state in states.items():
                 out.record((name, state))
     for absence in missing.values():
-        out.message(f"missing: {absence}")
+        out.message(Advice(f"missing: {absence.text}", absence.command))
     return int(bool(missing))
 
 

@@ -90,7 +90,7 @@ def _command(out: Output, arguments: list[str]) -> int:
             return UsageError.exit_status
         path = context.command_path if context is not None else "mailpolicy"
         message = error.format_message().rstrip(".")
-        raise UsageError(message[:1].lower() + message[1:], fix=f"{path} --help") from None
+        raise UsageError(message[:1].lower() + message[1:], fix=(*path.split(), "--help")) from None
 
 
 def _failed(out: Output, error: MailpolicyError) -> int:

@@ -11,19 +11,20 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from mailpolicy import bindings, files, pending, trust
+from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted
 from mailpolicy.cli.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets import credentials
-from mailpolicy.cli.unfinished import strike_out, unfinished
+from mailpolicy.cli.unfinished import locked_store, strike_out, unfinished
 from mailpolicy.credentials import Credentials
 from mailpolicy.edit.plan import Change, Line, Plan, Planner
 from mailpolicy.edit.transaction import Outcome, planned_policy
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held, without_lock
 
 
 class _Turn(NamedTuple):
@@ -46,12 +47,12 @@ def set_secret(
     secret = piped(out, source)
     store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
-    trust.refuse_unsafe(store.path)
+    refuse_unsafe(out, store)
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
         absence = bindings.absences([bound], None)[bound]
-        raise Refused(f"nothing was changed: {absence.message}", code="no-smart-host", fix=absence.fix)
+        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
     moves = bindings.moved(store.policy(), after)
     vault = credentials(out)
     if dry_run:
@@ -83,7 +84,7 @@ def edit_then_forget(
     """Edit the store, then delete the secrets of the owners of `secrets`, whatever their destination."""
     if not secrets:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    trust.refuse_unsafe(store.path)
+    refuse_unsafe(out, store)
     planned = planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
@@ -107,7 +108,7 @@ def edit_then_forget(
 
 def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; those of other destinations go along."""
-    trust.refuse_unsafe(store.path)
+    refuse_unsafe(out, store)
     planned = planner(store.policy())
     vault = credentials(out)
     if dry_run:
@@ -119,7 +120,7 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[Secr
 
 def edit_then_carry(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store, and carry along the secrets that it then sends elsewhere, after a question."""
-    trust.refuse_unsafe(store.path)
+    refuse_unsafe(out, store)
     planned = planner(store.policy())
     moves = bindings.moved(store.policy(), planned_policy(store, planned))
     if not moves:
@@ -170,14 +171,14 @@ def _carry_out_with(
     """Set secrets, edit the store, delete secrets: what came of the edit, which secrets stayed, and what went wrong."""
     with unfinished(out, store, vault) as change, ExitStack() as stack:
         if turn.put and planned.operations:
-            with files.locked(store.path, out.around.lock_timeout):
-                change.write_down(turn.users)
+            with locked_store(out, store) as held:
+                change.write_down(held, turn.users)
         if turn.put:
             stack.enter_context(vault.changed(turn.put, needed=change.in_place))
 
-        def first() -> None:
-            change.write_down(turn.users)
-            change.begin()
+        def first(held: Held) -> None:
+            change.write_down(held, turn.users)
+            change.begin(held)
 
         outcome = carry_out(out, store, planner, yes=yes, first=first)
     left, failed = _forget(vault, turn.drop)
@@ -216,7 +217,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
         if not left:
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error.message}"
+        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error}"
         return left, type(error)(message, code=error.code)
     return (), None
 
@@ -238,3 +239,9 @@ def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list
             raise
         out.message("note: there is no keyring here, so no password was looked for")
         return None
+
+
+def refuse_unsafe(out: Output, store: Store) -> None:
+    """Raise Refused, before a keyring is asked, if the store must not be edited."""
+    with without_lock(store.path, out.trusted) as place:
+        place.refuse_links()

@@ -43,7 +43,8 @@ def piped(out: Output, source: PasswordSource) -> str | None:
             raise UsageError("stdin is closed")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{source.file or 'stdin'}: the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}"
+            f"the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}",
+            file=source.file or "stdin",
         ) from None
     if len(data) > _LONGEST + 2:  # it was cut
         raise UsageError(f"the password is longer than {_LONGEST} bytes")

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailpolicy import names
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.errors import NotFound, UsageError
+from mailpolicy.errors import Advice, NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import SWITCHES, Account, Policy, Service
 from mailpolicy.store import Store
@@ -34,10 +34,10 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
 def warn_unsafe(out: Output) -> None:
     """Say on stderr that others can write a store that root reads."""
     if out.around.is_root:
-        from mailpolicy.trust import unsafe_for_root
+        from mailpolicy.system.trust import cure_for_root
 
-        if (fix := unsafe_for_root(out.around.file)) is not None:
-            out.message(f"warning: {out.around.file}: others than root can write here: {fix}")
+        if (cure := cure_for_root(out.around.file)) is not None:
+            out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
 
 
 def show_account(out: Output, address: str) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy import bindings, trust
+from mailpolicy import bindings
 from mailpolicy.bindings import Secret
 from mailpolicy.cli.editing import remind
 from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.paired import refuse_unsafe
 from mailpolicy.cli.questions import ask_to_send
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import absences, credentials
@@ -30,7 +31,7 @@ def rebind(
     """
     require_format(out.around, "text", "json")
     store, policy = open_store(out)
-    trust.refuse_unsafe(store.path)
+    refuse_unsafe(out, store)
     named = _named(policy, addresses, server=server)
     vault = credentials(out)
     there = vault.several([secret.user for secret in named])
@@ -42,7 +43,7 @@ def rebind(
     _tell(out, store.path, named, there, moves, dry_run=dry_run)
     left = [secret for secret in named if secret.user not in there and secret not in moves.values()]
     for absence in absences(vault, left).values():
-        out.message(str(absence))
+        out.message(absence)
     if moves and not dry_run:
         remind(out)
     return 0

@@ -13,9 +13,9 @@ import typer
 from mailpolicy import names
 from mailpolicy.cli import lines, reading
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output, quoted, require_format
 from mailpolicy.document import without_gc
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Advice, UsageError
 from mailpolicy.replay import MOST_UNKNOWN, Replay
 
 _GZIP, _XZ, _ZSTD, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"
@@ -70,12 +70,12 @@ def _replay(
 def _read(out: Output, log: str, descriptor: int, replay: Replay, *, strict: bool) -> None:
     progress = Progress(descriptor) if out.around.progress else None
     try:
-        for part in lines.chunks(log, descriptor, lambda start: _refuse_binary(log, start)):
+        for part in lines.chunks(log, descriptor, lambda start: _refuse_binary(out, log, start)):
             with without_gc():  # many tallies and no cycles; between two parts the collector has its turn
                 replay.feed(part)
             if strict and replay.broken:
                 number, why = replay.broken[0]
-                raise UsageError(f"{log}:{number}: {why}", code="broken-line")
+                raise UsageError(why, file=log, line=number, code="broken-line")
             if progress is not None:
                 progress.show(replay.lines)
     finally:
@@ -83,15 +83,16 @@ def _read(out: Output, log: str, descriptor: int, replay: Replay, *, strict: boo
             progress.clear()
 
 
-def _refuse_binary(log: str, start: bytes) -> None:
+def _refuse_binary(out: Output, log: str, start: bytes) -> None:
     for magic, command in _PACKED.items():
         if start.startswith(magic):
-            unpacked = f"{command} {'FILE' if log == '-' else log} | mailpolicy replay -"
-            raise UsageError(f"{log}: this is a packed file: {unpacked}", code="not-a-log")
+            packed = "FILE" if log == "-" else quoted(log)
+            unpacked = f"{command} < {packed} | {out.command(('mailpolicy', 'replay', '-'))}"
+            raise UsageError(f"this is a packed file: {unpacked}", file=log, code="not-a-log")
     lines = start.split(b"\n")
     # Of a log some lines may be blocks of zeros, as a power loss leaves them.
     if b"\0" in start and sum(map(_is_text, lines[:-1])) < len(lines) / 2:
-        raise UsageError(f"{log}: this is a binary file, not a log", code="not-a-log")
+        raise UsageError("this is a binary file, not a log", file=log, code="not-a-log")
 
 
 def _is_text(line: bytes) -> bool:
@@ -150,7 +151,7 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
         out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if not replay.logins:
-        out.message(f"{log}: there is no login in it that is understood, see mailpolicy replay --help")
+        out.message(Advice(f"{log}: there is no login in it that is understood", ("mailpolicy", "replay", "--help")))
 
 
 def _summary(replay: Replay, accounts: int) -> str:

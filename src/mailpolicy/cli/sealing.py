@@ -9,12 +9,14 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy import files, host, trust
+from mailpolicy import host
 from mailpolicy.backends import SEALED
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, sealed_file
 from mailpolicy.errors import NotConfirmed, Refused, UsageError
+from mailpolicy.system.files import is_there
+from mailpolicy.system.held import locked, without_lock
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -33,13 +35,12 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
     around = out.around
     config = around.host_config or host.DEFAULT_PATH
-    fresh = not os.path.lexists(config)
-    if fresh and around.is_root and (fix := trust.unsafe_for_root(config, group=True)) is not None:
-        raise Refused(f"{config}: others than root could write here: {fix}", code="unsafe", fix=fix)
-    machine = host.Host() if fresh else host.read(config, is_root=around.is_root)
+    with without_lock(config) as place:
+        fresh = place.facts() is None
+    machine = host.Host() if fresh else host.read(config)
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
-    if key is None and not key_in_keyring and (fresh or not os.path.lexists(path)):
+    if key is None and not key_in_keyring and (fresh or not is_there(path)):
         key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
     deadline = 120.0 if around.somebody_is_there else 15.0
     use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
@@ -49,7 +50,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         settings["key_file"] = file.place.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
-            f"{config} names key_file, which comes before a key in the keyring: take that line out",
+            "key_file stands here, which comes before a key in the keyring: take that line out",
+            file=config,
             code="host-config-differs",
         )
     if not fresh:
@@ -86,18 +88,22 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
     lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
     if lacking:
         raise Refused(
-            f"{config} is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            f"this file is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            file=config,
             code="host-config-differs",
         )
 
 
 def _write(out: Output, config: str, settings: dict[str, str]) -> None:
-    files.make_folders(os.path.dirname(os.path.realpath(config)), 0o755)
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
-    with files.locked(config, out.around.lock_timeout):
-        if os.path.lexists(config):
-            raise Refused(f"{config} appeared meanwhile, it stays as it is: run this again", code="host-config-differs")
-        files.replace(config, (_HOST + lines).encode(), attributes=files.Attributes(0o644))
+    with locked(config, out.around.lock_timeout, make_folders=0o755) as file:
+        if file.facts() is not None:
+            raise Refused(
+                "this file appeared meanwhile, it stays as it is: run this again",
+                file=config,
+                code="host-config-differs",
+            )
+        file.create((_HOST + lines).encode())
 
 
 def _quoted(text: str) -> str:

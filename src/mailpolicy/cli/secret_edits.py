@@ -14,7 +14,7 @@ from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.targets import Targets, chosen
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy import Policy
 from mailpolicy.schema import new_source
 from mailpolicy.store import Store
@@ -31,7 +31,10 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         plan.lines.append(Line(address, "smart-host", f"login {login or there}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
-                "warning: per-account authentication is off, so this login is not used: mailpolicy smart-host set --server --per-account on"
+                Advice(
+                    "warning: per-account authentication is off, so this login is not used",
+                    ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"),
+                )
             )
         return plan
 
@@ -87,7 +90,7 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(f"its password is not set yet: {Owner(address, name).command(keep=True)}")
+            plan.notes.append(Advice("its password is not set yet", Owner(address, name).command(keep=True)))
         return plan
 
     if password.given:

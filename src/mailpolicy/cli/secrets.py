@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from mailpolicy import bindings, host, pending
-from mailpolicy.bindings import Absence, Owner, Secret
+from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
 from mailpolicy.credentials import SERVICE, Choice, Credentials
 from mailpolicy.diagnostics import Finding, Problem
 from mailpolicy.edit.targets import no_account
-from mailpolicy.errors import KeyringError, Refused
+from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import Service
 from mailpolicy.store import Store
 
@@ -19,7 +19,7 @@ from mailpolicy.store import Store
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config, is_root=around.is_root)
+    machine = host.read(around.host_config)
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
@@ -90,7 +90,7 @@ def print_password(out: Output, address: str, name: str) -> int:
     secret = vault.get(bound.user)
     if secret is None:
         absence = absences(vault, [bound])[bound]
-        raise KeyringError(absence.message, code="no-secret", fix=absence.fix)
+        raise KeyringError(absence.text, code="no-secret", fix=absence.command)
     out.data(f"{secret}\n")
     return 0
 
@@ -100,14 +100,14 @@ def _password_state(out: Output, secret: Secret) -> str:
     try:
         if vault.get(secret.user) is not None:
             return "in the keyring"
-        out.message(str(absences(vault, [secret])[secret]))
+        out.message(absences(vault, [secret])[secret])
         return "missing"
     except KeyringError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
         return "unknown"
 
 
-def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Absence]:
+def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
     """Why these secrets are not there; the keyring is asked what it has in their place. Raises KeyringError."""
     return bindings.absences(missing, vault.names()) if missing else {}
 
@@ -128,6 +128,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
             message = f"{half_way} password may be an old or a new one"
         else:
             message = f"{half_way} secret {'is still' if user in kept else 'is not'} in the keyring"
-        help_with = f": {secret.owner.command(keep=bool(path))}" if secret is not None else ""
-        problems.append(Problem("MP061", path, f"{message}{help_with}"))
+        if secret is not None:
+            message = str(Advice(message, secret.owner.command(keep=bool(path))))
+        problems.append(Problem("MP061", path, message))
     return store.placed(problems)

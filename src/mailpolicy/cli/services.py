@@ -138,7 +138,7 @@ def _refusal(service: Service, verb: Verb) -> Callable[..., int]:
         if service is Service.CONNECTOR:
             raise UsageError(
                 "Outlook Connector rides on IMAP, and from where is decided there",
-                fix=f"mailpolicy imap {verb} {' '.join(target or ['TARGET...'])}",
+                fix=("mailpolicy", "imap", verb.value, *(target or ["TARGET..."])),
             )
         raise UsageError("MultiPOP connects out to other servers, so there is no `from where`: use on or off")
 

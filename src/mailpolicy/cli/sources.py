@@ -123,14 +123,16 @@ def _set(
 ) -> int:
     from mailpolicy.cli import secret_edits
 
-    if (any_size and max_size_kb is not None) or (never_delete and delete_after_days is not None):
-        raise UsageError("a limit and none exclude each other: --any-size, --never-delete")
+    if any_size and max_size_kb is not None:
+        raise UsageError("--max-size-kb and --any-size cannot be combined")
+    if never_delete and delete_after_days is not None:
+        raise UsageError("--delete-after-days and --never-delete cannot be combined")
     where, which = address(account), _source(name)
     asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
     asked |= {"max_size_kb": None} if any_size else {}
     asked |= {"delete_after_days": None} if never_delete else {}
     if not asked:
-        raise UsageError("name what to change: mailpolicy multipop source set --help")
+        raise UsageError("name what to change", fix=("mailpolicy", "multipop", "source", "set", "--help"))
     return secret_edits.change_source(context.obj, where, which, asked, dry_run=dry_run, yes=yes)
 
 

@@ -73,14 +73,16 @@ def targets(
     with_template: str | None = None,
     everyone: bool = False,
     in_template: str | None = None,
-    in_defaults: bool = False,
+    in_defaults: bool | None = None,
     skip_unknown: bool = False,
 ) -> Targets:
-    """The targets that were named. Raises UsageError."""
-    ways = [bool(texts), domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
-    if sum(ways) != 1:
-        what = "name the targets" if not any(ways) else "name the targets in one way only"
-        raise UsageError(f"{what}: addresses, -, --domain, --with-template, --all, --in-template or --in-defaults")
+    """The targets that were named; `in_defaults` is None for a command that has no layers. Raises UsageError."""
+    ways = [texts, domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
+    if sum(map(bool, ways)) != 1:
+        what = "name the targets in one way only" if any(ways) else "name the targets"
+        accounts = "addresses, -, --domain, --with-template"
+        layers = "--in-template or --in-defaults"
+        raise UsageError(f"{what}: {accounts}{' or --all' if in_defaults is None else f', --all, {layers}'}")
     try:
         if domain is not None:
             domain = names.domain_name(domain)
@@ -89,4 +91,6 @@ def targets(
                 names.template_name(name)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    return Targets(addresses(texts or ()), domain, with_template, everyone, in_template, in_defaults, skip_unknown)
+    return Targets(
+        addresses(texts or ()), domain, with_template, everyone, in_template, bool(in_defaults), skip_unknown
+    )

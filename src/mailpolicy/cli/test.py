@@ -15,9 +15,9 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.files import read_regular
 from mailpolicy.policy import Policy, Service
 from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.system.files import read_regular
 
 
 class Trial(NamedTuple):
@@ -151,7 +151,7 @@ def _document(name: str) -> Document:
     try:
         return Document(name, stdin_bytes() if name == "-" else read_regular(name))
     except StoreError as error:
-        raise UsageError(error.message) from None
+        raise UsageError(error.message, file=error.file) from None
 
 
 def _cases(document: Document) -> list[Case]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
-from mailpolicy import files, pending
+from mailpolicy import pending
 from mailpolicy.cli.output import Output
 from mailpolicy.credentials import Credentials
 from mailpolicy.errors import MailpolicyError, NotConfirmed
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held, locked
 
 
 class Unfinished:
@@ -24,15 +25,16 @@ class Unfinished:
         self._before: int | None = None
         self.fresh: list[str] = []
 
-    def write_down(self, users: Iterable[str]) -> None:
-        """Note the secrets that are about to be touched; hold the store's lock."""
-        known = pending.names(self._path)
+    def write_down(self, store: Held, users: Iterable[str]) -> None:
+        """Note the secrets that are about to be touched."""
+        known = pending.names_beside(store)
         self.fresh.extend(user for user in users if user not in known)
-        pending.note(self._path, self.fresh)
+        pending.note(store, self.fresh)
 
-    def begin(self) -> None:
-        """The store is about to be replaced; hold its lock."""
-        self._before = os.stat(self._path).st_ino
+    def begin(self, store: Held) -> None:
+        """The store is about to be replaced."""
+        facts = store.facts()
+        self._before = facts.st_ino if facts is not None else None
 
     def in_place(self) -> bool:
         """Whether it was replaced, also where the disk did not confirm that or a signal came right after."""
@@ -54,7 +56,7 @@ def unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Unfini
         raise
     except BaseException:
         if vault.unsettled:
-            _under_lock(out, store, lambda: pending.note(store.path, sorted(vault.unsettled)))
+            _under_lock(out, store, lambda held: pending.note(held, sorted(vault.unsettled)))
             if not change.in_place():
                 strike_out(out, store, [user for user in change.fresh if user not in vault.unsettled])
         elif not change.in_place():
@@ -65,13 +67,18 @@ def unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Unfini
 def strike_out(out: Output, store: Store, users: list[str]) -> None:
     """Strike out what is whole again."""
     if pending.notes(store.path):  # nearly always there are none, and then no lock is needed
-        _under_lock(out, store, lambda: pending.clear(store.path, users))
+        _under_lock(out, store, lambda held: pending.clear(held, users))
 
 
-def _under_lock(out: Output, store: Store, action: Callable[[], None]) -> None:
+def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
     """Do what must not fail the command any more."""
     try:
-        with files.locked(store.path, out.around.lock_timeout):
-            action()
+        with locked_store(out, store) as held:
+            action(held)
     except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
+        out.message(f"warning: {error}")
+
+
+def locked_store(out: Output, store: Store) -> AbstractContextManager[Held]:
+    """The store under its lock."""
+    return locked(store.path, out.around.lock_timeout, out.trusted)

@@ -15,8 +15,8 @@ from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
-from mailpolicy.files import Attributes
 from mailpolicy.keys import nearest_key
+from mailpolicy.system.replacing import Attributes
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick")
 OPEN, CLOSED = 0o640, 0o600
@@ -61,7 +61,7 @@ def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
 
 def _one(file: str, name: str, table: Any) -> Configured:
     if not isinstance(table, dict):
-        raise StoreError(f"{file}: exports.{name} must be a table", code="invalid-host")
+        raise StoreError(f"exports.{name} must be a table", file=file, code="invalid-host")
     try:
         target_name = table.get("target")
         if not isinstance(target_name, str):
@@ -110,7 +110,7 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
             raise
         problem = Refused(str(error))
     without = {key: value for key, value in given.items() if key != "token_file"}
-    return options(target_name, without), Refused(problem.message, code="token", fix=problem.fix)
+    return options(target_name, without), Refused(problem.message, file=problem.file, code="token", fix=problem.fix)
 
 
 def _refuse_mismatch(file: str, found: list[Configured]) -> None:
@@ -124,7 +124,7 @@ def _refuse_mismatch(file: str, found: list[Configured]) -> None:
 
 
 def _wrong(file: str, name: str, message: str) -> StoreError:
-    return StoreError(f"{file}: exports.{name}: {message}", code="invalid-host")
+    return StoreError(f"exports.{name}: {message}", file=file, code="invalid-host")
 
 
 def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:

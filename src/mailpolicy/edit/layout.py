@@ -6,7 +6,6 @@ last key from below and no header. All other comments belong to the file. Not pr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable
 from functools import cached_property
 from typing import NamedTuple
@@ -35,27 +34,6 @@ class CannotWrite(Exception):
 def newline_of(text: str) -> str:
     """What ends the lines of a text."""
     return "\r\n" if "\r\n" in text else "\n"
-
-
-def slice_of(text: str, key: str) -> tuple[int, int] | None:
-    """Where an account's lines stand, from its header over its sources to the next one; None where a full layout must tell.
-
-    A line that begins with a bracket is a header: an account has no array, and multi-line strings are left to the full
-    layout.
-    """
-    if '"""' in text or "'''" in text:
-        return None
-    quoted = re.escape(key)
-    header = re.search(
-        rf"""^[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\]""", text, re.MULTILINE
-    )
-    if header is None:
-        return None
-    below = re.compile(rf"""[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\.""")
-    for following in re.compile(r"^[ \t]*\[", re.MULTILINE).finditer(text, header.end()):
-        if not below.match(text, following.start()):
-            return header.start(), following.start()
-    return header.start(), len(text)
 
 
 class Layout:

@@ -10,43 +10,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from mailpolicy import slices
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit import inline, lines
+from mailpolicy.edit import inline
 from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of, slice_of
+from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
 from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
+from mailpolicy.slices import Piece
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
 
 
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
-    """The splices that write the operations into a text, sorted and apart. Raises CannotWrite.
+    """Return the splices that write the operations into a text, sorted and apart. Raises CannotWrite.
 
-    Where all of them are about keys of accounts, no more of the text is laid out than the slices of these.
+    If all of them are about keys of accounts, no more of the text is laid out than the lines of these.
     """
     newline = newline_of(text)
-
-    def in_slice(start: int, end: int, wanted: Sequence[Operation]) -> list[Splice]:
-        # The slice ends before its last line's newline; other lines of a mixed file may end in another way.
-        own = "\r\n" if text.startswith("\r\n", end) else "\n" if text.startswith("\n", end) else newline
-        layout = Layout(text[start:end], own)
-        try:
-            return [Splice(start + first, start + last, new) for first, last, new in _made(layout, wanted)]
-        except CannotWrite as reason:
-            raise CannotWrite(start + reason.offset, str(reason)) from None
-
-    keys = {operation.path[1] if _is_key_of_account(operation.path) else None for operation in operations}
-    key = keys.pop() if len(keys) == 1 else None
-    if key is not None and (span := slice_of(text, key)) is not None:
-        return in_slice(*span, operations)
-    if len(keys) > 1 and (plainly := lines.splices(text, newline, operations, literal, in_slice)) is not None:
-        return plainly
-    return _made(Layout(text, newline), operations)
+    asked: dict[str, list[Operation]] = {}
+    for operation in operations:
+        if len(operation.path) != 3 or operation.path[0] != "accounts":
+            return _made(Layout(text, newline), operations)
+        asked.setdefault(operation.path[1], []).append(operation)
+    outline = slices.outline(text)
+    pieces = [piece for piece in outline.accounts if piece.key in asked] if outline is not None else []
+    if len(pieces) != len(asked):
+        return _made(Layout(text, newline), operations)
+    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, asked[str(piece.key)])]
 
 
-def _is_key_of_account(path: KeyPath) -> bool:
-    return len(path) == 3 and path[0] == "accounts"
+def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation]) -> list[Splice]:
+    try:
+        made = _made(Layout(text[piece.start : piece.end], newline), operations)
+    except CannotWrite as reason:
+        raise CannotWrite(piece.start + reason.offset, str(reason)) from None
+    return [Splice(piece.start + start, piece.start + end, new) for start, end, new in made]
 
 
 def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:

@@ -72,9 +72,7 @@ def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
         same = [index for index, entry in left if network_set(entry.networks) == network_set(networks)]
         _, wider = _find([entry for index, entry in left if index not in same], networks)
         if wider is not None:
-            raise Refused(
-                f"{text} would stay in the LAN: the wider entry {wider.text} still covers it", code="covered", fix=None
-            )
+            raise Refused(f"{text} would stay in the LAN: the wider entry {wider.text} still covers it", code="covered")
         rest = network_set(network for index, entry in left if index not in same for network in entry.networks)
         inside = [
             entry.text

@@ -74,21 +74,19 @@ def _outcome(policy: Policy, account: Account, service: Service, wanted: Mapping
 
 def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
     """Raise Refused where Outlook Connector cannot be switched on: it is not installed, or an account has no IMAP."""
-    import shlex
-
     closed = {account.address: policy.gates(account.address, Service.CONNECTOR) for account in accounts}
     if any(Gate.CONNECTOR_NOT_INSTALLED in gates for gates in closed.values()):
         raise Refused(
             "Outlook Connector is not installed on the server, so it cannot be switched on",
             code="connector-not-installed",
-            fix="mailpolicy server set outlook-connector-installed on",
+            fix=("mailpolicy", "server", "set", "outlook-connector-installed", "on"),
         )
     without = [address for address, gates in closed.items() if Gate.CONNECTOR_NEEDS_IMAP in gates]
     if without:
         raise Refused(
             f"Outlook Connector rides on IMAP, which is off for {', '.join(without)}",
             code="needs-imap",
-            fix=f"mailpolicy imap on {' '.join(map(shlex.quote, without))}",
+            fix=("mailpolicy", "imap", "on", *without),
         )
 
 

@@ -48,7 +48,8 @@ def smart_host(policy: Policy) -> str:
     """The smart host's name or address. Raises CannotCarry where the policy names none."""
     if policy.server.smart_host is None:
         raise CannotCarry(
-            ["the key server.smart_host.host is missing"], fix="mailpolicy smart-host set --server --host HOST"
+            ["the key server.smart_host.host is missing"],
+            fix=("mailpolicy", "smart-host", "set", "--server", "--host", "HOST"),
         )
     return policy.server.smart_host
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from mailpolicy.bindings import Secret, absences
-from mailpolicy.errors import KeyringError, Refused
+from mailpolicy.errors import Command, KeyringError, Refused
 from mailpolicy.policy import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
@@ -54,7 +54,7 @@ class Request(NamedTuple):
         also = ", ".join(str(secret.owner) for secret in missing[1:_NAMED])
         also = f"; missing too: {also}" if also else ""
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise KeyringError(f"nothing was exported: {absence.message}{also}{more}", code="no-secret", fix=absence.fix)
+        raise KeyringError(f"nothing was exported: {absence.text}{also}{more}", code="no-secret", fix=absence.command)
 
 
 class Exported(NamedTuple):
@@ -67,7 +67,7 @@ class Exported(NamedTuple):
 class CannotCarry(Refused):
     """The format has no way to say something, and its fallback would be the wrong thing."""
 
-    def __init__(self, complaints: Iterable[str], fix: str | None = None) -> None:
+    def __init__(self, complaints: Iterable[str], fix: Command | None = None) -> None:
         listed = list(complaints)
         more = f"; and {len(listed) - 20} more" if len(listed) > 20 else ""
         super().__init__(f"nothing was exported: {'; '.join(listed[:20])}{more}", code="cannot-carry", fix=fix)

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.errors import Command
 from mailpolicy.policy import Gate
 from mailpolicy.verdict import Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
 
 
-def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> str:
+def text(verdict: Verdict, file: str, line_of: LineOf, shown: Callable[[Command], str]) -> str:
     """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
 
-    With `name_file` the commands name the file, as the one who asked did.
+    `shown` is a command as somebody can paste it.
     """
     if verdict.allowed:
         return "allow\n"
@@ -27,16 +28,15 @@ def text(verdict: Verdict, file: str, line_of: LineOf, *, name_file: bool) -> st
         place = f"{file}:{number}" if number else file
         decided = f" ({_decider(reason)})" if reason.key is not None else ""
         lines.append(f"  {place}: {reason.message}{decided}")
-    suffix = f" --file {shlex.quote(file)}" if name_file else ""
     label = "fix"
     outside = next((reason.fix for reason in verdict.reasons if reason.gate is Gate.OUTSIDE_LAN), None)
     for fix in verdict.fixes:
         if fix == outside:
             # As the LAN would hold it: unwrapped, and without a zone id, which no LAN entry has.
             client = ipaddress.ip_address(verdict.question.packed or b"")
-            lines.append(f"  {label}: mailpolicy lan add {client}{suffix}")
+            lines.append(f"  {label}: {shown(('mailpolicy', 'lan', 'add', str(client)))}")
             label = "or"
-        lines.append(f"  {label}: {shlex.join(fix)}{suffix}")
+        lines.append(f"  {label}: {shown(fix)}")
         label = "then"
     helpless = [reason.gate for reason in verdict.reasons if reason.fix is None and reason.key is not None]
     if helpless:

@@ -52,7 +52,7 @@ class Keyring(KeyringBackend):
         from mailpolicy import host
 
         is_root = os.geteuid() == 0
-        machine = host.read(None, is_root=is_root)
+        machine = host.read(None)
         return located(
             self.secrets_file or machine.secrets_file,
             keys.Sources(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root),
@@ -89,7 +89,7 @@ class Keyring(KeyringBackend):
 
 def located(path: str | None, sources: keys.Sources, lock_timeout: float = 10.0) -> SecretsFile:
     """The file at `path`, with None in the usual place, and the first key that is configured."""
-    return SecretsFile(path or DEFAULT_PATH, keys.place(sources), is_root=sources.is_root, lock_timeout=lock_timeout)
+    return SecretsFile(path or DEFAULT_PATH, keys.place(sources), lock_timeout=lock_timeout)
 
 
 @contextmanager
@@ -97,4 +97,4 @@ def _refused(kind: type[KeyringError]) -> Iterator[None]:
     try:
         yield
     except MailpolicyError as error:
-        raise kind(error.message) from error
+        raise kind(str(error)) from error

@@ -314,11 +314,13 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
     folder = place / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    arguments = (*INIT[:5], "open/secrets", *INIT[6:])
-    result = run(*arguments)
-    assert result.status == 6
-    assert f"chmod go-w {folder}" in result.err
-    assert list(folder.iterdir()) == []
+    before = sorted(place.rglob("*"))
+    for option in ("--secrets-file", "--key-file", "--host-config"):
+        for path in ("open/file", "open/new/folders/file"):
+            result = run(*INIT, option, path)  # the last one of an option counts
+            assert result.status in (5, 6)
+            assert f"chmod go-w {folder}" in result.err
+            assert sorted(place.rglob("*")) == before
 
 
 # doctor

@@ -7,7 +7,7 @@ so does not get it. Not promised: anything about a host that is the same and bel
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailpolicy import names
@@ -162,6 +162,12 @@ def meant(secret: Secret, text: str) -> list[Secret]:
         login, tls = secret.destination.rpartition("@")[0], secret.destination.rpartition("/")[2]
         destinations.append(f"{login}@{text}/{tls}")
     return [secret._replace(destination=destination) for destination in destinations]
+
+
+def not_set_yet(owners: Sequence[Owner]) -> Advice:
+    """What is said where logins were given without their passwords."""
+    more = f", nor those of {len(owners) - 1} more" if len(owners) > 1 else ""
+    return Advice(f"{owners[0]} is not set yet{more}", owners[0].command(keep=True))
 
 
 def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:

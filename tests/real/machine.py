@@ -133,8 +133,11 @@ class Machine:
         arguments = ("smart-host", "set", whose, "--login", "ours", "--password-stdin", *options)
         return self.run(*arguments, stdin=f"{secret}\n", **settings)
 
-    def type(self, *arguments: str, answer: str) -> Result:
-        """Run at a real terminal, where somebody types `answer` at the prompt; all that the terminal shows is `out`."""
+    def type(self, *arguments: str, answer: str, again: str | None = None) -> Result:
+        """Run at a real terminal, where somebody types `answer` at the prompt; all that the terminal shows is `out`.
+
+        The password is asked for twice: `again` is the second answer where that is another one.
+        """
         screen = io.StringIO()
         program, *rest = self.command(*arguments)
         child = pexpect.spawn(
@@ -143,7 +146,9 @@ class Machine:
         child.logfile_read = screen
         child.expect("password of .*: ")
         child.sendline(answer)
-        child.expect(pexpect.EOF)
+        if child.expect(["once more: ", pexpect.EOF]) == 0:
+            child.sendline(answer if again is None else again)
+            child.expect(pexpect.EOF)
         child.close()
         return self.note(Result(child.exitstatus, screen.getvalue(), ""))
 

@@ -50,7 +50,10 @@ def set_server(
     def planner(policy: Policy) -> Plan:
         if not (options.get("login") or policy.server.smart_host_login) and (source.given or not options):
             raise Refused("the server has no login yet: name it with --login", code="no-login")
-        return server.set_smart_host(policy, options)
+        plan = server.set_smart_host(policy, options)
+        if not source.given and options.get("login", policy.server.smart_host_login) != policy.server.smart_host_login:
+            plan.notes.append(_of_new_login(policy.server.smart_host_login))
+        return plan
 
     if options and not source.given:
         require_format(out.around, "text", "json")
@@ -58,6 +61,14 @@ def set_server(
         return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
+
+
+def _of_new_login(former: str | None) -> Advice:
+    """What is said of a login of the server's that comes without its password."""
+    owner = Owner(None)
+    if former is None:
+        return bindings.not_set_yet([owner])
+    return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
 
 
 def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
@@ -90,7 +101,7 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(Advice("its password is not set yet", Owner(address, name).command(keep=True)))
+            plan.notes.append(bindings.not_set_yet([Owner(address, name)]))
         return plan
 
     if password.given:

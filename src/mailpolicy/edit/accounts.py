@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from mailpolicy.bindings import Owner, not_set_yet
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar
 from mailpolicy.edit.plan import Line, Plan
@@ -41,6 +42,8 @@ def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -
             plan.lines.append(Line(address, "account", "there already, as asked", False))
     if differing:
         raise Refused(f"there already and not as asked: {'; '.join(differing)}", code="exists")
+    if "smart_host_login" in asked and fresh:
+        plan.notes.append(not_set_yet([Owner(address) for address in fresh]))
     return plan
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policies import LOGINS
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, RELAY, SECOND, STORE, Machine, user
-from sealing import host_config, sealed_keyring
+from sealing import BACKEND, host_config, sealed_keyring
 
 from mailpolicy import bindings
 from mailpolicy.bindings import Owner, Secret
@@ -241,6 +241,7 @@ def test_a_command_carries_the_passwords_along(site: Site, command: tuple[str, .
     assert site.answer("n", *command).status == 5
     dry = machine.run(*command, "--dry-run")
     assert (dry.status, dry.err.count("would go to"), there in dry.err) == (0, count, True)
+    assert json.loads(machine.run(*command, "--dry-run", "--json").out)["access"] == "widened"
     assert (machine.untouched(), site.kept()) == (before, KEPT)
     carried = site.answer("y", *command)
     assert (carried.status, carried.out.count(" would go to ")) == (0, count)
@@ -315,6 +316,14 @@ def test_removing_takes_what_was_sent_elsewhere_too(site: Site, command: tuple[s
     gone = [name for name in KEPT if f"/{owner}/" in name and (command[0] != "smart-host" or "smart-host" in name)]
     assert gone
     assert site.kept() == {name: KEPT[name] for name in KEPT if not lists(site) or name not in gone}
+
+
+@pytest.mark.parametrize("site", [LISTS], indirect=True)
+def test_move_takes_what_was_sent_elsewhere_along(site: Site) -> None:
+    site.change('"smtp.relay.example"', '"new.example"')
+    moved = site.machine.run("secrets", "move", "--from", BACKEND, "--to", JSON)
+    assert moved.status == 0
+    assert (site.kept(), site.machine.kept()) == ({}, KEPT)
 
 
 def test_rename_takes_what_was_sent_elsewhere_along(site: Site) -> None:

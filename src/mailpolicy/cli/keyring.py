@@ -125,7 +125,7 @@ def _rebind(
         ),
     ] = None,
     yes: YesSend = False,
-    dry_run: DryRun = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would move, and move nothing")] = False,
 ) -> int:
     from mailpolicy.cli import rebinding
 

@@ -13,6 +13,7 @@ from mailpolicy.bindings import Secret
 from mailpolicy.cli.output import Output
 from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import Refused
+from mailpolicy.names import printable
 
 _SHOWN = 20  # secrets
 
@@ -24,10 +25,7 @@ def ask_to_send(out: Output, moves: Mapping[Secret, Secret], *, yes: bool) -> No
     lines = _listed([_sent(*move) for move in moves.items()])
     if not out.around.stdin_is_terminal:
         raise Refused(f"nothing was changed: {'; '.join(lines)}; add --yes if that is meant", code="needs-yes")
-    for line in lines:
-        out.message(line)
-    if not typer.confirm(f"let {_count(moves)} go there?", err=True):
-        raise Refused("nothing was changed", code="not-confirmed-by-user")
+    _agree(lines, f"let {_count(moves)} go there?")
 
 
 def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
@@ -35,12 +33,16 @@ def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
     if not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
         return False
     accounts = len({change.address for change in plan.changes if change.address is not None})
-    for line in _listed([f"{secret.owner} would be deleted" for secret in secrets]):
-        out.message(line)
+    lines = _listed([f"{secret.owner} would be deleted" for secret in secrets])
     changed = f"change {accounts} account{'s' * (accounts > 1)} in {out.around.file} and " if accounts else ""
-    if not typer.confirm(f"{changed}delete {_count(secrets)}?", err=True):
-        raise Refused("nothing was changed", code="not-confirmed-by-user")
+    _agree(lines, f"{changed}delete {_count(secrets)}?")
     return True
+
+
+def _agree(lines: list[str], question: str) -> None:
+    """Ask, and show what it is about, with --quiet too. Raises Refused."""
+    if not typer.confirm("\n".join([*map(printable, lines), question]), err=True):
+        raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
 def would_send(out: Output, moves: Mapping[Secret, Secret]) -> None:

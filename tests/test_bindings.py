@@ -18,7 +18,8 @@ from sealing import BACKEND, host_config, sealed_keyring
 
 from mailpolicy import bindings
 from mailpolicy.bindings import Owner, Secret
-from mailpolicy.policy import Server, Source, Tls
+from mailpolicy.export import TARGETS, Options, Request
+from mailpolicy.policy import Policy, Server, Source, Tls
 
 GMX = f"multipop/{ALICE}/gmx/"
 AT_GMX = "alice@pop.gmx.example:995/implicit"
@@ -103,6 +104,21 @@ NAMES = {
 def test_the_names_of_smart_host_passwords(host: str | None, port: int | None, address: str | None, whose: str) -> None:
     secret = bindings.smart_host_secret(Server(smart_host=host, smart_host_port=port), address)
     assert secret.user == f"smart-host/{whose}/{NAMES[host, port]}"
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("postfix-sasl-passwd", "[smtp.relay.example]:587 relay:word\n"),
+        ("postfix-conf", "relayhost = [smtp.relay.example]:587\n"),
+        ("exim-conf", "  port = 587\n"),
+    ],
+)
+def test_a_port_that_is_missing_is_the_one_of_the_name(target: str, line: str) -> None:
+    """What the servers are told is where the password may be sent."""
+    policy = Policy(Server(smart_host="smtp.relay.example", smart_host_login="relay"), {}, {}, {})
+    request = Request(policy, Options(data="/x"), lambda users: dict.fromkeys(users, "word"))
+    assert line in TARGETS[target].export(request).body
 
 
 _SOURCES = st.builds(
@@ -270,6 +286,16 @@ def test_a_new_host_with_a_new_password(site: Site) -> None:
     assert site.machine.run(*command, "--yes", stdin="another").status == 0
     new = {user("--server", "new.example:587"): "another", user(ALICE, "new.example:587"): FIRST}
     assert site.kept() == {**new, GMX + AT_GMX: SECOND}
+
+
+@pytest.mark.parametrize("site", [CANNOT_LIST], indirect=True)
+def test_what_was_carried_goes_back_where_the_store_cannot_be_written(site: Site) -> None:
+    """Another writer takes the store's lock when the passwords have their new names already."""
+    before = site.machine.untouched()
+    command = ("smart-host", "set", "--server", "--host", "new.example", "--yes", "--lock-timeout", "0.1")
+    assert site.machine.run(*command, "--keyring-backend", "real.backends.Locking").status == 75
+    assert ("set", user(ALICE, "new.example:587")) in [(call["call"], call["user"]) for call in site.machine.calls()]
+    assert (site.machine.untouched(), site.kept()) == (before, KEPT)
 
 
 @pytest.mark.parametrize("command", [row[0] for row in CARRYING.values()], ids=CARRYING)

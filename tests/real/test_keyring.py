@@ -220,3 +220,12 @@ def test_writers_beside_each_other(desktop: Desktop) -> None:
     assert desktop.secrets() == {user(address): FIRST for address in several}
     assert desktop.store.read_text().count("smart_host_login") == len(several)
     assert desktop.pending() == []
+
+
+def test_rebind_finds_what_the_secret_service_has(desktop: Desktop) -> None:
+    """It can list its names, so nobody must say where the password was sent so far."""
+    desktop.give(ALICE)
+    desktop.store.write_text(desktop.store.read_text().replace("smtp.relay.example", "new.example"))
+    assert "mailpolicy secrets rebind" in desktop.run("smart-host", "show", ALICE).err
+    assert desktop.run("secrets", "rebind", "--yes").status == 0
+    assert desktop.secrets() == {user(ALICE, "new.example:587"): FIRST}

@@ -157,6 +157,10 @@ def test_a_container(ordinary: Ordinary) -> None:
     assert "smart-host/alice@example.com/smtp.relay.example:587\tthere\n" in ordinary.run(commands("Container"))
     there = ["run/secrets/mailpolicy.key", "var/lib/mailpolicy/host.toml", "var/lib/mailpolicy/secrets"]
     assert ordinary.made() == there
+    use = dict(re.findall(r"export (\w+)=(\S+)", commands("Container")))
+    asked = "keyring -b mailpolicy.sealed.Keyring get mailpolicy smart-host/alice@example.com/smtp.relay.example:587"
+    set_up = {name: f"{ordinary.root}{path}" for name, path in use.items()}
+    assert ordinary.run(asked, **set_up).strip() == SECRET
 
 
 def test_ci(ordinary: Ordinary) -> None:

@@ -25,12 +25,12 @@ IPS = (
     *("fdff:ffff::", "fe00::", "2001:db8::1", "::ffff:10.1.2.3", "::ffff:8.8.8.8", "::10.1.2.3"),
 )
 _SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
-# What a line of a file may have inside, whatever it is for.
+# What a line of a file may have inside, whatever it is for; Exim takes no password that begins with ^.
 SECRETS = st.text(
     st.one_of(st.sampled_from("aZ0 :\"'\\#$%{}^=,;\t|!*`ü€\U0001f511"), st.characters(min_codepoint=32, codec="utf-8")),
     min_size=1,
     max_size=12,
-).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and not {"\0", "\n", "\r"} & set(text))
+).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and text[0] != "^" and not {"\0", "\n", "\r"} & set(text))
 LOGINS = st.text(st.sampled_from("aZ0 @.\\#$'%{}ü+"), min_size=1, max_size=8).filter(lambda text: text == text.strip())
 
 

@@ -54,6 +54,20 @@ def test_init(run: Run, place: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
 
 
+def test_a_host_config_of_the_environment(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option comes before it; /dev/null is none, which is said."""
+    sealed_keyring(place)
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", options(place)[1])
+    verified = run("secrets", "verify")
+    assert (verified.status, "--host-config" in verified.err) == (1, False)
+    assert run("secrets", "verify", "--host-config", "missing.toml").status == 3
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", "/dev/null")
+    edited = run("pop", "off", "alice@example.com")
+    assert (edited.status, "goes by no host.toml" in edited.err) == (0, True)
+    assert run("secrets", "init", "--secrets-file", "s", "--key-file", "k").status == 2
+    assert not (place / "k").exists()
+
+
 @pytest.mark.parametrize("text", ["", 'keyring_service = "x"\n', 'keyring_backend = "keyring.backends.null.Keyring"\n'])
 def test_init_beside_a_host_config_that_says_otherwise(run: Run, place: Path, text: str) -> None:
     (place / "host.toml").write_text(text)
@@ -376,7 +390,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
     (place / "key").chmod(0o400)
     (place / "accounts.toml").write_text("version = 2\n")
     status, checks = doctor(run, *use)
-    assert checks["store"]["fix"] == "mailpolicy validate"
+    assert checks["store"]["fix"] == f"mailpolicy validate --file {place / 'accounts.toml'}"
     (place / "host.toml").write_text("keyring_backends = 1\n")
     assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
 

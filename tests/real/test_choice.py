@@ -243,9 +243,9 @@ BAD_HOSTS = {
     "policy": (b"version = 1\n", "unknown key 'version'"),
     "wrong type": (b"keyring_backend = 1\n", "keyring_backend must be a string"),
     "not TOML": (b"keyring_backend = \n", "not TOML: "),
-    "not UTF-8": (b'keyring_backend = "\xff"\n', "not TOML: "),
-    "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "not TOML: "),
-    "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "not TOML: "),
+    "not UTF-8": (b'keyring_backend = "\xff"\n', "byte 0xff is not UTF-8"),
+    "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "an integer of 5000 digits"),
+    "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "nested too deep"),
 }
 
 
@@ -256,7 +256,7 @@ def test_a_bad_host_config(machine: Machine, content: bytes, message: str) -> No
     for command in (SET, (*SET, "--dry-run")):
         result = machine.run(*command, stdin=FIRST)
         assert (result.status, result.out) == (3, "")
-        assert result.err.startswith(f"mailpolicy: {machine.host_config}: {message}")
+        assert result.err.startswith(f"mailpolicy: {machine.host_config}:1: {message}")
     assert machine.untouched() == before
 
 

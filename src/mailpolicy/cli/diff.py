@@ -101,8 +101,6 @@ def _diff(
 
 def tell(out: Output, comparison: Comparison, shifts: Changes, old: Store, new: Store) -> None:
     """Print the shifts in the form asked for."""
-    if out.around.quiet:
-        return
     sides = Sides(comparison, (old.path, old.lines), (new.path, new.lines))
     if out.around.format == "json":
         content = {"old": old.path, "new": new.path, "access": str(direction(shifts))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from mailpolicy.cli import machine
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
 from mailpolicy.document import without_gc
@@ -71,8 +72,6 @@ def refuse_own(out: Output, path: str) -> None:
     """Raise Refused where a generated file would replace what it is made from."""
     import os
 
-    from mailpolicy.host import DEFAULT_PATH
-
-    own = {os.path.realpath(name) for name in (out.around.file, out.around.host_config or DEFAULT_PATH)}
+    own = {os.path.realpath(name) for name in (out.around.file, machine.path(out.around))}
     if os.path.realpath(path) in own:
         raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")

@@ -26,12 +26,11 @@ def names(out: Output) -> int:
         store, policy = open_store(out)
         known = list(vault.several([secret.user for secret in bindings.named(policy)]))
         out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
-    if not out.around.quiet:
-        for name in known:
-            if out.around.format == "json":
-                out.json("secret/1", {"name": name})
-            else:
-                out.record((name,))
+    for name in known:
+        if out.around.format == "json":
+            out.json("secret/1", {"name": name})
+        else:
+            out.record((name,))
     return 0
 
 
@@ -46,13 +45,12 @@ def verify(out: Output) -> int:
     states = {name: "there" if name in there else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
     missing = absences(vault, [secret for name, secret in named.items() if name not in there])
-    if not out.around.quiet:
-        if out.around.format == "json":
-            secrets = [{"name": name, "state": state} for name, state in states.items()]
-            out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
-        else:
-            for name, state in states.items():
-                out.record((name, state))
+    if out.around.format == "json":
+        secrets = [{"name": name, "state": state} for name, state in states.items()]
+        out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
+    else:
+        for name, state in states.items():
+            out.record((name, state))
     for absence in missing.values():
         out.message(Advice(f"missing: {absence.text}", absence.command))
     return int(bool(missing))
@@ -142,7 +140,7 @@ def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: 
 def _tell(
     out: Output, users: Collection[str], secrets: Collection[str], there: Collection[str], *, dry_run: bool
 ) -> None:
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return
     moved = "would move" if dry_run else "moved"
     states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}

@@ -41,7 +41,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
     with without_lock(config) as place:
         fresh = place.facts() is None
-    machine = host.Host() if fresh else host.read(config)
+    machine = host.Host() if fresh else out.machine().settings
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not is_there(path)):
@@ -181,7 +181,7 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
 def _tell(
     out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return 0
     changed = any(made for _, _, made in rows)
     if out.around.format == "json":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy import bindings, host, pending
+from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
@@ -19,7 +19,7 @@ from mailpolicy.store import Store
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config)
+    machine = out.machine().settings
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
@@ -53,8 +53,6 @@ def show(out: Output, address: str | None) -> int:
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
     secret = bindings.smart_host_secret(policy.server, address if owner == "account" else None)
     password = _password_state(out, secret) if login else "none needed"
-    if out.around.quiet:
-        return 0
     facts = {
         "of": address or "server",
         "host": policy.server.smart_host,

@@ -215,8 +215,6 @@ def _list(
     store, policy = reading.open_store(out, [wanted] if wanted is not None else None)
     if wanted is not None and wanted not in policy.accounts:
         raise no_account(policy, [wanted])
-    if out.around.quiet:
-        return 0
     accounts = policy.accounts.values() if wanted is None else [policy.accounts[wanted]]
     found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
     if out.around.format == "json":

@@ -32,7 +32,7 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
     "--format": ("NAME", "text or json; some commands also github, sarif, junit or markdown"),
     "--json": (None, "short for --format json"),
-    "--quiet": (None, "print errors only"),
+    "--quiet": (None, "no messages and no result lines of edits"),
     "--verbose": (None, "say more on stderr"),
     "--no-cache": (None, "neither use nor write the index of a large store"),
     "--lock-timeout": ("SECONDS", "how long an edit waits for another writer (10)"),

@@ -12,11 +12,11 @@ from typing import Any
 
 from mailpolicy import slices
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit import inline
+from mailpolicy.edit import inline, removal
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
-from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
+from mailpolicy.locate import HEADER, Entry, comments, part_of_header
 from mailpolicy.slices import Piece
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
@@ -51,7 +51,7 @@ def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operat
 def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     made: list[Splice] = []
     filled: dict[Entry, list[str]] = {}
-    dropped: dict[KeyPath, list[Entry]] = {}
+    dropped: list[KeyPath] = []
     for operation in _gathered(layout, operations):
         match operation:
             case Put(path, value) if (table := inline.empty_above(layout, path)) is not None:
@@ -63,18 +63,14 @@ def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made.append(_put(layout, path, _array(layout, values)))
             case Amend(path, remove, append):
                 made.append(_amend(layout, path, remove, append))
-            case Drop(path) if (entry := layout.at(path)) is not None and entry.kind == INLINE:
-                dropped.setdefault(path[:-1], []).append(entry)
             case Drop(path):
-                made += _drop(layout, path)
+                dropped.append(path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
             case Add(path, table):
                 made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
     made += (inline.put(layout, table, ", ".join(pairs)) for table, pairs in filled.items())
-    for entries in dropped.values():
-        made += inline.drop(layout, entries)
-    return _apart(made)
+    return _apart(made + removal.splices(layout, dropped))
 
 
 def _gathered(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
@@ -103,7 +99,7 @@ def _apart(made: list[Splice]) -> list[Splice]:
         if result and splice.start < result[-1].end:
             last = result[-1]
             if splice.text or last.text:
-                raise CannotWrite(splice.start, "two changes meet here")
+                raise CannotWrite(splice.start, "two of the requested changes overlap here")
             result[-1] = Splice(last.start, max(last.end, splice.end), "")
         else:
             result.append(splice)
@@ -190,64 +186,24 @@ def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None
     return Splice(statement.value, statement.end, text)
 
 
-def _drop(layout: Layout, path: KeyPath) -> list[Splice]:
-    if blocks := _whole(layout, path):
-        return [_without_block(layout, block) for block in blocks]
-    entry = layout.at(path)
-    if entry is None:
-        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
-    begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
-    if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
-        raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
-    above = layout.end_above(begin)
-    if begin > 0 and layout.newline_at(above) == layout.newline_at(end):
-        return [Splice(above, end, "")]
-    return [Splice(begin, layout.after(end), "")]
-
-
-def _whole(layout: Layout, path: KeyPath) -> list[Block]:
-    """The blocks of a table and of the tables below it; none where it has no header. Raises CannotWrite."""
-    blocks = layout.blocks(path)
-    for inner in layout.under(path) if blocks else ():
-        if not any(block.start <= inner.start < block.end for block in blocks):
-            raise CannotWrite(inner.start, f"{dotted(path)} is not written as one table")
-    return blocks
-
-
-def _first(layout: Layout, path: KeyPath) -> int:
-    """Where something below `path` is written first, else 0."""
-    return next((inner.start for inner in layout.under(path)), 0)
-
-
-def _without_block(layout: Layout, block: Block) -> Splice:
-    """A table goes with its comments and the blank lines above it, so that adding and removing undo each other."""
-    text = layout.text
-    if block.start == 0:
-        following = layout.after(block.end)
-        while following < len(text) and layout.is_blank(following):
-            following = layout.after(layout.line_end(following))
-        return Splice(0, following, "")
-    above, following = layout.content_before(block.start), layout.after(block.end)
-    followed = following < len(text) and not layout.is_blank(following)
-    if followed and text[layout.line_start(above) : above].lstrip(" \t").startswith("#"):
-        # A heading of the file's own: without the blank lines it would touch the next header and become its comment.
-        return Splice(layout.end_above(block.start), block.end, "")
-    return Splice(above, block.end, "")
-
-
 def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     quoted = dotted((name,))
-    if _whole(layout, path):
+    if removal.blocks(layout, path):
         headers = [entry for entry in layout.under(path) if entry.kind == HEADER]
         return [Splice(*part_of_header(layout.text, header, len(path) - 1), quoted) for header in headers]
     entry = layout.at(path)
     if entry is None:
-        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
+        raise CannotWrite(layout.first(path), f"{dotted(path)} is not written as one table")
     stop = layout.text.rindex("=", entry.name, entry.value)
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)]
 
 
 def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
+    for length in range(len(path) - 1, 0, -1):  # an inline table is closed, so what is below it stands in its braces
+        around = layout.at(path[:length])
+        if around is not None and around.kind != HEADER and layout.text[around.value] == "{":
+            inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+            return inline.put(layout, around, f"{dotted(path[length:])} = {inside}")
     place, blank = _place_for(layout, path)
     newline = layout.newline_at(place)
     text = newline.join([f"[{dotted(path)}]", *pairs])
@@ -260,7 +216,7 @@ def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:
     if path[0] == "accounts" and len(path) > 2:  # a source goes below its account
         anchor = neighbour = layout.whole(path[:2])
         if anchor is None:
-            raise CannotWrite(_first(layout, path[:2]), f"{dotted(path[:2])} is not written as one table")
+            raise CannotWrite(layout.first(path[:2]), f"{dotted(path[:2])} is not written as one table")
     elif path[0] == "accounts":
         anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
         neighbour = anchor or layout.last_account

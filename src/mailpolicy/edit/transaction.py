@@ -152,7 +152,7 @@ def _edited(store: Store, plan: Plan) -> _Edited:
     if _without_empty(proof.tree) != _without_empty(wanted):
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
-        raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
+        raise _by_hand(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.cut is None:
         return _Edited(store, splices, policy)

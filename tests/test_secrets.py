@@ -224,7 +224,7 @@ def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.
     warned: list[str] = []
     vault = Credentials(Choice("real.backends.Interrupted", deadline=0.5), warned.append)
     try:
-        with pytest.raises(KeyboardInterrupt), vault.changed(user(ALICE), SECOND):
+        with pytest.raises(KeyboardInterrupt), vault.changed({user(ALICE): SECOND}):
             pytest.fail("the secret was not kept")
     finally:
         signal.signal(signal.SIGUSR1, old)
@@ -499,7 +499,7 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
     changed.here(monkeypatch)
     warned: list[str] = []
     vault = Credentials(Choice("real.backends.Stalling", deadline=0.5), warned.append)
-    with pytest.raises(KeyringError, match="did not answer"), vault.changed(user(ALICE), SECOND):
+    with pytest.raises(KeyringError, match="did not answer"), vault.changed({user(ALICE): SECOND}):
         pytest.fail("the secret was not kept")
     assert vault.unsettled == {user(ALICE)}
     assert len(warned) == 1
@@ -514,7 +514,7 @@ def test_another_writer_of_the_sealed_file_is_no_locked_keyring(tmp_path: Path) 
     vault = Credentials(Choice(BACKEND, deadline=0.5, lock_timeout=1.0, **places), pytest.fail)
     with open(tmp_path / "secrets.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(StillLocked, match="another writer"), vault.changed(user(ALICE), SECOND):
+        with pytest.raises(StillLocked, match="another writer"), vault.changed({user(ALICE): SECOND}):
             pytest.fail("the secret was not kept")
     assert vault.unsettled == set()
     assert vault.get(user(ALICE)) == FIRST

@@ -53,7 +53,7 @@ SERVER: dict[str, tuple[type, str]] = {
 }
 SMART_HOST: dict[str, tuple[type, str]] = {
     "host": (str, "the smart host's name or IP address"),
-    "port": (int, "its port, 1 to 65535"),
+    "port": (int, "its port, 1 to 65535; missing: 587"),
     "login": (str, "the server's own login there; its password is in the keyring"),
     "per_account_auth": (
         bool,

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 from conftest import Result, Run
 
+from mailpolicy.store import Store
 from real.loopback import Certificate, folder, need
 from real.machine import JSON, Machine
 from real.pop3 import Dovecot
@@ -91,7 +92,12 @@ class Collector:
         for source in sources:
             self.elsewhere.deliver(source.login, "first", _mail(source.login))
         self.write("multipop = true")
-        kept = {f"multipop/{source.address}/{source.name}": source.password for source in sources}
+        accounts = Store.read(str(self.machine.store)).policy().accounts
+        kept = {}
+        for source in sources:
+            there = accounts[source.address].sources[source.name]
+            bound = f"{there.login}@localhost:{there.port}/{there.tls}"
+            kept[f"multipop/{source.address}/{source.name}/{bound}"] = source.password
         self.machine.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
 
     def write(self, server: str) -> None:

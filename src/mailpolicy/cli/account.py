@@ -17,6 +17,7 @@ from mailpolicy.cli.targets import (
     SkipUnknown,
     WithTemplate,
     Yes,
+    YesRemove,
     address,
     addresses,
     targets,
@@ -89,7 +90,7 @@ def _remove(
     context: typer.Context,
     several: _Several,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="an account that is not there is ok")] = False,
-    yes: Yes = False,
+    yes: YesRemove = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli import secret_edits

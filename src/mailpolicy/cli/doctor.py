@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import pending
+from mailpolicy import bindings, pending
 from mailpolicy.backends import SAFE, SEALED, class_name
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.cli.secrets import choice, named_secrets
+from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
 from mailpolicy.store import Store
@@ -81,7 +81,7 @@ class Machine:
     def users(self) -> list[str] | None:
         """The secrets that the store names; None where it cannot be read."""
         try:
-            return list(named_secrets(self.store.policy()))
+            return [secret.user for secret in bindings.named(self.store.policy())]
         except StoreError:
             return None
 
@@ -167,7 +167,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
-    users = list(named_secrets(machine.store.policy()))
+    users = [secret.user for secret in bindings.named(machine.store.policy())]
     if not users:
         yield Found(OK, "the store names no secret")
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.access import direction
+from mailpolicy.access import Redirection, direction
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import ASK_FROM, remind
@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
 from mailpolicy.system.files import read_regular
@@ -134,5 +134,9 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         out.message(note)
     if done.shifts:
         out.message(f"access {access}: {summary(done.shifts)}")
+    if any(isinstance(shift, Redirection) for shift in done.shifts):
+        out.message(
+            Advice("note: passwords stay bound to where they were sent so far", ("mailpolicy", "secrets", "rebind"))
+        )
     if dry_run and not done.changed:
         out.message(f"{done.path}: nothing would change")

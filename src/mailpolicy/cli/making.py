@@ -35,18 +35,22 @@ class Workshop:
         current = Store.read(self._out.around.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
-        request = Request(self._store.policy(), options, self._secrets, _command(self._out))
+        request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
         with without_gc():
             return target.export(request)
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
-        if not users:
-            return {}
+        return self._keyring().several(users) if users else {}
+
+    def _names(self) -> list[str] | None:
+        return self._keyring().names()
+
+    def _keyring(self) -> Credentials:
         if self._vault is None:
             from mailpolicy.cli.secrets import credentials
 
             self._vault = credentials(self._out)
-        return self._vault.several(users)
+        return self._vault
 
 
 def _command(out: Output) -> tuple[str, ...]:

@@ -146,9 +146,10 @@ class Output:
             return " ".join(map(quoted, command))
         # What another program starts for us may run in another directory.
         whole = os.path.abspath if program else str
+        config = self.around.host_config
         options = {
             "--file": whole(self.around.file) if self.around.file_option else None,
-            "--host-config": whole(self.around.host_config) if self.around.host_config is not None else None,
+            "--host-config": whole(config) if config and (program or self.around.host_config_option) else None,
             "--keyring-backend": self.around.keyring_backend,
         }
         repeated = [

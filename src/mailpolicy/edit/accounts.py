@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from mailpolicy.bindings import Owner, not_set_yet
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar
@@ -59,6 +60,8 @@ def _remarks(policy: Policy, fresh: list[str], asked: Mapping[str, Scalar]) -> I
         if asked.get(service.switch) is True:
             gates = after.gates(account.address, service)
             yield from remarks.still_closed(service, ((address, gates) for address in fresh))
+    if "smart_host_login" in asked:
+        yield not_set_yet([Owner(address) for address in fresh])
 
 
 def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:

@@ -102,6 +102,11 @@ def _carried_out(
     return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
 
 
+def planned_policy(store: Store, plan: Plan) -> Policy:
+    """The policy that a plan would make of the store, proved; nothing is written. Raises Refused."""
+    return _edited(store, plan).policy
+
+
 class _Edited(NamedTuple):
     """A store, the splices of its text, and the policy that they make; `parts` are the splices in a cut store's pieces."""
 

@@ -1,7 +1,8 @@
 """A keyring backend for machines without a desktop: a file of sealed secrets, `mailpolicy.sealed.Keyring`.
 
-Any program that uses keyring may name it; it then obeys `secrets_file` and `key_file` in host.toml, or the properties
-of the same names (`KEYRING_PROPERTY_KEY_FILE`), and `$CREDENTIALS_DIRECTORY`, which systemd sets.
+Any program that uses keyring may name it; it then obeys `secrets_file` and `key_file` in host.toml, which
+`$MAILPOLICY_HOST_CONFIG` may name, or the properties of the same names (`KEYRING_PROPERTY_KEY_FILE`), and
+`$CREDENTIALS_DIRECTORY`, which systemd sets.
 
 Promises: it is never chosen by itself; it asks nobody anything; a refusal says why in one sentence and holds no secret.
 Not promised: to hide the names of the secrets.
@@ -52,7 +53,8 @@ class Keyring(KeyringBackend):
         from mailpolicy import host
 
         is_root = os.geteuid() == 0
-        machine = host.read(None)
+        under_sudo = is_root and "SUDO_UID" in os.environ  # then the variable is the caller's
+        machine = host.read(None if under_sudo else os.environ.get("MAILPOLICY_HOST_CONFIG") or None)
         return located(
             self.secrets_file or machine.secrets_file,
             keys.Sources(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root),

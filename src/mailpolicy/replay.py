@@ -1,14 +1,17 @@
-"""Logins of the past under this policy: who would have been refused, and why.
+"""Logins of the past under this policy: who would have been refused, and why; whether all come from one address.
 
-Promises: memory is bounded by the store's accounts and a fixed number of other names, not by the log.
+Promises: memory is bounded by the store's accounts and a fixed number of other names and addresses, not by the log.
 Not promised: which of very many unknown names are told one by one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from socket import AF_INET, inet_pton
+from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
@@ -20,9 +23,19 @@ from mailpolicy.verdict import Standing, service_named, standing
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
 MOST_IPS = 3  # of each tally, the first ones
 MOST_BROKEN = 10  # broken lines that are told one by one
+MOST_SOURCES = 1000  # addresses that are counted; the rarest are forgotten first
+_SAMPLE = 256  # logins of a part that are enough to find its commonest address
+NEARLY_ALL, FEWEST_LOGINS = 0.9, 10  # what makes an address everybody's
 _LONGEST_TIME, _LONGEST_IP, _LONGEST_NAME = 40, 60, 400  # characters that are kept
 
 _NONE: dict[str, Tally] = {}
+
+
+class Source(NamedTuple):
+    """An address and how many logins came from it."""
+
+    ip: str
+    logins: int
 
 
 class Tally:
@@ -69,6 +82,8 @@ class Replay:
         self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
         self._limit = 2 * len(policy.accounts) + 10_000
         self._unknown = 0
+        self._came_from: list[bytes] = []  # where the logins of this part came from
+        self._sources: Counter[bytes] = Counter()  # the logins from the commonest address of each part
         self.lines = 0
         self.skipped = 0
         self.broken: list[tuple[int, str]] = []  # the first ones: line and reason
@@ -79,6 +94,7 @@ class Replay:
         """Count the logins of the lines."""
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
+        came_from = self._came_from.append
         for line in lines:
             number += 1
             fields = line.split(None, 3)
@@ -90,6 +106,7 @@ class Replay:
                 self._take(line, number)
                 continue
             tally.logins += 1
+            came_from(packed)
             if tally.closed is None and (tally.reach is ANYWHERE or packed in tally.reach):
                 continue
             if len(tally.ips) < MOST_IPS or len(fields) == 4:
@@ -97,6 +114,16 @@ class Replay:
             else:
                 tally.refused += 1
         self.lines = number
+        self._count_commonest()
+
+    def _count_commonest(self) -> None:
+        """Count the logins from the commonest address of a part; to count all would cost a seventh of the whole."""
+        came_from, self._came_from = self._came_from, []
+        if came_from:
+            commonest = Counter(came_from[:: 1 + len(came_from) // _SAMPLE]).most_common(1)[0][0]
+            self._sources[commonest] += came_from.count(commonest)
+        if len(self._sources) > MOST_SOURCES:
+            self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
 
     @property
     def logins(self) -> int:
@@ -107,6 +134,17 @@ class Replay:
     def refused(self) -> int:
         """How many of them would have been refused."""
         return sum(tally.refused for tally in self._all()) + self.beyond
+
+    def everybody(self) -> Source | None:
+        """The one address of the LAN that nearly all logins come from, if there is one.
+
+        Behind a proxy or NAT "from the LAN only" then lets everybody in from anywhere.
+        """
+        [(packed, logins), *_] = self._sources.most_common(1) or [(b"", 0)]
+        if logins < FEWEST_LOGINS or logins < NEARLY_ALL * self.logins or packed not in self._policy.server.lan:
+            return None
+        busiest = max(sum(tally.logins for tally in tallies.values()) for tallies in self._tallies.values())
+        return Source(str(ip_address(packed)), logins) if logins > busiest else None  # else perhaps one account's desk
 
     def refusals(self) -> list[Tally]:
         """The tallies with logins that would have been refused, the most first."""
@@ -159,6 +197,8 @@ class Replay:
             self.beyond += record.times
             return
         tally.logins += record.times
+        self._came_from.append(packed)
+        self._sources[packed] += record.times - 1
         if tally.closed is not None or packed not in tally.reach:
             tally.refuse(record.ip, record.time, record.times)
 

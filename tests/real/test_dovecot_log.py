@@ -75,6 +75,9 @@ service pop3-login {{
   }}
 }}
 auth_failure_delay = 0
+login_log_format_elements = user=<%u> session=<%{{session}}> method=%m rip=%r lip=%l
+login_trusted_networks = 127.0.0.3
+imap_id_log = *
 service anvil {{
   chroot =
   unix_listener anvil-auth-penalty {{
@@ -137,12 +140,16 @@ def _wait(holds: object) -> None:
         time.sleep(0.05)
 
 
-def _imap(server: Dovecot, name: str, password: str = "secret", source: str = "127.0.0.1") -> None:
+def _imap(
+    server: Dovecot, name: str, password: str = "secret", source: str = "127.0.0.1", said: str | None = None
+) -> None:
     class From(imaplib.IMAP4):
         def _create_socket(self, timeout: float | None) -> socket.socket:
             return socket.create_connection((self.host, self.port), 10, (source, 0))
 
     client = From("127.0.0.1", server.imap)
+    if said is not None:
+        client.xatom("ID", said)
     with suppress(imaplib.IMAP4.error):
         client.login(f'"{name}"', password)
     client.logout()
@@ -182,3 +189,21 @@ def test_logins_are_read_and_forgeries_are_not(dovecot: Dovecot) -> None:
         ("postmaster", "imap", "unknown-account", ("127.0.0.1",)),
     ]
     assert all(tally.last and tally.last[3] == " " for tally in fed.refusals()), "when it was is kept"
+
+
+def test_what_a_client_says_of_itself_is_no_login(dovecot: Dovecot) -> None:
+    """Its ID is logged as it sent it; a webmail that is trusted says where its user is, and names the session."""
+    before = len(dovecot.log.read_text())
+    forged = "imap-login: Info: Login: user=<bob@example.com>, rip=198.51.100.7, lip="
+    _imap(dovecot, "postmaster", password="wrong", said=f'("name" "{forged}" "x-session-id" "a>, rip=198.51.100.7")')
+    _imap(dovecot, "bob@example.com", source="127.0.0.2", said=f'("name" "x> {forged}" "x-originating-ip" "127.0.0.1")')
+    _imap(dovecot, "bob@example.com", source="127.0.0.3", said='("name" "x" "x-originating-ip" "198.51.100.9")')
+    _imap(dovecot, "bob@example.com", source="127.0.0.3", said='("name" "x" "x-session-id" "a>, rip=127.0.0.1, x=<b")')
+    _wait(lambda: dovecot.log.read_text()[before:].count("-login: Info: Login: ") >= 3 + 2)
+    lines = dovecot.log.read_text()[before:].splitlines()
+    assert sum(forged in line for line in lines) == 2, "the forgeries were logged as they were sent"
+    fed = Replay(Store("accounts.toml", STORE.encode()).policy())
+    fed.feed(lines)
+    [bob] = fed.refusals()
+    assert (bob.address, bob.ips) == ("bob@example.com", ("127.0.0.2", "198.51.100.9"))
+    assert (fed.logins, fed.broken_lines) == (2, 1), "a line with two addresses is not understood"

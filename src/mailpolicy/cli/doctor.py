@@ -10,7 +10,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -21,6 +21,8 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice, named_secrets
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import KeyringError, MailpolicyError, StoreError
+from mailpolicy.networks import ANYWHERE
+from mailpolicy.policy import Service
 from mailpolicy.store import Store, worst
 
 if TYPE_CHECKING:
@@ -41,8 +43,9 @@ class Found(NamedTuple):
 class Machine:
     """What the checks look at; each thing is read once, when the first check asks for it."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, log: str | None) -> None:
         self.out = out
+        self.log = log
 
     @cached_property
     def store(self) -> Store:
@@ -191,6 +194,16 @@ def _looked_at(workshop: Workshop, export: Configured) -> Found:
     return Found(OK, f"{export.name}: {export.place.path} is {placed.state}")
 
 
+def _clients(machine: Machine) -> Iterator[Found]:
+    policy = machine.store.policy()
+    if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
+        return  # nobody's access depends on where the client is
+    from mailpolicy.cli.clients import look
+
+    clients = look(policy, machine.log)
+    yield Found(WARNING if clients.one else OK, clients.message, clients.advice)
+
+
 Check = Callable[[Machine], Iterator[Found]]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -201,6 +214,7 @@ CHECKS: dict[str, Check] = {
     "secrets": _secrets,
     "unfinished": _unfinished,
     "exports": _exports,
+    "clients": _clients,
 }
 
 
@@ -214,10 +228,16 @@ def app() -> typer.Typer:
     return command
 
 
-def _doctor(context: typer.Context) -> int:
+def _doctor(
+    context: typer.Context,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", metavar="PATH", help="the mail log, to see if clients keep their own addresses"),
+    ] = None,
+) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    machine = Machine(out)
+    machine = Machine(out, log)
     found = [(name, result) for name, check in CHECKS.items() for result in _made(check, machine)]
     ill = any(result.state == ERROR for _, result in found)
     if not out.around.quiet:

@@ -138,7 +138,7 @@ def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
     names = [
         name
         for name in environment
-        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_"))
+        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "GIT_"))
         or name in ("PAGER", "CREDENTIALS_DIRECTORY")
     ]
     for name in names:

@@ -36,6 +36,9 @@ LOGINS = [
         '{"time": 1764090000, "ip": "10.0.0.1", "address": "a@x.example", "protocol": "imap", "more": []}\r',
         ("a@x.example", "imap", "10.0.0.1", "1764090000"),
     ),
+    ("a.b@x.example: imap 10.0.0.1", ("a.b@x.example:", "imap", "10.0.0.1", None)),
+    ("A=B@x.example imap 10.0.0.1", ("A=B@x.example", "imap", "10.0.0.1", None)),
+    ("a@x.example imap 10.0.0.1 sshd[1]: x", ("a@x.example", "imap", "10.0.0.1", "sshd[1]: x")),
     (f"{SYSLOG} mail dovecot: imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
     (f"{SYSLOG} mail dovecot[12]: pop3-login: Login: {ALICE}", ("alice@example.com", "pop3", "203.0.113.9", SYSLOG)),
     (f"{SYSLOG} mail dovecot: imap-login: Logged in: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", SYSLOG)),
@@ -200,6 +203,8 @@ OTHERS = [
     f"[pod/mail-0/dovecot] {ISO} {SYSLOG} auth: Info: x",
     f"/var/log/mail.log:{SYSLOG} mx1 dovecot: master: x",
     "imap-login: Info: Disconnected: rip=::1",
+    f"auth-worker(7): Info: Username {WORDS}",
+    f"{SYSLOG} imap(alice@example.com)<7><x>: Info: {WORDS}",
     "auth-worker(7): conn unix:auth-worker (pid=6,uid=1): Info: unknown user",
 ]
 
@@ -222,6 +227,8 @@ def test_no_login(line: str) -> None:
         (f"{SYSLOG} " * 12_000 + WORDS, "more than 32768 characters"),
         (f"weird words {WORDS}", "not understood: 'weird words imap-login"),
         (f"weird words dovecot[1]: {WORDS}", "not understood"),
+        (f"mail(info) mx {WORDS}", "not understood"),
+        (f"{SYSLOG} mx seq<7> {WORDS}", "not understood"),
         (f"{SYSLOG} mx dovecot: [new] {WORDS}", "not understood"),
         (f"{SYSLOG} mx docker/mail[1]: [new] {WORDS}", "not understood"),
         (f"{SYSLOG} mx imap-login: [7] Login: {ALICE}", "not understood"),

@@ -87,7 +87,8 @@ _NAMED = re.compile(rf"({_NAME}){_AS_NAME}")
 _TIME = re.compile(_STAMP)
 _IP = re.compile(r"[^\s,\]]++")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]++")  # an IP, perhaps
-# What Dovecot's processes begin with, and a login process that says something.
+# What Dovecot's processes begin with, the name whole or perhaps broken by what a client sent; a login process.
+_PROCESS_NAMED = re.compile(r"(?:[\w.-]++/)?+[a-z][a-z0-9-]*+(?:\[[0-9]++\])?+(?:\([^)]*+\))?+(?:<[^>]*+>)*+: ")
 _SPEAKER = re.compile(r"(?:[\w.-]++/)?+[a-z][a-z0-9-]*+[:(<\[]")
 _LOGIN_PROCESS = re.compile(rf"{_PROCESS}(?:[A-Z][a-z]++: (?<!Login: ))?+")
 _PROGRAM = re.compile(r"(?<!\S)([\w./@+-]++)(\[[0-9]++\])?+: ")
@@ -95,7 +96,7 @@ _WORDS = ("Login: ", "Logged in: ")
 # What other lines of a log begin with: a container's name, a time, a priority, a process's name, a journal's key.
 _LOGGED = re.compile(
     rf"{_START}(?:{_CONTAINER})?+(?:{_PRIORITY})?+"
-    rf"(?:{_STAMPED}|[a-z][\w./@+-]*+(?:\[[0-9]++\])?+(?:\([^)]*+\))?+(?:<[^>]*+>)*+: )"
+    rf"(?:{_STAMPED}|[\w./@+-]++\[[0-9]++\]: |[a-z][a-z0-9-]*+(?:\([^)]*+\))?+(?:<[^>]*+>)*+: )"
     r"|[ \t]*+[A-Z_][A-Z0-9_]*+=(?![^@\s]*+@\S++\s++[\w-]++\s++[0-9A-Fa-f.:]++(?!\S))"
 )
 
@@ -160,12 +161,14 @@ def _hides_login(line: str) -> bool:
     if "user=<" not in line or "rip=" not in line:
         return False
     end, program = _named(line)
-    if program is None and not _SPEAKER.match(line, end) and (named := _program(line, end)) is not None:
+    speaks = _PROCESS_NAMED.match(line, end)
+    if program is None and not speaks and (named := _program(line, end)) is not None:
         end, program = named.end(), named[1]
     if program is not None and "dovecot" not in program.lower():
         return False
-    speaker = _SPEAKER.match(line, end)
-    process = _LOGIN_PROCESS.match(line, end) if speaker is not None else _LOGIN_PROCESS.search(line, end)
+    if program is not None:
+        speaks = _SPEAKER.match(line, end)
+    process = _LOGIN_PROCESS.match(line, end) if speaks else _LOGIN_PROCESS.search(line, end)
     if process is None:
         return False
     said = line[process.end() :]

@@ -24,7 +24,8 @@ MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their
 MOST_IPS = 3  # of each tally, the first ones
 MOST_BROKEN = 10  # broken lines that are told one by one
 MOST_SOURCES = 1000  # addresses that are counted; the rarest are forgotten first
-_SAMPLE = 256  # logins of a part that are enough to find its commonest address
+# Up to so many lines all of them are looked at for where they came from, then one of some: enough for a share.
+_ALL_UP_TO, _SAMPLED = 8192, 17
 NEARLY_ALL, FEWEST_LOGINS = 0.9, 10  # what makes an address everybody's
 _LONGEST_TIME, _LONGEST_IP, _LONGEST_NAME = 40, 60, 400  # characters that are kept
 
@@ -32,10 +33,10 @@ _NONE: dict[str, Tally] = {}
 
 
 class Source(NamedTuple):
-    """An address and how many logins came from it."""
+    """An address and which share of the logins came from it, of very many as a sample says."""
 
     ip: str
-    logins: int
+    share: float
 
 
 class Tally:
@@ -82,8 +83,8 @@ class Replay:
         self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
         self._limit = 2 * len(policy.accounts) + 10_000
         self._unknown = 0
-        self._came_from: list[bytes] = []  # where the logins of this part came from
-        self._sources: Counter[bytes] = Counter()  # the logins from the commonest address of each part
+        self._sources: Counter[bytes] = Counter()  # of the logins looked at, how many came from each address
+        self._sampled = 0  # how many those are
         self.lines = 0
         self.skipped = 0
         self.broken: list[tuple[int, str]] = []  # the first ones: line and reason
@@ -94,7 +95,8 @@ class Replay:
         """Count the logins of the lines."""
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
-        came_from = self._came_from.append
+        every = 1 if number < _ALL_UP_TO else _SAMPLED
+        came_from: list[bytes] = []
         for line in lines:
             number += 1
             fields = line.split(None, 3)
@@ -106,7 +108,8 @@ class Replay:
                 self._take(line, number)
                 continue
             tally.logins += 1
-            came_from(packed)
+            if not number % every:
+                came_from.append(packed)
             if tally.closed is None and (tally.reach is ANYWHERE or packed in tally.reach):
                 continue
             if len(tally.ips) < MOST_IPS or len(fields) == 4:
@@ -114,14 +117,8 @@ class Replay:
             else:
                 tally.refused += 1
         self.lines = number
-        self._count_commonest()
-
-    def _count_commonest(self) -> None:
-        """Count the logins from the commonest address of a part; to count all would cost a seventh of the whole."""
-        came_from, self._came_from = self._came_from, []
-        if came_from:
-            commonest = Counter(came_from[:: 1 + len(came_from) // _SAMPLE]).most_common(1)[0][0]
-            self._sources[commonest] += came_from.count(commonest)
+        self._sources.update(came_from)
+        self._sampled += len(came_from)
         if len(self._sources) > MOST_SOURCES:
             self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
 
@@ -140,11 +137,16 @@ class Replay:
 
         Behind a proxy or NAT "from the LAN only" then lets everybody in from anywhere.
         """
-        [(packed, logins), *_] = self._sources.most_common(1) or [(b"", 0)]
-        if logins < FEWEST_LOGINS or logins < NEARLY_ALL * self.logins or packed not in self._policy.server.lan:
+        if self._sampled < FEWEST_LOGINS:
+            return None
+        [(packed, found)] = self._sources.most_common(1)
+        share = found / self._sampled
+        if share < NEARLY_ALL or packed not in self._policy.server.lan:
             return None
         busiest = max(sum(tally.logins for tally in tallies.values()) for tallies in self._tallies.values())
-        return Source(str(ip_address(packed)), logins) if logins > busiest else None  # else perhaps one account's desk
+        if share * self.logins <= busiest:  # perhaps one account's desk
+            return None
+        return Source(str(ip_address(packed)), share)
 
     def refusals(self) -> list[Tally]:
         """The tallies with logins that would have been refused, the most first."""
@@ -197,8 +199,9 @@ class Replay:
             self.beyond += record.times
             return
         tally.logins += record.times
-        self._came_from.append(packed)
-        self._sources[packed] += record.times - 1
+        if number < _ALL_UP_TO or not number % _SAMPLED:
+            self._sources[packed] += record.times
+            self._sampled += record.times
         if tally.closed is not None or packed not in tally.reach:
             tally.refuse(record.ip, record.time, record.times)
 

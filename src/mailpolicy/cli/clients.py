@@ -34,7 +34,7 @@ def look(policy: Policy, log: str | None) -> Clients:
     for path in logs:
         replay = _end_of(path, policy)
         if (source := replay.everybody()) is not None:
-            return Clients(True, f"{path}: {one_address(source, replay.logins)}", f"mailpolicy replay {quote(path)}")
+            return Clients(True, f"{path}: {one_address(source)}", f"mailpolicy replay {quote(path)}")
         if replay.logins:
             return Clients(False, f"{path}: {replay.logins} logins, not all from one address of the LAN", None)
     reason = f"no login was found in {', '.join(logs)}" if logs else f"there is no mail log to read: {', '.join(LOGS)}"

@@ -158,13 +158,13 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
         out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if (source := replay.everybody()) is not None:
-        out.message(f"{log}: warning: {one_address(source, replay.logins)}")
+        out.message(f"{log}: warning: {one_address(source)}")
 
 
-def one_address(source: Source, logins: int) -> str:
+def one_address(source: Source) -> str:
     """What it means that nearly all logins come from one address of the LAN."""
     return (
-        f"{source.logins} of {_several(logins, 'login')} come from {source.ip}, which is in the LAN; if that is a proxy, "
+        f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "
         "a container's gateway or a webmail, `LAN only` admits everybody behind it: see docs/enforcement.md, "
         '"One address for everybody"'
     )

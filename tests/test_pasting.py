@@ -58,7 +58,7 @@ PRINTED: dict[str, tuple[str | None, tuple[str, ...], int]] = {
     "a denial": (MINIMAL, ("check", "alice@example.com", "multipop"), 0),
     "a denial from outside": (MINIMAL, ("check", "alice@example.com", "pop", "192.168.1.1"), 0),
     "no smart host": (CLOSED, ("export", "exim-conf", "--data", "/d", "--output", "out"), 0),
-    "no password": (MINIMAL, ("export", "postfix-sasl-passwd", "--output", "out"), 2),
+    "no password": (MINIMAL, ("export", "postfix-sasl-passwd", "--output", "out"), 0),
     "no password of a source": (FETCHED, ("export", "fetchmail", "--output", "out"), 2),
     "a login not used": (
         MINIMAL.replace("per_account_auth = true", ""),

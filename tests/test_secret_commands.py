@@ -340,6 +340,12 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
 # doctor
 
 
+@pytest.fixture(autouse=True)
+def no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor finds no mail log of the machine that runs the tests."""
+    monkeypatch.setattr("mailpolicy.cli.clients.LOGS", ("/no/log",))
+
+
 def doctor(run: Run, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
     result = run("doctor", "--json", *arguments)
     told = json.loads(result.out)
@@ -360,7 +366,7 @@ def test_doctor_of_a_healthy_machine(run: Run, place: Path) -> None:
     assert "written 1 times" in checks["sealed file"]["message"]
     shown = run("doctor", *options(place))
     assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [
-        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets")
+        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets", "clients")
     ]
 
 
@@ -381,6 +387,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
         "sealed file": "warning",
         "secrets": "error",
         "unfinished": "warning",
+        "clients": "ok",
     }
     assert checks["permissions"]["fix"] == f"chmod go-w {place / 'accounts.toml'}"
     assert checks["sealed file"]["fix"] == f"chmod 0600 {place / 'secrets'}"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import MINIMAL, Run
+from conftest import MINIMAL, RELAY, RELAYED, Run
 from sealing import options, sealed_keyring
 
 from mailpolicy.cli.commands import root
 
 STORE = (
-    MINIMAL.replace('login = "relay"', 'login = "relay"\nhost = "relay.example"')
+    RELAYED
     + """\
 multipop = true
 
@@ -95,7 +95,7 @@ pop lan-only alice@example.com
 pop off alice@example.com
 pop on bob@example.com
 secrets init
-secrets rebind --yes
+secrets rebind
 secrets rotate
 secrets move --from keyring.backends.null.Keyring --to mailpolicy.sealed.Keyring
 server set multipop off
@@ -122,10 +122,8 @@ export dovecot --output out
 def place(tmp_path: Path) -> list[str]:
     """A machine with everything that the commands above name; the options of a run there."""
     keyring = sealed_keyring(tmp_path)
-    for user in (
-        "smart-host/@server/former.example:587",
-        "multipop/bob@example.com/isp/b@pop.isp.example:995/implicit",
-    ):
+    source = "multipop/bob@example.com/isp/b@pop.isp.example:995/implicit"
+    for user in (f"smart-host/@server/{RELAY}", f"smart-host/alice@example.com/{RELAY}", source):
         keyring.set_password("mailpolicy", user, "secret")
     machine = options(tmp_path)
     (tmp_path / "host.toml").open("a").write(f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/d"\n')

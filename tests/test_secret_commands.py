@@ -8,13 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Result, Run
+from conftest import RELAY, RELAYED, Result, Run
 from sealing import BACKEND, options, sealed_keyring
 
 from mailpolicy.system.held import locked
 
 JSON = "real.backends.Json"
-RELAY = "smtp.relay.example:587"
 ALICE = f"smart-host/alice@example.com/{RELAY}"
 SERVER = f"smart-host/@server/{RELAY}"
 LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
@@ -23,8 +22,7 @@ LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a store that names two secrets, and what a keyring of the tests' own needs."""
-    text = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
-    (tmp_path / "accounts.toml").write_text(text.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
+    (tmp_path / "accounts.toml").write_text(RELAYED.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
     monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
     monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
     monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))

@@ -142,15 +142,19 @@ class Credentials:
         old = self.several(secrets)
         self.unsettled.update(secrets)
         unsure: NotConfirmed | None = None
+        kept = False
         try:
             try:
                 self.set_several(secrets)
             except NotConfirmed as error:
                 unsure = error
+            kept = True
             yield
         except BaseException:
             if not needed():
                 self._restore(secrets, old)
+            elif kept:
+                self.unsettled.difference_update(secrets)
             raise
         self.unsettled.difference_update(secrets)
         if unsure is not None:

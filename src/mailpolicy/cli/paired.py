@@ -169,7 +169,7 @@ def _carry_out_with(
     yes: bool = True,
 ) -> tuple[Outcome, Collection[str], MailpolicyError | None]:
     """Set secrets, edit the store, delete secrets: what came of the edit, which secrets stayed, and what went wrong."""
-    with unfinished(out, store, vault) as change, ExitStack() as stack:
+    with unfinished(out, store, vault, keeps=not turn.drop) as change, ExitStack() as stack:
         if turn.put and planned.operations:
             with locked_store(out, store) as held:
                 change.write_down(held, turn.users)
@@ -194,8 +194,7 @@ def _settle(
     failed: MailpolicyError | None,
 ) -> int:
     """Strike out what is whole again, and tell what was done; then what went wrong is raised."""
-    if not isinstance(failed, NotConfirmed):
-        strike_out(out, store, [user for user in touched if user not in left])
+    strike_out(out, store, [user for user in touched if user not in left])
     settled = {pending.sentence(user) for user in touched}
     outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
     status = tell(out, outcome)

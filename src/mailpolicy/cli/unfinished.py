@@ -52,15 +52,18 @@ class Unfinished:
 
 
 @contextmanager
-def unfinished(out: Output, store: Store, vault: Credentials) -> Iterator[Unfinished]:
-    """A change for the time of the block.
+def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) -> Iterator[Unfinished]:
+    """A change for the time of the block; `keeps` if it deletes no secret afterwards.
 
-    Where that raises, what was written down is struck out again, unless the keyring or the store is not what it was.
+    If the block raises, what was written down is struck out again, unless the keyring or the store is not what it was. It
+    is struck out too if both are as they were meant and only the disk did not confirm it.
     """
     change = Unfinished(store)
     try:
         yield change
     except NotConfirmed:
+        if keeps and change.in_place() and not vault.unsettled:
+            strike_out(out, store, change.fresh)
         raise
     except BaseException:
         if vault.unsettled:

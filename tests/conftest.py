@@ -45,7 +45,9 @@ Run = Callable[..., Result]
 def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of whoever runs the tests steers them."""
     for name in list(os.environ):
-        if name.startswith(("MAILPOLICY_FILE", "MAILPOLICY_NO", "PYTHON_KEYRING_", "SUDO_", "DBUS_")) or name in (
+        if name.startswith(
+            ("MAILPOLICY_FILE", "MAILPOLICY_HOST", "MAILPOLICY_NO", "PYTHON_KEYRING_", "SUDO_", "DBUS_")
+        ) or name in (
             "DISPLAY",
             "WAYLAND_DISPLAY",
         ):
@@ -110,6 +112,9 @@ pop_lan_only = true
 
 [accounts."bob@example.com"]
 """
+# With the smart host that a password needs.
+RELAYED = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
+RELAY = "smtp.relay.example:587"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_on_pins_what_is_inherited_and_says_so(run: Run, tmp_path: Path) -> None
     path = written(tmp_path)
     result = run("--file", str(path), "pop", "on", "a@x.example")
     assert result.out == "a@x.example\tpop\ton, from anywhere\tchanged\n"
-    assert "pinned, the same value was inherited before: a@x.example" in result.err
+    assert "a@x.example now has its own setting, with the value inherited until now" in result.err
     assert accounts(path)["a@x.example"]["pop"] is True
 
 
@@ -353,3 +354,39 @@ def test_every_code_is_provoked_by_an_example() -> None:
         path.read_text() for folder in ("invalid", "advice") for path in (ROOT / "tests" / folder).glob("*.txt")
     )
     assert {code for code in RULES if f"[{code}]" not in found} == {"MP039", "MP060", "MP061"}
+
+
+REFUSED_TOGETHER = (
+    (("--max-size-kb", "5"), ("--any-size",)),
+    (("--delete-after-days", "5"), ("--never-delete",)),
+)
+
+
+@pytest.mark.parametrize(("limit", "none"), REFUSED_TOGETHER)
+def test_options_that_exclude_each_other_are_both_named_and_no_other(
+    run: Run, limit: tuple[str, ...], none: tuple[str, ...]
+) -> None:
+    error = run("multipop", "source", "set", "a@x.example", "isp", *limit, *none).err
+    assert set(re.findall("--[a-z-]+", error)) == {limit[0], none[0]}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("account", "suspend"),
+        ("account", "resume"),
+        ("template", "assign", "office"),
+        ("template", "unassign"),
+        ("pop", "on"),
+        ("imap", "lan-only"),
+        ("multipop", "off"),
+    ],
+    ids=" ".join,
+)
+def test_no_option_is_offered_that_the_command_does_not_have(run: Run, command: tuple[str, ...]) -> None:
+    has = set(re.findall("(--[a-z-]+)", run(*command, "--help").out))
+    for way in ((), ("a@x.example", "--all")):
+        result = run(*command, *way)
+        assert result.status == 2
+        offered = set(re.findall("--[a-z-]+", result.err))
+        assert offered == has & {"--domain", "--with-template", "--all", "--in-template", "--in-defaults"}

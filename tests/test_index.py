@@ -6,6 +6,7 @@ import errno
 import json
 import mmap
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -29,19 +30,20 @@ from mailpolicy import store as stores
 from mailpolicy.cache import Cache
 from mailpolicy.cli import surroundings
 from mailpolicy.document import Document
-from mailpolicy.edit import accounts, pen, server, services, templates
+from mailpolicy.edit import accounts, pen, pieces, server, services, templates
 from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Layout, newline_of
 from mailpolicy.edit.plan import Planner
 from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
-from mailpolicy.files import locked
 from mailpolicy.index import reading, writing
 from mailpolicy.nearest import nearest_address
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
+from mailpolicy.slices import Piece
 from mailpolicy.store import Store
+from mailpolicy.system.held import locked
 from mailpolicy.verdict import judge, question
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
@@ -71,7 +73,7 @@ def answers(path: Path, cache: Cache | None, address: str) -> list[object]:
                 store.path,
                 store.line,
                 lambda: 0,
-                name_file=False,
+                shlex.join,
                 verbose=True,
             )
             for service in Service
@@ -318,6 +320,41 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
     assert len(about.split("\n")[4].split()) == 9
 
 
+def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
+    """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
+    store = Store.to_edit(str(indexed), SOME[:1], cache)
+    assert store.cut is not None
+    kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
+    assert Store.look_up(str(indexed), [SOME[1]], cache).cut is None
+    same_answers(indexed, cache, SOME)
+
+
+# What a pen could make of the lines of ann, which are followed by those of bob, and whether they are ann's whole table.
+ANN = '[accounts."ann@x.example"]\npop = true\n'
+REWRITTEN = [
+    (f"{ANN}imap = true\n", True),
+    (f"# hers\n{ANN}imap = true\n", False),
+    (f"{ANN}imap = true", False),
+    (f"{ANN}imap = false\n", False),
+    (ANN, False),
+    (f"{ANN}imap = true\nmultipop = true\n", False),
+    (f'{ANN}imap = true\n[accounts."cat@x.example"]\n', False),
+    (f'{ANN}[accounts."ann@x.example".sources]\nimap = true\n', False),
+    (f"{ANN}imap = true\n[templates.t]\n", False),
+    (f"{ANN}imap = true # '''\n", False),
+    (ANN.replace("ann@", "cat@") + "imap = true\n", False),
+]
+
+
+@pytest.mark.parametrize(("new", "whole"), REWRITTEN)
+def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: str, whole: bool) -> None:
+    head, bob = "version = 1\n", '[accounts."bob@x.example"]\nimap = true\n'
+    store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
+    piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
+    wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
+    assert pieces.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
+
+
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
@@ -346,7 +383,7 @@ def test_an_index_with_very_many_moves_is_made_anew(
     text=store_text(),
     made=st.lists(st.tuples(ADDRESS, st.sampled_from(["pop", "imap_lan_only", "suspended"])), min_size=2),
 )
-def test_looking_line_by_line_is_laying_out(text: str, made: list[tuple[str, str]]) -> None:
+def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[str, str]]) -> None:
     text = text.removeprefix("\ufeff")
     keys = {key.lower(): key for key in Store("f", text.encode()).tree["accounts"]}
     tables = {keys[address]: Store("f", text.encode()).tree["accounts"][keys[address]] for address in keys}
@@ -357,11 +394,6 @@ def test_looking_line_by_line_is_laying_out(text: str, made: list[tuple[str, str
         operations.append(pen.Drop(path) if there and name == "pop" else pen.Put(path, True))
     whole = Layout(text, newline_of(text))
     assert pen.splices(text, operations) == pen._made(whole, operations)
-
-    def laid_out(start: int, *_: object) -> list[Splice]:
-        raise AssertionError(f"not found line by line: {text[start:]}")
-
-    assert pen.lines.splices(text, newline_of(text), operations, pen.literal, laid_out) is not None
 
 
 @QUIET
@@ -1010,8 +1042,7 @@ class Mixed(RuleBasedStateMachine):
     @precondition(lambda self: self.other.exists())
     @rule()
     def link(self) -> None:
-        self.path.unlink()
-        os.link(self.other, self.path)
+        os.replace(self.other, self.path)
 
     @rule(address=st.sampled_from(ASKED))
     def check(self, address: str) -> None:

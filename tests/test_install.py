@@ -156,7 +156,7 @@ def test_root_does_not_write_where_others_can(run: Run, store: Path) -> None:
     os.chmod(store, 0o666)
     result = run("--file", str(store), "install", draft(store))
     assert result.status == 5
-    assert "chmod o-w" in result.err
+    assert "chmod go-w" in result.err
     assert store.read_text() == MINIMAL
 
 
@@ -249,5 +249,5 @@ def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_pat
     host.chmod(0o600)
     command = ("--file", str(store), "--host-config", str(host), "install", draft(store))
     assert "not in force yet" not in run(*command, "--dry-run").err
-    assert f"not in force yet: mailpolicy deploy --file {store}\n" in run(*command).err
+    assert f"not in force yet: mailpolicy deploy --file {store} --host-config {host}\n" in run(*command).err
     assert "not in force yet" not in run(*command).err

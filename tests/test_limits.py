@@ -11,10 +11,10 @@ from conftest import Run
 
 from mailpolicy import locate, schema
 from mailpolicy.diagnostics import MOST_SHOWN
-from mailpolicy.files import LARGEST, LARGEST_STORE
 from mailpolicy.names import LONGEST_LINE
 from mailpolicy.nearest import MOST_GUESSES
 from mailpolicy.store import Store
+from mailpolicy.system.files import LARGEST, LARGEST_STORE
 
 
 def work(tree: dict[str, object]) -> int:
@@ -200,7 +200,7 @@ def test_files_have_a_greatest_size(run: Run, tmp_path: Path, store: Path) -> No
 
 def test_a_stream_has_a_greatest_size(program: Run, store: Path) -> None:
     """A pipe has no size; what comes is counted."""
-    from mailpolicy import files
+    from mailpolicy.system import files
 
     with open("/dev/zero", "rb") as zero, pytest.raises(files.TooLarge, match="larger than 3 MiB"):
         files.read_stream(zero, 3 << 20)

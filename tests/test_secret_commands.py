@@ -8,20 +8,21 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Result, Run
+from conftest import RELAY, RELAYED, Result, Run
 from sealing import BACKEND, options, sealed_keyring
 
-from mailpolicy import files
+from mailpolicy.system.held import locked
 
 JSON = "real.backends.Json"
-ALICE = "smart-host/alice@example.com"
-SERVER = "smart-host/@server"
+ALICE = f"smart-host/alice@example.com/{RELAY}"
+SERVER = f"smart-host/@server/{RELAY}"
+LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a store that names two secrets, and what a keyring of the tests' own needs."""
-    (tmp_path / "accounts.toml").write_text(MINIMAL.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
+    (tmp_path / "accounts.toml").write_text(RELAYED.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
     monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
     monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
     monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))
@@ -49,6 +50,20 @@ def test_init(run: Run, place: Path) -> None:
         f'"secrets_file": "{place}/lib/secrets", "key": "{place}/etc/key"}}\n'
     )
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def test_a_host_config_of_the_environment(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option comes before it; /dev/null is none, which is said."""
+    sealed_keyring(place)
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", options(place)[1])
+    verified = run("secrets", "verify")
+    assert (verified.status, "--host-config" in verified.err) == (1, False)
+    assert run("secrets", "verify", "--host-config", "missing.toml").status == 3
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", "/dev/null")
+    edited = run("pop", "off", "alice@example.com")
+    assert (edited.status, "goes by no host.toml" in edited.err) == (0, True)
+    assert run("secrets", "init", "--secrets-file", "s", "--key-file", "k").status == 2
+    assert not (place / "k").exists()
 
 
 @pytest.mark.parametrize("text", ["", 'keyring_service = "x"\n', 'keyring_backend = "keyring.backends.null.Keyring"\n'])
@@ -170,7 +185,7 @@ def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:
     rotated = run("secrets", "rotate", *use, "--json")
     assert json.loads(rotated.out)["secrets"] == 2
     assert run("account", "rename", "alice@example.com", "carol@example.com", *use).status == 0
-    assert run("secrets", "verify", *use).out == f"{SERVER}\tthere\nsmart-host/carol@example.com\tthere\n"
+    assert run("secrets", "verify", *use).out == f"{SERVER}\tthere\n{ALICE.replace('alice', 'carol')}\tthere\n"
     assert run("account", "remove", "carol@example.com", *use).status == 0
     assert run("secrets", "list", *use).out == f"{SERVER}\n"
     for path in place.iterdir():
@@ -179,12 +194,15 @@ def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:
 
 def test_verify(run: Run, place: Path) -> None:
     keyring = sealed_keyring(place)
-    keyring.set_passwords("mailpolicy", {SERVER: "one", "smart-host/left@example.com": "two"})
+    keyring.set_passwords("mailpolicy", {SERVER: "one", LEFT: "two"})
     keyring.set_password("another program", "user", "three")
     result = run("secrets", "verify", *options(place))
     assert result.status == 1
-    assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\nsmart-host/left@example.com\tnot named by the store\n"
-    assert result.err == f"missing: {ALICE}: mailpolicy smart-host set alice@example.com\n"
+    assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\n{LEFT}\tnot named by the store\n"
+    assert result.err == (
+        f"missing: the smart-host password of alice@example.com is not in the keyring for {RELAY}: "
+        f"mailpolicy smart-host set alice@example.com --host-config {place / 'host.toml'}\n"
+    )
     told = json.loads(run("secrets", "verify", "--json", *options(place)).out)
     assert (told["ok"], [secret["state"] for secret in told["secrets"]]) == (
         False,
@@ -195,7 +213,7 @@ def test_verify(run: Run, place: Path) -> None:
     path.write_bytes(content[: index - 1] + bytes([content[index - 1] ^ 1]) + content[index:])
     damaged = run("secrets", "verify", *options(place))
     assert (damaged.status, damaged.out) == (6, "")
-    assert "the secret smart-host/left@example.com was changed" in damaged.err
+    assert f"the secret {LEFT} was changed" in damaged.err
 
 
 def kept(place: Path) -> dict[str, str]:
@@ -205,7 +223,7 @@ def kept(place: Path) -> dict[str, str]:
 @pytest.fixture
 def plain(place: Path) -> Path:
     """The two secrets in the keyring of the tests' own, and a third that the store does not name."""
-    secrets = {ALICE: "one", SERVER: "two", "smart-host/left@example.com": "three"}
+    secrets = {ALICE: "one", SERVER: "two", LEFT: "three"}
     (place / "keyring.json").write_text(json.dumps({"mailpolicy": secrets}))
     return place
 
@@ -221,7 +239,7 @@ def test_move(run: Run, plain: Path) -> None:
     moved = run(*MOVE, *use)
     assert (moved.status, moved.out) == (0, f"{SERVER}\tmoved\tchanged\n{ALICE}\tmoved\tchanged\n")
     assert keyring.get_passwords("mailpolicy", [ALICE, SERVER]) == {ALICE: "one", SERVER: "two"}
-    assert kept(plain) == {"smart-host/left@example.com": "three"}
+    assert kept(plain) == {LEFT: "three"}
     assert run(*MOVE, *use).out == f"{SERVER}\tthere already\tok\n{ALICE}\tthere already\tok\n"
     back = run("secrets", "move", "--from", BACKEND, "--to", JSON, *use)
     assert back.status == 0
@@ -282,7 +300,7 @@ def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None
     moved = run("secrets", "move", "--from", JSON, "--to", "real.backends.Layered", *options(plain))
     assert (moved.status, moved.out.count("\tmoved\t")) == (0, 2)
     assert json.loads((plain / "keyring.json.own").read_text()) == {ALICE: "one", SERVER: "two"}
-    assert kept(plain) == {"smart-host/left@example.com": "three"}
+    assert kept(plain) == {LEFT: "three"}
 
 
 def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, plain: Path) -> None:
@@ -296,7 +314,7 @@ def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, pl
 def test_a_held_lock_is_75(run: Run, place: Path) -> None:
     sealed_keyring(place)
     (place / "given").write_text("s3cret")
-    with files.locked(str(place / "secrets"), 0):
+    with locked(str(place / "secrets"), 0):
         arguments = ("smart-host", "set", "alice@example.com", "--password-file", "given", "--lock-timeout", "0.05")
         result = run(*arguments, *options(place))
     assert (result.status, result.out) == (75, "")
@@ -308,14 +326,22 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
     folder = place / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    arguments = (*INIT[:5], "open/secrets", *INIT[6:])
-    result = run(*arguments)
-    assert result.status == 6
-    assert f"chmod o-w {folder}" in result.err
-    assert list(folder.iterdir()) == []
+    before = sorted(place.rglob("*"))
+    for option in ("--secrets-file", "--key-file", "--host-config"):
+        for path in ("open/file", "open/new/folders/file"):
+            result = run(*INIT, option, path)  # the last one of an option counts
+            assert result.status in (5, 6)
+            assert f"chmod go-w {folder}" in result.err
+            assert sorted(place.rglob("*")) == before
 
 
 # doctor
+
+
+@pytest.fixture(autouse=True)
+def no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor finds no mail log of the machine that runs the tests."""
+    monkeypatch.setattr("mailpolicy.cli.clients.LOGS", ("/no/log",))
 
 
 def doctor(run: Run, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -338,7 +364,7 @@ def test_doctor_of_a_healthy_machine(run: Run, place: Path) -> None:
     assert "written 1 times" in checks["sealed file"]["message"]
     shown = run("doctor", *options(place))
     assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [
-        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets")
+        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets", "clients")
     ]
 
 
@@ -359,8 +385,9 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
         "sealed file": "warning",
         "secrets": "error",
         "unfinished": "warning",
+        "clients": "ok",
     }
-    assert checks["permissions"]["fix"] == f"chmod o-w {place / 'accounts.toml'}"
+    assert checks["permissions"]["fix"] == f"chmod go-w {place / 'accounts.toml'}"
     assert checks["sealed file"]["fix"] == f"chmod 0600 {place / 'secrets'}"
     assert checks["secrets"]["message"] == "1 of 2 secrets are missing"
     (place / "key").chmod(0o444)
@@ -368,7 +395,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
     (place / "key").chmod(0o400)
     (place / "accounts.toml").write_text("version = 2\n")
     status, checks = doctor(run, *use)
-    assert checks["store"]["fix"] == f"mailpolicy validate {place / 'accounts.toml'}"
+    assert checks["store"]["fix"] == f"mailpolicy validate --file {place / 'accounts.toml'}"
     (place / "host.toml").write_text("keyring_backends = 1\n")
     assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
 
@@ -404,8 +431,6 @@ def test_doctor_about_other_keyrings(run: Run, place: Path) -> None:
 def test_doctor_looks_at_the_exports(run: Run, place: Path) -> None:
     sealed_keyring(place).set_passwords("mailpolicy", {ALICE: "one", SERVER: "two"})
     use = options(place)
-    store = place / "accounts.toml"
-    store.write_text(store.read_text().replace("[server.smart_host]", '[server.smart_host]\nhost = "relay.example"'))
     path = place / "out" / "sasl_passwd"
     exports = f'[exports.relay]\ntarget = "postfix-sasl-passwd"\npath = "{path}"\n'
     (place / "host.toml").write_text((place / "host.toml").read_text() + exports)

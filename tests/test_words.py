@@ -152,3 +152,8 @@ def test_no_command_suggests_somebody_else(run: Run, tmp_path: Path) -> None:
         assert "rosa@acme.example," not in said.err.replace("did you mean", "")
         assert "did you mean" not in said.err
         assert "nearest" not in said.err
+
+
+def test_what_stood_behind_two_dashes_stays_behind_them(run: Run) -> None:
+    told = run("--", "enable", "pop", "a@x", "--format").err
+    assert told.splitlines()[1:] == ["  try: mailpolicy pop on a@x -- --format"]

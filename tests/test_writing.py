@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,9 +20,9 @@ import pytest
 import tomli
 from conftest import MINIMAL, Run, missing
 
-from mailpolicy import files
 from mailpolicy.errors import NotConfirmed, WriteFailed
-from mailpolicy.trust import unsafe_for_root
+from mailpolicy.system import held
+from mailpolicy.system.trust import cure_for_root
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
 
@@ -173,9 +174,12 @@ def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
     assert stat.S_IMODE(lock.stat().st_mode) == 0o600
     lock.unlink()
     store.chmod(0o664)
+    host = store.parent / "host.toml"
+    host.write_text('trusted_group = "man"\n')
     if os.geteuid() == 0:
         os.chown(store, 0, 12)
-    assert run("--file", str(store), "pop", "off", "bob@example.com").status == 0
+    shared = run("--file", str(store), "--host-config", str(host), "pop", "off", "bob@example.com")
+    assert shared.status == 0, shared.err
     assert stat.S_IMODE(lock.stat().st_mode) == 0o660
     assert lock.stat().st_gid == store.stat().st_gid
     # The lock follows a store that is shared only later, or no longer.
@@ -185,8 +189,8 @@ def test_the_lock_is_the_stores(run: Run, store: Path) -> None:
     lock.unlink()
     lock.symlink_to("elsewhere")
     refused = run("--file", str(store), "pop", "off", "bob@example.com")
-    assert refused.status == 7
-    assert "symbolic link" in refused.err
+    assert refused.status == 5
+    assert f"rm {lock}" in refused.err
     assert not (store.parent / "elsewhere").exists()
 
 
@@ -233,13 +237,13 @@ def test_a_dry_run_takes_no_lock_and_writes_nothing(run: Run, store: Path) -> No
 def test_each_failure_has_its_words(number: int, words: str, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system call fails as the kernel lets it fail; the file system here cannot be made to on demand."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     before = store.read_bytes()
     monkeypatch.setattr(os, "rename", fail)
-    with pytest.raises(WriteFailed, match=words):
-        files.replace(str(store), b"new")
+    with held.without_lock(str(store)) as file, pytest.raises(WriteFailed, match=words):
+        file.replace(b"new")
     assert store.read_bytes() == before
     assert [path.name for path in store.parent.iterdir()] == ["accounts.toml"]
 
@@ -253,8 +257,8 @@ def test_a_disk_that_does_not_confirm(run: Run, store: Path, monkeypatch: pytest
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(NotConfirmed):
-        files.replace(str(store), MINIMAL.encode())
+    with held.without_lock(str(store)) as file, pytest.raises(NotConfirmed):
+        file.replace(MINIMAL.encode())
     result = run("--file", str(store), "pop", "on", "bob@example.com")
     assert result.status == 8
     assert "did not confirm" in result.err
@@ -293,9 +297,11 @@ def test_a_read_only_directory(tmp_path: Path, store: Path) -> None:
 def test_root_does_not_obey_what_others_can_write(run: Run, store: Path) -> None:
     needs_root()
     for make_unsafe, cure in (
-        (lambda: store.chmod(0o666), "chmod o-w"),
+        (lambda: store.chmod(0o666), "chmod go-w"),
         (lambda: os.chown(store, 65534, 0), "chown root"),
-        (lambda: store.parent.chmod(0o777), "chmod o-w"),
+        (lambda: store.chmod(0o664), "chmod g-w"),
+        (lambda: store.parent.chmod(0o777), "chmod go-w"),
+        (lambda: store.parent.chmod(0o770), "chmod g-w"),
     ):
         make_unsafe()
         before = store.read_bytes()
@@ -322,15 +328,14 @@ def test_what_is_safe_for_root(tmp_path: Path) -> None:
     sticky.chmod(0o1777)
     mine = sticky / "mine"
     mine.write_text("")
-    assert unsafe_for_root(str(mine)) is None
+    assert cure_for_root(str(mine)) is None
     theirs = sticky / "theirs"
     theirs.symlink_to(mine)
     os.lchown(theirs, 65534, 65534)
-    assert unsafe_for_root(str(theirs)) == f"chown -h root {theirs}"
+    assert cure_for_root(str(theirs)) == ("chown", "-h", "root", str(theirs))
     mine.chmod(0o664)
-    assert unsafe_for_root(str(mine)) is None
-    assert unsafe_for_root(str(mine), group=True) == f"chmod go-w {mine}"
-    assert unsafe_for_root(str(sticky / "not there yet")) is None
+    assert cure_for_root(str(mine)) == ("chmod", "g-w", str(mine))
+    assert cure_for_root(str(sticky / "not there yet")) is None
 
 
 def test_init(run: Run, tmp_path: Path) -> None:
@@ -375,3 +380,93 @@ def test_init_leaves_a_schema_that_is_there(run: Run, tmp_path: Path) -> None:
         assert run("--file", f"{name}/accounts.toml", "init", "--json").out.count('"schema_file": null') == 1
     dry = run("--file", "c.toml", "init", "--dry-run")
     assert (dry.status, sorted(path.name for path in tmp_path.glob("*.json"))) == (0, [mine.name])
+
+
+def _disk(monkeypatch: pytest.MonkeyPatch, name: str, fails: Callable[[object], bool]) -> None:
+    """The system call NAME fails with EIO for what `fails` says."""
+    real = getattr(os, name)
+
+    def call(first: object, *arguments: object, **options: object) -> object:
+        if fails(first):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(first, *arguments, **options)
+
+    monkeypatch.setattr(os, name, call)
+
+
+def _leads_to(descriptor: object) -> str:
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def test_a_note_that_cannot_be_written_leaves_the_export(
+    run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old content stays, and that is what is said: neither that the new one is in place (8), nor a crash (70)."""
+    host = tmp_path / "host.toml"
+    host.write_text(f'[exports.access]\ntarget = "dovecot"\npath = "{tmp_path}/passwd"\nreload = ["true"]\n')
+    deploy = ("--file", str(store), "--host-config", str(host), "deploy")
+    assert run(*deploy).status == 0
+    before = (tmp_path / "passwd").read_bytes()
+    assert run("--file", str(store), "imap", "off", "bob@example.com").status == 0
+    for name in ("fsync", "close"):
+        with monkeypatch.context() as failing:
+            _disk(failing, name, lambda descriptor: ".passwd.kick.new-" in _leads_to(descriptor))
+            result = run(*deploy)
+        assert result.status == 7, result
+        assert "passwd.kick: input/output error, nothing was written" in result.err
+        assert (tmp_path / "passwd").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir() if "new-" in path.name) == []
+    # A folder that does not confirm is told of once, when the export itself is in place.
+    with monkeypatch.context() as failing:
+        _disk(failing, "fsync", lambda descriptor: _leads_to(descriptor) == str(tmp_path))
+        assert run(*deploy).status == 8
+    assert (tmp_path / "passwd").read_bytes() != before
+    assert run(*deploy).status == 0
+
+
+def test_a_lock_that_cannot_be_closed_is_no_failure(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as failing:
+        _disk(failing, "close", lambda descriptor: _leads_to(descriptor).endswith(".lock"))
+        assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+
+
+def test_a_signal_at_the_opening_of_a_temporary_file(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def interrupted(path: str, *arguments: int, **options: int) -> int:
+        descriptor = real(path, *arguments, **options)
+        if ".new-" in str(path):
+            os.close(descriptor)
+            raise KeyboardInterrupt
+        return descriptor
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "open", interrupted)
+        assert run("--file", str(store), "pop", "on", "bob@example.com").status == 130
+    assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".pending", ".kick", ".reload", ".edited", ".edited.2"])
+def test_what_a_killed_writer_left_is_cleared(suffix: str, run: Run, store: Path) -> None:
+    left = store.parent / f".accounts.toml{suffix}.new-0123456789abcdef"
+    theirs = store.parent / f".other.toml{suffix}.new-0123456789abcdef"
+    for path in (left, theirs):
+        path.write_text("half a file")
+    assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
+    assert not left.exists()
+    assert theirs.exists()
+
+
+def test_a_writer_killed_between_the_two_names_of_a_new_file(run: Run, store: Path) -> None:
+    """The name that was to go does not count, in a dry run either, and the next edit removes it."""
+    left = store.parent / ".accounts.toml.new-0123456789abcdef"
+    os.link(store, left)
+    note, left_note = Path(f"{store}.pending"), store.parent / ".accounts.toml.pending.new-0123456789abcdef"
+    note.write_text("smart-host/alice@example.com\n")
+    os.link(note, left_note)
+    for options in (["--dry-run"], []):
+        edited = run("--file", str(store), "pop", "on", "bob@example.com", *options)
+        assert edited.status == 0, edited.err
+        assert "smart-host/alice@example.com may be out of date" in edited.err
+    assert not left.exists()
+    assert not left_note.exists()

@@ -12,7 +12,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from mailpolicy.credentials import Choice, Credentials, smart_host_user
+from mailpolicy.bindings import smart_host_secret
+from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.policy import Server
 from mailpolicy.sealed import Keyring, keys, located
 from mailpolicy.sealed.block import taken_apart
 from mailpolicy.sealed.cipher import Key
@@ -24,7 +26,8 @@ SETS = 60
 
 
 def main(what: str, folder: str, count: int) -> None:
-    place, users = Path(folder), [smart_host_user(f"user{number}@example.com") for number in range(count)]
+    place, server = Path(folder), Server(smart_host="smtp.relay.example")
+    users = [smart_host_secret(server, f"user{number}@example.com").user for number in range(count)]
     secrets = {user: f"{number:x}-secret-{number:05}" for number, user in enumerate(users)}
     json.dump({"seconds": {"make": make, "read": read, "loop": loop, "set": change}[what](place, secrets)}, sys.stdout)
 

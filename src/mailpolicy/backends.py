@@ -30,7 +30,7 @@ SET_UP = (
     "or name a backend with --keyring-backend or keyring_backend in host.toml"
 )
 
-_INIT = "mailpolicy secrets init"
+_INIT = ("mailpolicy", "secrets", "init")
 
 
 class Chosen(NamedTuple):

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailpolicy.trust import unsafe_for_root
+from mailpolicy.errors import StoreError
+from mailpolicy.system.trust import cure_for_root
 
 # Below this many bytes parsing is quicker than looking up where to read: about a thousand accounts.
 SMALLEST = 96 * 1024
@@ -129,7 +130,11 @@ class Cache(NamedTuple):
         return self.trusted()
 
     def _root_may(self) -> bool:
-        return os.geteuid() != 0 or unsafe_for_root(self.folder, group=True) is None
+        if os.geteuid() != 0:
+            return True
+        with suppress(StoreError):
+            return cure_for_root(self.folder) is None
+        return False
 
 
 def is_own_file(path: str) -> bool:

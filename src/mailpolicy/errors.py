@@ -1,38 +1,70 @@
 """The failures a user is told about, each with its exit code; raised where they are understood, printed in one place.
 
-Promises: `message` is one line, lower case, and holds no secret. Not promised: a wording that programs may parse;
-they read `code` and `exit_status`.
+Promises: `message` is one line, lower case, and holds no secret; what the error is about and the command that helps
+are values beside it. Not promised: a wording that programs may parse; they read `code` and `exit_status`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+Command = tuple[str, ...]  # a program and its arguments, each as the program gets it
+
+
+class Advice(NamedTuple):
+    """A sentence for a person, which is no error, and the command that helps."""
+
+    text: str
+    command: Command
+
+    def __str__(self) -> str:
+        """Both in one line, for whoever cannot say where the command is to run."""
+        import shlex
+
+        return f"{self.text}: {shlex.join(self.command)}"
 
 
 class MailpolicyError(Exception):
-    """A failure with one clear sentence, a stable `code` for programs and, where there is one, the command that helps.
+    """A failure with one clear sentence, a stable `code` for programs and, if there is one, the command that helps.
 
-    `content` is what programs are told besides.
+    `file`, and `line` in it, is what the error is about; an error of a kind that is `about_store` and names none is about the
+    store. `content` is what programs are told besides.
     """
 
     exit_status = 70
     code = "internal"
+    about_store = False
 
     def __init__(
         self,
         message: str,
         *,
         code: str | None = None,
-        fix: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        fix: Command | None = None,
         content: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.content = content or {}
         self.message = message
+        self.file = file
+        self.line = line
         self.fix = fix
         if code is not None:
             self.code = code
+
+    def __str__(self) -> str:
+        """The sentence, behind the place that it is about."""
+        return ": ".join([*self.place, self.message])
+
+    @property
+    def place(self) -> list[str]:
+        """The file that it is about, with the line if that is known; empty if it names none."""
+        if self.file is None:
+            return []
+        return [f"{self.file}:{self.line}" if self.line is not None else self.file]
 
 
 class UsageError(MailpolicyError):
@@ -42,6 +74,12 @@ class UsageError(MailpolicyError):
     code = "usage"
 
 
+class UnsupportedSystem(UsageError):
+    """The operating system has not what the promises about files rest on."""
+
+    code = "unsupported-system"
+
+
 class StoreError(MailpolicyError):
     """The store cannot be opened or read."""
 
@@ -49,11 +87,16 @@ class StoreError(MailpolicyError):
     code = "store"
 
 
+class FileMissing(StoreError):
+    """There is no such file."""
+
+
 class NotFound(MailpolicyError):
     """No such account, template or source."""
 
     exit_status = 4
     code = "not-found"
+    about_store = True
 
 
 class Refused(MailpolicyError):
@@ -61,6 +104,7 @@ class Refused(MailpolicyError):
 
     exit_status = 5
     code = "refused"
+    about_store = True
 
 
 class KeyringError(MailpolicyError):

@@ -1,78 +1,56 @@
-"""Which secrets a change was about to touch, written down beside the store as `NAME.pending` until the change is whole.
+"""Which secrets a change is about to touch, noted beside the store as `NAME.pending` until the change is whole.
 
-Promises: a change of keyring and store that was killed between the two is noticed afterwards; names only, never a
-secret; whoever may read the store may read it. Not promised: to know which of the two was reached.
+A change of keyring and store that is killed between the two is noticed afterwards by this note, which cannot tell which
+of the two was reached. It has names only, never a secret.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterable
-from contextlib import suppress
 
-from mailpolicy import files
-from mailpolicy.errors import NotConfirmed, StoreError, WriteFailed
+from mailpolicy.errors import Advice, MailpolicyError
+from mailpolicy.system.held import Held, without_lock
+
+_SUFFIX = "pending"
 
 
 def names(path: str) -> list[str]:
-    """The user names in the keyring that unfinished changes of the store at `path` were about. Raises StoreError."""
-    note = _beside(path)
-    if os.path.islink(note):
-        raise StoreError(f"{note}: this is a symbolic link: remove it")
-    if not os.path.lexists(note):
-        return []
-    return files.read_regular(note).decode("utf-8", "replace").split()
+    """Return the secrets that unfinished changes of the store at `path` were about. Raises Refused and WriteFailed."""
+    with without_lock(path, judged=False) as store:
+        return names_beside(store)
 
 
-def notes(path: str) -> list[str]:
-    """A sentence for each unfinished change, for whoever edits next."""
+def names_beside(store: Held) -> list[str]:
+    """Return the secrets that unfinished changes of a store were about. Raises Refused and WriteFailed."""
+    return store.note(_SUFFIX).lines()
+
+
+def notes(path: str) -> list[str | Advice]:
+    """Return a sentence for each unfinished change, for whoever edits next."""
     try:
         return [sentence(name) for name in names(path)]
-    except StoreError as error:
-        return [f"warning: whether an earlier change stopped half-way cannot be read: {error.message}"]
+    except MailpolicyError as error:
+        return [f"warning: cannot tell whether an earlier change was interrupted: {error}"]
 
 
-def sentence(name: str) -> str:
-    """What is said about one unfinished change."""
-    return f"warning: an earlier change stopped half-way, the secret {name} may not fit the store: mailpolicy validate --secrets"
+def sentence(name: str) -> Advice:
+    """Return what is said about one unfinished change."""
+    text = f"warning: an earlier change was interrupted, the secret {name} may be out of date"
+    return Advice(text, ("mailpolicy", "validate", "--secrets"))
 
 
-def note(path: str, touched: Iterable[str]) -> None:
-    """Write down that these secrets are about to be touched; hold the store's lock. Raises StoreError and WriteFailed."""
-    known = names(path)
-    if left := [name for name in touched if name not in known]:
-        _write(path, [*known, *left])
+def note(store: Held, touched: Iterable[str]) -> None:
+    """Write down that these secrets are about to be touched. Raises Refused and WriteFailed."""
+    known = names_beside(store)
+    if new := [name for name in touched if name not in known]:
+        store.note(_SUFFIX).write([*known, *new], shared=True)
 
 
-def clear(path: str, touched: Iterable[str]) -> None:
-    """Strike out what is whole again; hold the store's lock. Raises StoreError and WriteFailed."""
-    finished = set(touched)
-    known = names(path)
+def clear(store: Held, touched: Iterable[str]) -> None:
+    """Strike out what is whole again. Raises Refused and WriteFailed."""
+    finished, known = set(touched), names_beside(store)
     left = [name for name in known if name not in finished]
     if left and left != known:
-        _write(path, left)
+        store.note(_SUFFIX).write(left, shared=True)
     elif known and not left:
-        try:
-            os.unlink(_beside(path))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            reason = (error.strerror or "input/output error").lower()
-            raise WriteFailed(f"{_beside(path)}: cannot be removed: {reason}") from None
-
-
-def _beside(path: str) -> str:
-    return f"{os.path.realpath(path)}.pending"
-
-
-def _write(path: str, lines: Iterable[str]) -> None:
-    mode, group = 0o600, -1
-    with suppress(OSError):
-        facts = os.stat(path)
-        mode, group = stat.S_IMODE(facts.st_mode) & 0o666, facts.st_gid
-    # In place is enough here: the store's own replacement, which follows, reports a disk that does not confirm.
-    with suppress(NotConfirmed):
-        files.replace(_beside(path), "".join(f"{line}\n" for line in lines).encode("utf-8"), files.Attributes(mode))
-    with suppress(OSError):
-        os.chown(_beside(path), -1, group)
+        store.note(_SUFFIX).remove()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from os import pread
 from typing import TYPE_CHECKING
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from mailpolicy import schema
 from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.document import Document, without_gc
-from mailpolicy.errors import StoreError
-from mailpolicy.files import opened, read_whole
+from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy import Policy
-from mailpolicy.trust import unsafe_for_root
+from mailpolicy.system.files import is_there, opened, opened_trusted, read_whole
+from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache, Stamp
@@ -39,8 +39,11 @@ class StoreInvalid(StoreError):
         self.findings, left_out = capped(findings)
         more = f" ({more_findings(left_out)})" if left_out else ""
         super().__init__(
-            f"{file}: the store has {count} error{'s' if count > 1 else ''}{more}, nothing is decided or changed until mended",
-            fix=f"mailpolicy validate {file}" if os.path.exists(file) else None,  # not stdin, and not git's
+            f"the store has {count} error{'s' if count > 1 else ''}{more}: fix it first; nothing was decided or changed",
+            file=file,
+            fix=("mailpolicy", "validate", "--file", file)
+            if os.path.exists(file)
+            else None,  # not stdin, and not git's
             content={"findings_left_out": left_out} if left_out else None,
         )
 
@@ -62,9 +65,12 @@ class Store(Document):
         self._stamp: Stamp | None = None  # where it tells of every later change
 
     @classmethod
-    def read(cls, path: str, cache: Cache | None = None) -> Store:
-        """Read the store file at `path`. Raises StoreError where it cannot be read."""
-        with _opened(path) as descriptor:
+    def read(cls, path: str, cache: Cache | None = None, trusted: Trusted | None = None) -> Store:
+        """Read the store file at `path`. Raises StoreError if it cannot be read.
+
+        If it is going to be obeyed, `trusted` says who else than root may write it; then Refused is raised if others can.
+        """
+        with _opened(path, trusted) as descriptor:
             return cls._read(path, descriptor, cache)
 
     @classmethod
@@ -124,9 +130,11 @@ class Store(Document):
         store.cache, store._about = self.cache, self._about
         return store
 
-    def again(self) -> Store:
-        """The store as it is now; this one where nothing has changed. Raises StoreError."""
-        current = Store.read(self.path, self.cache)
+    def again(self, descriptor: int | None) -> Store:
+        """Return the store as it is now in an open file, this one if nothing has changed. Raises StoreError."""
+        if descriptor is None:
+            raise FileMissing("no such file or directory", file=self.path, fix=("mailpolicy", "init"))
+        current = Store._read(self.path, descriptor, self.cache)
         return self if current.data == self.data else current._found(self._about)
 
     def keep_index(self, *, anew: bool = False) -> None:
@@ -252,10 +260,14 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
-        if os.geteuid() != 0 or not os.path.exists(self.path):
+        if os.geteuid() != 0 or not is_there(self.path, follow=True):
             return None
-        fix = unsafe_for_root(self.path)
-        return Problem("MP039", (), f"others than root can change what root obeys here: {fix}") if fix else None
+        cure = cure_for_root(self.path)
+        if cure is None:
+            return None
+        import shlex  # costs start-up
+
+        return Problem("MP039", (), f"others than root can change what root obeys here: {shlex.join(cure)}")
 
 
 def _own(path: KeyPath) -> bool:
@@ -264,16 +276,14 @@ def _own(path: KeyPath) -> bool:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
-    """The descriptor of a store file; one that is not there is told how to make it. Raises StoreError."""
-    with ExitStack() as stack:
-        try:
-            descriptor = stack.enter_context(opened(path))
-        except StoreError as error:
-            if error.message.endswith("no such file or directory"):
-                raise StoreError(error.message, fix="mailpolicy init") from None
-            raise
-        yield descriptor
+def _opened(path: str, trusted: Trusted | None = None) -> Iterator[int]:
+    """Open a store file; if it does not exist, the error says how to make it. Raises StoreError and Refused."""
+    try:
+        with opened(path) if trusted is None else opened_trusted(path, trusted) as descriptor:
+            yield descriptor
+    except FileMissing as error:
+        error.fix = ("mailpolicy", "init")
+        raise
 
 
 def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:

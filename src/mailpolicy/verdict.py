@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Command, UsageError
 from mailpolicy.lan import is_reserved
 from mailpolicy.names import NameRejected, account_address, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, network_of, network_set, packed_address, packer
@@ -31,6 +31,26 @@ _ALIASES = {
 _WEB = ("webmail", "worldclient", "http", "https")
 
 
+class ServerSetting(NamedTuple):
+    """A setting of the server that alone opens a gate, the value that does, and what a service is while it is closed."""
+
+    key: str
+    wanted: str
+    closed: str
+
+    @property
+    def fix(self) -> Command:
+        """The command that opens the gate."""
+        return ("mailpolicy", "server", "set", self.key.replace("_", "-"), self.wanted)
+
+
+ON_SERVER = {
+    Gate.IMAP_NEEDS_PRO: ServerSetting("edition", "pro", "needs the pro edition, and the edition is standard"),
+    Gate.CONNECTOR_NOT_INSTALLED: ServerSetting("outlook_connector_installed", "on", "is not installed on the server"),
+    Gate.MULTIPOP_OFF_ON_SERVER: ServerSetting("multipop", "on", "is off for the whole server"),
+}
+
+
 class Question(NamedTuple):
     """A well-formed question. `ip` is as it was asked, None where none was given; `packed` its packed form."""
 
@@ -43,12 +63,9 @@ class Question(NamedTuple):
 class QuestionRejected(UsageError):
     """A question that cannot be asked; `reason` says why without the text that was given, which a list may not repeat."""
 
-    def __init__(self, message: str, reason: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, reason: str | None = None, *, fix: Command | None = None) -> None:
+        super().__init__(message, fix=fix)
         self.reason = reason or message
-
-
-Command = tuple[str, ...]
 
 
 class Reason(NamedTuple):
@@ -124,7 +141,8 @@ def question(address: str, protocol: str, ip: str | None) -> Question:
     if ip is None:
         if service is not Service.MULTIPOP:
             raise QuestionRejected(
-                f"whether {service} is allowed depends on the IP address: mailpolicy check ADDRESS {service} IP"
+                f"missing IP address: whether {service} is allowed depends on it",
+                fix=("mailpolicy", "check", normalised, str(service), "IP"),
             )
         return Question(normalised, service, None, None)
     try:
@@ -193,16 +211,8 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
             verb = "imap" if switch == "imap_lan_only" else "pop"
             fix = ("mailpolicy", verb, "anywhere", address)
             return Reason(gate, where, policy.key_path(account, switch, setting.layer), setting.layer, fix)
-        case Gate.IMAP_NEEDS_PRO:
-            message = f"{service.label} needs the pro edition, and the edition is standard"
-            return _server_reason(policy, gate, "edition", "pro", message)
-        case Gate.CONNECTOR_NOT_INSTALLED:
-            message = "Outlook Connector is not installed on the server"
-            return _server_reason(policy, gate, "outlook_connector_installed", "on", message)
-        case Gate.MULTIPOP_OFF_ON_SERVER:
-            return _server_reason(policy, gate, "multipop", "on", "MultiPOP is off for the whole server")
-        case Gate.UNKNOWN_ACCOUNT:
-            raise AssertionError("an account of the store is not unknown")
+        case _:
+            return _server_reason(policy, service, gate)
 
 
 def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate, fixing: Service | None) -> Reason:
@@ -219,12 +229,13 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
     return Reason(gate, f"{rides}{service.label} is {source}", key, setting.layer, fix)
 
 
-def _server_reason(policy: Policy, gate: Gate, key: str, wanted: str, message: str) -> Reason:
-    path: KeyPath = ("server", key)
-    fix = ("mailpolicy", "server", "set", key.replace("_", "-"), wanted)
-    if key in policy.server.written:
-        return Reason(gate, message, path, Layer.SERVER, server_fix=fix)
-    return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=fix)
+def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
+    setting = ON_SERVER[gate]
+    path: KeyPath = ("server", setting.key)
+    message = f"{service.label} {setting.closed}"
+    if setting.key in policy.server.written:
+        return Reason(gate, message, path, Layer.SERVER, server_fix=setting.fix)
+    return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=setting.fix)
 
 
 Standing = tuple[Gate | None, NetworkSet]

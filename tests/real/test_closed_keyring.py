@@ -72,7 +72,9 @@ def test_never_unlocked(closed_desktop: Desktop) -> None:
     result = closed_desktop.set(ALICE)
     assert (result.status, result.out) == (6, "")
     assert result.err.startswith("mailpolicy: the keyring cannot be opened, it is locked or has no collection yet: ")
-    assert result.err.splitlines()[1:] == [f"  try: mailpolicy secrets init --file {closed_desktop.store}"]
+    assert result.err.splitlines()[1:] == [
+        f"  try: mailpolicy secrets init --file {closed_desktop.store} --host-config {closed_desktop.host_config}"
+    ]
     assert closed_desktop.untouched() == before
     assert closed_desktop.pending() == []
 
@@ -134,7 +136,9 @@ def test_absent(headless: Machine, bus: dict[str, str]) -> None:
     assert (result.status, result.out) == (6, "")
     assert result.err.startswith("mailpolicy: there is no keyring here: ")
     assert "--keyring-backend" in result.err
-    assert result.err.splitlines()[1:] == [f"  try: mailpolicy secrets init --file {headless.store}"]
+    assert result.err.splitlines()[1:] == [
+        f"  try: mailpolicy secrets init --file {headless.store} --host-config {headless.host_config}"
+    ]
     assert headless.untouched() == before
     assert sorted(path.name for path in headless.folder.iterdir()) == ["accounts.toml", "home", "host.toml"]
 

@@ -13,7 +13,7 @@ import typer
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Advice, UsageError
 from mailpolicy.names import line_refusal
 from mailpolicy.policy import Gate, Policy, Service
 from mailpolicy.store import Store
@@ -55,7 +55,10 @@ def _check(
             raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")
         return _batch(out, batch)
     if address is None:
-        raise UsageError("name the account, the protocol and the IP address: mailpolicy check ADDRESS PROTOCOL IP")
+        raise UsageError(
+            "name the account, the protocol and the IP address",
+            fix=("mailpolicy", "check", "ADDRESS", "PROTOCOL", "IP"),
+        )
     if protocol is None:
         from mailpolicy.cli.targets import address as normalised
 
@@ -74,8 +77,8 @@ def _check(
         if out.around.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
         else:
-            name_file, verbose = out.around.file_option, out.around.verbose
-            out.lines(answer.lines(verdict, store.path, store.line, lets_in, name_file=name_file, verbose=verbose))
+            verbose = out.around.verbose
+            out.lines(answer.lines(verdict, store.path, store.line, lets_in, out.command, verbose=verbose))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
@@ -106,7 +109,8 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
         shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
         out.lines([f"  {shown} would be polled"])
     elif not policy.gates(asked.address, Service.MULTIPOP):
-        out.detail(f"there is nothing to poll yet: mailpolicy multipop source add {asked.address} NAME")
+        add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")
+        out.detail(Advice("there is nothing to poll yet", add))
 
 
 def _batch(out: Output, name: str) -> int:
@@ -157,7 +161,7 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
             else:
                 denied = True
                 add("deny\t" + gate + "\t" + "\t".join(fields))
-        if answers and not out.around.quiet:
+        if answers:
             answers.append("")
             out.data("\n".join(answers))
             out.flush()
@@ -201,12 +205,10 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
                 verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
             except QuestionRejected as error:
                 wrong = True
-                if not out.around.quiet:
-                    message = line_refusal(line, error.reason)
-                    out.json("error/1", {"exit": 2, "code": "usage", "line": number, "message": message, "fix": None})
+                message = line_refusal(line, error.reason)
+                out.json("error/1", {"exit": 2, "code": "usage", "line": number, "message": message, "fix": None})
                 continue
             denied = denied or not verdict.allowed
-            if not out.around.quiet:
-                out.json("check/1", answer.content(verdict, store.path, line_of, lets_in))
+            out.json("check/1", answer.content(verdict, store.path, line_of, lets_in))
         out.flush()
     return 2 if wrong else int(denied)

@@ -5,19 +5,18 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
 
-from mailpolicy import host
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
-from mailpolicy.errors import MailpolicyError, Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.names import printable
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held
 
 ASK_FROM = 21  # accounts
 
@@ -44,14 +43,16 @@ def carry_out(
     *,
     dry_run: bool = False,
     yes: bool = True,
-    first: Callable[[], None] | None = None,
+    first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """The edit itself, with the questions that a person is asked."""
+    out.machine()  # an error in it ends the edit before anything is changed
     return transact(
         store,
         planner,
         dry_run=dry_run,
         lock_timeout=out.around.lock_timeout,
+        trusted=out.trusted,
         confirm=None if yes else lambda plan: _confirm(out, plan),
         first=first,
     )
@@ -68,7 +69,7 @@ def _confirm(out: Output, plan: Plan) -> None:
 def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
-    if not out.around.quiet:
+    if out.tells(dry_run=dry_run):
         if out.around.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
@@ -90,15 +91,9 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
 
 
 def remind(out: Output) -> None:
-    """Say that the servers of this machine do not know yet; what is wrong with host.toml is no failure of the edit."""
-    try:
-        exports = host.read(out.around.host_config, is_root=out.around.is_root).exports
-    except MailpolicyError as error:
-        out.message(f"warning: {error.message}")
-        return
-    if exports:
-        named = f" --file {shlex.quote(out.around.file)}" if out.around.file_option else ""
-        out.message(f"not in force yet: mailpolicy deploy{named}")
+    """Say that the servers of this machine do not know yet."""
+    if out.machine().exports:
+        out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:

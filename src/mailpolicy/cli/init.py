@@ -7,13 +7,14 @@ from importlib.resources import files as resources
 
 import typer
 
-from mailpolicy import files, trust
 from mailpolicy.cli import schema
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.edit import hunks
-from mailpolicy.errors import StoreError
+from mailpolicy.errors import FileMissing
+from mailpolicy.system.files import is_there, opened
+from mailpolicy.system.held import locked, without_lock
 
 
 def app() -> typer.Typer:
@@ -31,21 +32,22 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     require_format(out.around, "text", "json")
     path = out.around.file
     described = os.path.join(os.path.dirname(path), schema.FILE)
+    with without_lock(path, out.trusted):
+        pass  # refused before anything is made
     fresh = not _is_there(path)
-    describe = fresh and not os.path.lexists(described)
-    trust.refuse_unsafe(path)
+    describe = fresh and not is_there(described)
     starter = resources("mailpolicy").joinpath("starter.toml").read_bytes()
     diff = hunks.unified(path, "", [hunks.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
-        files.make_folders(os.path.dirname(os.path.realpath(path)))
-        with files.locked(path, out.around.lock_timeout):
-            fresh = not _is_there(path)
+        with locked(path, out.around.lock_timeout, out.trusted, make_folders=0o755) as store:
+            fresh = store.facts() is None
             describe = describe and fresh
             if fresh:
                 if describe:
-                    files.replace(described, schema.content())
-                files.replace(path, starter)
-    if out.around.quiet:
+                    with without_lock(described, out.trusted) as file:
+                        file.create(schema.content())
+                store.create(starter)
+    if not out.tells(dry_run=dry_run):
         return 0
     if out.around.format == "json":
         content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}
@@ -62,8 +64,8 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
 
 def _is_there(path: str) -> bool:
     """Whether a store file is there. Raises StoreError where something else is."""
-    if not os.path.exists(path):
+    try:
+        with opened(path):
+            return True
+    except FileMissing:
         return False
-    if not os.path.isfile(path):
-        raise StoreError(f"{path}: this is no regular file, name another one with --file")
-    return True

@@ -69,7 +69,7 @@ def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
 def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     error = judgement.error
     if error is not None:
-        unopened = {"exit": error.exit_status, "message": error.message}
+        unopened = {"exit": error.exit_status, "message": str(error)}
         return {"file": judgement.file, "valid": False, "findings": [], "error": unopened}
     shown, left_out = judgement.shown
     return {
@@ -87,9 +87,7 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     from mailpolicy.render.annotation import Annotation
 
     notes = [*_annotations(judged)]
-    notes += (
-        Annotation("not opened", ERROR, review.path(name), 1, 1, error.message) for name, error in _unopened(judged)
-    )
+    notes += (Annotation("not opened", ERROR, review.path(name), 1, 1, str(error)) for name, error in _unopened(judged))
     for judgement in judged:
         if left_out := judgement.shown[1]:
             notes.append(Annotation("more", WARNING, review.path(judgement.file), 1, 1, more_findings(left_out)))
@@ -107,7 +105,7 @@ def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
     from mailpolicy.diagnostics.rules import RULES
     from mailpolicy.render import sarif
 
-    unread = [(review.path(name), error.message) for name, error in _unopened(judged)]
+    unread = [(review.path(name), str(error)) for name, error in _unopened(judged)]
     left_out = {review.path(judgement.file): count for judgement in judged if (count := judgement.shown[1])}
     out.data(sarif.text(_annotations(judged), RULES, unread, left_out))
 
@@ -120,7 +118,7 @@ def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
         file = review.path(judgement.file)
         if judgement.error is not None:
-            cases = [junit.Case("opened", file, 1, junit.BROKEN, judgement.error.code, judgement.error.message)]
+            cases = [junit.Case("opened", file, 1, junit.BROKEN, judgement.error.code, str(judgement.error))]
         else:
             cases = [
                 junit.Case(

@@ -28,7 +28,7 @@ def opened(name: str) -> int:
         return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{name}: cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+            f"cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}", file=name
         ) from None
 
 
@@ -43,7 +43,7 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
         try:
             data = os.read(descriptor, _CHUNK)
         except OSError as error:
-            raise UsageError(f"{name}: cannot be read: {(error.strerror or '').lower()}") from None
+            raise UsageError(f"cannot be read: {(error.strerror or '').lower()}", file=name) from None
         if not data:
             break
         if start:

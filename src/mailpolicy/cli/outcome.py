@@ -13,7 +13,7 @@ from types import FrameType
 
 from mailpolicy.cli.output import Output, drop_stdout, require_format
 from mailpolicy.cli.surroundings import FORMATS, INSTEAD, Surroundings, look_around, split
-from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
+from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
 
@@ -32,6 +32,7 @@ def run(arguments: list[str]) -> int:
     # Until the options are read, a wrong one is answered in the form that the arguments seem to ask for.
     out = Output(Surroundings(format="json" if "--json" in arguments else "text"))
     try:
+        _require_posix()
         options, rest = split(arguments)
         out = Output(look_around(options, os.environ))
         for name in out.around.ignored:
@@ -56,6 +57,17 @@ def run(arguments: list[str]) -> int:
         return _crashed(out, error)
     except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
         return _crashed(out, error)
+
+
+def _require_posix() -> None:
+    """Raise UnsupportedSystem where there are no POSIX locks, owners and modes, before anything looks for them."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise UnsupportedSystem(
+            "this operating system is not supported: mailpolicy needs Linux or another POSIX system; on Windows run it in "
+            "WSL (wsl --install) or in a container"
+        ) from None
 
 
 def settled() -> None:
@@ -86,12 +98,11 @@ def _command(out: Output, arguments: list[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError" and out.around.format != "json":
-            for line in error.format_message().split("\n"):  # a page of help
-                out.message(line)
+            out.usage(error.format_message())
             return UsageError.exit_status
         path = context.command_path if context is not None else "mailpolicy"
         message = error.format_message().rstrip(".")
-        raise UsageError(message[:1].lower() + message[1:], fix=f"{path} --help") from None
+        raise UsageError(message[:1].lower() + message[1:], fix=(*path.split(), "--help")) from None
 
 
 def _failed(out: Output, error: MailpolicyError) -> int:
@@ -117,7 +128,7 @@ def _crashed(out: Output, error: Exception) -> int:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     failure = MailpolicyError(
-        f"internal error ({type(error).__name__} at {place}), please report it; nothing is promised of this run"
+        f"internal error ({type(error).__name__} at {place}), the result may be incomplete, please report it"
     )
     with suppress(BrokenPipeError, OutputFailed):
         out.failure(failure)

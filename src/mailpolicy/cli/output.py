@@ -6,22 +6,25 @@ Promises: a stdout that cannot be written is noticed here and nowhere else. Not 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.surroundings import Surroundings
-from mailpolicy.errors import MailpolicyError, NotFound, OutputFailed, Refused, StoreError, UsageError
-from mailpolicy.files import LARGEST_STORE, TooLarge, read_stream
+from mailpolicy.cli.surroundings import Surroundings, split
+from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
 from mailpolicy.names import json_printable, printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
+    from mailpolicy.cli.machine import Machine
+    from mailpolicy.system.trust import Trusted
 
 
 _AT_ONCE = 500  # records
+_STORELESS = ("diff", "explain", "schema")  # commands that read neither the store nor host.toml
 
 
 class Output:
@@ -29,6 +32,7 @@ class Output:
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
+        self._machine: Machine | None = None
 
     @property
     def cache(self) -> Cache | None:
@@ -36,6 +40,21 @@ class Output:
         from mailpolicy.cache import Cache
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
+
+    def machine(self) -> Machine:
+        """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
+        if self._machine is None:
+            from mailpolicy.cli import machine
+
+            if self.around.host_config == os.devnull:
+                self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
+            self._machine = machine.read(self.around)
+        return self._machine
+
+    @property
+    def trusted(self) -> Trusted:
+        """Whom root trusts with the store besides itself, as host.toml says. Raises StoreError and Refused."""
+        return self.machine().trusted
 
     def data(self, text: str) -> None:
         """Write to stdout. Raises BrokenPipeError and OutputFailed."""
@@ -113,53 +132,78 @@ class Output:
         line = line.replace("##[", "##\\x5b")
         return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
-    def message(self, text: str) -> None:
+    def message(self, said: str | Advice) -> None:
         """A sentence on stderr, unless --quiet; always one line, whatever foreign text stands in it."""
         if not self.around.quiet:
-            self._stderr(text)
+            self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
-    def detail(self, text: str) -> None:
+    def tells(self, *, dry_run: bool = False) -> bool:
+        """Whether to print what an edit did: not with --quiet, unless a dry run or a program asked to know.
+
+        What any other command prints on stdout is what it is for, and is printed with --quiet too.
+        """
+        return dry_run or self.around.format == "json" or not self.around.quiet
+
+    def detail(self, said: str | Advice) -> None:
         """A sentence on stderr with --verbose."""
         if self.around.verbose:
-            self.message(text)
+            self.message(said)
+
+    def command(self, command: Command) -> str:
+        """A command for somebody to paste into a shell: one of ours runs on the same store and machine as this run."""
+        program = command.index("mailpolicy") if "mailpolicy" in command else len(command)
+        named, ours = split(list(command[program + 1 :]))
+        if not ours or ours[0] in _STORELESS or ours[-1] == "--help":
+            return " ".join(map(quoted, command))
+        # What another program starts for us may run in another directory.
+        whole = os.path.abspath if program else str
+        config = self.around.host_config
+        options = {
+            "--file": whole(self.around.file) if self.around.file_option else None,
+            "--host-config": whole(config) if config and (program or self.around.host_config_option) else None,
+            "--keyring-backend": self.around.keyring_backend,
+        }
+        repeated = [
+            word for name, value in options.items() if value is not None and name not in named for word in (name, value)
+        ]
+        end = command.index("--") if "--" in command else len(command)
+        return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
+
+    def usage(self, text: str) -> None:
+        """The help that is printed instead of an error, so with --quiet too."""
+        for line in text.split("\n"):
+            self._stderr(line)
 
     def failure(self, error: MailpolicyError, about: str | None = None) -> None:
         """One error: an object on stdout under --json, else one clear line on stderr and the command that helps.
 
-        The line begins with what the error is `about`: the store, unless it is said, or the message names a file itself.
+        The line begins with what the error is `about`, if that is said, and with the file that it names.
         """
-        file = self.around.file
         if self.around.format == "json":
             content: dict[str, Any] = {
                 "exit": error.exit_status,
                 "code": error.code,
                 "message": error.message,
-                "fix": error.fix,
+                "fix": shlex.join(error.fix) if error.fix is not None else None,
             }
-            if error.exit_status != UsageError.exit_status:
-                content["file"] = file
+            if error.file is not None:
+                content["file"] = error.file
+            elif error.exit_status != UsageError.exit_status:
+                content["file"] = self.around.file
+            if error.line is not None:
+                content["line"] = error.line
             if findings := getattr(error, "findings", None):
                 content["findings"] = [finding_object(finding) for finding in findings]
-                if "file" in content:
-                    content["file"] = findings[0].file
             content |= error.content
             self.json("error/1", content)
             return
         for finding in getattr(error, "findings", ()):
-            self._stderr(_one_line(str(finding)))
-        about_store = error.exit_status in (NotFound.exit_status, Refused.exit_status) and file not in error.message
-        if about is None and about_store and not error.message.startswith("/"):
-            about = file
-        self._stderr(_one_line(f"mailpolicy: {f'{about}: ' if about is not None else ''}{error.message}"))
-        if error.fix:
-            named = (
-                self.around.file_option
-                and error.fix.startswith("mailpolicy ")
-                and "--file" not in error.fix
-                and not error.fix.startswith("mailpolicy validate ")
-                and not error.fix.endswith(("--help", file))
-            )
-            self._stderr(f"  try: {error.fix} --file {file}" if named else f"  try: {error.fix}")
+            self._stderr(str(finding))
+        if about is None and error.file is None and error.about_store:
+            about = self.around.file
+        self._stderr(": ".join(["mailpolicy", *([about] if about is not None else []), str(error)]))
+        if error.fix is not None:
+            self._stderr(f"  try: {self.command(error.fix)}")
 
     def _stderr(self, text: str) -> None:
         if sys.stderr is None:
@@ -173,6 +217,16 @@ class Output:
 def _readable(line: str) -> str:
     """A line of a file, with its tabs and without a carriage return at its end."""
     return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
+
+
+def quoted(word: str) -> str:
+    """A word as a shell reads it back, always in one line: what cannot be printed is escaped as bash and zsh do."""
+    if word.isprintable() and printable(word) == word:
+        return shlex.quote(word)
+    escaped = (
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(escaped)}'"
 
 
 def finding_object(finding: Any) -> dict[str, Any]:
@@ -196,21 +250,18 @@ def require_format(around: Surroundings, *formats: str) -> None:
         raise UsageError(f"there is no format {around.format!a} here: {known}")
 
 
-def stdin_bytes(limit: int = LARGEST_STORE) -> bytes:
-    """All of stdin. Raises StoreError, also for more bytes than `limit`."""
+def stdin_bytes(limit: int | None = None) -> bytes:
+    """All of stdin. Raises StoreError, also for more bytes than `limit`, which is a store's if none is given."""
+    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream  # not where there is no POSIX
+
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:
-        return read_stream(sys.stdin.buffer, limit)
+        return read_stream(sys.stdin.buffer, limit or LARGEST_STORE)
     except TooLarge as error:
-        raise StoreError(f"-: {error}", code="too-large") from None
+        raise StoreError(str(error), file="-", code="too-large") from None
     except OSError as error:
-        raise StoreError(f"-: {(error.strerror or 'cannot be read').lower()}") from None
-
-
-def _one_line(text: str) -> str:
-    """A file's name may hold a newline, which must not begin a line that looks like another message."""
-    return text.replace("\n", "\\n")
+        raise StoreError((error.strerror or "cannot be read").lower(), file="-") from None
 
 
 def _why(error: Exception) -> str:

@@ -44,7 +44,8 @@ def piped(out: Output, source: PasswordSource) -> str | None:
             raise UsageError("stdin is closed")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{source.file or 'stdin'}: the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}"
+            f"the password cannot be read: {(getattr(error, 'strerror', None) or 'bad name').lower()}",
+            file=source.file or "stdin",
         ) from None
     if len(data) > _LONGEST + 2:  # it was cut
         raise UsageError(f"the password is longer than {_LONGEST} bytes")
@@ -76,14 +77,17 @@ def require_source(out: Output, source: PasswordSource) -> None:
 
 
 def prompted(whose: str) -> str:
-    """The password typed at a hidden prompt that says `whose`. Raises UsageError."""
+    """The password typed at a hidden prompt that says `whose`, and once more, as nobody sees it. Raises UsageError."""
     import warnings
     from getpass import GetPassWarning, getpass
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return _password(getpass(f"{printable(whose)}: "))
+            secret = _password(getpass(f"{printable(whose)}: "))
+            if getpass(f"{printable(whose)}, once more: ") != secret:
+                raise UsageError("the two passwords differ, nothing was changed")
+            return secret
     except EOFError:
         raise UsageError("no password was given, nothing was changed") from None
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailpolicy import names
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.errors import NotFound, UsageError
+from mailpolicy.errors import Advice, NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import SWITCHES, Account, Policy, Service
 from mailpolicy.store import Store
@@ -34,10 +34,10 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
 def warn_unsafe(out: Output) -> None:
     """Say on stderr that others can write a store that root reads."""
     if out.around.is_root:
-        from mailpolicy.trust import unsafe_for_root
+        from mailpolicy.system.trust import cure_for_root
 
-        if (fix := unsafe_for_root(out.around.file)) is not None:
-            out.message(f"warning: {out.around.file}: others than root can write here: {fix}")
+        if (cure := cure_for_root(out.around.file)) is not None:
+            out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
 
 
 def show_account(out: Output, address: str) -> int:
@@ -49,8 +49,6 @@ def show_account(out: Output, address: str) -> int:
     account = policy.accounts.get(address)
     if account is None:
         raise no_account(policy, [address])
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         out.json("account/1", account_object(store, policy, account))
         return 0
@@ -149,8 +147,6 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         for account in policy.accounts.values()
         if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
     ]
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         for account in chosen:
             out.json("account/1", {"file": out.around.file, **account_object(None, policy, account)})
@@ -191,8 +187,6 @@ def list_templates(out: Output, name: str | None) -> int:
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
     chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         for title, table in chosen.items():
             content = {

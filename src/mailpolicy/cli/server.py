@@ -12,7 +12,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.targets import DryRun
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Command, UsageError
 
 _KEYS = ("edition", "outlook_connector_installed", "multipop")
 _YES, _NO = ("on", "true", "yes"), ("off", "false", "no")
@@ -41,8 +41,6 @@ def _show(context: typer.Context) -> int:
         "smart_host.login": server.smart_host_login,
         "smart_host.per_account_auth": server.per_account_auth,
     }
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         out.json("server/1", {"file": store.path, "values": values, "written": sorted(server.written)})
         return 0
@@ -73,13 +71,10 @@ def _set(
 
     name = key.replace("-", "_").lower()
     if name not in _KEYS:
-        elsewhere = {
-            "lan": "mailpolicy lan add NETWORK",
-            "smart_host": "mailpolicy smart-host set --server",
-            "version": None,
-        }
+        smart_host = ("mailpolicy", "smart-host", "set", "--server")
+        elsewhere: dict[str, Command] = {"lan": ("mailpolicy", "lan", "add", "NETWORK"), "smart_host": smart_host}
         known = ", ".join(known.replace("_", "-") for known in _KEYS)
-        fix = elsewhere.get(name, "mailpolicy smart-host set --server" if name in keys.SMART_HOST else None)
+        fix = elsewhere.get(name, smart_host if name in keys.SMART_HOST else None)
         raise UsageError(f"server set has no key {key!a}, choose {known}", fix=fix)
     wanted: str | bool
     if name == "edition":

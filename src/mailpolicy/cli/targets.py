@@ -30,6 +30,11 @@ InTemplate = Annotated[str | None, typer.Option("--in-template", metavar="NAME",
 InDefaults = Annotated[bool, typer.Option("--in-defaults", help="the defaults themselves")]
 SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="pass over addresses that are not in the store")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing more than 20 accounts")]
+YesRemove = Annotated[
+    bool, typer.Option("--yes", "-y", help="do not ask before removing passwords, or more than 20 accounts")
+]
+YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords go to another destination")]
+YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before a password is deleted")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff and change nothing")]
 
 _ONE_EACH = "a line holds one address and nothing else"
@@ -81,14 +86,16 @@ def targets(
     with_template: str | None = None,
     everyone: bool = False,
     in_template: str | None = None,
-    in_defaults: bool = False,
+    in_defaults: bool | None = None,
     skip_unknown: bool = False,
 ) -> Targets:
-    """The targets that were named. Raises UsageError."""
-    ways = [bool(texts), domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
-    if sum(ways) != 1:
-        what = "name the targets" if not any(ways) else "name the targets in one way only"
-        raise UsageError(f"{what}: addresses, -, --domain, --with-template, --all, --in-template or --in-defaults")
+    """The targets that were named; `in_defaults` is None for a command that has no layers. Raises UsageError."""
+    ways = [texts, domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
+    if sum(map(bool, ways)) != 1:
+        what = "name the targets in one way only" if any(ways) else "name the targets"
+        accounts = "addresses, -, --domain, --with-template"
+        layers = "--in-template or --in-defaults"
+        raise UsageError(f"{what}: {accounts}{' or --all' if in_defaults is None else f', --all, {layers}'}")
     try:
         if domain is not None:
             domain = names.domain_name(domain)
@@ -97,4 +104,6 @@ def targets(
                 names.template_name(name)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    return Targets(addresses(texts or ()), domain, with_template, everyone, in_template, in_defaults, skip_unknown)
+    return Targets(
+        addresses(texts or ()), domain, with_template, everyone, in_template, bool(in_defaults), skip_unknown
+    )

@@ -6,9 +6,9 @@ what it says. Not promised: that the line does what was meant; nothing is ever r
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Sequence
 
+from mailpolicy.cli.surroundings import OPTIONS
 from mailpolicy.errors import UsageError
 from mailpolicy.names import short
 from mailpolicy.nearest import nearest
@@ -78,7 +78,11 @@ def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str
 
 
 def _refusal(word: str, why: str, line: Sequence[str], path: str = "mailpolicy") -> UsageError:
-    fix = shlex.join(["mailpolicy", *line]) if line else f"{path} --help"
+    for index, given in enumerate(line):
+        if given.partition("=")[0] in OPTIONS:  # it stood behind a `--`, or it would not be among the words
+            line = [*line[:index], "--", *line[index:]]
+            break
+    fix = ("mailpolicy", *line) if line else (*path.split(" "), "--help")
     return UsageError(f"there is no command {short(word)}{why}", fix=fix)
 
 

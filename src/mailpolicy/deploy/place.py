@@ -7,18 +7,19 @@ somebody else's is not lost. Not promised: that the program obeys.
 
 from __future__ import annotations
 
-import os
 import stat
-import subprocess
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
-from mailpolicy import files, trust
-from mailpolicy.errors import Refused, StoreError, WriteFailed
+from mailpolicy.deploy import programs
+from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
-from mailpolicy.files import Attributes
+from mailpolicy.system.files import is_there
+from mailpolicy.system.held import Held, locked, without_lock
+from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.trust import Trusted
 
+_RELOAD = "reload"  # the note that the commands are still to be run
 _PATIENCE = 120.0  # seconds for a command that tells a program
 
 
@@ -54,15 +55,22 @@ class Placed(NamedTuple):
         return self.written or self.corrected or self.told
 
 
+def trusted_with(place: Place) -> Trusted:
+    """Return who may own the file that stands there already: root, and the owner that host.toml names."""
+    owner = place.attributes.owner[0]
+    return Trusted(owners=frozenset() if owner == -1 else frozenset({owner}))
+
+
 def look(place: Place, wanted: bytes) -> Placed:
     """What is there, without changing it; a note for whatever differs besides the content."""
-    before = _read(place.path)
-    found = state(before, wanted)
-    notes = []
-    if before is not None and not _fits(place):
-        notes.append(f"{place.path}: mode or owner is not as configured")
-    if before is not None and _is_owed(place):
-        notes.append(f"{place.path}: a reload is owed")
+    with without_lock(place.path, judged=False) as file:
+        before = _read(file)
+        found = state(before, wanted)
+        notes = []
+        if before is not None and not _fits(file, place.attributes):
+            notes.append(f"{place.path}: mode or owner is not as configured")
+        if before is not None and _is_owed(file, place):
+            notes.append(f"{place.path}: a reload is owed")
     return Placed(found, before, notes=tuple(notes))
 
 
@@ -70,77 +78,63 @@ def put(
     place: Place,
     make: Callable[[], bytes],
     lock_timeout: float,
-    first: Callable[[bytes | None, bytes], None] | None = None,
+    first: Callable[[Held, bytes | None, bytes], None] | None = None,
 ) -> Placed:
     """Make the content and put it in its place; `lock_timeout` is in seconds.
 
-    `first` gets the old content and the new one before the file is replaced.
+    `first` gets the file as it is held, the old content and the new one before the file is replaced.
 
     A command that fails leaves the file in its place, and is told of in `owing`. Raises Refused for a file that must not
     be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and what `make` raises.
     """
-    _refuse_unsafe(place.path)
-    files.make_folders(os.path.dirname(os.path.abspath(place.path)))
-    with files.locked(place.path, lock_timeout):
+    with locked(place.path, lock_timeout, trusted_with(place), make_folders=0o755) as file:
         wanted = make()
-        before = _read(place.path)
+        before = _read(file)
         found = state(before, wanted)
         notes: list[str] = []
         written = found is not State.CURRENT
-        corrected = not written and not _fits(place)
+        corrected = not written and not _fits(file, place.attributes)
         if found in (State.EDITED, State.FOREIGN) and not place.force:
             if not place.ours:
                 raise Refused(
-                    f"{place.path}: nothing was written, the file there is {found}: look at it with --diff, "
+                    f"nothing was written, the file there is {found}: look at it with --diff, "
                     "and replace it with --force",
+                    file=place.path,
                     code="edited",
                 )
-            notes.append(f"{place.path}: was {found}, kept as {_keep(place, before or b'')}")
+            notes.append(f"{place.path}: was {found}, kept as {_keep(file, place, before or b'')}")
         if written:
             if first is not None:
-                first(before, wanted)
-            if place.commands:
-                _owe(place)
-            files.replace(place.path, wanted, place.attributes)
+                first(file, before, wanted)
+            if place.commands and not file.note(_RELOAD).exists():
+                file.note(_RELOAD).write(())
+            file.replace(wanted, place.attributes)
         elif corrected:
-            _correct(place)
+            file.correct(place.attributes)
         told, owing = False, None
-        if _is_owed(place):
+        if _is_owed(file, place):
             try:
                 for command in place.commands:
                     _run(place.path, command)
-                with suppress(FileNotFoundError):
-                    os.unlink(_owed(place))
+                file.note(_RELOAD).remove()
                 told = True
             except Refused as error:
                 owing = error
     return Placed(found, before, written, corrected, told, tuple(notes), owing)
 
 
-def _read(path: str) -> bytes | None:
-    """What is there, None where nothing is. Raises Refused for what is no file of ours to replace."""
-    if not os.path.lexists(path):
-        return None
+def _read(file: Held) -> bytes | None:
+    """Return what is there, None if nothing is. Raises Refused for what is no file of ours to replace."""
     try:
-        return files.read_regular(path, files.LARGEST_STORE)
+        return file.read()
     except StoreError as error:
-        raise Refused(f"nothing was written, {error.message}", code="unreadable") from None
+        raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
 
 
-def _refuse_unsafe(path: str) -> None:
-    """Root writes nothing where others could put a link in the way."""
-    if os.geteuid() != 0:
-        return
-    folder = os.path.dirname(os.path.abspath(path))
-    planted = os.path.islink(path) and os.lstat(path).st_uid != 0
-    fix = f"rm {path}" if planted else trust.unsafe_for_root(folder)
-    if fix is not None:
-        raise Refused(f"{path}: others than root can write here: {fix}", code="unsafe", fix=fix)
-
-
-def _fits(place: Place) -> bool:
+def _fits(file: Held, attributes: Attributes) -> bool:
     """Whether mode and owner are as they must be."""
-    facts, attributes = os.stat(place.path), place.attributes
+    facts = file.facts()
+    assert facts is not None
     mode = stat.S_IMODE(facts.st_mode)
     if mode != (attributes.mode if attributes.exact else mode & attributes.most):
         return False
@@ -149,64 +143,31 @@ def _fits(place: Place) -> bool:
     )
 
 
-def _correct(place: Place) -> None:
-    attributes = place.attributes
-    try:
-        os.chown(place.path, *attributes.owner)
-        mode = stat.S_IMODE(os.stat(place.path).st_mode)
-        os.chmod(place.path, attributes.mode if attributes.exact else mode & attributes.most)
-    except OSError as error:
-        raise WriteFailed(
-            f"{place.path}: mode and owner cannot be set: {(error.strerror or 'input/output error').lower()}"
-        ) from None
+def _keep(file: Held, place: Place, content: bytes) -> str:
+    """Keep what somebody wrote, never more open than the file shall be; return the path."""
+    facts = file.facts()
+    assert facts is not None
+    attributes = Attributes(
+        stat.S_IMODE(facts.st_mode) & place.attributes.mode, exact=True, owner=(facts.st_uid, facts.st_gid)
+    )
+    return file.keep_copy("edited", content, attributes)
 
 
-def _keep(place: Place, content: bytes) -> str:
-    """A copy of what somebody wrote, beside the file and never more open than the file shall be; no earlier one is lost."""
-    facts = os.stat(place.path)
-    mode = stat.S_IMODE(facts.st_mode) & place.attributes.mode
-    attributes = Attributes(mode, exact=True, owner=(facts.st_uid, facts.st_gid))
-    whole = f"{os.path.realpath(place.path)}.edited"
-    kept, number = whole, 1
-    while os.path.lexists(kept):
-        if not os.path.islink(kept) and _read(kept) == content:
-            return kept
-        kept, number = f"{whole}.{number}", number + 1
-    files.replace(kept, content, attributes)
-    return kept
-
-
-def _owed(place: Place) -> str:
-    return f"{os.path.realpath(place.path)}.reload"
-
-
-def _is_owed(place: Place) -> bool:
-    missing = place.product is not None and not os.path.exists(place.product)
-    return bool(place.commands) and (missing or os.path.lexists(_owed(place)))
-
-
-def _owe(place: Place) -> None:
-    if not os.path.lexists(_owed(place)):
-        files.replace(_owed(place), b"", Attributes(0o600))
+def _is_owed(file: Held, place: Place) -> bool:
+    missing = place.product is not None and not is_there(place.product, follow=True)
+    return bool(place.commands) and (missing or file.note(_RELOAD).exists())
 
 
 def _run(path: str, command: tuple[str, ...]) -> None:
     import shlex
 
+    ended = programs.run(command, _PATIENCE)
+    if ended.failure is None:
+        return
     shown = shlex.join(command)
-    try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        why = f"did not end within {_PATIENCE:g} s"
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or "cannot be started").lower()
-    else:
-        if ended.returncode == 0:
-            return
-        last = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        why = f"ended with {ended.returncode}{f': {last}' if last else ''}"
     raise Refused(
-        f"{path}: is in its place, but {shown} {why}; it is owed until it succeeds", code="reload-failed", fix=shown
+        f"is in its place, but {shown} {ended.failure}; it is owed until it succeeds",
+        file=path,
+        code="reload-failed",
+        fix=command,
     )

@@ -6,19 +6,22 @@ was asked for and succeeded. Not promised: that a session which began in the sec
 
 from __future__ import annotations
 
-import os
+import re
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from typing import NamedTuple
 
-from mailpolicy import files
-from mailpolicy.files import Attributes
+from mailpolicy.deploy import programs
+from mailpolicy.system.held import Held, locked, without_lock
+from mailpolicy.system.trust import Trusted
 
 _NOTICED = 1.1  # seconds; Dovecot looks at the passwd-file at most once a second
-_NOBODY = 68  # doveadm kick's status where the user has no session
+# What doveadm kick says if the user has no session: 2.3 with its status, 2.4 in words.
+_NOBODY = 68
+_NO_SESSION = re.compile(r"0 connections kicked\b")
+_SUFFIX = "kick"
+_USER = re.compile(r"[A-Za-z0-9_]\S*")
 _PATIENCE = 30.0  # seconds for one kick
 
 
@@ -48,55 +51,42 @@ def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], N
     if listed:
         time.sleep(_NOTICED)
     for user in listed:
-        whole = shlex.join([*command, user])
-        try:
-            run = subprocess.run(
-                [*command, user], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            ended.failed[user] = f"{whole} did not end within {_PATIENCE:g} s"
-            continue
-        except OSError as error:
-            ended.failed[user] = f"{whole} cannot be started: {(error.strerror or 'input/output error').lower()}"
-            continue
-        if run.returncode == 0:
+        run = programs.run([*command, user], _PATIENCE)
+        if run.status == _NOBODY or _NO_SESSION.match(run.out):
+            told(f"no session to kick: {user}")
+        elif run.failure is None:
             told(f"kicked: {user}")
             ended.kicked.append(user)
-        elif run.returncode == _NOBODY:
-            told(f"no session to kick: {user}")
         else:
-            last = (run.stderr or run.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
-            ended.failed[user] = f"{whole} ended with {run.returncode}{f': {last}' if last else ''}"
+            ended.failed[user] = f"{shlex.join([*command, user])} {run.failure}"
     return ended
 
 
 def owed(path: str) -> list[str]:
-    """Whose sessions may be open that an earlier change of the file at `path` no longer allows."""
-    note = _note(path)
-    if not os.path.lexists(note) or os.path.islink(note):
-        return []
-    return files.read_regular(note).decode("utf-8", "replace").split()
+    """Return whose sessions may be open that an earlier change of the file at `path` no longer allows.
+
+    Raises Refused and WriteFailed.
+    """
+    with without_lock(path, judged=False) as file:
+        return _owed(file)
 
 
-def owe(path: str, users: Iterable[str]) -> None:
-    """Write down, before the file at `path` is replaced, whose sessions are to be ended; hold its lock."""
-    _write(path, sorted({*owed(path), *users}))
+def owe(file: Held, users: Iterable[str]) -> None:
+    """Write down, before a file is replaced, whose sessions are to be ended. Raises Refused and WriteFailed."""
+    file.note(_SUFFIX).write(sorted({*_owed(file), *users}))
 
 
-def settle(path: str, users: Iterable[str], failed: Collection[str]) -> None:
-    """Strike out those of `users` who need no end any more."""
+def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
+    """Strike out those of `users` who need no end any more. Raises Refused, StillLocked and WriteFailed."""
     done = set(users) - set(failed)
-    left = [user for user in owed(path) if user not in done]
-    if left:
-        _write(path, left)
-    else:
-        with suppress(FileNotFoundError):
-            os.unlink(_note(path))
+    with locked(path, lock_timeout, trusted) as file:
+        left = [user for user in _owed(file) if user not in done]
+        if left:
+            file.note(_SUFFIX).write(left)
+        else:
+            file.note(_SUFFIX).remove()
 
 
-def _write(path: str, users: list[str]) -> None:
-    files.replace(_note(path), "".join(f"{user}\n" for user in users).encode("utf-8"), Attributes(0o600))
-
-
-def _note(path: str) -> str:
-    return f"{os.path.realpath(path)}.kick"
+def _owed(file: Held) -> list[str]:
+    # They become arguments of a command, so what is no user name is none that we wrote.
+    return [name for name in file.note(_SUFFIX).lines() if _USER.fullmatch(name)]

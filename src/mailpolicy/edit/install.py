@@ -6,14 +6,17 @@ is equal is not written. Not promised: anything about secrets, which no store ho
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailpolicy import files, pending, trust
-from mailpolicy.access import EMPTY, Comparison, Shift
+from mailpolicy import pending
+from mailpolicy.access import EMPTY, Comparison, Redirection, Shift
 from mailpolicy.edit import hunks
+from mailpolicy.errors import Advice, FileMissing
 from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.system.files import read_whole
+from mailpolicy.system.held import Held, Moved, locked, without_lock
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 
 class Installation(NamedTuple):
@@ -23,8 +26,8 @@ class Installation(NamedTuple):
     old: Store | None
     new: Store
     comparison: Comparison
-    shifts: list[Shift]
-    notes: list[str]
+    shifts: list[Shift | Redirection]
+    notes: list[str | Advice]
     comparable: bool = True  # false where the old store has errors, so that it is compared with none
 
     @property
@@ -43,35 +46,62 @@ Judge = Callable[[Installation], None]
 
 
 def install(
-    path: str, new: Store, *, allow: Judge, confirm: Judge, dry_run: bool = False, lock_timeout: float = 10.0
+    path: str,
+    new: Store,
+    *,
+    allow: Judge,
+    confirm: Judge,
+    dry_run: bool = False,
+    lock_timeout: float = 10.0,
+    trusted: Trusted = ROOT_ONLY,
 ) -> Installation:
     """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds.
 
     `allow` may raise to stop it, and is asked again where the old store changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    trust.refuse_unsafe(path)
-    planned = _planned(path, new)
+    planned = _planned(path, new, _old(path, trusted))
     if not planned.changed:
         return planned
     allow(planned)
     if dry_run:
         return planned
     confirm(planned)
-    files.make_folders(os.path.dirname(os.path.realpath(path)))
-    with files.locked(path, lock_timeout):
-        current = _planned(path, new)
-        if current.changed:
-            if _content(current) != _content(planned):
-                allow(current)
-            files.replace(path, new.data)
+    for again in (True, True, False):
+        try:
+            with locked(path, lock_timeout, trusted, make_folders=0o755) as held:
+                return _put(held, planned, allow)
+        except Moved:
+            if not again:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _put(held: Held, planned: Installation, allow: Judge) -> Installation:
+    with held.opened() as descriptor:
+        old = Store(held.path, read_whole(descriptor)) if descriptor is not None else None
+    held.refuse_links()
+    current = _planned(held.path, planned.new, old)
+    if current.changed:
+        if _content(current) != _content(planned):
+            allow(current)
+        held.replace(planned.new.data)
     return current
 
 
-def _planned(path: str, new: Store) -> Installation:
+def _old(path: str, trusted: Trusted) -> Store | None:
+    """Return the store in place, None if there is none. Raises StoreError, and Refused if it must not be replaced."""
+    with without_lock(path, trusted) as place:
+        place.refuse_links()
+    try:
+        return Store.read(path, trusted=trusted)
+    except FileMissing:
+        return None
+
+
+def _planned(path: str, new: Store, old: Store | None) -> Installation:
     policy = new.policy()
     notes = pending.notes(path)
-    old = Store.read(path) if os.path.lexists(path) and os.path.exists(path) else None
     before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY
@@ -81,7 +111,7 @@ def _planned(path: str, new: Store) -> Installation:
             f"the store in place has errors and decides nothing, so access is compared with none: {error.findings[0]}"
         )
     comparison = Comparison(before, policy)
-    return Installation(path, old, new, comparison, comparison.shifts(), notes, comparable)
+    return Installation(path, old, new, comparison, comparison.changes(), notes, comparable)
 
 
 def _content(installation: Installation) -> bytes | None:

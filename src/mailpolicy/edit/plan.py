@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mailpolicy.edit.operations import Operation
+from mailpolicy.errors import Advice
 from mailpolicy.policy import Policy
 
 
@@ -37,7 +38,7 @@ class Plan:
         self.operations: list[Operation] = []
         self.lines: list[Line] = []
         self.changes: list[Change] = []
-        self.notes: list[str] = []
+        self.notes: list[str | Advice] = []
         self.touched: set[str] | None = set()  # the accounts whose access may change; None for all
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.services import counted
 from mailpolicy.edit.targets import no_account
 from mailpolicy.lan import RESERVED, is_reserved, lan_entry
+from mailpolicy.names import counted
 from mailpolicy.networks import Network, network_set
 from mailpolicy.policy import LanEntry, Policy, Service
 
@@ -120,7 +120,7 @@ def _confined(policy: Policy) -> str:
         )
         for account in policy.accounts.values()
     )
-    return f"{counted(confined)} {'is' if confined == 1 else 'are'} confined to the LAN for POP or IMAP"
+    return f"{counted(confined, 'account')} {'is' if confined == 1 else 'are'} confined to the LAN for POP or IMAP"
 
 
 def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:

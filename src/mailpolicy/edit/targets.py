@@ -66,17 +66,15 @@ def require_template(policy: Policy, name: str) -> None:
         raise NotFound(
             f"there is no template {name}" + (f", did you mean {hint}?" if hint else ""),
             code="no-such-template",
-            fix=f"mailpolicy template add {name}",
+            fix=("mailpolicy", "template", "add", name),
         )
 
 
 def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> NotFound:
     """The failure that names every unknown address, and for a single one the nearest that is known."""
-    import shlex
-
     if len(unknown) == 1:
         hint = nearest_address(unknown[0], policy.accounts)
         message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
-        fix = f"mailpolicy account add {shlex.quote(unknown[0])}" if offer and not hint else None
+        fix = ("mailpolicy", "account", "add", unknown[0]) if offer and not hint else None
         return NotFound(message, code="no-such-account", fix=fix)
     return NotFound(f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mailpolicy.edit.operations import Add, Drop, Put, Rename
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.services import named
+from mailpolicy.edit.remarks import named
 from mailpolicy.edit.targets import Targets, chosen, require_template
 from mailpolicy.errors import Refused
 from mailpolicy.policy import Policy
@@ -35,7 +35,7 @@ def remove(policy: Policy, name: str, *, if_exists: bool) -> Plan:
         raise Refused(
             f"the template {name} is in use by {named(users)}",
             code="in-use",
-            fix=f"mailpolicy template unassign --with-template {name}",
+            fix=("mailpolicy", "template", "unassign", "--with-template", name),
         )
     plan.change(Drop(("templates", name)), None, f"templates.{name}", dict(policy.templates[name]), None)
     plan.lines.append(Line(f"template {name}", "template", "removed", True))

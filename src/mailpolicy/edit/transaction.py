@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy import access, files, pending, schema, trust
+from mailpolicy import access, pending, schema
 from mailpolicy.access import Access
 from mailpolicy.document import without_gc
 from mailpolicy.edit import hunks, pen, pieces
@@ -21,6 +21,8 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy import Policy
 from mailpolicy.slices import Piece
 from mailpolicy.store import Store
+from mailpolicy.system.held import Held, Moved, locked, without_lock
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 
 class Outcome(NamedTuple):
@@ -47,16 +49,19 @@ def transact(
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
+    trusted: Trusted = ROOT_ONLY,
     confirm: Callable[[Plan], None] | None = None,
-    first: Callable[[], None] | None = None,
+    first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """Carry out what `planner` makes of the store's policy.
 
     `confirm` may raise to stop an edit before the lock is taken; `first` runs under the lock before the file is
-    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds.
-    Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
+    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds; whom root
+    trusts with the store says `trusted`. If the path leads to another file by the time of the replacement the edit
+    starts again there. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    trust.refuse_unsafe(store.path)
+    with without_lock(store.path, trusted) as place:
+        place.refuse_links()
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path)
     if dry_run:
@@ -67,19 +72,39 @@ def transact(
         return Outcome(plan, Access.SAME, None)
     if confirm is not None:
         confirm(plan)
-    with files.locked(store.path, lock_timeout):
-        current = store.again()
-        if current is not store:
-            plan = planner(current.policy())
-            plan.notes += pending.notes(store.path)
-            if not plan.operations:
-                return Outcome(plan, Access.SAME, None)
-        edited = _edited(current, plan)
-        if first is not None:
-            first()
-        content = edited.content()
-        files.replace(current.path, content)
+    for again in (True, True, False):
+        try:
+            with locked(store.path, lock_timeout, trusted) as held:
+                return _carried_out(held, store, plan, planner, first)
+        except Moved:
+            if not again:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _carried_out(
+    held: Held, store: Store, plan: Plan, planner: Planner, first: Callable[[Held], None] | None
+) -> Outcome:
+    """Carry out a plan under the lock, made again if the store is no longer what it was planned on."""
+    with held.opened() as descriptor:
+        current = store.again(descriptor)
+    held.refuse_links()
+    if current is not store:
+        plan = planner(current.policy())
+        plan.notes += pending.notes(store.path)
+        if not plan.operations:
+            return Outcome(plan, Access.SAME, None)
+    edited = _edited(current, plan)
+    if first is not None:
+        first(held)
+    content = edited.content()
+    held.replace(content)
     return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
+
+
+def planned_policy(store: Store, plan: Plan) -> Policy:
+    """The policy that a plan would make of the store, proved; nothing is written. Raises Refused."""
+    return _edited(store, plan).policy
 
 
 class _Edited(NamedTuple):
@@ -127,7 +152,7 @@ def _edited(store: Store, plan: Plan) -> _Edited:
     if _without_empty(proof.tree) != _without_empty(wanted):
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
-        raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
+        raise _by_hand(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.cut is None:
         return _Edited(store, splices, policy)
@@ -145,12 +170,12 @@ def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
         wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
     policy, problems, _ = schema.read(wanted)
     if policy is None:
-        raise Refused(f"{store.path}: nothing was changed, the store would not be valid: {problems[0].message}")
+        raise Refused(f"nothing was changed, the store would not be valid: {problems[0].message}", file=store.path)
     if keys is None:
         return policy
     kept = {address: account for address, account in old.accounts.items() if account.key not in keys}
     if twice := kept.keys() & policy.accounts.keys():
-        raise Refused(f"{store.path}: nothing was changed, {min(twice)} would be there twice")
+        raise Refused(f"nothing was changed, {min(twice)} would be there twice", file=store.path)
     return policy._replace(accounts={**kept, **policy.accounts})
 
 
@@ -173,7 +198,7 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _by_hand(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
-    return Refused(f"{store.path}:{line}: nothing was changed, this edit needs a hand: {why}", code="needs-hand-edit")
+    return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
 def _access(edited: _Edited, plan: Plan) -> Access:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,8 @@ from mailpolicy import names
 from mailpolicy.errors import Refused
 from mailpolicy.export import TARGETS, Target
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS, Options
-from mailpolicy.files import read_regular
 from mailpolicy.nearest import nearest
+from mailpolicy.system.files import read_regular
 
 _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{16,128}")
@@ -102,8 +101,8 @@ def _token(path: str) -> str:
     """The installation's token. Raises ChoiceRejected, StoreError, and Refused where others can read it."""
     text = read_regular(path).decode("utf-8", "replace").removesuffix("\n")
     if os.stat(path).st_mode & 0o004:
-        fix = f"chmod o-r {shlex.quote(path)}"
-        raise Refused(f"{path}: everybody can read this token: {fix}", code="unsafe", fix=fix)
+        fix = ("chmod", "o-r", path)
+        raise Refused("everybody can read this token", file=path, code="unsafe", fix=fix)
     if not _TOKEN.fullmatch(text):
         raise ChoiceRejected("token_file", f"{path}: a token is 16 to 128 letters and digits: openssl rand -hex 16")
     return text

@@ -72,7 +72,11 @@ def _chosen(found: list[Polled], wanted: tuple[str, str] | None) -> Polled:
     for one in found:
         if (one.address, one.name) == wanted:
             return one
-    raise NotFound(f"no source {'/'.join(wanted)} is polled: mailpolicy multipop source list", code="no-such-source")
+    raise NotFound(
+        f"no source {'/'.join(wanted)} is polled",
+        code="no-such-source",
+        fix=("mailpolicy", "multipop", "source", "list"),
+    )
 
 
 def masked(line: str) -> str:

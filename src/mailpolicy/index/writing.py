@@ -14,10 +14,10 @@ from zlib import crc32
 
 from mailpolicy.cache import Cache, Stamp
 from mailpolicy.errors import StoreError
-from mailpolicy.files import opened, read_whole
 from mailpolicy.index.reading import BLOCK, About, Index, Unusable, asked, digest, place_of, seal, short_digest
 from mailpolicy.names import account_address
 from mailpolicy.slices import Outline
+from mailpolicy.system.files import opened, read_whole
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

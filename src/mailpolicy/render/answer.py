@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.errors import Command
 from mailpolicy.names import counted
-from mailpolicy.verdict import Command, Grant, Question, Reason, Verdict
+from mailpolicy.verdict import Grant, Question, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
 Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered
+Shown = Callable[[Command], str]  # a command as somebody can paste it
 
 
-def lines(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, *, name_file: bool, verbose: bool) -> list[str]:
+def lines(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, shown: Shown, *, verbose: bool) -> list[str]:
     """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
 
-    With `name_file` the commands name the file, as the one who asked did. With `verbose` an `allow` says why.
+    With `verbose` an `allow` says why.
     """
     if verdict.allowed:
         told = ["allow"]
@@ -28,7 +30,7 @@ def lines(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, *, name_
     for reason in verdict.reasons:
         decided = f" ({_decider(reason)})" if reason.key is not None else ""
         told.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
-    return told + _steps(verdict, file if name_file else None, lets_in)
+    return told + _steps(verdict, lets_in, shown)
 
 
 def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> list[str]:
@@ -37,28 +39,19 @@ def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> 
         f" ({dotted(grant.key)}, {grant.layer})"
     ]
     if grant.network is not None:
-        key = _network_key(grant)
+        key: KeyPath = ("server", "lan", grant.network.position)
         place = _place(file, line_of(key))
         told.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
     return told
 
 
-def _network_key(grant: Grant) -> KeyPath:
-    return ("server", "lan", grant.network.position if grant.network is not None else 0)
-
-
-def _steps(verdict: Verdict, file: str | None, lets_in: Count) -> list[str]:
+def _steps(verdict: Verdict, lets_in: Count, shown: Shown) -> list[str]:
     """The commands that help, a line each; what differs from line to line stands before the command."""
-    suffix = ("--file", file) if file is not None else ()
-
-    def step(label: str, command: Command) -> str:
-        return f"  {label}: {shlex.join((*command, *suffix))}"
-
-    steps = [step("then" if number else "fix", command) for number, command in enumerate(verdict.fixes)]
+    steps = [f"  {'then' if number else 'fix'}: {shown(command)}" for number, command in enumerate(verdict.fixes)]
     for command in verdict.alternatives:
         # Behind a shell's comment sign, so that the line can be pasted.
-        steps.append(f"{step('or', command)}  # lets in {counted(lets_in(), 'account')}")
-    return steps + [step("then, for the whole server", command) for command in verdict.server_fixes]
+        steps.append(f"  or: {shown(command)}  # lets in {counted(lets_in(), 'account')}")
+    return steps + [f"  then, for the whole server: {shown(command)}" for command in verdict.server_fixes]
 
 
 def _place(file: str, line: int | None) -> str:

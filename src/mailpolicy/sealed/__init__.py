@@ -1,7 +1,8 @@
 """A keyring backend for machines without a desktop: a file of sealed secrets, `mailpolicy.sealed.Keyring`.
 
-Any program that uses keyring may name it; it then obeys `secrets_file` and `key_file` in host.toml, or the properties
-of the same names (`KEYRING_PROPERTY_KEY_FILE`), and `$CREDENTIALS_DIRECTORY`, which systemd sets.
+Any program that uses keyring may name it; it then obeys `secrets_file` and `key_file` in host.toml, which
+`$MAILPOLICY_HOST_CONFIG` may name, or the properties of the same names (`KEYRING_PROPERTY_KEY_FILE`), and
+`$CREDENTIALS_DIRECTORY`, which systemd sets.
 
 Promises: it is never chosen by itself; it asks nobody anything; a refusal says why in one sentence and holds no secret.
 Not promised: to hide the names of the secrets.
@@ -52,7 +53,8 @@ class Keyring(KeyringBackend):
         from mailpolicy import host
 
         is_root = os.geteuid() == 0
-        machine = host.read(None, is_root=is_root)
+        under_sudo = is_root and "SUDO_UID" in os.environ  # then the variable is the caller's
+        machine = host.read(None if under_sudo else os.environ.get("MAILPOLICY_HOST_CONFIG") or None)
         return located(
             self.secrets_file or machine.secrets_file,
             keys.Sources(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root),
@@ -89,7 +91,7 @@ class Keyring(KeyringBackend):
 
 def located(path: str | None, sources: keys.Sources, lock_timeout: float = 10.0) -> SecretsFile:
     """The file at `path`, with None in the usual place, and the first key that is configured."""
-    return SecretsFile(path or DEFAULT_PATH, keys.place(sources), is_root=sources.is_root, lock_timeout=lock_timeout)
+    return SecretsFile(path or DEFAULT_PATH, keys.place(sources), lock_timeout=lock_timeout)
 
 
 @contextmanager
@@ -97,4 +99,4 @@ def _refused(kind: type[KeyringError]) -> Iterator[None]:
     try:
         yield
     except MailpolicyError as error:
-        raise kind(error.message) from error
+        raise kind(str(error)) from error

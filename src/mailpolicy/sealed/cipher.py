@@ -74,7 +74,8 @@ def master_key(name: str, content: bytes) -> bytes:
             return key
     size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "so many bytes"
     raise KeyringError(
-        f"{name}: this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {size}",
+        f"this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {size}",
+        file=name,
         code="no-key",
     )
 

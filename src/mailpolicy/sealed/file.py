@@ -8,13 +8,11 @@ file, put back with its key, is recognised.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import BinaryIO, TypeVar
 
-from mailpolicy import files, trust
-from mailpolicy.errors import KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.errors import FileMissing, KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed import content, front
 from mailpolicy.sealed.block import Name
 from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
@@ -22,6 +20,10 @@ from mailpolicy.sealed.content import Opened, Unchanged
 from mailpolicy.sealed.fault import fault
 from mailpolicy.sealed.keyfiles import KeyFile, kept_in_file
 from mailpolicy.sealed.keys import Place
+from mailpolicy.system.files import is_there, opened
+from mailpolicy.system.held import Held, locked, without_lock
+from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.resolve import target_of
 
 Result = TypeVar("Result")
 
@@ -33,12 +35,12 @@ _LARGEST = 1 << 28  # bytes of a file that are looked through for what is wrong 
 class SecretsFile:
     """One file of sealed secrets and the place of its key; `lock_timeout` in seconds."""
 
-    def __init__(self, path: str, place: Place, *, is_root: bool = False, lock_timeout: float = 10.0) -> None:
+    def __init__(self, path: str, place: Place, *, lock_timeout: float = 10.0) -> None:
         self.path = path
         self.place = place
-        self._is_root = is_root
         self._lock_timeout = lock_timeout
         self._key: Key | None = None
+        self._held: Held | None = None  # while it is being changed
 
     def several(self, service: str, users: Collection[str]) -> dict[str, str]:
         """Those of the secrets of one service that are there, by user name. Raises KeyringError."""
@@ -59,7 +61,7 @@ class SecretsFile:
         """
         self._refuse_unsafe()
         self._unlock()
-        with files.locked(self._there(), self._lock_timeout):
+        with self._locked():
             return self._with_key(lambda file: self._write(file, service, changes))
 
     def _write(self, file: Opened, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -73,7 +75,8 @@ class SecretsFile:
         def proof(new: Opened, *, whole: bool = True) -> bool:
             return content.several(new, service, changes, whole=whole) == wanted and change.left_alone(new)
 
-        alone = os.stat(self.path).st_nlink == 1  # another name of the file is somebody's copy, which stays as it is
+        facts = self._writing.facts()
+        alone = facts is not None and facts.st_nlink == 1  # another name of the file is a copy, which stays as it is
         if alone and (more := content.appended(file, change)) is not None:
             self._extend(file, more, lambda new: proof(new, whole=False))  # the rest stays where it was just checked
         else:
@@ -85,24 +88,24 @@ class SecretsFile:
 
         Raises KeyringError, also where a file has lost its key, and WriteFailed.
         """
-        files.make_folders(os.path.dirname(os.path.realpath(self.path)), 0o700)
         self._refuse_unsafe()
         next(self.place.masters(), None)  # a keyring that must be unlocked is, before others wait for us
-        with files.locked(self.path, self._lock_timeout):
-            if os.path.lexists(self.path):
+        with self._locked(make_folders=0o700):
+            if self._writing.facts() is not None:
                 self.facts()
                 return False, False
             made = next(self.place.masters(), None) is None
             if made:
                 self.place.keep(os.urandom(KEY_SIZE))
             key = Key(next(self.place.masters()))
-            self._install(content.empty(key), key, lambda new: not content.sound(new).writes)
+            proof = self._proof(key, lambda new: not content.sound(new).writes)
+            self._writing.create(content.empty(key), Attributes(0o600), proof)
         return made, True
 
     def would_make(self) -> tuple[bool, bool]:
         """What `make` would make. Raises what it would raise, so far as that can be seen without writing."""
         self._refuse_unsafe()
-        if os.path.lexists(self.path):
+        if is_there(self.path):
             self.facts()
             return False, False
         if made := next(self.place.masters(), None) is None:
@@ -124,11 +127,11 @@ class SecretsFile:
         """
         self._refuse_unsafe()
         self._unlock()
-        with files.locked(self._there(), self._lock_timeout):
+        with self._locked():
             secrets = self.everything()
             old = self._known
             self._require_new(new_key_file)
-            new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file, is_root=self._is_root))
+            new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file))
             try:
                 self._with_key(lambda file: self._write_anew(file, new, secrets))
             except (KeyringError, WriteFailed):
@@ -145,23 +148,34 @@ class SecretsFile:
         if new_key_file is None:
             if not self.place.writable:
                 raise Refused(
-                    f"{self.path}: its key is {self.place.name}, which only its giver can replace: "
+                    f"its key is {self.place.name}, which only its giver can replace: "
                     "name a file for the new one with --new-key-file PATH",
+                    file=self.path,
                     code="key-not-writable",
                 )
             return
-        new, folder = KeyFile(new_key_file, is_root=self._is_root), os.path.dirname(os.path.realpath(new_key_file))
-        if os.path.lexists(new_key_file):
+        new = KeyFile(new_key_file)
+        if is_there(new_key_file):
             if Key(next(new.masters())).id == self._known.id:
                 raise Refused(
-                    f"{new_key_file}: this is the key that is in use: name a file that is not there, or has another key",
+                    "this is the key that is in use: name a file that is not there, or has another key",
+                    file=new_key_file,
                     code="same-key",
                 )
-        elif os.path.isdir(folder):
-            new.require_safe()
         else:
-            fix = f"mkdir -p -m 0700 {shlex.quote(folder)}"
-            raise Refused(f"{new_key_file}: there is no directory for the new key: {fix}", code="no-directory", fix=fix)
+            new.require_safe()
+            try:
+                folder = os.path.dirname(target_of(new_key_file))
+            except OSError:
+                folder = os.path.dirname(new_key_file)
+            if os.path.isdir(folder):
+                return
+            raise Refused(
+                "there is no directory for the new key",
+                file=new_key_file,
+                code="no-directory",
+                fix=("mkdir", "-p", "-m", "0700", folder),
+            )
 
     def _next_key(self) -> Key:
         if self._by_next_key():
@@ -187,7 +201,8 @@ class SecretsFile:
             self.place.promote()
         except (KeyringError, WriteFailed) as error:
             raise NotConfirmed(
-                f"{self.path}: sealed with the new key, which opens it but still lies beside the old one: {error.message}"
+                f"sealed with the new key, which opens it but still lies beside the old one: {error}",
+                file=self.path,
             ) from None
 
     @property
@@ -214,7 +229,7 @@ class SecretsFile:
             match = front.HEADER.fullmatch(line)
             self._find_key(match[2].decode() if match else "")
             error = fault(line + file.read(_LARGEST) if match else line, self._known)
-        raise KeyringError(f"{self.path}: {error.message}", code=error.code)
+        raise KeyringError(error.message, file=self.path, code=error.code)
 
     def _unlock(self) -> None:
         """Have a key before the lock is taken: a desktop keyring may ask somebody, and others would wait for us."""
@@ -234,7 +249,8 @@ class SecretsFile:
             first = first or self._key
         if first is None:
             raise KeyringError(
-                f"{self.path}: this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                f"this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                file=self.path,
                 code="no-key",
                 fix=self.place.fix,
             )
@@ -244,28 +260,65 @@ class SecretsFile:
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         try:
-            with files.opened(self._there()) as descriptor, _reader(descriptor) as file:
-                yield file
+            with opened(self.path) if self._held is None else self._held.opened() as descriptor:
+                if descriptor is None:
+                    raise self._not_there()
+                with _reader(descriptor) as file:
+                    yield file
+        except FileMissing:
+            raise self._not_there() from None
         except StoreError as error:
-            raise KeyringError(error.message, code="no-secrets-file") from None
+            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
 
-    def _there(self) -> str:
-        if not os.path.lexists(self.path):
-            raise KeyringError(
-                f"{self.path}: there is no file of sealed secrets: bring it back from a backup, or make a new one",
-                code="no-secrets-file",
-                fix="mailpolicy secrets init",
-            )
-        return self.path
+    def _there(self) -> None:
+        """Raise KeyringError if the file does not exist."""
+        try:
+            there = is_there(self.path)
+        except StoreError as error:
+            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
+        if not there:
+            raise self._not_there()
+
+    def _not_there(self) -> KeyringError:
+        return KeyringError(
+            "there is no file of sealed secrets: bring it back from a backup, or make a new one",
+            file=self.path,
+            code="no-secrets-file",
+            fix=("mailpolicy", "secrets", "init"),
+        )
+
+    @contextmanager
+    def _locked(self, *, make_folders: int | None = None) -> Iterator[None]:
+        """Hold the lock of the file, which from now on is read and replaced where it was found."""
+        if make_folders is None:
+            self._there()
+        with self._safe(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
+            self._held = held
+            try:
+                yield
+            finally:
+                self._held = None
+
+    @property
+    def _writing(self) -> Held:
+        assert self._held is not None
+        return self._held
+
+    @contextmanager
+    def _safe(self, place: AbstractContextManager[Held]) -> Iterator[Held]:
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(place)
+            except Refused as error:
+                raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
+            yield held
 
     def _install(self, pieces: Iterator[bytes], key: Key, proof: Callable[[Opened], bool]) -> None:
         """Put new content in place, read back and proved before it is there."""
+        self._writing.replace(pieces, Attributes(0o600), self._proof(key, proof))
 
-        def proved(path: str) -> None:
-            with open(path, "rb") as file:
-                self._prove(file, key, file.read(front.HEADER_SIZE), proof)
-
-        files.replace(self.path, pieces, attributes=files.Attributes(0o600), proof=proved)
+    def _proof(self, key: Key, proof: Callable[[Opened], bool]) -> Callable[[BinaryIO], None]:
+        return lambda file: self._prove(file, key, file.read(front.HEADER_SIZE), proof)
 
     def _extend(self, file: Opened, more: tuple[front.Header, bytes], proof: Callable[[Opened], bool]) -> None:
         """Put new blocks and a new index behind the old ones, read back and proved before the first line names them."""
@@ -274,20 +327,21 @@ class SecretsFile:
         def proved(new: BinaryIO) -> None:
             self._prove(new, file.key, bytes(first), proof)
 
-        files.extend(self.path, file.header.end, tail, bytes(first), proof=proved)
+        self._writing.extend(file.header.end, tail, bytes(first), proof=proved)
 
     def _prove(self, file: BinaryIO, key: Key, first: bytes, proof: Callable[[Opened], bool]) -> None:
         with suppress(Unsound):
             if proof(Opened(file, key, front.header(first))):
                 return
         raise KeyringError(
-            f"{self.path}: what was read back differs from what was written, the old file is intact",
+            "what was read back differs from what was written, the old file is intact",
+            file=self.path,
             code="keyring-lost",
         )
 
     def _refuse_unsafe(self) -> None:
-        if self._is_root and (fix := trust.unsafe_for_root(self.path)) is not None:
-            raise KeyringError(f"{self.path}: others than root can write here: {fix}", code="unsafe", fix=fix)
+        with self._safe(without_lock(self.path)):
+            pass
 
 
 def _reader(descriptor: int) -> BinaryIO:

@@ -9,16 +9,18 @@ credential is safe where its directory was chosen by somebody else.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 
-from mailpolicy import files, trust
-from mailpolicy.errors import KeyringError, StoreError
+from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
 from mailpolicy.sealed.cipher import KEY_SIZE, master_key
+from mailpolicy.system.files import is_there, opened, opened_trusted, told
+from mailpolicy.system.held import Held, without_lock
+from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.resolve import target_of
 
 CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
-WITH_CREDENTIAL = f"systemd-run --pty --wait -p LoadCredentialEncrypted={CREDENTIAL} mailpolicy"
+WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
 
 
 class Credential:
@@ -33,7 +35,7 @@ class Credential:
 
     def masters(self) -> Iterator[bytes]:
         """The key."""
-        content, facts = _read(self.name)
+        content, facts = _credential(self.name)
         # The owner may be root or this user, and where systemd gave access by an ACL the group's bits are its mask.
         if facts.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
             raise _readable(self.name)
@@ -44,7 +46,9 @@ class Credential:
 
     def require_safe(self) -> None:
         """Never: it is not ours to write."""
-        raise KeyringError(f"{self.name} is a credential, which only its giver can make", code="key-not-writable")
+        raise KeyringError(
+            "this is a credential, which only its giver can make", file=self.name, code="key-not-writable"
+        )
 
     def keep(self, _master: bytes) -> None:
         """Never."""
@@ -64,89 +68,117 @@ class KeyFile:
     writable = True
     fix = None
 
-    def __init__(self, path: str, *, is_root: bool) -> None:
+    def __init__(self, path: str) -> None:
         self.name = path
         self.cure = f"bring {path} back from a backup"
-        self._is_root = is_root
 
     @property
     def _next(self) -> str:
-        return f"{os.path.realpath(self.name)}.next"
+        with told(self.name):
+            return f"{target_of(self.name)}.next"
 
     def masters(self) -> Iterator[bytes]:
         """The key and the next one."""
         for path in (self.name, self._next):
-            if os.path.lexists(path):
-                try:
-                    master = self._read(path)
-                except KeyringError:
-                    if os.path.lexists(path):
-                        raise
-                    continue  # a rotation has just ended
+            if (master := self._read(path)) is not None:
                 yield master
 
     def next_master(self) -> bytes | None:
         """What is in `KEY.next`."""
-        return self._read(self._next) if os.path.lexists(self._next) else None
+        return self._read(self._next)
 
-    def _read(self, path: str) -> bytes:
-        content, facts = _read(path)
+    def _read(self, path: str) -> bytes | None:
+        """Return the key in a file, None if the file does not exist. Raises KeyringError."""
+        try:
+            content, facts = _read(path)
+        except FileMissing:
+            return None
         if facts.st_mode & 0o077:
             raise _readable(path)
         if facts.st_uid not in (0, os.geteuid()):
-            raise _unsafe(f"{path} belongs to somebody else", f"chown {os.geteuid()} {shlex.quote(path)}")
-        if self._is_root and (fix := trust.unsafe_for_root(path, group=True)) is not None:
-            raise _unsafe(f"{path}: others than root can put another key here", fix)
+            raise _unsafe(path, "this master key belongs to somebody else", ("chown", str(os.geteuid()), path))
         return master_key(path, content)
 
     def require_safe(self) -> None:
         """Nobody but root may be able to replace a key of root's."""
-        if self._is_root and (fix := trust.unsafe_for_root(self.name, group=True)) is not None:
-            raise _unsafe(f"{self.name}: others than root could put another key here", fix)
+        with _safe(self.name):
+            pass
 
     def keep(self, master: bytes) -> None:
         """A new file, 0400, and its directory where there is none."""
-        files.make_folders(os.path.dirname(os.path.realpath(self.name)), 0o755)
-        self.require_safe()
-        files.clear_leftovers(os.path.realpath(self.name))
-        files.replace(self.name, master, attributes=files.Attributes(0o400))
+        with _safe(self.name, make_folders=0o755) as file:
+            file.clear_leftovers()
+            file.create(master, Attributes(0o400))
 
     def keep_next(self, master: bytes) -> None:
         """`KEY.next`, 0400. What is there already is lost only when the new one is there."""
-        for path in (os.path.realpath(self.name), self._next):
-            files.clear_leftovers(path)
-        files.replace(self._next, master, attributes=files.Attributes(0o400, exact=True))
+        with _safe(self.name) as file:
+            file.clear_leftovers()
+        with _safe(self._next) as file:
+            file.replace(master, Attributes(0o400, exact=True))
 
     def promote(self) -> None:
         """`KEY.next` becomes `KEY`."""
-        if os.path.lexists(self._next):
-            files.move(self._next, os.path.realpath(self.name))
+        with _safe(self._next) as following:
+            if following.facts() is None:
+                return
+        with _safe(self.name) as file:
+            file.take(f"{os.path.basename(file.target)}.next")
 
     def forget_next(self) -> None:
         """Remove `KEY.next`."""
-        with suppress(OSError):
-            os.unlink(self._next)
+        with suppress(MailpolicyError), _safe(self._next) as file:
+            file.remove()
 
 
-def kept_in_file(path: str, *, is_root: bool) -> bytes:
+@contextmanager
+def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
+    """Hold the folder of a key file, which the lock of the secrets guards. Raises KeyringError and WriteFailed."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(without_lock(path, make_folders=make_folders))
+        except Refused as error:
+            raise _unsafe_key(error) from None
+        yield file
+
+
+def kept_in_file(path: str) -> bytes:
     """The master key in a file, which is made with a new key where there is none. Raises KeyringError and WriteFailed."""
-    file = KeyFile(path, is_root=is_root)
-    if not os.path.lexists(path):
+    file = KeyFile(path)
+    if not is_there(path):
         file.keep(os.urandom(KEY_SIZE))
     return next(file.masters())
 
 
-def _read(path: str) -> tuple[bytes, os.stat_result]:
+def _credential(path: str) -> tuple[bytes, os.stat_result]:
+    """As `_read`, of a folder that whoever started this process chose and made."""
     try:
-        with files.opened(path) as descriptor:
+        with opened(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", code="no-key") from None
+        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
+
+
+def _read(path: str) -> tuple[bytes, os.stat_result]:
+    """Return what a key file holds and what it is like. Raises FileMissing and KeyringError."""
+    try:
+        with opened_trusted(path) as descriptor:
+            return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
+    except FileMissing:
+        raise
+    except StoreError as error:
+        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
+    except Refused as error:
+        raise _unsafe_key(error) from None
+
+
+def _unsafe_key(error: Refused) -> KeyringError:
+    return KeyringError(f"the master key: {error.message}", file=error.file, code="unsafe-key", fix=error.fix)
 
 
 def _readable(path: str) -> KeyringError:
-    return _unsafe(f"the master key {path} can be read by others", f"chmod 0400 {shlex.quote(path)}")
+    return _unsafe(path, "this master key can be read by others", ("chmod", "0400", path))
 
 
-def _unsafe(what: str, fix: str) -> KeyringError:
-    return KeyringError(f"{what}: {fix}", code="unsafe-key", fix=fix)
+def _unsafe(path: str, what: str, fix: Command) -> KeyringError:
+    return KeyringError(what, file=path, code="unsafe-key", fix=fix)

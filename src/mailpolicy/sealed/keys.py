@@ -10,8 +10,10 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from mailpolicy.errors import Command
 from mailpolicy.sealed.keyfiles import CREDENTIAL, Credential, KeyFile
 from mailpolicy.sealed.wallet import Wallet
+from mailpolicy.system.files import is_there
 
 
 class Sources(NamedTuple):
@@ -42,7 +44,7 @@ class Place(Protocol):
         """What brings a key back that is not there."""
 
     @property
-    def fix(self) -> str | None:
+    def fix(self) -> Command | None:
         """The command that does, where there is one."""
 
     def masters(self) -> Iterator[bytes]:
@@ -71,8 +73,8 @@ def place(sources: Sources) -> Place:
     """The first place that is configured."""
     if sources.credentials_folder:
         credential = os.path.join(sources.credentials_folder, CREDENTIAL)
-        if os.path.lexists(credential):
+        if is_there(credential):
             return Credential(credential)
     if sources.key_file:
-        return KeyFile(sources.key_file, is_root=sources.is_root)
+        return KeyFile(sources.key_file)
     return Wallet(is_root=sources.is_root, deadline=sources.deadline)

@@ -26,7 +26,7 @@ class Wallet:
         "as no key_file is named it is a credential of systemd, which only its services are given, or the entry "
         f"{_ENTRY} of {_SERVICE} in a desktop keyring: run this where the key is, or name the key's file as key_file in host.toml"
     )
-    fix = f"{WITH_CREDENTIAL} secrets verify"
+    fix = (*WITH_CREDENTIAL, "secrets", "verify")
 
     def __init__(self, *, is_root: bool, deadline: float = 15.0) -> None:
         self._is_root = is_root

@@ -1,0 +1,1 @@
+"""What stands between mailpolicy and the operating system: files, locks, notes beside a file, and whom root may trust."""

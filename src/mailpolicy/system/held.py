@@ -1,0 +1,352 @@
+"""A file under its lock: read, replaced whole, with notes beside it, and never another file than the one that was judged.
+
+The path is resolved once, its folder stays open, and everything is reached through it without following links. A
+replacement leaves the old or the new content whatever happens. Over NFS without a working `flock`, and on a file system
+whose rename is not atomic, none of this holds.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from mailpolicy.errors import NotConfirmed, Refused, StillLocked, WriteFailed
+from mailpolicy.system import replacing, trust
+from mailpolicy.system.files import open_at, read_whole, sentence, told
+from mailpolicy.system.notes import Note, foreign, is_ours
+from mailpolicy.system.replacing import KEPT, Attributes
+from mailpolicy.system.resolve import Place, resolved
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
+
+_POLL = 0.01  # seconds between two tries to lock
+_TRIES = 3  # to lock a file while its links are being changed
+_UNKNOWN = (-1, -1)
+_UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
+
+Proof = Callable[[BinaryIO], None]
+
+
+class Moved(WriteFailed):
+    """The path leads to another file than the one that was read; nothing was written."""
+
+
+class Held:
+    """A file whose folder is open and whose lock is held."""
+
+    def __init__(self, place: Place, trusted: Trusted, *, judged: bool = True) -> None:
+        self.path = place.path
+        self.target = place.target
+        self._place = place
+        self._trusted = trusted
+        self._judged = judged
+        self._seen: tuple[int, int] | None = _UNKNOWN  # device and inode of what was read, None if nothing was there
+
+    @contextmanager
+    def opened(self) -> Iterator[int | None]:
+        """Open the file for reading; None if it does not exist. Raises StoreError.
+
+        This is the file that `replace` replaces.
+        """
+        with told(self.path):
+            try:
+                descriptor = open_at(self._place)
+            except FileNotFoundError:
+                self._seen = None
+                yield None
+                return
+            try:
+                facts = os.fstat(descriptor)
+                self._seen = (facts.st_dev, facts.st_ino)
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def read(self) -> bytes | None:
+        """Return the content, None if the file does not exist. Raises StoreError."""
+        with self.opened() as descriptor:
+            return None if descriptor is None else read_whole(descriptor)
+
+    def facts(self) -> os.stat_result | None:
+        """Return what the file is like, None if it does not exist. Raises WriteFailed."""
+        with self._writing():
+            return self._place.look()
+
+    def refuse_links(self) -> None:
+        """Raise Refused if the file has a second name, which an edit would leave with the old content."""
+        facts = self.facts()
+        if facts is not None and (count := replacing.names_of(self._place, facts)) > 1:
+            raise Refused(
+                f"has {count} hard links, and an edit would change only this one: "
+                "remove the others, or make this one a copy",
+                file=self.path,
+                code="hard-links",
+            )
+
+    def replace(
+        self,
+        content: bytes | Iterable[bytes],
+        attributes: Attributes = KEPT,
+        proof: Proof | None = None,
+    ) -> None:
+        """Put `content`, whole or in pieces, in the place of the file, or where there is none yet.
+
+        `proof` gets the new file, open for reading, before it is in place, and raises if it must not get there. Raises
+        Moved if the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new one
+        is in place and the disk did not confirm it.
+        """
+        with self._writing():
+            old = self._place.look()
+            if not self._same(old) or not self._still_here():
+                raise Moved("was replaced by another program meanwhile, nothing was written, try again", file=self.path)
+            replacing.replace(self._place, self._place.name, old, content, attributes, proof)
+        self._confirm()
+        self._seen = _UNKNOWN
+
+    def create(
+        self, content: bytes | Iterable[bytes], attributes: Attributes = KEPT, proof: Proof | None = None
+    ) -> None:
+        """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
+        if self.facts() is not None:
+            raise WriteFailed("exists already, nothing was written", file=self.path)
+        self._seen = None
+        self.replace(content, attributes, proof)
+
+    def extend(self, size: int, tail: bytes, first: bytes, proof: Proof) -> None:
+        """Put `tail` behind the first `size` bytes of the file, then `first` over its beginning.
+
+        For a file whose beginning says how much of it counts: `first` is less than a sector, so it is there or not, and
+        goes to the disk after the tail. `proof` is called with the file before that, and raises if it must not happen.
+        """
+        with self._writing():
+            descriptor = os.open(self._place.name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._place.folder)
+            with open(descriptor, "r+b", buffering=0) as file:
+                try:
+                    file.truncate(size)  # what a killed writer left
+                    file.seek(size)
+                    _write_whole(file, tail)
+                    proof(file)
+                    os.fsync(descriptor)
+                except BaseException:
+                    with suppress(OSError):
+                        file.truncate(size)
+                    raise
+                os.pwrite(descriptor, first, 0)
+                try:
+                    os.fsync(descriptor)
+                except OSError as error:
+                    raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
+
+    def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
+        """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
+
+        What is there already is never replaced; if it has this content it is the copy. Raises WriteFailed.
+        """
+        with self._writing():
+            name, number = f"{self._place.name}.{suffix}", 0
+            while True:
+                kept = f"{name}.{number}" if number else name
+                facts = self._place.look(kept)
+                if facts is None:
+                    with suppress(FileExistsError):
+                        replacing.replace(self._place, kept, None, content, attributes, None)
+                        return os.path.join(self._place.folder_path, kept)
+                elif stat.S_ISREG(facts.st_mode) and replacing.content_of(self._place, kept) == content:
+                    return os.path.join(self._place.folder_path, kept)
+                number += 1
+
+    def correct(self, attributes: Attributes) -> None:
+        """Give the file, as it is, its owner and mode. Raises WriteFailed."""
+        with self._writing():
+            descriptor = open_at(self._place)
+            try:
+                os.fchown(descriptor, *attributes.owner)
+                mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+                os.fchmod(descriptor, attributes.mode if attributes.exact else mode & attributes.most)
+            finally:
+                os.close(descriptor)
+
+    def take(self, other: str) -> None:
+        """Put another file of the folder in the place of this one. Raises WriteFailed and NotConfirmed."""
+        with self._writing():
+            os.rename(other, self._place.name, src_dir_fd=self._place.folder, dst_dir_fd=self._place.folder)
+        self._confirm()
+
+    def remove(self) -> None:
+        """Remove the file, if it exists. Raises WriteFailed."""
+        with self._writing(), suppress(FileNotFoundError):
+            os.unlink(self._place.name, dir_fd=self._place.folder)
+
+    def clear_leftovers(self) -> None:
+        """Remove what killed writers left beside the file. Only for whoever holds the lock that guards it."""
+        replacing.clear_leftovers(self._place)
+
+    def note(self, suffix: str) -> Note:
+        """Return the note NAME.SUFFIX beside the file."""
+        return Note(self._place, suffix, self._trusted)
+
+    def _same(self, facts: os.stat_result | None) -> bool:
+        if self._seen == _UNKNOWN:
+            return True
+        return self._seen == (None if facts is None else (facts.st_dev, facts.st_ino))
+
+    def _still_here(self) -> bool:
+        """Whether the path still leads to this name in this folder: a link on the way may have been changed."""
+        with resolved(self.path) as now:
+            if self._judged:
+                trust.refuse_unsafe(now, self._trusted)
+            return now.same_as(self._place)
+
+    def _confirm(self) -> None:
+        try:
+            replacing.sync_folder(self._place)
+        except OSError as error:
+            raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
+
+
+def _write_whole(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
+@contextmanager
+def locked(
+    path: str, timeout: float, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None
+) -> Iterator[Held]:
+    """Hold the writers' lock of the file that `path` leads to; it lies beside the file as `NAME.lock` and stays.
+
+    `timeout` is in seconds. With `make_folders`, a mode, the folders that are missing are made first. What a killed
+    writer left behind is removed. Raises Refused if root must not write there, StillLocked, and WriteFailed if the lock
+    cannot be made.
+    """
+    deadline = time.monotonic() + timeout
+    for _ in range(_TRIES):
+        with _placed(path, trusted, make_folders) as place:
+            descriptor = _open_lock(place, trusted)
+            try:
+                _lock(descriptor, place, timeout, deadline)
+                with _placed(path, trusted) as now:
+                    moved = not now.same_as(place)  # while we waited
+                if not moved:
+                    replacing.clear_leftovers(place)
+                    yield Held(place, trusted)
+                    return
+            finally:
+                with suppress(OSError):  # the lock goes with the descriptor, whatever a close says
+                    os.close(descriptor)
+    raise WriteFailed("leads to one file after another, nothing was written, try again", file=path)
+
+
+@contextmanager
+def without_lock(
+    path: str, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None, judged: bool = True
+) -> Iterator[Held]:
+    """Hold the folder of a file that another file's lock guards, or that is only looked at. Raises as `locked` does.
+
+    Without `judged` root uses it whoever else can write there; for looking only.
+    """
+    with _placed(path, trusted, make_folders, judged=judged) as place:
+        yield Held(place, trusted, judged=judged)
+
+
+@contextmanager
+def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
+    if "\0" in path:
+        raise WriteFailed("not a file name", file=path)
+    try:
+        place = Place(path)
+    except OSError as error:
+        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
+    try:
+        if judged:
+            trust.refuse_unsafe(place, trusted)
+        if len(place.missing) > 1 and make_folders is not None:
+            _make_folders(place, make_folders)
+        yield place
+    finally:
+        place.close()
+
+
+def _make_folders(place: Place, mode: int) -> None:
+    folder = os.path.dirname(place.target)
+    try:
+        place.make_folders(mode)
+    except OSError as error:
+        raise WriteFailed(f"the directory cannot be made: {sentence(error)}", file=folder) from None
+
+
+def _open_lock(place: Place, trusted: Trusted) -> int:
+    name, shown = f"{place.name}.lock", f"{place.target}.lock"
+    if len(place.missing) > 1:
+        raise WriteFailed(
+            f"there is no directory {os.path.dirname(place.target)}, nothing was written", file=place.path
+        )
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        while True:
+            with suppress(
+                FileNotFoundError
+            ):  # first without O_CREAT, which a sticky directory forbids for another's file
+                descriptor = os.open(name, flags, dir_fd=place.folder)
+                break
+            with suppress(FileExistsError):
+                descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place.folder)
+                replacing.drop_acl(descriptor)
+                break
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise foreign(shown) from None
+        raise WriteFailed(f"the lock cannot be made: {sentence(error)}, nothing was written", file=shown) from None
+    try:
+        _fit_lock(place, trusted, descriptor, shown)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _fit_lock(place: Place, trusted: Trusted, descriptor: int, shown: str) -> None:
+    """Refuse a lock that somebody planted; give one of ours the owner of its file, and its group if that may write."""
+    lock, owner = os.fstat(descriptor), place.look()
+    if not is_ours(lock, lock.st_nlink, owner, trusted, lock=True):
+        raise foreign(shown)
+    if owner is None:
+        return
+    mode = 0o660 if owner.st_mode & stat.S_IWGRP else 0o600
+    with suppress(OSError):  # a lock that others cannot open is theirs to mend
+        if os.geteuid() == 0 and (lock.st_uid, lock.st_gid) != (owner.st_uid, owner.st_gid):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        elif mode == 0o660 and lock.st_gid != owner.st_gid:
+            os.fchown(descriptor, -1, owner.st_gid)
+        if stat.S_IMODE(lock.st_mode) != mode:
+            os.fchmod(descriptor, mode)
+
+
+def _lock(descriptor: int, place: Place, timeout: float, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise StillLocked(
+                    f"another writer has held the lock for {timeout:g} s, nothing was written, try again",
+                    file=place.path,
+                ) from None
+            time.sleep(_POLL)
+        except OSError as error:
+            raise WriteFailed(f"cannot be locked: {sentence(error)}", file=f"{place.target}.lock") from None

@@ -1,0 +1,119 @@
+"""Notes beside a file: what is still to be done if this run ends half-way, as lines of `NAME.SUFFIX`.
+
+A note decides what the next run does, so only a regular file of ours is read or replaced; anything else that stands
+there is refused and left alone. A note is written under the lock of the file that it lies beside.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+
+from mailpolicy.errors import Refused, WriteFailed
+from mailpolicy.system import replacing
+from mailpolicy.system.files import sentence
+from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.resolve import Place
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
+
+_LARGEST = 1 << 26  # bytes
+
+
+class Note:
+    """The note NAME.SUFFIX beside the file of a place."""
+
+    def __init__(self, place: Place, suffix: str, trusted: Trusted = ROOT_ONLY) -> None:
+        self._place = place
+        self._name = f"{place.name}.{suffix}"
+        self._trusted = trusted
+
+    @property
+    def path(self) -> str:
+        """Where the note lies."""
+        return os.path.join(self._place.folder_path, self._name)
+
+    def exists(self) -> bool:
+        """Whether there is a note. Raises Refused if something else stands there, and WriteFailed."""
+        return self._facts() is not None
+
+    def lines(self) -> list[str]:
+        """Return the lines of the note, none if there is no note. Raises Refused and WriteFailed."""
+        if self._facts() is None:
+            return []
+        try:
+            content = replacing.content_of(self._place, self._name, self._require_ours)
+        except OSError as error:
+            raise WriteFailed(sentence(error), file=self.path) from None
+        return [line for line in content.decode("utf-8", "replace").split("\n") if line]
+
+    def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
+        """Replace the note; with `shared` whoever may read the file may read it too. Raises Refused and WriteFailed.
+
+        A disk that does not confirm it is no failure: the replacement of the file itself, which follows, is told so too.
+        """
+        old, beside = self._facts(), self._place.look()
+        attributes = Attributes(0o600)
+        if shared and beside is not None:
+            attributes = Attributes(stat.S_IMODE(beside.st_mode) & 0o666, exact=True, owner=(-1, beside.st_gid))
+        content = "".join(f"{line}\n" for line in lines).encode("utf-8")
+        try:
+            replacing.replace(self._place, self._name, old, content, attributes, None)
+            with suppress(OSError):
+                replacing.sync_folder(self._place)
+        except OSError as error:
+            raise WriteFailed(f"{sentence(error)}, nothing was written", file=self.path) from None
+
+    def remove(self) -> None:
+        """Remove the note, if there is one. Raises Refused and WriteFailed."""
+        if self._facts() is None:
+            return
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(self._name, dir_fd=self._place.folder)
+        except OSError as error:
+            raise WriteFailed(f"cannot be removed: {sentence(error)}", file=self.path) from None
+
+    def _facts(self) -> os.stat_result | None:
+        try:
+            facts = self._place.look(self._name)
+        except OSError as error:
+            raise WriteFailed(sentence(error), file=self.path) from None
+        if facts is not None:
+            self._require_ours(facts)
+        return facts
+
+    def _require_ours(self, facts: os.stat_result) -> None:
+        names = replacing.names_of(self._place, facts)
+        if facts.st_size > _LARGEST or not is_ours(facts, names, self._place.look(), self._trusted):
+            raise foreign(self.path)
+
+
+def is_ours(
+    facts: os.stat_result, names: int, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False
+) -> bool:
+    """Whether a file with that many names is a regular one with one name that mailpolicy can have made `beside` another.
+
+    For root only root and those whom it trusts can; a lock may belong to the owner of its file, whom it was given to.
+    Another user shares notes with the owner of the file, and with its group if that may write it.
+    """
+    if not stat.S_ISREG(facts.st_mode) or names != 1:
+        return False
+    makers = {0, os.geteuid(), *trusted.users}
+    if beside is not None and (lock or os.geteuid() != 0):
+        makers.add(beside.st_uid)
+    if facts.st_uid in makers:
+        return True
+    shared = beside is not None and bool(beside.st_mode & stat.S_IWGRP) and facts.st_gid == beside.st_gid
+    return shared and os.geteuid() != 0
+
+
+def foreign(path: str) -> Refused:
+    """Return the refusal to touch what is not ours."""
+    return Refused(
+        "this is not a file that mailpolicy made, and it stands in the way: look at it, and remove it",
+        file=path,
+        code="foreign-file",
+        fix=("rm", path),
+    )

@@ -1,0 +1,225 @@
+"""A new file in the place of an old one, in a folder that is held open: temporary file, attributes, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, NamedTuple
+
+from mailpolicy.errors import WriteFailed
+from mailpolicy.system.files import READ, read_whole
+from mailpolicy.system.resolve import Place
+
+_ACL = "system.posix_acl_access"
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # of a file system that has no hard links
+_NOTES = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # what lies beside a file and is replaced too
+
+
+class Attributes(NamedTuple):
+    """What a file shall be like: `mode` if it is new, or with `exact` in any case; `most` is what it may keep.
+
+    `owner` are user and group, -1 to leave one as it is. With `later` its time of change is a whole second later than
+    the old one's, for readers that look only at whole seconds and the size.
+    """
+
+    mode: int = 0o644
+    exact: bool = False
+    most: int = 0o7777
+    owner: tuple[int, int] = (-1, -1)
+    later: bool = False
+
+
+KEPT = Attributes()
+
+
+def replace(
+    place: Place,
+    name: str,
+    old: os.stat_result | None,
+    content: bytes | Iterable[bytes],
+    attributes: Attributes,
+    proof: Callable[[BinaryIO], None] | None,
+) -> None:
+    """Put `content` in the place of the file NAME in the folder of a place; `old` is what stands there.
+
+    If `old` is None nothing that appeared meanwhile is replaced: FileExistsError is raised. Raises OSError and WriteFailed,
+    and what `proof` raises, with the old file intact. The folder is not synchronised.
+    """
+    temporary = f".{name}.new-{os.urandom(8).hex()}"
+    try:
+        with _created(place, temporary) as descriptor:
+            _write(descriptor, content)
+            _keep_attributes(place, name, descriptor, old)
+            _set_attributes(descriptor, attributes, old)
+            if proof is not None:
+                _prove(place, temporary, proof)
+            os.fsync(descriptor)
+        if old is None:
+            _put(place, temporary, name)
+        else:
+            os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=place.folder)
+        raise
+
+
+@contextmanager
+def _created(place: Place, name: str) -> Iterator[int]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, 0o600, dir_fd=place.folder)
+    try:
+        drop_acl(descriptor)
+        yield descriptor
+    except BaseException:
+        with suppress(OSError):
+            os.close(descriptor)
+        raise
+    os.close(descriptor)  # a disk that reports its errors only here has not written the file
+
+
+def _write(descriptor: int, content: bytes | Iterable[bytes]) -> None:
+    with open(descriptor, "wb", closefd=False) as file:
+        file.writelines((content,) if isinstance(content, bytes) else content)
+
+
+def _prove(place: Place, name: str, proof: Callable[[BinaryIO], None]) -> None:
+    descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
+    with open(descriptor, "rb") as file:
+        proof(file)
+
+
+def _put(place: Place, temporary: str, name: str) -> None:
+    """Give a new file its name, unless that is taken by now."""
+    try:
+        os.link(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if place.look(name) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    else:
+        os.unlink(temporary, dir_fd=place.folder)
+
+
+def content_of(place: Place, name: str, judge: Callable[[os.stat_result], None] | None = None) -> bytes:
+    """Return the content of another file in the folder; `judge` may raise on what was opened. Raises OSError."""
+    descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
+    try:
+        if judge is not None:
+            judge(os.fstat(descriptor))
+        return read_whole(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(place: Place) -> None:
+    """Have the folder's entries written to the disk. Raises OSError."""
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def clear_leftovers(place: Place) -> None:
+    """Remove the temporary files of a file and its notes: under the lock, one that is there is a killed writer's."""
+    for name, _ in _leftovers(place):
+        with suppress(OSError):
+            os.unlink(name, dir_fd=place.folder)
+
+
+def names_of(place: Place, facts: os.stat_result) -> int:
+    """Return how many names a file has; one that a killed writer gave it while it was new does not count."""
+    if facts.st_nlink == 1:
+        return 1
+    return facts.st_nlink - sum(os.path.samestat(facts, left) for _, left in _leftovers(place))
+
+
+def _leftovers(place: Place) -> list[tuple[str, os.stat_result]]:
+    ours = re.compile(rf"\.{re.escape(place.name)}{_NOTES}\.new-[0-9a-f]{{16}}")
+    found = []
+    with suppress(OSError):
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):
+                            found.append((entry.name, entry.stat(follow_symlinks=False)))
+        finally:
+            os.close(descriptor)
+    return found
+
+
+def drop_acl(descriptor: int) -> None:
+    """Take off the entries that a new file has got from a default ACL of its folder. Raises OSError."""
+    if not hasattr(os, "removexattr"):
+        return
+    try:
+        os.removexattr(descriptor, _ACL)
+    except OSError as error:
+        if error.errno not in (errno.ENODATA, *_NO_ATTRIBUTES):
+            raise
+        return
+    os.fchmod(descriptor, 0o600)  # the mask of the ACL stood in the bits of the group
+
+
+def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_result | None) -> None:
+    """Give the new file the owner, mode, ACLs and extended attributes of the old one."""
+    if old is None:
+        return
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError:
+            try:
+                os.fchown(descriptor, -1, old.st_gid)
+            except PermissionError:
+                # Without its group the file would open to another one, or close to those who share it.
+                raise WriteFailed(
+                    f"its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner",
+                    file=os.path.join(place.folder_path, name),
+                ) from None
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    for key, value in _extended(place, name):
+        try:
+            os.setxattr(descriptor, key, value)
+        except OSError as error:
+            # A label of the kernel's own (security.*, trusted.*) is set by the kernel's rules, not by a plain user.
+            if not (key.startswith(("security.", "trusted.")) and error.errno in (errno.EPERM, errno.ENOTSUP)):
+                raise
+
+
+def _extended(place: Place, name: str) -> list[tuple[str, bytes]]:
+    if not hasattr(os, "listxattr"):
+        return []
+    descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
+    try:
+        return [(key, os.getxattr(descriptor, key)) for key in os.listxattr(descriptor)]
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return []
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _set_attributes(descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
+    if attributes.owner != (-1, -1):
+        os.fchown(descriptor, *attributes.owner)
+    if old is None or attributes.exact:
+        os.fchmod(descriptor, attributes.mode)
+    else:
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & attributes.most)
+    if attributes.later and old is not None:
+        second = max(int(time.time()), int(old.st_mtime) + 1)
+        os.utime(descriptor, (second, second))

@@ -21,6 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last catcher
+        if was_interrupted(error):
+            return 130
         if sys.stderr is not None:
             print(f"mailpolicy: internal error: {type(error).__name__}", file=sys.stderr)
         return 70
+
+
+def was_interrupted(error: BaseException | None, by: type[BaseException] = KeyboardInterrupt) -> bool:
+    """Whether an exception only wraps a signal's, as Python does if one comes while a class is being made."""
+    while error is not None and not isinstance(error, by):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import os
 import stat
 import time
@@ -118,31 +117,6 @@ class Held:
         self._seen = None
         self.replace(content, attributes, proof)
 
-    def extend(self, size: int, tail: bytes, first: bytes, proof: Proof) -> None:
-        """Put `tail` behind the first `size` bytes of the file, then `first` over its beginning.
-
-        For a file whose beginning says how much of it counts: `first` is less than a sector, so it is there or not, and
-        goes to the disk after the tail. `proof` is called with the file before that, and raises if it must not happen.
-        """
-        with self._writing():
-            descriptor = os.open(self._place.name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._place.folder)
-            with open(descriptor, "r+b", buffering=0) as file:
-                try:
-                    file.truncate(size)  # what a killed writer left
-                    file.seek(size)
-                    _write_whole(file, tail)
-                    proof(file)
-                    os.fsync(descriptor)
-                except BaseException:
-                    with suppress(OSError):
-                        file.truncate(size)
-                    raise
-                os.pwrite(descriptor, first, 0)
-                try:
-                    os.fsync(descriptor)
-                except OSError as error:
-                    raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
-
     def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
         """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
 
@@ -215,12 +189,6 @@ class Held:
             yield
         except OSError as error:
             raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
-
-
-def _write_whole(file: io.FileIO, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[file.write(left) :]
 
 
 @contextmanager

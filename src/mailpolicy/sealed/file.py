@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
-from mailpolicy.errors import FileMissing, KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.errors import FileMissing, KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed.format import KEY_SIZE, LARGEST, Header, Key, Secrets, damaged, header, seal, unseal
 from mailpolicy.sealed.key_files import kept_in_file, require_new
 from mailpolicy.sealed.key_source import KeySource, Sources, configured
@@ -116,7 +116,10 @@ class SecretsFile:
         with self._changing():
             old = self._read()
             self._require_new(new_key_file, old.key)
-            new = Key(kept_in_file(new_key_file)) if new_key_file is not None else self._next_key(old.key)
+            try:
+                new = Key(kept_in_file(new_key_file)) if new_key_file is not None else self._next_key(old.key)
+            except NotConfirmed as error:  # which nothing may depend on
+                raise WriteFailed(f"{error.message}; the secrets are as they were", file=error.file) from None
             try:
                 self._replace(new, old.header.writes + 1, old.secrets)
             except (KeyringError, WriteFailed):
@@ -166,7 +169,9 @@ class SecretsFile:
     def _promote(self) -> None:
         try:
             self.source.promote()
-        except (KeyringError, WriteFailed) as error:
+        except NotConfirmed:
+            raise
+        except MailpolicyError as error:
             raise NotConfirmed(
                 f"sealed with the new key, which opens it but still lies beside the old one: {error}",
                 file=self.path,

@@ -207,7 +207,7 @@ def locked(
             descriptor = _open_lock(place, trusted)
             try:
                 _lock(descriptor, place, timeout, deadline)
-                with _placed(path, trusted) as now:
+                with _placed(path, trusted) as now, _nothing_written(path):
                     moved = not now.same_as(place)  # while we waited
                 if not moved:
                     replacing.clear_leftovers(place)
@@ -235,10 +235,8 @@ def without_lock(
 def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
     if "\0" in path:
         raise WriteFailed("not a file name", file=path)
-    try:
+    with _nothing_written(path):
         place = Place(path)
-    except OSError as error:
-        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
     try:
         if judged:
             trust.refuse_unsafe(place, trusted)
@@ -247,6 +245,15 @@ def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, jud
         yield place
     finally:
         place.close()
+
+
+@contextmanager
+def _nothing_written(path: str) -> Iterator[None]:
+    """Turn errors of the operating system into WriteFailed, before anything is written."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
 
 
 def _make_folders(place: Place, mode: int) -> None:
@@ -280,7 +287,8 @@ def _open_lock(place: Place, trusted: Trusted) -> int:
             raise foreign(shown) from None
         raise WriteFailed(f"the lock cannot be made: {sentence(error)}, nothing was written", file=shown) from None
     try:
-        _fit_lock(place, trusted, descriptor, shown)
+        with _nothing_written(shown):
+            _fit_lock(place, trusted, descriptor, shown)
     except BaseException:
         os.close(descriptor)
         raise

@@ -57,6 +57,16 @@ class Disk:
         self.old = self.header()
         self.machine.run("secrets", "verify")  # what Python compiles is compiled
 
+    def rotate_half(self) -> None:
+        """From now on the state at first is that of a rotation which stopped between the file and the key."""
+        shutil.copy(self.first / "key", self.machine.folder / "key")
+        sealed_file(self.place).rotate()
+        (self.place / "key").rename(self.place / "key.next")
+        (self.machine.folder / "key").rename(self.place / "key")
+        shutil.rmtree(self.first)
+        shutil.copytree(self.place, self.first)
+        self.old = self.header()
+
     def header(self) -> Header:
         return header("", (self.place / "secrets").read_bytes())
 
@@ -114,8 +124,17 @@ def sampled(calls: list[Call]) -> list[Call]:
     return [call for call in calls if call.name in CHANGING or call in looking[::step]]
 
 
-@pytest.mark.parametrize("command", [SET, ROTATE], ids=lambda command: command[1])
-def test_each_system_call_fails(disk: Disk, command: tuple[str, ...]) -> None:
+STATES = pytest.mark.parametrize(
+    ("command", "half"),
+    [(SET, False), (ROTATE, False), (ROTATE, True)],
+    ids=["set", "rotate", "rotate after half a rotation"],
+)
+
+
+@STATES
+def test_each_system_call_fails(disk: Disk, command: tuple[str, ...], half: bool) -> None:
+    if half:
+        disk.rotate_half()
     calls = disk.calls(command)
     assert {"write", "fsync", "renameat", "flock", "openat", "read"} <= {call.name for call in calls}
     statuses = Counter()
@@ -135,8 +154,10 @@ def test_each_system_call_fails(disk: Disk, command: tuple[str, ...]) -> None:
     assert statuses[8] >= 1
 
 
-@pytest.mark.parametrize("command", [SET, ROTATE], ids=lambda command: command[1])
-def test_killed_at_each_change(disk: Disk, command: tuple[str, ...]) -> None:
+@STATES
+def test_killed_at_each_change(disk: Disk, command: tuple[str, ...], half: bool) -> None:
+    if half:
+        disk.rotate_half()
     for call in disk.calls(command):
         if call.name in CHANGING:
             disk.traced(command, "-e", f"inject={call.name}:signal=KILL:when={call.number}")

@@ -134,7 +134,8 @@ class Credentials:
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
         """Keep many secrets, which were read back. Raises KeyringError, and NotConfirmed where they are in place."""
-        self._keeper.set_several(secrets)
+        if secrets:
+            self._keeper.set_several(secrets)
 
     def delete(self, user: str) -> None:
         """Remove a secret, if it is there. Raises KeyringError, and NotConfirmed where it is gone."""
@@ -142,7 +143,8 @@ class Credentials:
 
     def delete_several(self, users: Collection[str]) -> None:
         """Remove those of the secrets that are there. Raises KeyringError, and NotConfirmed where they are gone."""
-        self._keeper.delete_several(users)
+        if users:
+            self._keeper.delete_several(users)
 
     @contextmanager
     def changed(self, user: str, secret: str, needed: Callable[[], bool] = lambda: False) -> Iterator[None]:

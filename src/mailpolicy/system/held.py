@@ -12,7 +12,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -90,11 +90,11 @@ class Held:
 
     def replace(
         self,
-        content: bytes | Iterable[bytes],
+        content: bytes,
         attributes: Attributes = KEPT,
         proof: Proof | None = None,
     ) -> None:
-        """Put `content`, whole or in pieces, in the place of the file, or where there is none yet.
+        """Put `content` in the place of the file, or where there is none yet.
 
         `proof` gets the new file, open for reading, before it is in place, and raises if it must not get there. Raises
         Moved if the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new one
@@ -108,9 +108,7 @@ class Held:
         self._confirm()
         self._seen = _UNKNOWN
 
-    def create(
-        self, content: bytes | Iterable[bytes], attributes: Attributes = KEPT, proof: Proof | None = None
-    ) -> None:
+    def create(self, content: bytes, attributes: Attributes = KEPT, proof: Proof | None = None) -> None:
         """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
         if self.facts() is not None:
             raise WriteFailed("exists already, nothing was written", file=self.path)

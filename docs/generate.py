@@ -62,8 +62,12 @@ def file_format() -> str:
         lines.append(f"## {' and '.join(titles)}\n\n| key | type | meaning |\n| --- | --- | --- |")
         lines += (f"| `{key}` | {keys.type_title(kind)} | {meaning} |" for key, (kind, meaning) in table.items())
         lines.append("")
-    kept = ", ".join(f"`{key}`" for key in keys.HOST_KEYS)
-    lines.append(f"These keys describe one machine and belong in `host.toml`; here they are errors: {kept}.\n")
+    lines.append(
+        "## `host.toml`\n\nThese keys describe one machine and belong in `host.toml`; in `accounts.toml` they are errors.\n"
+    )
+    lines.append("| key | meaning |\n| --- | --- |")
+    lines += (f"| `{key}` | {meaning} |" for key, meaning in keys.HOST_KEYS.items())
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -45,7 +45,9 @@ Run = Callable[..., Result]
 def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of whoever runs the tests steers them."""
     for name in list(os.environ):
-        if name.startswith(("MAILPOLICY_FILE", "MAILPOLICY_NO", "PYTHON_KEYRING_", "SUDO_", "DBUS_")) or name in (
+        if name.startswith(
+            ("MAILPOLICY_FILE", "MAILPOLICY_HOST", "MAILPOLICY_NO", "PYTHON_KEYRING_", "SUDO_", "DBUS_")
+        ) or name in (
             "DISPLAY",
             "WAYLAND_DISPLAY",
         ):

@@ -25,12 +25,12 @@ IPS = (
     *("fdff:ffff::", "fe00::", "2001:db8::1", "::ffff:10.1.2.3", "::ffff:8.8.8.8", "::10.1.2.3"),
 )
 _SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
-# What a line of a file may have inside, whatever it is for.
+# What a line of a file may have inside, whatever it is for; Exim takes no password that begins with ^.
 SECRETS = st.text(
     st.one_of(st.sampled_from("aZ0 :\"'\\#$%{}^=,;\t|!*`ü€\U0001f511"), st.characters(min_codepoint=32, codec="utf-8")),
     min_size=1,
     max_size=12,
-).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and not {"\0", "\n", "\r"} & set(text))
+).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and text[0] != "^" and not {"\0", "\n", "\r"} & set(text))
 LOGINS = st.text(st.sampled_from("aZ0 @.\\#$'%{}ü+"), min_size=1, max_size=8).filter(lambda text: text == text.strip())
 
 
@@ -55,7 +55,7 @@ def policies(draw: st.DrawFn) -> Invented:
     }
     if draw(st.booleans()):
         server["smart_host"]["login"] = draw(LOGINS)
-        secrets["smart-host/@server"] = draw(SECRETS)
+        secrets["smart-host/@server/relay.example:587"] = draw(SECRETS)
     accounts: dict[str, dict[str, Any]] = {}
     for address in draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=5)):
         account: dict[str, Any] = draw(table)
@@ -65,10 +65,12 @@ def policies(draw: st.DrawFn) -> Invented:
             account["suspended"] = True
         if draw(st.booleans()):
             account["smart_host_login"] = draw(LOGINS)
-            secrets[f"smart-host/{address}"] = draw(SECRETS)
+            secrets[f"smart-host/{address}/relay.example:587"] = draw(SECRETS)
         for name in draw(st.lists(st.sampled_from(["gmx", "old"]), unique=True, max_size=2)):
-            account.setdefault("sources", {})[name] = draw(_sources())
-            secrets[f"multipop/{address}/{name}"] = draw(SECRETS)
+            source = account.setdefault("sources", {})[name] = draw(_sources())
+            tls = source.get("tls", "implicit")
+            at = f"{source['login']}@{source['host']}:{995 if tls == 'implicit' else 110}/{tls}"
+            secrets[f"multipop/{address}/{name}/{at}"] = draw(SECRETS)
         accounts[address] = account
     templates = {"one": draw(table), "two": draw(table)}
     tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}

@@ -77,9 +77,9 @@ def _credentials(invented: Invented, sender: str) -> tuple[str, str] | None:
     policy, server = invented.policy, invented.policy.server
     account = policy.accounts.get(sender.replace("bücher", "xn--bcher-kva"))
     if server.per_account_auth and account is not None and account.login is not None:
-        return account.login, invented.secrets[f"smart-host/{account.address}"]
+        return account.login, invented.secrets[f"smart-host/{account.address}/relay.example:587"]
     if server.smart_host_login is not None:
-        return server.smart_host_login, invented.secrets["smart-host/@server"]
+        return server.smart_host_login, invented.secrets["smart-host/@server/relay.example:587"]
     return None
 
 
@@ -134,6 +134,9 @@ _STANZA = re.compile(
 )
 
 
+_TLS = {"ssl sslcertck": "implicit", 'sslproto "auto" sslcertck': "starttls", 'sslproto ""': "none"}
+
+
 def _unquoted(text: str) -> str:
     """A fetchmail string, whose only escape here is \\xHH."""
     plain = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), text.encode("ascii"))
@@ -152,7 +155,8 @@ def test_what_may_be_polled_is_polled(invented: Invented) -> None:
         limit = int(match["limit"]) // 1024 if match["limit"] else None
         address, host, login = (_unquoted(match[part]) for part in ("address", "host", "login"))
         found[name] = (address, host, login, match["keep"] == "keep", limit)
-        secrets[f"multipop/{name}"] = _unquoted(match["password"])
+        at = f"{login}@{host}:{match['port']}/{_TLS[match['tls']]}"
+        secrets[f"multipop/{name}/{at}"] = _unquoted(match["password"])
     assert found == _expected(invented)
     assert all(invented.secrets[user] == secret for user, secret in secrets.items())
 

@@ -115,7 +115,7 @@ def test_batch(program: Run, tmp_path: Path) -> None:
         == 1
     )
     assert program(*FILE, "check", "--batch", "-", stdin="") == (0, "", "")
-    assert program(*FILE, "check", "--batch", "-", "--quiet", stdin=questions) == (2, "", "")
+    assert program(*FILE, "check", "--batch", "-", "--quiet", stdin=questions) == (2, ANSWERS, "")
 
 
 def test_batch_as_objects(program: Run) -> None:

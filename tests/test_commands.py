@@ -95,7 +95,7 @@ def test_on_pins_what_is_inherited_and_says_so(run: Run, tmp_path: Path) -> None
     path = written(tmp_path)
     result = run("--file", str(path), "pop", "on", "a@x.example")
     assert result.out == "a@x.example\tpop\ton, from anywhere\tchanged\n"
-    assert "pinned, the same value was inherited before: a@x.example" in result.err
+    assert "a@x.example now has its own setting, with the value inherited until now" in result.err
     assert accounts(path)["a@x.example"]["pop"] is True
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import Result, Run
 
 from mailpolicy.export.dovecot import narrowed
 
@@ -52,7 +55,7 @@ def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
 def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
     refused = deploy(f"[exports.web]\n{keys}\n")
     assert refused.status == 3
-    assert "host.toml: exports.web: " in refused.err
+    assert re.search("host.toml:[1-5]: exports.web: ", refused.err)
     assert message in refused.err
     assert refused.out == ""
 
@@ -143,6 +146,14 @@ def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
     drift = deploy(TWO, "deploy", "--check")
     assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
     assert not (tmp_path / "new").exists()
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--check", "--json").out.splitlines())
+    assert [(one["state"], one["differs"]) for one in content["exports"]] == [("missing", True)] * 2
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert [(one["state"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("missing", True, False)
+    ] * 2
+    (tmp_path / "new" / "a").unlink()
+    (tmp_path / "b").unlink()
     assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
     assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
     assert deploy(TWO, "deploy").out.count("\tok\n") == 2
@@ -169,7 +180,6 @@ def test_an_edit_says_that_it_is_not_in_force(deploy: Run, tmp_path: Path) -> No
     )
     assert "not in force yet" not in deploy(TWO, *off).err
     assert "not in force yet" not in deploy("", "imap", "on", "bob@example.com").err
-    assert deploy("[exports", *off).status == 3
 
 
 @pytest.mark.parametrize(
@@ -231,3 +241,68 @@ def test_a_map_that_is_missing_is_owed(deploy: Run, tmp_path: Path, monkeypatch:
         failed = deploy("", *export, "hash")
         assert failed.status == 5
         assert "unsupported map" in failed.err
+
+
+def _line(result: Result, name: str) -> list[str]:
+    (found,) = [line.split("\t") for line in result.out.splitlines() if line.startswith(f"{name}\t")]
+    return found[2:]
+
+
+THREE = "".join(f'[exports.{name}]\ntarget = "dovecot"\npath = "{{}}/{name}/out"\n' for name in "abc")
+
+
+def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, tmp_path: Path) -> None:
+    killed = THREE.replace('b/out"\n', 'b/out"\nreload = ["sh", "-c", "kill $PPID"]\n')
+    (tmp_path / "host.toml").write_text(killed.replace("{}", str(tmp_path)))
+    result = program("--file", str(store), "--host-config", "host.toml", "deploy")
+    assert result.status == 143
+    assert _line(result, "a") == ["as the policy says", "changed"]
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path) -> None:
+    deploy(THREE)
+    (tmp_path / "b" / "out.kick").mkdir()
+    deploy("", "pop", "off", "alice@example.com")
+    result = deploy(THREE, "deploy", "--kick")
+    assert result.status == 5
+    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
+    assert _line(result, "b") == ["keeps its old file", "failed"]
+    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this is not a file that mailpolicy made" in result.err
+    again = deploy(THREE, "deploy", "a", "b", "--json")
+    states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
+    assert states == {"a": None, "b": 5}
+
+
+def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_path: Path) -> None:
+    kick = tmp_path / "kick"
+    kick.write_text(f"#!/bin/sh\nrm -f {tmp_path}/a/out.kick; mkdir {tmp_path}/a/out.kick\n")
+    kick.chmod(0o755)
+    text = THREE.replace('a/out"\n', 'a/out"\nkick = ["{}/kick"]\n')
+    deploy(text)
+    deploy(text, "pop", "off", "alice@example.com")
+    result = deploy(text, "deploy", "a", "--kick")
+    assert result.status == 5
+    assert _line(result, "a") == ["as the policy says", "changed"]
+    assert f"sessions may still be open that the policy no longer allows: {tmp_path}/a/out.kick: this is" in result.err
+
+
+def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
+    deploy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(THREE)
+    deploy(THREE, "pop", "off", "alice@example.com")
+    real, facts = os.fsync, (tmp_path / "b").stat()
+    before = (tmp_path / "b" / "out").read_text()
+
+    def fsync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), facts) and (tmp_path / "b" / "out").read_text() != before:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    result = deploy(THREE)
+    assert result.status == 8
+    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
+    assert _line(result, "b") == ["as the policy says, not confirmed by the disk", "failed"]
+    assert (tmp_path / "b" / "out").read_text() != before

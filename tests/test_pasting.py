@@ -138,7 +138,7 @@ def test_a_fault_of_the_machine_is_not_blamed_on_the_store(run: Run, store: Path
     store.write_text(MINIMAL.replace('login = "relay"', 'login = "relay"\nhost = "relay.example"'))
     Path("host.toml").write_text("keyring = 1\n")
     given = ("--file", str(store), "--host-config", "host.toml")
-    assert run(*arguments, *given).err.startswith("mailpolicy: host.toml: unknown key 'keyring'")
+    assert run(*arguments, *given).err.startswith("mailpolicy: host.toml:1: unknown key 'keyring'")
     error = json.loads(run(*arguments, *given, "--json").out)
     assert (error["exit"], error["code"], error["file"]) == (3, "invalid-host", "host.toml")
     assert not error["message"].startswith("host.toml")

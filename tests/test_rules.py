@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Run, missing
-from real.machine import JSON, Machine
+from real.machine import JSON, Machine, user
 
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.store import Store
@@ -64,7 +64,7 @@ def test_the_examples_about_the_keyring(tmp_path: Path) -> None:
     machine.keep("--server")
     assert machine.run("validate", "--secrets").out == ""
     machine.store.write_text(RULES["MP061"].example)
-    Path(f"{machine.store}.pending").write_text("smart-host/@server\n")  # what a killed change leaves
+    Path(f"{machine.store}.pending").write_text(f"{user('--server')}\n")  # what a killed change leaves
     assert re.findall("MP[0-9]{3}", machine.run("validate", "--secrets").out) == ["MP061"]
 
 

@@ -14,14 +14,17 @@ from sealing import BACKEND, options, sealed_file
 from mailpolicy.system.held import locked
 
 JSON = "real.backends.Json"
-ALICE = "smart-host/alice@example.com"
-SERVER = "smart-host/@server"
+RELAY = "smtp.relay.example:587"
+ALICE = f"smart-host/alice@example.com/{RELAY}"
+SERVER = f"smart-host/@server/{RELAY}"
+LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a store that names two secrets, and what a keyring of the tests' own needs."""
-    (tmp_path / "accounts.toml").write_text(MINIMAL.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
+    text = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
+    (tmp_path / "accounts.toml").write_text(text.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
     monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
     monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
     monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))
@@ -49,6 +52,20 @@ def test_init(run: Run, place: Path) -> None:
         f'"secrets_file": "{place}/lib/secrets", "key": "{place}/etc/key"}}\n'
     )
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def test_a_host_config_of_the_environment(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option comes before it; /dev/null is none, which is said."""
+    sealed_file(place)
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", options(place)[1])
+    verified = run("secrets", "verify")
+    assert (verified.status, "--host-config" in verified.err) == (1, False)
+    assert run("secrets", "verify", "--host-config", "missing.toml").status == 3
+    monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", "/dev/null")
+    edited = run("pop", "off", "alice@example.com")
+    assert (edited.status, "goes by no host.toml" in edited.err) == (0, True)
+    assert run("secrets", "init", "--secrets-file", "s", "--key-file", "k").status == 2
+    assert not (place / "k").exists()
 
 
 @pytest.mark.parametrize("text", ["", 'keyring_service = "x"\n', 'keyring_backend = "keyring.backends.null.Keyring"\n'])
@@ -170,7 +187,7 @@ def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:
     rotated = run("secrets", "rotate", *use, "--json")
     assert json.loads(rotated.out)["secrets"] == 2
     assert run("account", "rename", "alice@example.com", "carol@example.com", *use).status == 0
-    assert run("secrets", "verify", *use).out == f"{SERVER}\tthere\nsmart-host/carol@example.com\tthere\n"
+    assert run("secrets", "verify", *use).out == f"{SERVER}\tthere\n{ALICE.replace('alice', 'carol')}\tthere\n"
     assert run("account", "remove", "carol@example.com", *use).status == 0
     assert run("secrets", "list", *use).out == f"{SERVER}\n"
     for path in place.iterdir():
@@ -179,14 +196,14 @@ def test_the_whole_life_of_a_password(run: Run, place: Path) -> None:
 
 def test_verify(run: Run, place: Path) -> None:
     keyring = sealed_file(place)
-    keyring.change("mailpolicy", {SERVER: "one", "smart-host/left@example.com": "two"})
+    keyring.change("mailpolicy", {SERVER: "one", LEFT: "two"})
     keyring.change("another program", {"user": "three"})
     result = run("secrets", "verify", *options(place))
     assert result.status == 1
-    assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\nsmart-host/left@example.com\tnot named by the store\n"
-    assert (
-        result.err
-        == f"missing: {ALICE}: mailpolicy smart-host set alice@example.com --host-config {place / 'host.toml'}\n"
+    assert result.out == f"{SERVER}\tthere\n{ALICE}\tmissing\n{LEFT}\tnot named by the store\n"
+    assert result.err == (
+        f"missing: the smart-host password of alice@example.com is not in the keyring for {RELAY}: "
+        f"mailpolicy smart-host set alice@example.com --host-config {place / 'host.toml'}\n"
     )
     told = json.loads(run("secrets", "verify", "--json", *options(place)).out)
     assert (told["ok"], [secret["state"] for secret in told["secrets"]]) == (
@@ -208,7 +225,7 @@ def kept(place: Path) -> dict[str, str]:
 @pytest.fixture
 def plain(place: Path) -> Path:
     """The two secrets in the keyring of the tests' own, and a third that the store does not name."""
-    secrets = {ALICE: "one", SERVER: "two", "smart-host/left@example.com": "three"}
+    secrets = {ALICE: "one", SERVER: "two", LEFT: "three"}
     (place / "keyring.json").write_text(json.dumps({"mailpolicy": secrets}))
     return place
 
@@ -224,7 +241,7 @@ def test_move(run: Run, plain: Path) -> None:
     moved = run(*MOVE, *use)
     assert (moved.status, moved.out) == (0, f"{SERVER}\tmoved\tchanged\n{ALICE}\tmoved\tchanged\n")
     assert keyring.several("mailpolicy", [ALICE, SERVER]) == {ALICE: "one", SERVER: "two"}
-    assert kept(plain) == {"smart-host/left@example.com": "three"}
+    assert kept(plain) == {LEFT: "three"}
     assert run(*MOVE, *use).out == f"{SERVER}\tthere already\tok\n{ALICE}\tthere already\tok\n"
     back = run("secrets", "move", "--from", BACKEND, "--to", JSON, *use)
     assert back.status == 0
@@ -285,7 +302,7 @@ def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None
     moved = run("secrets", "move", "--from", JSON, "--to", "real.backends.Layered", *options(plain))
     assert (moved.status, moved.out.count("\tmoved\t")) == (0, 2)
     assert json.loads((plain / "keyring.json.own").read_text()) == {ALICE: "one", SERVER: "two"}
-    assert kept(plain) == {"smart-host/left@example.com": "three"}
+    assert kept(plain) == {LEFT: "three"}
 
 
 def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, plain: Path) -> None:
@@ -311,11 +328,13 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
     folder = place / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    arguments = (*INIT[:5], "open/secrets", *INIT[6:])
-    result = run(*arguments)
-    assert result.status == 6
-    assert f"chmod go-w {folder}" in result.err
-    assert list(folder.iterdir()) == []
+    before = sorted(place.rglob("*"))
+    for option in ("--secrets-file", "--key-file", "--host-config"):
+        for path in ("open/file", "open/new/folders/file"):
+            result = run(*INIT, option, path)  # the last one of an option counts
+            assert result.status in (5, 6)
+            assert f"chmod go-w {folder}" in result.err
+            assert sorted(place.rglob("*")) == before
 
 
 # doctor
@@ -371,7 +390,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
     (place / "key").chmod(0o400)
     (place / "accounts.toml").write_text("version = 2\n")
     status, checks = doctor(run, *use)
-    assert checks["store"]["fix"] == "mailpolicy validate"
+    assert checks["store"]["fix"] == f"mailpolicy validate --file {place / 'accounts.toml'}"
     (place / "host.toml").write_text("keyring_backends = 1\n")
     assert doctor(run, *use)[1]["host.toml"]["state"] == "error"
 
@@ -407,8 +426,6 @@ def test_doctor_about_other_keyrings(run: Run, place: Path) -> None:
 def test_doctor_looks_at_the_exports(run: Run, place: Path) -> None:
     sealed_file(place).change("mailpolicy", {ALICE: "one", SERVER: "two"})
     use = options(place)
-    store = place / "accounts.toml"
-    store.write_text(store.read_text().replace("[server.smart_host]", '[server.smart_host]\nhost = "relay.example"'))
     path = place / "out" / "sasl_passwd"
     exports = f'[exports.relay]\ntarget = "postfix-sasl-passwd"\npath = "{path}"\n'
     (place / "host.toml").write_text((place / "host.toml").read_text() + exports)

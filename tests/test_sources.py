@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import MINIMAL, Run
-from real.machine import ALICE, CAROL, FIRST, JSON, SECOND, Machine
+from real.machine import ALICE, CAROL, FIRST, JSON, SECOND, Machine, user
 
-GMX, OLD = f"multipop/{ALICE}/gmx", f"multipop/{ALICE}/old"
+GMX = f"multipop/{ALICE}/gmx/alice@pop.gmx.example:995/implicit"
 ADD = ("multipop", "source", "add", ALICE, "gmx", "--host", "pop.gmx.example", "--login", "alice")
 
 
@@ -57,7 +57,7 @@ def test_rename_takes_all_passwords_along(machine: Machine) -> None:
     machine.give(ALICE, SECOND)
     renamed = machine.run("account", "rename", ALICE, CAROL)
     assert renamed.status == 0
-    assert machine.kept() == {f"multipop/{CAROL}/gmx": FIRST, f"smart-host/{CAROL}": SECOND}
+    assert machine.kept() == {GMX.replace(ALICE, CAROL): FIRST, user(CAROL): SECOND}
     assert "source gmx password\tmoved in the keyring\tchanged" in renamed.out
     assert machine.pending() == []
 

@@ -455,3 +455,18 @@ def test_what_a_killed_writer_left_is_cleared(suffix: str, run: Run, store: Path
     assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
     assert not left.exists()
     assert theirs.exists()
+
+
+def test_a_writer_killed_between_the_two_names_of_a_new_file(run: Run, store: Path) -> None:
+    """The name that was to go does not count, in a dry run either, and the next edit removes it."""
+    left = store.parent / ".accounts.toml.new-0123456789abcdef"
+    os.link(store, left)
+    note, left_note = Path(f"{store}.pending"), store.parent / ".accounts.toml.pending.new-0123456789abcdef"
+    note.write_text("smart-host/alice@example.com\n")
+    os.link(note, left_note)
+    for options in (["--dry-run"], []):
+        edited = run("--file", str(store), "pop", "on", "bob@example.com", *options)
+        assert edited.status == 0, edited.err
+        assert "smart-host/alice@example.com may be out of date" in edited.err
+    assert not left.exists()
+    assert not left_note.exists()

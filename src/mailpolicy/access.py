@@ -1,7 +1,7 @@
 """What a change does to access: for which accounts and services it lets more addresses in, or fewer, and which keys did it.
 
 Promises: decisions are compared, not texts, as exact sets of addresses; what changes no decision is no shift. Accounts
-alike in both policies are compared once. Not promised: anything about secrets and smart host logins, which open no door.
+alike in both policies are compared once. A password that would be sent to another destination is a shift of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+from mailpolicy import bindings
+from mailpolicy.bindings import Owner
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.networks import ANYWHERE, NetworkSet
-from mailpolicy.policy import SWITCHES, Account, Policy, Server, Service
+from mailpolicy.policy import SWITCHES, Account, Policy, Server, Service, Source
 
 
 class Access(StrEnum):
@@ -32,6 +34,29 @@ class Shift(NamedTuple):
     before: NetworkSet
     after: NetworkSet
     access: Access
+
+
+class Redirection(NamedTuple):
+    """A password that would be sent elsewhere: the destination before and after."""
+
+    owner: Owner
+    before: str
+    after: str
+
+    @property
+    def service(self) -> str:
+        """What stands in the place of a service."""
+        return "credentials"
+
+    @property
+    def access(self) -> Access:
+        """The direction: somebody gets it who did not have it."""
+        return Access.WIDENED
+
+    @property
+    def address(self) -> str | None:
+        """The account, None for the server."""
+        return self.owner.address
 
 
 class Cause(NamedTuple):
@@ -68,19 +93,31 @@ class Comparison:
             found += [Shift(address, *shift[1:]) for shift in decided]
         return found
 
+    def redirections(self, addresses: Iterable[str] | None = None) -> list[Redirection]:
+        """The passwords of the server and of `addresses`, or of all accounts where None, that would be sent elsewhere."""
+        moved = bindings.moved(self.old, self.new, addresses)
+        return [Redirection(old.owner, old.destination, new.destination) for old, new in moved.items()]
+
+    def changes(self) -> list[Shift | Redirection]:
+        """All decisions that change, and all passwords that would be sent elsewhere."""
+        return [*self.shifts(), *self.redirections()]
+
     def direction(self, addresses: Iterable[str] | None = None) -> Access:
-        """The direction of all these shifts taken together; accounts that are alike are looked at once."""
+        """The direction of all these changes taken together; accounts that are alike are looked at once."""
+        redirections = self.redirections(addresses)
         if addresses is None:
             addresses = {**self.old.accounts, **self.new.accounts}
         kinds = {self._kind(address) for address in addresses}
-        return direction(shift for kind in kinds for shift in self._decided[kind])
+        return direction([*(shift for kind in kinds for shift in self._decided[kind]), *redirections])
 
-    def causes(self, shift: Shift) -> list[Cause]:
+    def causes(self, shift: Shift | Redirection) -> list[Cause]:
         """The keys that did the shift, those that do or undo all of it first, and none that pulls the other way.
 
         A key did it where its change alone, put into the old policy or taken back from the new one, lets in or keeps
         out an address as the shift does. There always is one, as no fact both opens and closes.
         """
+        if isinstance(shift, Redirection):
+            return self._redirected_by(shift.owner)
         mark = (self._kind(shift.address), shift.service)
         causes = self._caused.get(mark)
         if causes is None:
@@ -94,8 +131,38 @@ class Comparison:
             found.append(cause)
         return found
 
-    def where(self, reach: NetworkSet) -> str:
-        """`nowhere`, `LAN`, `anywhere`, or the exact networks where the LAN is not the same in both policies."""
+    def _redirected_by(self, owner: Owner) -> list[Cause]:
+        """The keys of a destination that are not the same; a port that nobody writes follows from `tls`."""
+        if owner.source is None or owner.address is None:
+            server, new = self.old.server, self.new.server
+            keys = {"host": server.smart_host != new.smart_host, "port": server.relay_port != new.relay_port}
+            return [
+                Cause(("server", "smart_host", key), f"smart_host.{key}" in new.written)
+                for key, differs in keys.items()
+                if differs
+            ]
+        account = self.new.accounts[owner.address]
+        before, after = self.old.accounts[owner.address].sources[owner.source], account.sources[owner.source]
+        written = {
+            "host": True,
+            "port": after.port != after.tls.port,
+            "login": True,
+            "tls": after.tls is not Source._field_defaults["tls"],
+        }
+        implied = before.tls is not after.tls and (before.port, after.port) == (before.tls.port, after.tls.port)
+        return [
+            Cause(("accounts", account.key, "sources", owner.source, key), is_written)
+            for key, is_written in written.items()
+            if getattr(before, key) != getattr(after, key) and not (key == "port" and implied)
+        ]
+
+    def where(self, reach: NetworkSet | str) -> str:
+        """`nowhere`, `LAN`, `anywhere`, or the exact networks where the LAN is not the same in both policies.
+
+        Of a redirection it is the destination.
+        """
+        if isinstance(reach, str):
+            return reach
         if reach not in self._named:
             lans = {policy.server.lan for policy in (self.old, self.new) if policy is not EMPTY}
             self._named[reach] = where(reach, lans.pop() if len(lans) == 1 else None)
@@ -174,7 +241,7 @@ def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) ->
     return Comparison(old, new).direction(addresses)
 
 
-def direction(shifts: Iterable[Shift]) -> Access:
+def direction(shifts: Iterable[Shift | Redirection]) -> Access:
     """The direction of many shifts taken together."""
     directions = {shift.access for shift in shifts}
     if not directions:

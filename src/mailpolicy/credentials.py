@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.backends import SEALED, Chosen
-from mailpolicy.errors import Command, MailpolicyError, NotConfirmed
+from mailpolicy.errors import MailpolicyError, NotConfirmed
 from mailpolicy.keepers import BackendKeeper, Keeper, SealedKeeper
-from mailpolicy.policy import Account
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -36,62 +35,6 @@ class Choice(NamedTuple):
     key_file: str | None = None
     credentials_folder: str | None = None
     lock_timeout: float = 10.0
-
-
-def smart_host_user(address: str | None) -> str:
-    """The keyring's user name for the smart host password of an account, or with None of the server."""
-    return f"smart-host/{address or '@server'}"
-
-
-def source_user(address: str, source: str) -> str:
-    """The keyring's user name for the password of an account's MultiPOP source."""
-    return f"multipop/{address}/{source}"
-
-
-def users_of(account: Account) -> list[str]:
-    """The keyring's user names of all secrets that an account may have: of its login, then of its sources."""
-    login = [smart_host_user(account.address)] if account.login is not None else []
-    return [*login, *(source_user(account.address, name) for name in account.sources)]
-
-
-class Owner(NamedTuple):
-    """Whose a secret is: an account (None: the server) and one of its sources (None: its smart host login)."""
-
-    address: str | None
-    source: str | None = None
-
-    @classmethod
-    def of(cls, user: str) -> Owner:
-        """The owner that one of the keyring's user names stands for."""
-        kind, _, rest = user.partition("/")
-        if kind == "multipop":
-            address, _, source = rest.rpartition("/")
-            return cls(address, source)
-        return cls(None if rest == "@server" else rest)
-
-    @property
-    def item(self) -> str:
-        """The secret as a line about it names it."""
-        return "smart-host password" if self.source is None else f"source {self.source} password"
-
-    @property
-    def key(self) -> str:
-        """The secret as a change of an edit names it."""
-        return "password" if self.source is None else f"sources.{self.source}.password"
-
-    @property
-    def prompt(self) -> str:
-        """The question at which somebody types the secret."""
-        if self.source is not None:
-            return f"password of the source {self.source} of {self.address}"
-        return f"smart host password of {self.address or 'server'}"
-
-    def command(self, *, keep: bool) -> Command:
-        """The command that sets the secret, or with `keep` false the one that takes it away."""
-        if self.source is not None:
-            verb = "set-password" if keep else "remove"
-            return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
-        return ("mailpolicy", "smart-host", "set" if keep else "clear", self.address or "--server")
 
 
 class Credentials:
@@ -147,47 +90,50 @@ class Credentials:
             self._keeper.delete_several(users)
 
     @contextmanager
-    def changed(self, user: str, secret: str, needed: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Set a secret for the time of the block, and for good unless it raises before the secret is `needed`.
+    def changed(self, secrets: Mapping[str, str], needed: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Set secrets for the time of the block, and for good unless it raises before they are `needed`.
 
-        Where the disk did not confirm it the block runs all the same, and NotConfirmed is raised after it.
+        Where the disk did not confirm them the block runs all the same, and NotConfirmed is raised after it.
         """
-        old = self.get(user)
-        self.unsettled.add(user)
+        old = self.several(secrets)
+        self.unsettled.update(secrets)
         unsure: NotConfirmed | None = None
         try:
             try:
-                self.set(user, secret)
+                self.set_several(secrets)
             except NotConfirmed as error:
                 unsure = error
             yield
         except BaseException:
             if not needed():
-                self._restore(user, old)
+                self._restore(secrets, old)
             raise
-        self.unsettled.discard(user)
+        self.unsettled.difference_update(secrets)
         if unsure is not None:
             raise unsure
 
-    def _restore(self, user: str, old: str | None) -> None:
+    def _restore(self, users: Collection[str], old: Mapping[str, str]) -> None:
+        """Put the old secrets back, and take away those that were not there."""
+        named = f"{next(iter(users))}{f' and {len(users) - 1} more' if len(users) > 1 else ''}"
         try:
-            if self.get(user) == old:
-                pass
-            elif old is None:
-                self.delete(user)
-            else:
-                self.set(user, old)
+            there = self.several(users)
+            gone = {user: secret for user, secret in old.items() if there.get(user) != secret}
+            try:
+                if gone:
+                    self.set_several(gone)
+            finally:
+                self.delete_several([user for user in there if user not in old])
         except NotConfirmed as error:
-            self._warn(f"warning: the old secret {user} was put back: {error}")
+            self._warn(f"warning: the old secret {named} was put back: {error}")
         except MailpolicyError as error:
             what = (
-                "the new secret {} could not be removed again"
-                if old is None
-                else "the old secret {} could not be put back"
+                f"the old secret {named} could not be put back"
+                if old
+                else f"the new secret {named} could not be removed"
             )
-            self._warn(f"warning: {what.format(user)}: {error}")
+            self._warn(f"warning: {what}: {error}")
         else:
-            self.unsettled.discard(user)
+            self.unsettled.difference_update(users)
 
 
 def sealed_file(choice: Choice) -> SecretsFile:

@@ -13,7 +13,15 @@ from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.names import NameRejected
 
-HOST_KEYS = ("keyring_backend", "keyring_service", "secrets_file", "key_file", "trusted_group", "exports")
+# The keys of host.toml and what they mean.
+HOST_KEYS = {
+    "keyring_backend": "the keyring that keeps the secrets, by its class: docs/secrets.md",
+    "keyring_service": "the service name of the secrets in the keyring; missing: `mailpolicy`",
+    "secrets_file": "the sealed file, an absolute path; missing: `/var/lib/mailpolicy/secrets`",
+    "key_file": "the file of the sealed file's master key, an absolute path",
+    "trusted_group": "the group whose members, besides root, may own and write the store and its folder",
+    "exports": "the files of other programs that `deploy` makes: `[exports.NAME]`, docs/enforcement.md",
+}
 
 # What a value of a type is called, and what is asked for where another one stands.
 TYPES: dict[type, tuple[str, str]] = {
@@ -45,7 +53,7 @@ SERVER: dict[str, tuple[type, str]] = {
 }
 SMART_HOST: dict[str, tuple[type, str]] = {
     "host": (str, "the smart host's name or IP address"),
-    "port": (int, "its port, 1 to 65535"),
+    "port": (int, "its port, 1 to 65535; missing: 587"),
     "login": (str, "the server's own login there; its password is in the keyring"),
     "per_account_auth": (
         bool,

@@ -162,7 +162,17 @@ def _key(text: str, position: int) -> tuple[list[str], int, int]:
 
 def part_of_header(text: str, header: Entry, index: int) -> tuple[int, int]:
     """Where one part of a header's key stands, with its quotes; `index` counts from 0."""
-    position = text.index("[", header.start) + 1 + text.startswith("[[", header.start)
+    return _part_of(text, text.index("[", header.start) + 1 + text.startswith("[[", header.start), index)
+
+
+def key_above(text: str, entry: Entry, path: KeyPath) -> str:
+    """The dotted key of a statement or an inline pair, cut off where it names `path`, which lies above its own."""
+    parts, _, _ = _key(text, entry.start)
+    above = len(entry.path) - len(parts)  # parts that the header or the value around it says
+    return text[entry.start : _part_of(text, entry.start, len(path) - above - 1)[1]]
+
+
+def _part_of(text: str, position: int, index: int) -> tuple[int, int]:
     while True:
         match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
         assert match is not None, "the parser accepted this text"

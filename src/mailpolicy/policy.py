@@ -101,6 +101,11 @@ class Server(NamedTuple):
     per_account_auth: bool = False
     written: frozenset[str] = frozenset()
 
+    @property
+    def relay_port(self) -> int:
+        """The port of the smart host, also where none is written. Source: RFC 6409, 3.1."""
+        return self.smart_host_port if self.smart_host_port is not None else 587
+
 
 class Tls(StrEnum):
     """How the connection to a source is protected."""

@@ -98,29 +98,20 @@ def in_bytes(found: Outline, text: str, first: int) -> Outline:
 
 
 def key_of(before: str, text: str, after: str | None) -> str | None:
-    """The key of the account whose own lines are `text`, all of them and nothing else; None where they are not that.
+    """Return the key of the account whose own lines are `text`, all of them and nothing else; None if they are not that.
 
-    `before` is the character before it, `after` the line that follows it, None where nothing does.
+    `before` is the character before it, `after` the line that follows it, None if nothing does.
     """
-    if before != "\n" or has_multiline_string(text) or not (text.endswith("\n") or after is None):
+    if before != "\n" or not (text.endswith("\n") or after is None):
         return None
-    key: str | None = None
-    for match in _HEADER.finditer(f"\n{text}"):
-        parts = _parts(f"\n{text}", match)
-        if parts is None or parts[0] != "accounts" or len(parts) < 2:
-            return None
-        if key is None:
-            if match.start() != 0 or len(parts) != 2:
-                return None
-            key = parts[1]
-        elif len(parts) == 2 or parts[1] != key:
-            return None
-    if after is not None:
-        following = _HEADER.match(f"\n{after}")
-        beyond = _parts(f"\n{after}", following) if following is not None else None
-        if beyond is None or beyond[:2] == ("accounts", key):
-            return None
-    return key
+    newline = "\r\n" if "\r\n" in text else "\n"
+    found = outline(f"{newline}{text}{after or ''}")
+    if found is None or not found.accounts:
+        return None
+    first = found.accounts[0]
+    if (first.start, first.end) != (len(newline), len(newline) + len(text)):
+        return None
+    return first.key if after is None or len(found.head) + len(found.accounts) > 2 else None
 
 
 def _parts(text: str, header: re.Match[str]) -> tuple[str, ...] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from jeepney.io.blocking import open_dbus_connection
 
-from real.dovecot import Dovecot, private_dovecot
+from real.dovecot import VERSIONS, Dovecot, private_dovecot, release
 from real.machine import FIRST, Machine, user
 
 # Without service directories: nothing is started behind the tests' back, and no prompt appears on anybody's desktop.
@@ -168,8 +168,8 @@ def headless(tmp_path: Path) -> Iterator[Machine]:
     assert machine.leaks() == []
 
 
-@pytest.fixture
-def dovecot() -> Iterator[Dovecot]:
-    """A private Dovecot that is not started yet."""
-    with private_dovecot() as instance:
+@pytest.fixture(params=VERSIONS)
+def dovecot(request: pytest.FixtureRequest) -> Iterator[Dovecot]:
+    """A private Dovecot that is not started yet, of each version."""
+    with private_dovecot(release(request.param)) as instance:
         yield instance

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ _PATIENCE = 20.0  # seconds for a server to start or to answer
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
 
 _CONFIGURATION = """\
+{heading}
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
@@ -41,16 +43,14 @@ auth_verbose = yes
 protocols = imap pop3
 listen = 127.0.0.1
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
 first_valid_uid = {uid}
-mail_location = maildir:~/Maildir
 service imap-login {{
-  service_count = 0
+  {forever}
   inet_listener imap {{
     port = {imap}
   }}
@@ -60,7 +60,7 @@ service imap-login {{
 {own_root}
 }}
 service pop3-login {{
-  service_count = 0
+  {forever}
   inet_listener pop3 {{
     port = {pop3}
   }}
@@ -78,6 +78,17 @@ service anvil {{
 service stats {{
 {own_root}
 }}
+{site}
+!include_try conf.d/*.conf
+"""
+# What the versions say differently: the first lines, and where the site's users, their passwords and mails are.
+HEADINGS = {
+    "2.3": "disable_plaintext_auth = no",
+    "2.4": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nauth_allow_cleartext = yes",
+}
+_SITES = {
+    "2.3": """\
+mail_location = maildir:~/Maildir
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%Lu {folder}/users
@@ -86,8 +97,65 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={folder}/mail/%u
 }}
-!include_try {folder}/conf.d/*.conf
-"""
+""",
+    "2.4": """\
+mail_driver = maildir
+mail_path = ~/Maildir
+passdb site {{
+  driver = passwd-file
+  passwd_file_path = {folder}/users
+  default_password_scheme = PLAIN
+  auth_username_format = %{{user | lower}}
+}}
+userdb site {{
+  driver = static
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {folder}/mail/%{{user}}
+  }}
+}}
+""",
+}
+
+
+class Release(NamedTuple):
+    """One Dovecot that can be run: its version as the exports know it, and the folders of its programs."""
+
+    version: str
+    folders: tuple[str, ...]
+
+    def program(self, name: str) -> str:
+        """The path of one of its programs."""
+        found = shutil.which(name, path=":".join(self.folders))
+        return found or missing(f"Dovecot {self.version} has no {name}: {_SOURCES[self.version]}")
+
+
+VERSIONS = ("2.3", "2.4")
+_SOURCES = {
+    "2.3": "apt install dovecot-imapd dovecot-pop3d",
+    "2.4": "tests/real/get-dovecot24 FOLDER, and MAILPOLICY_DOVECOT_24=FOLDER/bin",
+}
+
+
+@cache
+def _releases() -> dict[str, Release]:
+    """What is there, by version: the installed one, and the one of MAILPOLICY_DOVECOT_24."""
+    found = {}
+    places = [(*os.get_exec_path(), "/usr/sbin", "/usr/lib/dovecot")]
+    if (unpacked := os.environ.get("MAILPOLICY_DOVECOT_24")) is not None:
+        places.append((unpacked,))
+    for folders in places:
+        program = shutil.which("dovecot", path=":".join(folders))
+        if program is not None:
+            said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+            found[said[:3]] = Release(said[:3], folders)
+    return found
+
+
+def release(version: str) -> Release:
+    """The Dovecot of a version; the test is skipped without it, or fails where everything must be there."""
+    return _releases().get(version) or missing(f"Dovecot {version} is missing: {_SOURCES[version]}")
 
 
 class Attempt(NamedTuple):
@@ -118,12 +186,16 @@ class _Pop3(poplib.POP3):
 
 
 class Dovecot:
-    """One instance in one folder; `data` is where the policy's passwd-file lies, `snippet` the file that is included."""
+    """One instance in one folder; `data` is where the policy's passwd-file lies, `snippet` the file that is included.
 
-    def __init__(self, folder: Path) -> None:
+    `site` are the site's own settings: where its users, their passwords and mails are.
+    """
+
+    def __init__(self, folder: Path, its: Release) -> None:
         self.folder = folder
+        self.release = its
         self.data = folder / "mailpolicy.passwd"
-        self.snippet = folder / "conf.d" / "99-mailpolicy.conf"
+        self.snippet = folder / "conf.d" / "00-mailpolicy.conf"
         self.settings = folder / "dovecot.conf"
         self.group = grp.getgrgid(os.getgid()).gr_name
         self.imap_port, self.pop3_port = 0, 0
@@ -131,6 +203,8 @@ class Dovecot:
         for name in ("run", "state", "mail", "conf.d"):
             (folder / name).mkdir(mode=0o755)
         self._people = self._whom_it_runs_as()
+        self.site = _SITES[its.version].format(folder=folder, **self._people)
+        self._configure()
 
     def _whom_it_runs_as(self) -> dict[str, object]:
         if os.getuid() == 0:
@@ -166,7 +240,13 @@ class Dovecot:
         """The `host.toml` that brings this instance's two files; the options go to the targets that take them."""
         tables = {
             "dovecot": {"target": "dovecot", "path": str(self.data), "owner": f":{self.group}", "kick": self.kick},
-            "dovecot-conf": {"target": "dovecot-conf", "path": str(self.snippet), "data": str(self.data)},
+            "dovecot-conf": {
+                "target": "dovecot-conf",
+                "path": str(self.snippet),
+                "data": str(self.data),
+                "dovecot": self.release.version,
+                "doveconf": self.doveconf,
+            },
         }
         lines = []
         for name, table in tables.items():
@@ -184,17 +264,10 @@ class Dovecot:
         """Start it and wait until it answers; a port that somebody else took in the meantime is left to him."""
         for _ in range(5):
             self.imap_port, self.pop3_port = _free_ports(2)
-            text = _CONFIGURATION.format(
-                folder=self.folder,
-                mechanisms=" ".join((*MECHANISMS, "apop")).lower(),
-                imap=self.imap_port,
-                pop3=self.pop3_port,
-                **self._people,
-            )
-            self.settings.write_text(text, encoding="utf-8")
+            self._configure()
             with open(self.folder / "said", "wb") as said:
                 self._server = subprocess.Popen(
-                    [_program("dovecot", "dovecot-imapd"), "-F", "-c", str(self.settings)],
+                    [self.release.program("dovecot"), "-F", "-c", str(self.settings)],
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
@@ -204,6 +277,20 @@ class Dovecot:
                 return
             self.stop()
         raise AssertionError(f"dovecot does not start:\n{(self.folder / 'said').read_text()}\n{self.log()}")
+
+    def _configure(self) -> None:
+        version = self.release.version
+        text = _CONFIGURATION.format(
+            heading=HEADINGS[version],
+            forever="service_count = 0" if version == "2.3" else "restart_request_count = unlimited",
+            site=self.site,
+            folder=self.folder,
+            mechanisms=" ".join((*MECHANISMS, "apop")).lower(),
+            imap=self.imap_port,
+            pop3=self.pop3_port,
+            **self._people,
+        )
+        self.settings.write_text(text, encoding="utf-8")
 
     def _answers(self) -> bool:
         assert self._server is not None
@@ -256,7 +343,12 @@ class Dovecot:
     @property
     def doveadm_command(self) -> list[str]:
         """How doveadm is called on this instance."""
-        return [_program("doveadm", "dovecot-core"), "-c", str(self.settings)]
+        return [self.release.program("doveadm"), "-c", str(self.settings)]
+
+    @property
+    def doveconf(self) -> list[str]:
+        """How doveconf is called on this instance."""
+        return [self.release.program("doveconf"), "-c", str(self.settings)]
 
     @contextmanager
     def imap(self, source: str = "127.0.0.1") -> Iterator[imaplib.IMAP4]:
@@ -371,6 +463,13 @@ class _Scram:
         return f"{without_proof},p={proof}".encode()
 
 
+# How a client says its token. Sources: RFC 7628, 3.1; Google's description of XOAUTH2.
+_BEARING = {
+    "OAUTHBEARER": "n,a={user},\1auth=Bearer {token}\1\1",
+    "XOAUTH2": "user={user}\1auth=Bearer {token}\1\1",
+}
+
+
 def _responder(mechanism: str, user: str, password: str) -> Any:
     """What a client says to each of a server's challenges."""
     if mechanism == "PLAIN":
@@ -380,6 +479,9 @@ def _responder(mechanism: str, user: str, password: str) -> Any:
         return lambda said: next(words)
     if mechanism == "CRAM-MD5":
         return lambda said: _cram_md5(said, user, password)
+    if mechanism in _BEARING:  # a server answers a refusal with its reason, which is acknowledged
+        first = iter((_BEARING[mechanism].format(user=user, token=password).encode(),))
+        return lambda said: next(first, b"\1")
     return _Scram(mechanism, user, password)
 
 
@@ -390,7 +492,7 @@ def _imap_login(connection: imaplib.IMAP4, mechanism: str, user: str, password: 
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as refused:
-        assert "AUTHENTICATIONFAILED" in str(refused)
+        assert "[AUTHENTICATIONFAILED]" in str(refused) or "[UNAVAILABLE]" in str(refused)
         return False
     return connection.noop()[0] == "OK"
 
@@ -413,11 +515,6 @@ def _pop3_login(connection: poplib.POP3, mechanism: str, user: str, password: st
     return connection.noop().startswith(b"+OK")
 
 
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/lib/dovecot")
-    return found or missing(f"{name} is missing: apt install {package}")
-
-
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as held:
         listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
@@ -425,13 +522,11 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def private_dovecot() -> Iterator[Dovecot]:
+def private_dovecot(its: Release) -> Iterator[Dovecot]:
     """An instance that is not started yet, in a short folder, as a socket's path has no more than 107 bytes."""
-    for name, package in (("dovecot", "dovecot-core"), ("imap", "dovecot-imapd"), ("pop3", "dovecot-pop3d")):
-        _program(name, package)
     with tempfile.TemporaryDirectory(prefix="mailpolicy-dovecot-") as folder:
         os.chmod(folder, 0o755)
-        instance = Dovecot(Path(folder))
+        instance = Dovecot(Path(folder), its)
         try:
             yield instance
         finally:

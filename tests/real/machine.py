@@ -48,9 +48,12 @@ pop = true
 """
 
 
-def user(whose: str) -> str:
+RELAY = "smtp.relay.example:587"  # what the machine's secrets are bound to
+
+
+def user(whose: str, relay: str = RELAY) -> str:
     """The keyring's user name for an account's password, or for `--server`."""
-    return "smart-host/" + ("@server" if whose == "--server" else whose)
+    return f"smart-host/{'@server' if whose == '--server' else whose}/{relay}"
 
 
 class Machine:
@@ -130,8 +133,11 @@ class Machine:
         arguments = ("smart-host", "set", whose, "--login", "ours", "--password-stdin", *options)
         return self.run(*arguments, stdin=f"{secret}\n", **settings)
 
-    def type(self, *arguments: str, answer: str) -> Result:
-        """Run at a real terminal, where somebody types `answer` at the prompt; all that the terminal shows is `out`."""
+    def type(self, *arguments: str, answer: str, again: str | None = None) -> Result:
+        """Run at a real terminal, where somebody types `answer` at the prompt; all that the terminal shows is `out`.
+
+        The password is asked for twice: `again` is the second answer where that is another one.
+        """
         screen = io.StringIO()
         program, *rest = self.command(*arguments)
         child = pexpect.spawn(
@@ -140,7 +146,9 @@ class Machine:
         child.logfile_read = screen
         child.expect("password of .*: ")
         child.sendline(answer)
-        child.expect(pexpect.EOF)
+        if child.expect(["once more: ", pexpect.EOF]) == 0:
+            child.sendline(answer if again is None else again)
+            child.expect(pexpect.EOF)
         child.close()
         return self.note(Result(child.exitstatus, screen.getvalue(), ""))
 
@@ -149,9 +157,9 @@ class Machine:
         services = json.loads(self.keyring.read_text(encoding="utf-8")) if self.keyring.exists() else {}
         return services.get("mailpolicy", {})  # type: ignore[no-any-return]
 
-    def keep(self, whose: str, secret: str = FIRST) -> None:
+    def keep(self, whose: str, secret: str = FIRST, relay: str = RELAY) -> None:
         """Put a secret into the JSON keyring."""
-        kept = {**self.kept(), user(whose): secret}
+        kept = {**self.kept(), user(whose, relay): secret}
         self.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
 
     def give(self, whose: str, secret: str = FIRST) -> None:

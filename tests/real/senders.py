@@ -81,9 +81,9 @@ def relayed(machine: Machine, port: int, senders: list[Sender], *, per_account: 
         lines.append(f"[accounts.{address}]\nsmart_host_login = {_toml(sender.login)}\n")
         lines.append("suspended = true\n" if sender.suspended else "")
     machine.store.write_text("".join(lines), encoding="utf-8")
-    kept = {user(sender.address): sender.password for sender in senders}
+    kept = {user(sender.address, f"127.0.0.1:{port}"): sender.password for sender in senders}
     if server:
-        kept[user("--server")] = server[1]
+        kept[user("--server", f"127.0.0.1:{port}")] = server[1]
     machine.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
 
 

@@ -15,9 +15,11 @@ import keyring.core
 import pytest
 from keyring.backends import SecretService, chainer, fail, null
 
+from mailpolicy.cli.surroundings import DEFAULT_FILE, look_around
 from mailpolicy.credentials import Choice, Credentials
 from mailpolicy.errors import KeyringError
 from real.backends import Json, PlaintextKeyring
+from real.conftest import Desktop
 from real.machine import ALICE, FIRST, JSON, Machine, user
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root is not steered by these")
@@ -130,6 +132,32 @@ def test_under_sudo_the_callers_settings_are_not_obeyed(machine: Machine) -> Non
     assert machine.run(command=[*command, "--keyring-backend", JSON], stdin=FIRST).status == 0
 
 
+@needs_root
+def test_under_sudo_the_callers_bus_is_not_used(desktop: Desktop) -> None:
+    """Root would put its passwords into the keyring of whoever called sudo."""
+    before = desktop.untouched()
+    refused = desktop.run(*SET, stdin=FIRST, environment={"SUDO_UID": "1000"})
+    assert (refused.status, "there is no keyring here" in refused.err) == (6, True)
+    assert desktop.secrets() == {}
+    assert desktop.untouched() == before
+    assert desktop.run(*SET, stdin=FIRST).status == 0
+    assert desktop.secrets() == {user(ALICE): FIRST}
+
+
+@needs_root
+def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
+    environment = {
+        "SUDO_UID": "1000",
+        "HOME": "/root",
+        **dict.fromkeys(("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE", "CREDENTIALS_DIRECTORY"), "/home/caller/x"),
+        **dict.fromkeys(("DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "DISPLAY", "XDG_RUNTIME_DIR"), "his"),
+    }
+    around = look_around({}, environment)
+    assert environment == {"SUDO_UID": "1000", "HOME": "/root"}
+    assert (around.host_config, around.credentials_folder, around.file) == (None, None, DEFAULT_FILE)
+    assert around.ignored == ("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE")
+
+
 def ask(backend: object, warnings: list[str]) -> str | None:
     keyring.set_keyring(backend)  # type: ignore[arg-type]
     return Credentials(Choice(deadline=10), warnings.append).get(user(ALICE))
@@ -174,7 +202,7 @@ def test_a_named_backend_that_protects_nothing_warns_each_time(machine: Machine,
     for _ in range(2):
         result = machine.run("smart-host", "show", "carol@example.com", "--keyring-backend", name)
         assert result.status == 0
-        assert result.err == f"warning: the keyring backend {name} does not protect secrets\n"
+        assert result.err.count(f"warning: the keyring backend {name} does not protect secrets\n") == 1
 
 
 def test_a_named_chainer_warns_for_what_is_in_it(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,9 +243,9 @@ BAD_HOSTS = {
     "policy": (b"version = 1\n", "unknown key 'version'"),
     "wrong type": (b"keyring_backend = 1\n", "keyring_backend must be a string"),
     "not TOML": (b"keyring_backend = \n", "not TOML: "),
-    "not UTF-8": (b'keyring_backend = "\xff"\n', "not TOML: "),
-    "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "not TOML: "),
-    "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "not TOML: "),
+    "not UTF-8": (b'keyring_backend = "\xff"\n', "byte 0xff is not UTF-8"),
+    "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "an integer of 5000 digits"),
+    "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "nested too deep"),
 }
 
 
@@ -228,7 +256,7 @@ def test_a_bad_host_config(machine: Machine, content: bytes, message: str) -> No
     for command in (SET, (*SET, "--dry-run")):
         result = machine.run(*command, stdin=FIRST)
         assert (result.status, result.out) == (3, "")
-        assert result.err.startswith(f"mailpolicy: {machine.host_config}: {message}")
+        assert result.err.startswith(f"mailpolicy: {machine.host_config}:1: {message}")
     assert machine.untouched() == before
 
 

@@ -80,7 +80,7 @@ def site(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Site:
     source = f'[accounts."{BOB}".sources.far]\nhost = "pop.far.test"\nlogin = "bob"\n'
     text = machine.store.read_text().replace(f'[accounts."{BOB}"]\n', f'[accounts."{BOB}"]\nmultipop = true\n')
     machine.store.write_text(text + source)
-    kept = {**machine.kept(), f"multipop/{BOB}/far": "far"}
+    kept = {**machine.kept(), f"multipop/{BOB}/far/bob@pop.far.test:995/implicit": "far"}
     machine.keyring.write_text(json.dumps({"mailpolicy": kept}))
     return Site(machine, run, files)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import imaplib
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Result, Run, missing
 
-from real.dovecot import MECHANISMS, Attempt, Dovecot
+from real.dovecot import HEADINGS, MECHANISMS, VERSIONS, Attempt, Dovecot, release
 
 pytestmark = pytest.mark.real
 
@@ -278,10 +277,10 @@ def test_deploy_ends_the_sessions_of_whose_access_narrowed_and_of_nobody_else(
         assert "kicked: open@example.com\n" in kicked.err
         assert [user for user, session in sessions.items() if not _ended(session)] == []
         assert kept.noop()[0] == "OK"
-    # The names without a session: doveadm's own word for it, and no failure.
+    # The names without a session are no failure, and nobody is said to be kicked who was not there.
     assert "no session to kick: bob@xn--bcher-kva.example\n" in kicked.err
+    assert set(re.findall("^kicked: (.*)$", kicked.err, re.M)) == set(narrowed)
     assert "imap@example.com" not in kicked.err
-    assert server.doveadm("kick", "bob@xn--bcher-kva.example").returncode == 68
     # Whoever is thrown out does not come back.
     assert server.ask([_right("imap", "short"), _right("imap", "imap@example.com", OUTSIDE)]) == [False, True]
 
@@ -304,44 +303,25 @@ def test_sessions_that_cannot_be_ended_are_told_of(
     server.stop()
     mailpolicy("imap", "off", "open@example.com")
     failed = mailpolicy("deploy", "--kick", status=5)
-    assert "kick open@example.com" in failed.err
+    assert re.search(r"kick open@example\.com ended with 75: .*Connection refused", failed.err)
+    assert "Warning" not in failed.err
 
 
-def _doveconfs() -> dict[str, str]:
-    """The doveconf of each Dovecot of this machine, by version: the usual one, and the folder MAILPOLICY_DOVECOT_24's."""
-    found: dict[str, str] = {}
-    extra = os.environ.get("MAILPOLICY_DOVECOT_24")
-    places = [[*os.get_exec_path(), "/usr/sbin"]]
-    if extra is not None:
-        places.append([extra, *(f"{extra}/{folder}" for folder in ("bin", "sbin", "usr/bin", "usr/sbin"))])
-    for folders in places:
-        dovecot, doveconf = (shutil.which(name, path=":".join(folders)) for name in ("dovecot", "doveconf"))
-        if dovecot is not None and doveconf is not None:
-            said = subprocess.run([dovecot, "--version"], capture_output=True, text=True, check=False).stdout
-            found[said[:3]] = doveconf
-    return found
-
-
-_HEADINGS = {"2.3": "", "2.4": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"}
-_INSTALLED = _doveconfs()
-
-
-# A Dovecot 2.4 is asked where there is one; Debian 12 has 2.3.
-@pytest.mark.parametrize("version", [version for version in _HEADINGS if version in _INSTALLED] or ["2.3"])
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
 @pytest.mark.parametrize("domain", [None, "bücher.example"])
-def test_each_installed_dovecot_takes_its_snippet(
+def test_each_dovecot_takes_its_snippet(
     mailpolicy: Mailpolicy, tmp_path: Path, version: str, strategy: str, domain: str | None
 ) -> None:
-    program = _INSTALLED.get(version) or missing("doveconf is missing: apt install dovecot-core")
+    program = release(version).program("doveconf")
     options = ["--data", "/etc/mailpolicy/passwd", "--lock", "smtp,submission,sieve", "--strategy", strategy]
     options += ["--default-domain", domain] if domain else []
     snippet = mailpolicy("export", "dovecot-conf", "--dovecot", version, *options).out
     settings = tmp_path / "dovecot.conf"
-    settings.write_text(f"{_HEADINGS[version]}{snippet}", encoding="utf-8")
+    settings.write_text(f"{HEADINGS[version]}\n{snippet}", encoding="utf-8")
     shown = subprocess.run([program, "-n", "-c", str(settings)], capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
     assert "doveconf: " not in shown.stderr  # no warning either
     success = "return-fail" if strategy == "deny-list" else "continue-fail"
     assert shown.stdout.count(f"result_success = {success}\n") == 5
-    assert shown.stdout.count("/etc/mailpolicy/passwd") == 5
+    assert len(re.findall("^protocol ", shown.stdout, re.M)) == 5

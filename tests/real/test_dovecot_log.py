@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import imaplib
-import os
-import poplib
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
+import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
 
 import pytest
 
 from mailpolicy.replay import Replay
 from mailpolicy.store import Store
-from real.conftest import need
+from real.dovecot import Attempt, Dovecot
+
+pytestmark = pytest.mark.real
 
 STORE = """\
 version = 1
@@ -36,142 +27,46 @@ pop_lan_only = true
 [accounts."bob@example.com"]
 imap_lan_only = true
 """
-CONFIG = """\
-protocols = imap pop3
-listen = 127.0.0.1
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-ssl = no
-disable_plaintext_auth = no
-auth_username_chars =
-auth_username_format =
-mail_location = maildir:{folder}/mail/%d/%n
-first_valid_uid = 1
-passdb {{
-  driver = static
-  args = password=secret
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/mail/%d/%n
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service pop3-login {{
-  chroot =
-  inet_listener pop3 {{
-    port = {pop3}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
-}}
-auth_failure_delay = 0
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-"""
+USERS = ("Alice@Example.com", "bob@example.com", "postmaster")
 
 
-class Dovecot(NamedTuple):
-    """A running Dovecot."""
-
-    imap: int
-    pop3: int
-    log: Path
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def server(dovecot: Dovecot) -> Dovecot:
+    """A Dovecot that takes every name, so that a client may send what it likes."""
+    (dovecot.folder / "conf.d" / "50-names.conf").write_text("auth_username_chars =\nauth_username_format =\n")
+    dovecot.let_in({user.lower(): "secret" for user in USERS})
+    dovecot.start()
+    return dovecot
 
 
-@pytest.fixture(scope="module")
-def dovecot() -> Iterator[Dovecot]:
-    """A Dovecot of its own: own configuration, loopback only, ended by its own process id."""
-    program = need("dovecot", "dovecot-imapd dovecot-pop3d")
-    if os.geteuid() != 0:
-        pytest.skip("only root starts Dovecot")
-    folder = Path(tempfile.mkdtemp(prefix="mp-"))  # short: the names of sockets are
-    try:
-        folder.chmod(0o755)
-        (folder / "mail").mkdir()
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
-        server = Dovecot(_free_port(), _free_port(), folder / "log")
-        places = {"folder": folder, "user": nobody.pw_uid, "group": nobody.pw_gid}
-        (folder / "conf").write_text(CONFIG.format(**places, imap=server.imap, pop3=server.pop3))
-        master = subprocess.Popen([program, "-F", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
-        try:
-            _wait(lambda: _answers(server.imap) and _answers(server.pop3))
-            yield server
-        finally:
-            master.send_signal(signal.SIGTERM)
-            master.wait(20)
-    finally:
-        shutil.rmtree(folder)
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-        return bool(probe.recv(1))
-    return False
-
-
-def _wait(holds: object) -> None:
+def _wait(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not holds():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "Dovecot did not come up, or did not log"
+    while not holds():
+        assert time.monotonic() < deadline, "Dovecot did not log"
         time.sleep(0.05)
 
 
-def _imap(server: Dovecot, name: str, password: str = "secret", source: str = "127.0.0.1") -> None:
-    class From(imaplib.IMAP4):
-        def _create_socket(self, timeout: float | None) -> socket.socket:
-            return socket.create_connection((self.host, self.port), 10, (source, 0))
-
-    client = From("127.0.0.1", server.imap)
-    with suppress(imaplib.IMAP4.error):
-        client.login(f'"{name}"', password)
-    client.logout()
+def _login(server: Dovecot, service: str, user: str, ip: str = "127.0.0.1", password: str = "secret") -> bool:
+    return server.logs_in(Attempt(service, ip, user, password), "PLAIN")
 
 
-def _pop3(server: Dovecot, name: str, source: str) -> None:
-    class From(poplib.POP3):
-        def _create_socket(self, timeout: float) -> socket.socket:
-            return socket.create_connection((self.host, self.port), 10, (source, 0))
-
-    client = From("127.0.0.1", server.pop3)
-    client.user(name)
-    client.pass_("secret")
-    client.quit()
-
-
-def test_logins_are_read_and_forgeries_are_not(dovecot: Dovecot) -> None:
+def test_logins_are_read_and_forgeries_are_not(server: Dovecot) -> None:
     forged = "imap-login: Login: user=<bob@example.com>, rip=198.51.100.7"
-    for name in (f"x>, {forged}", f"Nov 25 18:00:00 {forged}", f"x> dovecot: {forged}"):
-        _imap(dovecot, name, password="wrong")
-    _imap(dovecot, "Alice@Example.com")
-    _imap(dovecot, "bob@example.com")
-    _imap(dovecot, "bob@example.com", source="127.0.0.2")
-    _pop3(dovecot, "alice@example.com", source="127.0.0.1")
-    _pop3(dovecot, "alice@example.com", source="127.0.0.2")
-    _imap(dovecot, "postmaster")
-    _wait(lambda: dovecot.log.read_text().count("-login: Info: Login: ") >= 6)
-    lines = dovecot.log.read_text().splitlines()
-    assert sum(forged in line for line in lines) == 3, "the forgeries were logged as they were sent"
+    names = (f"x>, {forged}", f"Nov 25 18:00:00 {forged}", f"x> dovecot: {forged}")
+    for name in names:
+        assert not _login(server, "imap", name, password="wrong")
+    for service, user, ip in (
+        ("imap", "Alice@Example.com", "127.0.0.1"),
+        ("imap", "bob@example.com", "127.0.0.1"),
+        ("imap", "bob@example.com", "127.0.0.2"),
+        ("pop3", "alice@example.com", "127.0.0.1"),
+        ("pop3", "alice@example.com", "127.0.0.2"),
+        ("imap", "postmaster", "127.0.0.1"),
+    ):
+        assert _login(server, service, user, ip)
+    _wait(lambda: len(re.findall("-login: Info: (?:Login|Logged in): ", server.log())) >= 6)
+    lines = server.log().splitlines()
+    assert all(any(f"user=<{name}>" in line for line in lines) for name in names), "logged as they were sent"
     fed = Replay(Store("accounts.toml", STORE.encode()).policy())
     fed.feed(lines)
     assert fed.broken == []

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from conftest import ROOT, missing
 
+from real.dovecot import private_dovecot, release
 from real.private import PrivateMachine, private_machine
 
 pytestmark = pytest.mark.real
@@ -82,6 +83,30 @@ def test_every_command_of_the_page(machine: PrivateMachine) -> None:
                 compared += 1
     assert run >= 10
     assert compared >= 10
+
+
+def test_the_users_of_dovecot_24_log_in() -> None:
+    """The form for Dovecot 2.4, as it stands on the page, but for its folders and its user."""
+    (block,) = [block for block in blocks(PAGE.read_text(encoding="utf-8")) if "passwd_file_path" in block.text]
+    with private_dovecot(release("2.4")) as dovecot:
+        facts = (dovecot.folder / "mail").stat()
+        dovecot.site = block.text
+        for here, there in (
+            ("/etc/dovecot/users", str(dovecot.folder / "people")),
+            ("/var/vmail", str(dovecot.folder / "mail")),
+            ("uid = vmail", f"uid = {facts.st_uid}"),
+            ("gid = vmail", f"gid = {facts.st_gid}"),
+        ):
+            dovecot.site = dovecot.site.replace(here, there)
+        people = dovecot.folder / "people"
+        people.write_text("alice@example.com:{PLAIN}secret of alice\n")
+        people.chmod(0o644)
+        dovecot.start()
+        with dovecot.imap() as alice:
+            alice.login("alice@example.com", "secret of alice")
+            assert alice.append("INBOX", "", "", b"Subject: hello\r\n\r\nhello\r\n")[0] == "OK"
+        (mail,) = (dovecot.folder / "mail").glob("example.com/alice/Maildir/*/*")
+        assert b"Subject: hello" in mail.read_bytes()
 
 
 def test_every_key_of_an_export_is_explained() -> None:

@@ -60,6 +60,105 @@ def test_refused(machine: Machine, secret: bytes, message: str, way: str) -> Non
     assert machine.untouched() == before
 
 
+def test_two_passwords_that_differ_at_the_prompt(machine: Machine) -> None:
+    before = machine.untouched()
+    result = machine.type(*SET, answer=FIRST, again=SECOND)
+    assert result.status == 2
+    assert "the two passwords differ, nothing was changed" in result.out
+    assert machine.kept() == {}
+    assert machine.untouched() == before
+
+
+LOGINS = {
+    "an account": (("account", "add", UNKNOWN, "--login", "z"), f"{UNKNOWN} is not set yet: mailpolicy smart-host set"),
+    "several": (("account", "add", UNKNOWN, "yan@x.example", "--login", "z"), "is not set yet, nor those of 1 more: "),
+    "the server": (
+        ("smart-host", "set", "--server", "--login", "s"),
+        "server is not set yet: mailpolicy smart-host set",
+    ),
+    "a source": (
+        ("multipop", "source", "add", ALICE, "gmx", "--host", "pop.gmx.example", "--login", "a"),
+        "is not set yet: mailpolicy multipop source set-password",
+    ),
+}
+
+
+@pytest.mark.parametrize(("command", "said"), LOGINS.values(), ids=LOGINS)
+def test_a_login_without_a_password_is_told(machine: Machine, command: tuple[str, ...], said: str) -> None:
+    """Without the keyring being asked; and not again where nothing is changed."""
+    for more in (["--dry-run"], []):
+        assert said in machine.run(*command, *more).err
+    assert machine.calls() == []
+    assert "is not set yet" not in machine.run(*command).err
+
+
+def test_another_login_of_the_server_is_told(machine: Machine) -> None:
+    machine.set("--server")
+    told = machine.run("smart-host", "set", "--server", "--login", "theirs")
+    assert "a password that is in the keyring is still that of ours: mailpolicy smart-host set --server" in told.err
+
+
+FORGETTING = {
+    "account remove": ("account", "remove", ALICE),
+    "smart-host clear": ("smart-host", "clear", ALICE),
+    "multipop source remove": ("multipop", "source", "remove", ALICE, "gmx"),
+}
+
+
+@pytest.mark.parametrize("command", FORGETTING.values(), ids=FORGETTING)
+def test_a_password_that_goes_is_told_and_asked_about(machine: Machine, command: tuple[str, ...]) -> None:
+    import pexpect
+
+    machine.give(ALICE)
+    machine.run(
+        "multipop",
+        "source",
+        "add",
+        ALICE,
+        "gmx",
+        "--host",
+        "p.example",
+        "--login",
+        "a",
+        "--password-stdin",
+        stdin=SECOND,
+    )
+    kept, before = machine.kept(), machine.untouched()
+    dry = machine.run(*command, "--dry-run")
+    assert f"password of {ALICE} would be deleted, if the keyring has it: a dry run does not ask it" in dry.err
+    for answer, status in (("n", 5), ("y", 0)):
+        program, *rest = machine.command(*command)
+        child = pexpect.spawn(
+            program, rest, cwd=str(machine.folder), env=machine.environment, encoding="utf-8", timeout=30
+        )
+        child.expect(r"delete [12] passwords?\? \[y/N\]: ")
+        assert f"password of {ALICE} would be deleted" in child.before
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == status
+        assert (machine.kept() == kept, machine.untouched() == before) == (answer == "n", answer == "n")
+
+
+@pytest.mark.parametrize("command", FORGETTING.values(), ids=FORGETTING)
+def test_nobody_is_asked_without_a_terminal(machine: Machine, command: tuple[str, ...]) -> None:
+    machine.give(ALICE)
+    machine.run(
+        "multipop",
+        "source",
+        "add",
+        ALICE,
+        "gmx",
+        "--host",
+        "p.example",
+        "--login",
+        "a",
+        "--password-stdin",
+        stdin=SECOND,
+    )
+    assert machine.run(*command).status == 0
+
+
 def test_refused_at_the_prompt(machine: Machine) -> None:
     result = machine.type(*SET, answer="")
     assert result.status == 2
@@ -104,8 +203,12 @@ def test_bad_sources(machine: Machine) -> None:
 CASES: dict[str, tuple[tuple[str, ...], str, int]] = {
     "a new login": (STDIN, FIRST, 0),
     "a password alone": (("smart-host", "set", BOB, "--password-stdin"), FIRST, 0),
-    "the server's": (("smart-host", "set", "--server", "--login", "x", "--port", "25", "--password-stdin"), FIRST, 0),
-    "the server's port": (("smart-host", "set", "--server", "--port", "25"), "", 0),
+    "the server's": (
+        ("smart-host", "set", "--server", "--login", "x", "--port", "25", "--yes", "--password-stdin"),
+        FIRST,
+        0,
+    ),
+    "the server's port": (("smart-host", "set", "--server", "--port", "25", "--yes"), "", 0),
     "clear": (("smart-host", "clear", BOB), "", 0),
     "remove": (("account", "remove", BOB), "", 0),
     "rename": (("account", "rename", BOB, UNKNOWN), "", 0),
@@ -152,22 +255,22 @@ def test_the_servers_options_one_by_one(machine: Machine) -> None:
     machine.set("--server")
     text = machine.store.read_text()
     assert 'login = "ours"' in text
-    for option, old, new in [
-        (["--port", "25"], "port = 587", "port = 25"),
-        (["--host", "mx.example"], 'host = "smtp.relay.example"', 'host = "mx.example"'),
-        (["--per-account", "off"], "per_account_auth = true", "per_account_auth = false"),
-        (["--login", "theirs"], 'login = "ours"', 'login = "theirs"'),
+    for option, old, new, relay in [
+        (["--port", "25", "--yes"], "port = 587", "port = 25", "smtp.relay.example:25"),
+        (["--host", "mx.example", "--yes"], 'host = "smtp.relay.example"', 'host = "mx.example"', "mx.example:25"),
+        (["--per-account", "off"], "per_account_auth = true", "per_account_auth = false", "mx.example:25"),
+        (["--login", "theirs"], 'login = "ours"', 'login = "theirs"', "mx.example:25"),
     ]:
         assert text.count(old) == 1
         calls = machine.calls()
         assert machine.run("smart-host", "set", "--server", *option).status == 0
         text = text.replace(old, new)
         assert machine.store.read_text() == text
-        assert machine.calls() == calls
-        assert machine.kept() == {user("--server"): FIRST}
+        assert (machine.calls() == calls) is ("--yes" not in option)
+        assert machine.kept() == {user("--server", relay): FIRST}
     before = machine.untouched()
     assert machine.run("smart-host", "set", "--server", "--password-stdin", stdin=SECOND).status == 0
-    assert machine.kept() == {user("--server"): SECOND}
+    assert machine.kept() == {user("--server", "mx.example:25"): SECOND}
     assert machine.untouched() == before
 
 

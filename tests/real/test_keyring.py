@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from real.machine import ALICE, BOB, CAROL, FIRST, RELAY, SECOND, user
 
 pytestmark = pytest.mark.real
 
@@ -118,7 +118,7 @@ def test_validate_finds_a_login_without_a_password(desktop: Desktop) -> None:
     warned = desktop.run("validate", "--secrets")
     assert warned.status == 0
     assert [line.partition(": ")[2] for line in warned.out.splitlines()] == [
-        f"warning[MP060]: this login has no password in the keyring: mailpolicy smart-host set {CAROL}"
+        f"warning[MP060]: the smart-host password of {CAROL} is not in the keyring for {RELAY}: mailpolicy smart-host set {CAROL}"
     ]
     assert desktop.run("validate", "--secrets", "--strict").status == 1
     assert desktop.run("validate", "--strict").status == 0
@@ -170,7 +170,7 @@ from mailpolicy.credentials import Choice, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)
-Credentials(Choice(), print).set("smart-host/@server", input())
+Credentials(Choice(), print).set("smart-host/@server/smtp.relay.example:587", input())
 """
 
 
@@ -220,3 +220,12 @@ def test_writers_beside_each_other(desktop: Desktop) -> None:
     assert desktop.secrets() == {user(address): FIRST for address in several}
     assert desktop.store.read_text().count("smart_host_login") == len(several)
     assert desktop.pending() == []
+
+
+def test_rebind_finds_what_the_secret_service_has(desktop: Desktop) -> None:
+    """It can list its names, so nobody must say where the password was sent so far."""
+    desktop.give(ALICE)
+    desktop.store.write_text(desktop.store.read_text().replace("smtp.relay.example", "new.example"))
+    assert "mailpolicy secrets rebind" in desktop.run("smart-host", "show", ALICE).err
+    assert desktop.run("secrets", "rebind", "--yes").status == 0
+    assert desktop.secrets() == {user(ALICE, "new.example:587"): FIRST}

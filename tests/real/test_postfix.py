@@ -73,7 +73,11 @@ class Relay:
         """The login that `smart-host show` names, and the keyring's password of whoever owns it."""
         answer = json.loads(self.run("smart-host", "show", of, "--json").out)
         owner = of if answer["owner"] == "account" else "--server"
-        return (answer["login"], self.machine.kept()[user(owner)]) if answer["login"] is not None else None
+        return (
+            (answer["login"], self.machine.kept()[user(owner, f"127.0.0.1:{self.host.port}")])
+            if answer["login"] is not None
+            else None
+        )
 
 
 @pytest.fixture
@@ -168,7 +172,7 @@ def test_a_new_password_is_used_at_once(relay: Relay) -> None:
         machine.host_config.write_text(
             f'[exports.relay]\ntarget = "postfix-sasl-passwd"\npath = "{relay.files}/postfix-sasl-passwd"\n{options}\n'
         )
-        machine.keep(ALICE, f"changed for {kind}")
+        machine.keep(ALICE, f"changed for {kind}", f"127.0.0.1:{relay.host.port}")
         result = relay.run("deploy")
         assert (result.status, result.err) == (0, "")
         assert "its reader was told" in result.out

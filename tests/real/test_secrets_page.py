@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, ROOT
+from conftest import MINIMAL, ROOT, missing
 
 from real.conftest import Desktop, need
+from real.loopback import folder
 
 pytestmark = pytest.mark.real
 
@@ -38,6 +39,8 @@ exec {python} -m mailpolicy "$@" --file {root}/etc/mailpolicy/accounts.toml --ho
 class Box:
     """A machine in a folder: the page's commands run in it as they stand, but for where the places are."""
 
+    prefix: Sequence[str] = ()
+
     def __init__(self, root: Path, environment: dict[str, str] | None = None) -> None:
         self.root = root
         for place in ("etc/mailpolicy", "var/lib", "bin", "work"):
@@ -45,19 +48,16 @@ class Box:
         program = root / "bin" / "mailpolicy"
         program.write_text(WRAPPER.format(root=root, python=sys.executable))
         program.chmod(0o755)
-        store = MINIMAL.replace('login = "relay"\n', "").replace(
-            "\npop = true", '\nsmart_host_login = "al"\npop = true'
-        )
-        (root / "etc/mailpolicy/accounts.toml").write_text(store)
+        (root / "etc/mailpolicy/accounts.toml").write_text(MINIMAL.replace('login = "relay"\n', ""))
         (root / "work/password").write_text(SECRET + "\n")
         self.environment = environment or {"HOME": str(root / "work")}
         self.environment["PATH"] = f"{root}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def run(self, commands: str, **more: str) -> str:
         """Run commands as a shell does that stops at the first failure; what they printed."""
-        text = re.sub("|".join(PLACES), lambda match: f"{self.root}{match.group()}", commands)
+        text = re.sub(rf"({'|'.join(PLACES)})\b(?!-not-here)", lambda match: f"{self.root}{match.group()}", commands)
         done = subprocess.run(
-            ["sh", "-euc", text],
+            [*self.prefix, "sh", "-euc", text],
             cwd=self.root / "work",
             env=self.environment | more,
             stdin=subprocess.DEVNULL,
@@ -98,7 +98,7 @@ def host_key() -> Iterator[None]:
 
 def test_a_server_without_systemd(box: Box) -> None:
     said = box.run(commands("Server without systemd"))
-    assert "smart-host/alice@example.com\tthere\n" in said
+    assert "smart-host/alice@example.com/smtp.relay.example:587\tthere\n" in said
     assert "1 secrets\tchanged\n" in said
     asked = box.run(
         commands("The sealed file"),
@@ -108,18 +108,84 @@ def test_a_server_without_systemd(box: Box) -> None:
     assert asked.strip() == SECRET
 
 
-def test_a_container(box: Box) -> None:
-    folder = box.root / "run/secrets"
-    folder.mkdir(parents=True)
-    (folder / "mailpolicy.key").write_bytes(os.urandom(32))
-    (folder / "mailpolicy.key").chmod(0o400)
-    assert "smart-host/alice@example.com\tthere\n" in box.run(commands("Container"))
-    assert not (box.root / "etc/mailpolicy/key").exists()
+class Ordinary(Box):
+    """A machine in a folder for somebody who is not root, with a read-only /etc; the program is used as it is."""
+
+    def __init__(self, root: Path, prefix: list[str]) -> None:
+        super().__init__(root)
+        (root / "bin/mailpolicy").write_text(f'#!/bin/sh\nexec {sys.executable} -m mailpolicy "$@"\n')
+        for place in ("run/secrets", "var/lib/mailpolicy"):
+            (root / place).mkdir(parents=True)
+        store = (root / "etc/mailpolicy/accounts.toml").read_text()
+        for place in ("var/lib/mailpolicy", "work"):
+            (root / place / "accounts.toml").write_text(store)
+        key = root / "run/secrets/mailpolicy.key"
+        key.write_bytes(os.urandom(32))
+        key.chmod(0o400)
+        self.prefix = prefix
+        if prefix:
+            for path in (root, *root.rglob("*")):
+                os.chown(path, 65534, 65534)
+
+    def made(self) -> list[str]:
+        """The files of mailpolicy's own that are there."""
+        names = ("host.toml", "secrets", "key", "mailpolicy.key")
+        return sorted(
+            str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.name in names and path.is_file()
+        )
 
 
-def test_ci(box: Box) -> None:
-    assert '"ok": true' in box.run(commands("CI"))
-    assert (box.root / "work/secrets").exists()
+@pytest.fixture
+def ordinary() -> Iterator[Ordinary]:
+    """A machine for an ordinary user."""
+    with folder() as root:
+        prefix: list[str] = []
+        if os.geteuid() == 0:
+            # What mailpolicy has on this machine itself is out of sight.
+            hidden = "if [ -d /etc/mailpolicy ]; then mount -t tmpfs -o ro,mode=0755 none /etc/mailpolicy; fi"
+            read_only = f'mount --bind /etc /etc; {hidden}; mount -o remount,bind,ro /etc; exec "$@"'
+            # Root's own directories stay readable, as the interpreter may live in one.
+            capability = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
+            nobody = [need("setpriv", "util-linux"), "--reuid=65534", "--regid=65534", "--clear-groups", *capability]
+            prefix = [need("unshare", "util-linux"), "--mount", "sh", "-euc", read_only, "sh", *nobody]
+            if subprocess.run([*prefix, sys.executable, "-c", "import mailpolicy"], check=False).returncode != 0:
+                missing("this machine lets nobody have a read-only /etc of his own: run the tests with CAP_SYS_ADMIN")
+        yield Ordinary(root / "box", prefix)
+
+
+def test_a_container(ordinary: Ordinary) -> None:
+    assert "smart-host/alice@example.com/smtp.relay.example:587\tthere\n" in ordinary.run(commands("Container"))
+    there = ["run/secrets/mailpolicy.key", "var/lib/mailpolicy/host.toml", "var/lib/mailpolicy/secrets"]
+    assert ordinary.made() == there
+    use = dict(re.findall(r"export (\w+)=(\S+)", commands("Container")))
+    asked = "keyring -b mailpolicy.sealed.Keyring get mailpolicy smart-host/alice@example.com/smtp.relay.example:587"
+    set_up = {name: f"{ordinary.root}{path}" for name, path in use.items()}
+    assert ordinary.run(asked, **set_up).strip() == SECRET
+
+
+def test_ci(ordinary: Ordinary) -> None:
+    assert '"ok": true' in ordinary.run(commands("CI"))
+    there = ["run/secrets/mailpolicy.key", "work/credentials/mailpolicy.key", "work/host.toml", "work/secrets"]
+    assert ordinary.made() == there
+
+
+UNFIT = {
+    "host.toml": ("--secrets-file s", "/etc/mailpolicy/host.toml", "--host-config PATH or $MAILPOLICY_HOST_CONFIG"),
+    "the file": ("--host-config h", "/var/lib/mailpolicy-not-here/secrets", "--secrets-file PATH"),
+    "the key": ("--host-config h --secrets-file s --key-file /etc/k", "/etc/k", "--key-file PATH"),
+}
+
+
+@pytest.mark.parametrize(("options", "path", "cure"), UNFIT.values(), ids=UNFIT)
+def test_nothing_is_made_where_a_place_is_not_fit(ordinary: Ordinary, options: str, path: str, cure: str) -> None:
+    """What is named can be written, what is left out cannot; the message names it and how to choose another."""
+    if "--secrets-file" not in options:
+        options += " --secrets-file /var/lib/mailpolicy-not-here/secrets"
+    before = sorted(ordinary.root.rglob("*"))
+    said = ordinary.run(f"mailpolicy secrets init {options} && exit 1 || test $? -eq 7")
+    assert "nothing was made" in said
+    assert (path in said, cure in said) == (True, True)
+    assert sorted(ordinary.root.rglob("*")) == before
 
 
 def test_a_desktop(desktop: Desktop, tmp_path: Path) -> None:
@@ -133,7 +199,7 @@ def test_a_desktop(desktop: Desktop, tmp_path: Path) -> None:
 @needs_root
 def test_a_server_with_systemd(box: Box, host_key: None) -> None:
     need("systemd-creds", "systemd")
-    assert "smart-host/alice@example.com\tthere\n" in box.run(commands("Server with systemd"))
+    assert "smart-host/alice@example.com/smtp.relay.example:587\tthere\n" in box.run(commands("Server with systemd"))
     # What systemd does for a service, and the admin afterwards: the key is in the credential alone.
     given = box.root / "given"
     given.mkdir(mode=0o700)

@@ -17,6 +17,7 @@ from mailpolicy.cli.targets import (
     SkipUnknown,
     WithTemplate,
     Yes,
+    YesRemove,
     address,
     addresses,
     targets,
@@ -33,13 +34,13 @@ _Reach = "on, lan-only or off"
 def app() -> typer.Typer:
     """The commands about accounts."""
     group = new_app(help="Add, remove, rename, list, show, suspend and resume accounts.", no_args_is_help=True)
-    group.command("add", help="add accounts; one that is there and as asked is ok")(_add)
+    group.command("add", help="add accounts; the same one again is no error")(_add)
     group.command("remove", help="remove accounts, their comments and their passwords")(_remove)
     group.command("rename", help="give an account another address, and its password with it")(_rename)
     group.command("list", help="list accounts and what they may use")(_list)
     group.command("show", help="show the Mail Services of one account, and which key decided")(_show)
     group.command("suspend", help="close POP, IMAP, MultiPOP and Outlook Connector for accounts")(_suspend)
-    group.command("resume", help="take a suspension away")(_resume)
+    group.command("resume", help="lift a suspension")(_resume)
     return group
 
 
@@ -89,7 +90,7 @@ def _remove(
     context: typer.Context,
     several: _Several,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="an account that is not there is ok")] = False,
-    yes: Yes = False,
+    yes: YesRemove = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli import secret_edits

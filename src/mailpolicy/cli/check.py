@@ -152,7 +152,7 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
             else:
                 denied = True
                 add("deny\t" + gate + "\t" + "\t".join(fields))
-        if answers and not out.around.quiet:
+        if answers:
             answers.append("")
             out.data("\n".join(answers))
             out.flush()
@@ -196,13 +196,9 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
                 verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
             except UsageError as error:
                 wrong = True
-                if not out.around.quiet:
-                    out.json(
-                        "error/1", {"exit": 2, "code": "usage", "line": number, "message": error.message, "fix": None}
-                    )
+                out.json("error/1", {"exit": 2, "code": "usage", "line": number, "message": error.message, "fix": None})
                 continue
             denied = denied or not verdict.allowed
-            if not out.around.quiet:
-                out.json("check/1", answer.content(verdict, store.path, line_of))
+            out.json("check/1", answer.content(verdict, store.path, line_of))
         out.flush()
     return 2 if wrong else int(denied)

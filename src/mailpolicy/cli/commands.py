@@ -37,10 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "find every error and every warning in a store"),
     "schema": ("schema", "print the JSON Schema of the store, for editors"),
     "explain": ("explain", "say what a code of validate means, with an example and its cure"),
-    "test": ("test", "hold the policy against cases: what is expected to be allowed and to be denied"),
-    "diff": ("diff", "say whose access differs between two stores, and which key did it"),
+    "test": ("test", "run test cases against the policy"),
+    "diff": ("diff", "show access changes between two stores, with the keys that cause them"),
     "replay": ("replay", "say which logins of a log this policy would refuse"),
-    "install": ("install", "put a store from git or a backup in place, with every promise of an edit"),
+    "install": ("install", "replace the store with FILE: validated, compared, written atomically"),
 }
 _BACKWARDS = {"enable": "on", "disable": "off", "allow": "on", "deny": "off", "on": "on", "off": "off"}
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from mailpolicy import host
+from mailpolicy.cli import machine
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.deploy import sessions
-from mailpolicy.deploy.configured import Configured, configured
+from mailpolicy.deploy import dovecot, sessions
+from mailpolicy.deploy.configured import Configured
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
-from mailpolicy.errors import Advice, MailpolicyError, NotFound, Refused, StoreError
+from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, NotFound, Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -34,10 +35,20 @@ class _Done(NamedTuple):
     placed: Placed | None
     error: MailpolicyError | None = None
     difference: str = ""  # what would change, secrets as stars
+    looked: bool = False
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the new file is in its place, although the disk did not confirm it."""
+        error, path = self.error, os.path.realpath(self.export.place.path)
+        return isinstance(error, NotConfirmed) and error.file is not None and os.path.realpath(error.file) == path
 
     @property
     def differs(self) -> bool:
-        return self.placed is None or self.placed.state is not State.CURRENT or bool(self.placed.notes)
+        """Whether something is still not as the policy says."""
+        if self.placed is None or self.error is not None:
+            return True
+        return self.looked and (self.placed.state is not State.CURRENT or bool(self.placed.notes))
 
 
 def _deploy(
@@ -55,15 +66,22 @@ def _deploy(
 ) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    file = out.around.host_config or host.DEFAULT_PATH
-    machine = host.read(out.around.host_config)
-    known = configured(file, machine.exports)
-    chosen = _chosen(file, known, names or [])
+    known = out.machine().exports
+    chosen = _chosen(machine.path(out.around), known, names or [])
     workshop = Workshop(out)
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
-    done = [_one(out, workshop, export, short, looking=check or diff) for export in chosen]
-    kicked, failed = _kick(out, done, ask=kick) if not (check or diff) else ([], [])
-    if diff and out.around.format != "json" and not out.around.quiet:
+    done: list[_Done] = []
+    kicked: list[str] = []
+    failed: list[str] = []
+    try:
+        for export in chosen:
+            done.append(_one(out, workshop, export, short, looking=check or diff))
+        for one in done if not (check or diff) else ():
+            _kick(out, one, kicked, failed, ask=kick)
+    except BaseException:  # whatever ends the run, what it did is said
+        _tell(out, done, kicked, failed, looked=check or diff)
+        raise
+    if diff and out.around.format != "json":
         _fail(out, done)
         out.data("".join(one.difference for one in done))
     else:
@@ -102,7 +120,9 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         notes[:], body[:] = made.notes, [made.body]
         return stamped(export.target_name, made.body)
 
-    def first(file: Held, before: bytes | None, _wanted: bytes) -> None:
+    def first(file: Held, before: bytes | None, wanted: bytes) -> None:
+        if server is not None:
+            dovecot.refuse_unfit(server, export.doveconf, export.place.path, wanted)
         if users := _narrowed(export, before, body):
             sessions.owe(file, sessions.typed(users, short))
 
@@ -110,17 +130,34 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         if export.problem is not None:
             raise export.problem
         refuse_own(out, export.place.path)
+        server = dovecot.configuration(export.doveconf) if export.target_name == "dovecot-conf" else None
+        if server is not None:
+            dovecot.refuse_other_version(server, export.options)
         if looking:
             wanted = make()
             placed = look(export.place, wanted)
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
             placed = put(export.place, make, out.around.lock_timeout, first)
+        trouble = placed.owing or _passed_by(out, export, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
+    except OSError as error:  # one that nobody understood ends this export only
+        why = (error.strerror or "input/output error").lower()
+        return _Done(export, None, WriteFailed(why, file=error.filename or export.place.path))
     for note in (*notes, *placed.notes):
         out.message(f"{export.name}: {note}")
-    return _Done(export, placed, placed.owing, difference)
+    return _Done(export, placed, trouble, difference, looking)
+
+
+def _passed_by(out: Output, export: Configured, placed: Placed) -> Refused | None:
+    """Why Dovecot does not obey a snippet that is in its place."""
+    if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
+        return None
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    if judged.obeyed is None and placed.written:
+        out.message(f"{export.name}: warning: {judged.message}")
+    return Refused(judged.message, code="not-obeyed") if judged.obeyed is False else None
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -131,26 +168,24 @@ def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tupl
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
-def _kick(out: Output, done: list[_Done], *, ask: bool) -> tuple[list[str], list[str]]:
-    """End the sessions that are owed an end: whose, and why it failed; unless asked to, only say that there are some."""
-    kicked: list[str] = []
-    failed: list[str] = []
-    for one in done:
-        owed = sessions.owed(one.export.place.path) if one.export.target_name == "dovecot" else []
-        if not owed or one.placed is None:
-            continue
-        if not ask:
+def _kick(out: Output, one: _Done, kicked: list[str], failed: list[str], *, ask: bool) -> None:
+    """End the sessions that are owed an end, noting whose, and why it failed; unless asked to, only say that there are some."""
+    if one.export.target_name != "dovecot" or one.placed is None:
+        return
+    try:
+        owed = sessions.owed(one.export.place.path)
+        if owed and not ask:
             named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
             said = f"{one.export.name}: open sessions of {named} go on"
             out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
-            continue
-        ended = sessions.kick(one.export.kick, owed, out.message)
-        sessions.settle(
-            one.export.place.path, owed, ended.failed, out.around.lock_timeout, trusted_with(one.export.place)
-        )
-        kicked += ended.kicked
-        failed += ended.failed.values()
-    return kicked, failed
+        elif owed:
+            ended = sessions.kick(one.export.kick, owed, out.message)
+            kicked += ended.kicked
+            failed += ended.failed.values()
+            place, wait = one.export.place, out.around.lock_timeout
+            sessions.settle(place.path, owed, ended.failed, wait, trusted_with(place))
+    except MailpolicyError as error:
+        failed.append(str(Advice(str(error), error.fix)) if error.fix else str(error))
 
 
 def _fail(out: Output, done: list[_Done]) -> None:
@@ -161,7 +196,7 @@ def _fail(out: Output, done: list[_Done]) -> None:
 
 def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], *, looked: bool) -> None:
     _fail(out, done)
-    if out.around.quiet:
+    if not out.tells(dry_run=looked):
         return
     if out.around.format == "json":
         content = {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked}
@@ -173,11 +208,12 @@ def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], 
 
 def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
     if one.placed is None:
-        return "keeps its old file", "failed"
+        return "as the policy says, not confirmed by the disk" if one.in_place else "keeps its old file", "failed"
     if looked:
         return str(one.placed.state), "differs" if one.differs else "ok"
-    if one.placed.owing is not None:
-        return "as the policy says, but its reader was not told", "failed"
+    if one.error is not None:
+        what = "its reader was not told" if one.placed.owing is not None else "its reader does not obey it"
+        return f"as the policy says, but {what}", "failed"
     told = ", its reader was told" if one.placed.told else ""
     return f"as the policy says{told}", "changed" if one.placed.changed else "ok"
 
@@ -188,7 +224,7 @@ def _object(one: _Done) -> dict[str, Any]:
         "target": one.export.target_name,
         "path": one.export.place.path,
         "state": None if one.placed is None else str(one.placed.state),
-        "changed": one.placed is not None and one.placed.changed,
+        "changed": one.in_place or (one.placed is not None and one.placed.changed),
         "differs": one.differs,
     }
     if one.error is not None:

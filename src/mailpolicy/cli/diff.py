@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from mailpolicy import git
-from mailpolicy.access import EMPTY, Access, Comparison, Shift, direction
+from mailpolicy.access import EMPTY, Access, Comparison, direction
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
 from mailpolicy.document import without_gc
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy import Policy
-from mailpolicy.render.shifts import COLUMNS, Sides, markdown, objects, records, summary
+from mailpolicy.render.shifts import COLUMNS, Changes, Sides, markdown, objects, records, summary
 from mailpolicy.store import Store, StoreInvalid
 from mailpolicy.system.files import read_regular
 
@@ -54,7 +54,8 @@ def app() -> typer.Typer:
     command = new_app()
     command.command(
         help="Say for which accounts and services the decision differs between two stores: from where they were "
-        "allowed before and after, and which key did it. What changes no decision prints nothing.\n\n"
+        "allowed before and after, and which key did it; and which passwords would be sent to another destination, as "
+        "`credentials`, which counts as widened. What changes neither prints nothing.\n\n"
         "OLD and NEW are files, - for stdin, or REV:PATH as git has it; /dev/null is a store without accounts. "
         "Exit status: 0, with --fail-on 1 where it applies, 3 a store that cannot be opened or has errors."
     )(_diff)
@@ -93,15 +94,13 @@ def _diff(
         raise
     with without_gc():  # two policies and no cycles
         comparison = Comparison(_policy(old), _policy(new))
-        shifts = comparison.shifts()
+        shifts = comparison.changes()
         tell(out, comparison, shifts, old, new)
     return int(wanted is not None and wanted.hits(direction(shifts)))
 
 
-def tell(out: Output, comparison: Comparison, shifts: list[Shift], old: Store, new: Store) -> None:
+def tell(out: Output, comparison: Comparison, shifts: Changes, old: Store, new: Store) -> None:
     """Print the shifts in the form asked for."""
-    if out.around.quiet:
-        return
     sides = Sides(comparison, (old.path, old.lines), (new.path, new.lines))
     if out.around.format == "json":
         content = {"old": old.path, "new": new.path, "access": str(direction(shifts))}
@@ -162,5 +161,5 @@ def _drive(out: Output, given: list[str]) -> int:
             out.data("".join(f"{finding}\n" for finding in error.findings))
     if len(policies) == len(names):
         comparison = Comparison(*policies)
-        tell(out, comparison, comparison.shifts(), *sides)
+        tell(out, comparison, comparison.changes(), *sides)
     return 0

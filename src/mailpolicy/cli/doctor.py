@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from mailpolicy import host, pending
+from mailpolicy import bindings, pending
 from mailpolicy.backends import SAFE, SEALED
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.cli.secrets import choice, named_secrets
+from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
-from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
-from mailpolicy.store import Store, worst
+from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
+from mailpolicy.store import Store
 from mailpolicy.system.files import is_there
-from mailpolicy.system.trust import cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cli.making import Workshop
     from mailpolicy.deploy.configured import Configured
 
-OK, WARNING, ERROR = "ok", "warning", "error"
+OK, WARNING, ERROR, SKIPPED = "ok", "warning", "error", "skipped"
 _VALIDATE = ("mailpolicy", "validate")
 
 
@@ -40,6 +40,7 @@ class Found(NamedTuple):
     message: str
     cure: Command | None = None
     then: Command | None = None
+    step: str | None = None  # what somebody must do by hand, where no command does it
 
     @property
     def cures(self) -> list[Command]:
@@ -59,6 +60,14 @@ class Machine:
         return Store.read(self.out.around.file)
 
     @cached_property
+    def trusted(self) -> Trusted:
+        """Whom root trusts with the store; nobody else if host.toml cannot be read, which has a line of its own."""
+        try:
+            return self.out.trusted
+        except MailpolicyError:
+            return ROOT_ONLY
+
+    @cached_property
     def choice(self) -> Choice:
         """What was said about the keyring. Raises StoreError and Refused."""
         return choice(self.out)
@@ -72,28 +81,25 @@ class Machine:
     def users(self) -> list[str] | None:
         """The secrets that the store names; None where it cannot be read."""
         try:
-            return list(named_secrets(self.store.policy()))
+            return [secret.user for secret in bindings.named(self.store.policy())]
         except StoreError:
             return None
 
 
 def _store(machine: Machine) -> Iterator[Found]:
+    accounts = len(machine.store.policy().accounts)
     findings, _ = machine.store.diagnose(["MP039"])
-    path = machine.store.path
-    if worst(findings, strict=False):
-        yield Found(ERROR, f"{path} has errors, so nothing is decided", _VALIDATE)
-    elif findings:
-        count = len(findings)
+    path, count = machine.store.path, len(findings)
+    if findings:
         yield Found(WARNING, f"{path} has {count} warning{'s' * (count > 1)}", _VALIDATE)
     else:
-        accounts = len(machine.store.policy().accounts)
         yield Found(OK, f"{path}, {accounts} accounts")
 
 
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.around.file
     if machine.out.around.is_root:
-        fix = cure_for_root(path, machine.out.trusted)
+        fix = cure_for_root(path, machine.trusted)
     else:
         mode = os.stat(path).st_mode if is_there(path, follow=True) else 0
         fix = ("chmod", "o-w", path) if mode & stat.S_IWOTH else None
@@ -107,7 +113,7 @@ def _who(machine: Machine) -> str:
     """Who can change a store that is safe."""
     if not machine.out.around.is_root:
         return "its owner and group"
-    group = machine.out.trusted.group
+    group = machine.trusted.group
     if group is None:
         return "root"
     import grp
@@ -116,11 +122,8 @@ def _who(machine: Machine) -> str:
 
 
 def _host(machine: Machine) -> Iterator[Found]:
-    around = machine.out.around
-    path = around.host_config or host.DEFAULT_PATH
-    host.read(around.host_config)
-    there = is_there(path)
-    yield Found(OK, path if there else f"there is no {path}, so everything is as usual")
+    document = machine.out.machine().settings.document
+    yield Found(OK, document.path if document is not None else "no host.toml: the defaults apply")
 
 
 def _keyring(machine: Machine) -> Iterator[Found]:
@@ -128,11 +131,12 @@ def _keyring(machine: Machine) -> Iterator[Found]:
     try:
         chosen = machine.vault.used()
     except KeyringError as error:
-        state = ERROR if machine.users or error.code != "no-keyring" else WARNING
-        yield Found(state, str(error), error.fix)
+        if machine.users or error.code != "no-keyring":
+            raise
+        yield Found(WARNING, str(error), error.fix)
         return
     name = chosen.name
-    why = f"named by {named_by}" if chosen.named else "the safe one of the operating system, as none is named"
+    why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
     elif name in (*SAFE, SEALED):
@@ -163,9 +167,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
-    users = machine.users
-    if users is None:
-        return
+    users = [secret.user for secret in bindings.named(machine.store.policy())]
     if not users:
         yield Found(OK, "the store names no secret")
         return
@@ -182,15 +184,13 @@ def _unfinished(machine: Machine) -> Iterator[Found]:
 
 
 def _exports(machine: Machine) -> Iterator[Found]:
-    around = machine.out.around
-    tables = host.read(around.host_config).exports
-    if not tables:
+    exports = machine.out.machine().exports
+    if not exports:
         return
     from mailpolicy.cli.making import Workshop
-    from mailpolicy.deploy.configured import configured
 
     workshop = Workshop(machine.out)
-    for export in configured(around.host_config or host.DEFAULT_PATH, tables):
+    for export in exports:
         try:
             yield _looked_at(workshop, export)
         except MailpolicyError as error:
@@ -211,6 +211,25 @@ def _looked_at(workshop: Workshop, export: Configured) -> Found:
     return Found(OK, f"{export.name}: {export.place.path} is {placed.state}")
 
 
+def _dovecot(machine: Machine) -> Iterator[Found]:
+    for export in machine.out.machine().exports:
+        if export.target_name == "dovecot-conf":
+            try:
+                yield _obeyed(export)
+            except MailpolicyError as error:
+                yield Found(ERROR, f"{export.name}: {error}", error.fix)
+
+
+def _obeyed(export: Configured) -> Found:
+    from mailpolicy.deploy import dovecot
+
+    if (server := dovecot.configuration(export.doveconf)) is not None:
+        dovecot.refuse_other_version(server, export.options)
+    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    state = {True: OK, None: WARNING, False: ERROR}[judged.obeyed]
+    return Found(state, f"{export.name}: {judged.message}")
+
+
 Check = Callable[[Machine], Iterator[Found]]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -221,6 +240,21 @@ CHECKS: dict[str, Check] = {
     "secrets": _secrets,
     "unfinished": _unfinished,
     "exports": _exports,
+    "dovecot": _dovecot,
+}
+# The checks that are not made where another one could not be, and what is said then.
+_STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")
+NEEDS = {
+    "keyring": (_HOST_TOML,),
+    "sealed file": (_HOST_TOML,),
+    "secrets": (
+        _STORE,
+        _HOST_TOML,
+        ("keyring", "the keyring cannot be used"),
+        ("sealed file", "the sealed file cannot be opened"),
+    ),
+    "exports": (_STORE, _HOST_TOML),
+    "dovecot": (_HOST_TOML,),
 }
 
 
@@ -238,35 +272,42 @@ def _doctor(context: typer.Context) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
     machine = Machine(out)
-    found = [(name, result) for name, check in CHECKS.items() for result in _made(check, machine)]
+    found: list[tuple[str, Found]] = []
+    failed: set[str] = set()
+    for name, check in CHECKS.items():
+        if lacking := [why for needed, why in NEEDS.get(name, ()) if needed in failed]:
+            found.append((name, Found(SKIPPED, lacking[0])))
+            continue
+        try:
+            found += ((name, result) for result in check(machine))
+        except MailpolicyError as error:
+            failed.add(name)
+            found.append((name, Found(ERROR, str(error), error.fix, step=_by_hand(error))))
     ill = any(result.state == ERROR for _, result in found)
-    if not out.around.quiet:
-        if out.around.format == "json":
-            checks = [
-                {
-                    "check": name,
-                    "state": result.state,
-                    "message": result.message,
-                    "fix": " && ".join(map(shlex.join, result.cures)) or None,
-                }
+    if out.around.format == "json":
+        checks = [
+            {
+                "check": name,
+                "state": result.state,
+                "message": result.message,
+                "fix": " && ".join(map(shlex.join, result.cures)) or None,
+            }
+            for name, result in found
+        ]
+        out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
+    else:
+        out.rows(
+            ("check", "state", "what", "cure"),
+            [
+                (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or result.step or "-")
                 for name, result in found
-            ]
-            out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
-        else:
-            out.rows(
-                ("check", "state", "what", "cure"),
-                [
-                    (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or "-")
-                    for name, result in found
-                ],
-            )
+            ],
+        )
     return int(ill)
 
 
-def _made(check: Check, machine: Machine) -> list[Found]:
-    results: list[Found] = []
-    try:
-        results += check(machine)
-    except MailpolicyError as error:
-        results.append(Found(ERROR, str(error), error.fix))
-    return results
+def _by_hand(error: MailpolicyError) -> str | None:
+    """What to do about an error that no command mends, as far as it says where."""
+    if isinstance(error, FileMissing):
+        return f"create {error.file}"
+    return f"edit {error.place[0]}" if error.line is not None else None

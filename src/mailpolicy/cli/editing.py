@@ -10,11 +10,10 @@ from typing import Any
 
 import typer
 
-from mailpolicy import host
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
-from mailpolicy.errors import Advice, MailpolicyError, Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.store import Store
 from mailpolicy.system.held import Held
 
@@ -46,6 +45,7 @@ def carry_out(
     first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """The edit itself, with the questions that a person is asked."""
+    out.machine()  # an error in it ends the edit before anything is changed
     return transact(
         store,
         planner,
@@ -68,7 +68,7 @@ def _confirm(out: Output, plan: Plan) -> None:
 def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
-    if not out.around.quiet:
+    if out.tells(dry_run=dry_run):
         if out.around.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
@@ -90,13 +90,8 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
 
 
 def remind(out: Output) -> None:
-    """Say that the servers of this machine do not know yet; what is wrong with host.toml is no failure of the edit."""
-    try:
-        exports = host.read(out.around.host_config).exports
-    except MailpolicyError as error:
-        out.message(f"warning: {error}")
-        return
-    if exports:
+    """Say that the servers of this machine do not know yet."""
+    if out.machine().exports:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 

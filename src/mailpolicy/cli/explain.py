@@ -33,8 +33,6 @@ def _explain(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     chosen = [_known(code) for code in codes or RULES]
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         for code in chosen:
             out.json("rule/1", explanation.content(code, RULES[code]))

@@ -119,8 +119,6 @@ def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     made = Workshop(out).make(target, chosen)
     for note in made.notes:
         out.message(note)
-    if out.around.quiet:
-        return 0
     content = stamped(name, made.body).decode("utf-8")
     if out.around.format == "json":
         out.json("export/1", {"file": out.around.file, "target": name, "content": content, "notes": list(made.notes)})
@@ -146,9 +144,9 @@ def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool,
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
-    if diff and not out.around.quiet and out.around.format != "json":
+    if diff and out.around.format != "json":
         out.data(difference(place.path, target, found.before, made[0]))
-    elif not out.around.quiet:
+    elif out.tells(dry_run=check or diff):
         _tell(out, name, place, str(found.state), changed=found.changed, looked=check or diff, differs=differs)
     if found.owing is not None:
         raise found.owing

@@ -47,7 +47,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                     with without_lock(described, out.trusted) as file:
                         file.create(schema.content())
                 store.create(starter)
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return 0
     if out.around.format == "json":
         content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.access import direction
+from mailpolicy.access import Redirection, direction
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import ASK_FROM, remind
@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store import Store
 from mailpolicy.system.files import read_regular
@@ -43,6 +43,7 @@ def _install(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     wanted = fail_on(failing)
+    out.machine()  # an error in it ends the edit before anything is changed
     new = Store(file, stdin_bytes() if file == "-" else read_regular(file))
     new.policy()
     for finding in new.diagnose()[0]:
@@ -71,7 +72,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
         if told and out.around.format != "json":
             out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
         told.append(planned)
-        if out.around.format != "json" and not out.around.quiet:
+        if out.around.format != "json" and out.tells(dry_run=dry_run):
             rows = records(planned.shifts, _sides(planned))
             if not dry_run and planned.shifts:
                 out.rows(COLUMNS, rows)
@@ -114,7 +115,7 @@ def _sides(planned: Installation) -> Sides:
 
 def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
     access = direction(done.shifts)
-    if out.around.format == "json" and not out.around.quiet:
+    if out.around.format == "json":
         content = {
             "file": done.path,
             "source": done.new.path,
@@ -125,13 +126,17 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
-        out.data(done.diff if not out.around.quiet else "")
-    elif not out.around.quiet:
+        out.data(done.diff)
+    elif out.tells():
         what = "there already" if not done.changed else "written" if done.old is None else "replaced"
         out.record((done.path, "store", what, "changed" if done.changed else "ok"))
     for note in done.notes:
         out.message(note)
     if done.shifts:
         out.message(f"access {access}: {summary(done.shifts)}")
+    if any(isinstance(shift, Redirection) for shift in done.shifts):
+        out.message(
+            Advice("note: passwords stay bound to where they were sent so far", ("mailpolicy", "secrets", "rebind"))
+        )
     if dry_run and not done.changed:
         out.message(f"{done.path}: nothing would change")

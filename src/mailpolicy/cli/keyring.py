@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.targets import DryRun
+from mailpolicy.cli.targets import DryRun, YesSend, addresses
 
 
 def app() -> typer.Typer:
     """The commands about where secrets are."""
-    group = new_app(help="Seal secrets in a file, rotate its key, list, verify and move secrets.", no_args_is_help=True)
+    group = new_app(
+        help="Seal secrets in a file, rotate its key, list, verify, move and rebind secrets.", no_args_is_help=True
+    )
     group.command(
         "init",
         help="set up the sealed file: a master key, the file, and host.toml where there is none\n\n"
@@ -33,6 +35,13 @@ def app() -> typer.Typer:
         help="copy every secret the store names to another keyring, read them back, then remove the old ones\n\n"
         "BACKEND is a class, such as mailpolicy.sealed.Keyring or keyring.backends.SecretService.Keyring.",
     )(_move)
+    group.command(
+        "rebind",
+        help="let passwords go to where the store now says, after a change of host, port, login or tls by hand\n\n"
+        "A password is bound to where it is sent, so after such a change it is not found. This shows from where to "
+        "where each one would move, and asks; a script says --yes. A keyring that cannot list its secrets is told "
+        "with --from where they were sent so far.",
+    )(_rebind)
     return group
 
 
@@ -95,3 +104,30 @@ def _move(
     from mailpolicy.cli import moving
 
     return moving.move(context.obj, source, target, overwrite=overwrite, dry_run=dry_run)
+
+
+def _rebind(
+    context: typer.Context,
+    several: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ADDRESS...]", help="of these accounts; none: of all and the server", show_default=False
+        ),
+    ] = None,
+    server: Annotated[bool, typer.Option("--server", help="of the server's own login")] = False,
+    former: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="DESTINATION",
+            help="only what was sent there so far: HOST:PORT, of a source also LOGIN@HOST:PORT/TLS; can be repeated",
+            show_default=False,
+        ),
+    ] = None,
+    yes: YesSend = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would move, and move nothing")] = False,
+) -> int:
+    from mailpolicy.cli import rebinding
+
+    wanted = addresses(several or ())
+    return rebinding.rebind(context.obj, wanted, former or (), server=server, yes=yes, dry_run=dry_run)

@@ -33,8 +33,6 @@ def _list(context: typer.Context) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
     store, policy = reading.open_store(out, [])
-    if out.around.quiet:
-        return 0
     rows = []
     for index, entry in enumerate(policy.server.lan_entries):
         networks = [str(network) for network in entry.networks]

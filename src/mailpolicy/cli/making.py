@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from mailpolicy.cli import machine
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import DEFAULT_FILE
 from mailpolicy.document import without_gc
@@ -34,18 +35,22 @@ class Workshop:
         current = Store.read(self._out.around.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
-        request = Request(self._store.policy(), options, self._secrets, _command(self._out))
+        request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
         with without_gc():
             return target.export(request)
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
-        if not users:
-            return {}
+        return self._keyring().several(users) if users else {}
+
+    def _names(self) -> list[str] | None:
+        return self._keyring().names()
+
+    def _keyring(self) -> Credentials:
         if self._vault is None:
             from mailpolicy.cli.secrets import credentials
 
             self._vault = credentials(self._out)
-        return self._vault.several(users)
+        return self._vault
 
 
 def _command(out: Output) -> tuple[str, ...]:
@@ -67,8 +72,6 @@ def refuse_own(out: Output, path: str) -> None:
     """Raise Refused where a generated file would replace what it is made from."""
     import os
 
-    from mailpolicy.host import DEFAULT_PATH
-
-    own = {os.path.realpath(name) for name in (out.around.file, out.around.host_config or DEFAULT_PATH)}
+    own = {os.path.realpath(name) for name in (out.around.file, machine.path(out.around))}
     if os.path.realpath(path) in own:
         raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")

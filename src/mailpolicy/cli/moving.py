@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
-from mailpolicy import pending
+from mailpolicy import bindings, pending
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
-from mailpolicy.cli.secrets import choice, credentials, named_secrets
-from mailpolicy.credentials import Credentials, Owner
+from mailpolicy.cli.secrets import absences, choice, credentials
+from mailpolicy.credentials import Credentials
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 
 
@@ -24,14 +24,13 @@ def names(out: Output) -> int:
     known = vault.names()
     if known is None:
         store, policy = open_store(out)
-        known = list(vault.several(named_secrets(policy)))
+        known = list(vault.several([secret.user for secret in bindings.named(policy)]))
         out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
-    if not out.around.quiet:
-        for name in known:
-            if out.around.format == "json":
-                out.json("secret/1", {"name": name})
-            else:
-                out.record((name,))
+    for name in known:
+        if out.around.format == "json":
+            out.json("secret/1", {"name": name})
+        else:
+            out.record((name,))
     return 0
 
 
@@ -39,22 +38,21 @@ def verify(out: Output) -> int:
     """Open every secret the store names; 1 where one is missing."""
     require_format(out.around, "text", "json")
     store, policy = open_store(out)
-    named = named_secrets(policy)
+    named = {secret.user: secret for secret in bindings.named(policy)}
     vault = credentials(out)
     there = vault.several(named)
     spare = sorted(set(vault.names() or ()) - set(named))
     states = {name: "there" if name in there else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
-    missing = [name for name in named if name not in there]
-    if not out.around.quiet:
-        if out.around.format == "json":
-            secrets = [{"name": name, "state": state} for name, state in states.items()]
-            out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
-        else:
-            for name, state in states.items():
-                out.record((name, state))
-    for name in missing:
-        out.message(Advice(f"missing: {name}", Owner.of(name).command(keep=True)))
+    missing = absences(vault, [secret for name, secret in named.items() if name not in there])
+    if out.around.format == "json":
+        secrets = [{"name": name, "state": state} for name, state in states.items()]
+        out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
+    else:
+        for name, state in states.items():
+            out.record((name, state))
+    for absence in missing.values():
+        out.message(Advice(f"missing: {absence.text}", absence.command))
     return int(bool(missing))
 
 
@@ -64,9 +62,12 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out)
-    users = list(dict.fromkeys([*named_secrets(policy), *pending.names(store.path)]))
     chosen = choice(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
+    named = bindings.named(policy)
+    former = bindings.elsewhere(old.names() or (), {secret.owner for secret in named})  # of other destinations
+    secrets_of = [*named, *(secret for owned in former.values() for secret in owned)]
+    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path)]))
 
     def afresh(backend: str) -> Credentials:
         """As a program of its own would find it: a backend may remember what it once read."""
@@ -139,7 +140,7 @@ def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: 
 def _tell(
     out: Output, users: Collection[str], secrets: Collection[str], there: Collection[str], *, dry_run: bool
 ) -> None:
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return
     moved = "would move" if dry_run else "moved"
     states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}

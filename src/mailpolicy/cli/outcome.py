@@ -86,7 +86,7 @@ def _command(out: Output, arguments: list[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError" and out.around.format != "json":
-            out.message(error.format_message())
+            out.usage(error.format_message())
             return UsageError.exit_status
         path = context.command_path if context is not None else "mailpolicy"
         message = error.format_message().rstrip(".")
@@ -116,7 +116,7 @@ def _crashed(out: Output, error: Exception) -> int:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     failure = MailpolicyError(
-        f"internal error ({type(error).__name__} at {place}), please report it; nothing is promised of this run"
+        f"internal error ({type(error).__name__} at {place}), the result may be incomplete, please report it"
     )
     with suppress(BrokenPipeError, OutputFailed):
         out.failure(failure)

@@ -10,7 +10,6 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from mailpolicy.names import printable
 
 if TYPE_CHECKING:
     from mailpolicy.cache import Cache
+    from mailpolicy.cli.machine import Machine
     from mailpolicy.system.trust import Trusted
 
 
@@ -32,6 +32,7 @@ class Output:
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
+        self._machine: Machine | None = None
 
     @property
     def cache(self) -> Cache | None:
@@ -40,20 +41,20 @@ class Output:
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
 
-    @cached_property
+    def machine(self) -> Machine:
+        """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
+        if self._machine is None:
+            from mailpolicy.cli import machine
+
+            if self.around.host_config == os.devnull:
+                self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
+            self._machine = machine.read(self.around)
+        return self._machine
+
+    @property
     def trusted(self) -> Trusted:
         """Whom root trusts with the store besides itself, as host.toml says. Raises StoreError and Refused."""
-        from mailpolicy import host
-        from mailpolicy.system import trust
-
-        group = host.read(self.around.host_config).trusted_group if self.around.is_root else None
-        if group is None:
-            return trust.ROOT_ONLY
-        try:
-            return trust.group_named(group)
-        except KeyError:
-            file = self.around.host_config or host.DEFAULT_PATH
-            raise StoreError(f"{file}: trusted_group: there is no group {group!a}", code="invalid-host") from None
+        return self.machine().trusted
 
     def data(self, text: str) -> None:
         """Write to stdout. Raises BrokenPipeError and OutputFailed."""
@@ -125,6 +126,13 @@ class Output:
         if not self.around.quiet:
             self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
+    def tells(self, *, dry_run: bool = False) -> bool:
+        """Whether to print what an edit did: not with --quiet, unless a dry run or a program asked to know.
+
+        What any other command prints on stdout is what it is for, and is printed with --quiet too.
+        """
+        return dry_run or self.around.format == "json" or not self.around.quiet
+
     def detail(self, said: str | Advice) -> None:
         """A sentence on stderr with --verbose."""
         if self.around.verbose:
@@ -138,9 +146,10 @@ class Output:
             return " ".join(map(quoted, command))
         # What another program starts for us may run in another directory.
         whole = os.path.abspath if program else str
+        config = self.around.host_config
         options = {
             "--file": whole(self.around.file) if self.around.file_option else None,
-            "--host-config": whole(self.around.host_config) if self.around.host_config is not None else None,
+            "--host-config": whole(config) if config and (program or self.around.host_config_option) else None,
             "--keyring-backend": self.around.keyring_backend,
         }
         repeated = [
@@ -148,6 +157,10 @@ class Output:
         ]
         end = command.index("--") if "--" in command else len(command)
         return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
+
+    def usage(self, text: str) -> None:
+        """The help that is printed instead of an error, so with --quiet too."""
+        self._stderr(text)
 
     def failure(self, error: MailpolicyError, about: str | None = None) -> None:
         """One error: an object on stdout under --json, else one clear line on stderr and the command that helps.

@@ -76,14 +76,17 @@ def require_source(out: Output, source: PasswordSource) -> None:
 
 
 def prompted(whose: str) -> str:
-    """The password typed at a hidden prompt that says `whose`. Raises UsageError."""
+    """The password typed at a hidden prompt that says `whose`, and once more, as nobody sees it. Raises UsageError."""
     import warnings
     from getpass import GetPassWarning, getpass
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return _password(getpass(f"{whose}: "))
+            secret = _password(getpass(f"{whose}: "))
+            if getpass(f"{whose}, once more: ") != secret:
+                raise UsageError("the two passwords differ, nothing was changed")
+            return secret
     except EOFError:
         raise UsageError("no password was given, nothing was changed") from None
     except UnicodeDecodeError:

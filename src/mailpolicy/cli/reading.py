@@ -49,8 +49,6 @@ def show_account(out: Output, address: str) -> int:
     account = policy.accounts.get(address)
     if account is None:
         raise no_account(policy, [address])
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         out.json("account/1", account_object(store, policy, account))
         return 0
@@ -149,8 +147,6 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         for account in policy.accounts.values()
         if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
     ]
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         for account in chosen:
             out.json("account/1", {"file": out.around.file, **account_object(None, policy, account)})
@@ -191,8 +187,6 @@ def list_templates(out: Output, name: str | None) -> int:
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
     chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
-    if out.around.quiet:
-        return 0
     if out.around.format == "json":
         for title, table in chosen.items():
             content = {

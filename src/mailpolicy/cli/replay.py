@@ -62,8 +62,7 @@ def _replay(
     finally:
         if log != "-":
             os.close(descriptor)
-    if not out.around.quiet:
-        _tell(out, log, store.path, replay)
+    _tell(out, log, store.path, replay)
     return int(failing is not None and replay.refused > 0)
 
 

@@ -25,8 +25,7 @@ def app() -> typer.Typer:
 def _schema(context: typer.Context) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    if not out.around.quiet:
-        out.data(content().decode("utf-8"))
+    out.data(content().decode("utf-8"))
     return 0
 
 

@@ -1,12 +1,14 @@
 """The sealed file from the command line: set up, and its key rotated.
 
 Promises: setting up twice is once; nothing that is there is written over; host.toml is written only where there is none.
+Nothing is made before every place was found fit for what goes there.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy import host
@@ -14,7 +16,7 @@ from mailpolicy.backends import SEALED
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, sealed_file
-from mailpolicy.errors import NotConfirmed, Refused, UsageError
+from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.system.files import is_there
 from mailpolicy.system.held import locked, without_lock
 
@@ -35,9 +37,11 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
     around = out.around
     config = around.host_config or host.DEFAULT_PATH
+    if config == os.devnull:
+        raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
     with without_lock(config) as place:
         fresh = place.facts() is None
-    machine = host.Host() if fresh else host.read(config)
+    machine = host.Host() if fresh else out.machine().settings
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not is_there(path)):
@@ -56,9 +60,14 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         )
     if not fresh:
         _require(config, machine, settings, named=around.keyring_backend == SEALED)
-    if dry_run:
-        made_key, made_file = file.would_make()
-    else:
+    made_key, made_file = file.would_make()
+    places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
+    if made_file:
+        places[path] = "--secrets-file PATH"
+    if made_key and isinstance(file.source, KeyFile):
+        places[file.source.name] = "--key-file PATH"
+    _require_writable(places)
+    if not dry_run:
         made_key, made_file = file.make()
         if fresh:
             _write(out, config, settings)
@@ -69,11 +78,29 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     )
     if made_key and not dry_run:
         out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
+    if fresh and around.host_config_option and not dry_run:
+        out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
     return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
 
 def _whole(path: str | None) -> str | None:
     return os.path.abspath(path) if path is not None else None
+
+
+def _require_writable(places: Mapping[str, str]) -> None:
+    """Raise WriteFailed where a file could not be made; `places` has with each path the option that names another one."""
+    wrong = []
+    for path, option in places.items():
+        folder = os.path.dirname(os.path.realpath(path))
+        while not is_there(folder, follow=True):
+            folder = os.path.dirname(folder)
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            reason = "read-only file system" if read_only else "permission denied"
+            reason = reason if os.path.isdir(folder) else "not a directory"
+            wrong.append(f"{path} ({folder}: {reason}; another place: {option})")
+    if wrong:
+        raise WriteFailed(f"nothing was made, as this cannot be written: {', '.join(wrong)}")
 
 
 def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
@@ -154,7 +181,7 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
 def _tell(
     out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return 0
     changed = any(made for _, _, made in rows)
     if out.around.format == "json":

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mailpolicy import pending
+from mailpolicy import bindings, pending
+from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output, require_format
-from mailpolicy.cli.paired import edit_then_forget, edit_then_move, set_secret
+from mailpolicy.cli.paired import edit_then_carry, edit_then_forget, edit_then_move, set_secret
 from mailpolicy.cli.passwords import PasswordSource, require_source
-from mailpolicy.credentials import Owner, smart_host_user, source_user, users_of
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy import Account, Policy
+from mailpolicy.policy import Policy
 from mailpolicy.schema import new_source
 from mailpolicy.store import Store
 
@@ -39,23 +39,36 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         return plan
 
     require_source(out, source)
-    return set_secret(out, planner, smart_host_user(address), source, dry_run=dry_run)
+    return set_secret(out, planner, Owner(address), source, dry_run=dry_run)
 
 
-def set_server(out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool) -> int:
+def set_server(
+    out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool, yes: bool = False
+) -> int:
     """The options given of the server's smart host; a password option alone changes the secret only."""
 
     def planner(policy: Policy) -> Plan:
         if not (options.get("login") or policy.server.smart_host_login) and (source.given or not options):
             raise Refused("the server has no login yet: name it with --login", code="no-login")
-        return server.set_smart_host(policy, options)
+        plan = server.set_smart_host(policy, options)
+        if not source.given and options.get("login", policy.server.smart_host_login) != policy.server.smart_host_login:
+            plan.notes.append(_of_new_login(policy.server.smart_host_login))
+        return plan
 
     if options and not source.given:
         require_format(out.around, "text", "json")
         store = Store.to_edit(out.around.file, (), out.cache)
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
-    return set_secret(out, planner, smart_host_user(None), source, dry_run=dry_run)
+    return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
+
+
+def _of_new_login(former: str | None) -> Advice:
+    """What is said of a login of the server's that comes without its password."""
+    owner = Owner(None)
+    if former is None:
+        return bindings.not_set_yet([owner])
+    return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
 
 
 def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
@@ -66,7 +79,18 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
         return Plan()
 
     require_source(out, source)
-    return set_secret(out, planner, source_user(address, name), source, dry_run=dry_run)
+    return set_secret(out, planner, Owner(address, name), source, dry_run=dry_run)
+
+
+def change_source(
+    out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
+) -> int:
+    """Other values for keys of a source."""
+    require_format(out.around, "text", "json")
+    store = Store.to_edit(out.around.file, (address,), out.cache)
+    return edit_then_carry(
+        out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
+    )
 
 
 def add_source(
@@ -77,51 +101,58 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(Advice("its password is not set yet", Owner(address, name).command(keep=True)))
+            plan.notes.append(bindings.not_set_yet([Owner(address, name)]))
         return plan
 
     if password.given:
-        return set_secret(out, planner, source_user(address, name), password, dry_run=dry_run)
+        return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
     require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
-def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool) -> int:
+def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """A source out of the store, then its password out of the keyring."""
     require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,), out.cache)
-    user = source_user(address, name)
-    account = store.policy().accounts.get(address)
+    policy = store.policy()
+    owner = Owner(address, name)
+    account = policy.accounts.get(address)
     gone = account is None or name not in account.sources
-    left_behind = gone and user in pending.names(store.path)
+    left = _left_behind(store, owner) if gone else []
 
     def planner(policy: Policy) -> Plan:
-        if left_behind:
+        if left:
             plan = Plan()
             plan.lines.append(Line(address, f"source {name}", "not there", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
-    owners = [] if gone and not left_behind else [user]
-    return edit_then_forget(out, store, planner, owners, dry_run=dry_run)
+    secrets = left if gone else [bindings.secret_of(policy, owner)]
+    return edit_then_forget(out, store, planner, secrets, dry_run=dry_run, yes=yes)
 
 
-def clear(out: Output, address: str | None, *, dry_run: bool) -> int:
+def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
     require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,) if address else (), out.cache)
     policy = store.policy()
-    user = smart_host_user(address)
-    whose = address or "server"
-    left_behind = address is not None and address not in policy.accounts and user in pending.names(store.path)
+    gone = address is not None and address not in policy.accounts
+    left = _left_behind(store, Owner(address))
 
     def planner(policy: Policy) -> Plan:
-        plan = Plan() if left_behind else server.clear_login(policy, address)
-        plan.lines.append(Line(whose, "smart-host", "no login", bool(plan.operations)))
+        plan = Plan() if gone and left else server.clear_login(policy, address)
+        plan.lines.append(Line(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
-    return edit_then_forget(out, store, planner, [user], dry_run=dry_run)
+    secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *left])
+    return edit_then_forget(out, store, planner, list(secrets), dry_run=dry_run, yes=yes)
+
+
+def _left_behind(store: Store, owner: Owner) -> list[Secret]:
+    """The secrets of an owner that unfinished changes were about."""
+    noted = (Secret.of(user) for user in pending.names(store.path))
+    return [secret for secret in noted if secret is not None and secret.owner == owner]
 
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
@@ -130,13 +161,13 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
     store = Store.to_edit(out.around.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    owners = [user for account in chosen(policy, there, Plan(), offer=False) for user in users_of(account)]
+    going = [account.address for account in chosen(policy, there, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return edit_then_forget(out, store, planner, owners, dry_run=dry_run, yes=yes)
+    return edit_then_forget(out, store, planner, bindings.of_accounts(policy, going), dry_run=dry_run, yes=yes)
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -149,8 +180,8 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
         return accounts.rename(policy, old, new)
 
     planned = planner(policy)
-    account: Account = policy.accounts[old]
-    moves = dict(zip(users_of(account), users_of(account._replace(address=new)), strict=True))
-    if not planned.operations or not moves:
+    secrets = bindings.of_accounts(policy, [old])
+    if not planned.operations or not secrets:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+    moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}
     return edit_then_move(out, store, planner, moves, dry_run=dry_run)

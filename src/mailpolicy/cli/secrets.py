@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Collection, Mapping
 
-from mailpolicy import host, pending
+from mailpolicy import bindings, pending
+from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.reading import open_store
-from mailpolicy.credentials import SERVICE, Choice, Credentials, Owner, smart_host_user, source_user, users_of
-from mailpolicy.diagnostics import Finding, KeyPath, Problem
+from mailpolicy.credentials import SERVICE, Choice, Credentials
+from mailpolicy.diagnostics import Finding, Problem
 from mailpolicy.edit.targets import no_account
-from mailpolicy.errors import KeyringError, Refused
-from mailpolicy.policy import Policy, Service
+from mailpolicy.errors import Advice, KeyringError, Refused
+from mailpolicy.policy import Service
 from mailpolicy.store import Store
 
 
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
     around = out.around
-    machine = host.read(around.host_config)
+    machine = out.machine().settings
     return Choice(
         around.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
@@ -50,15 +51,12 @@ def show(out: Output, address: str | None) -> int:
             raise no_account(policy, [address])
         used = policy.smart_host_login(account)
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
-    password = (
-        _password_state(out, smart_host_user(address if owner == "account" else None)) if login else "none needed"
-    )
-    if out.around.quiet:
-        return 0
+    secret = bindings.smart_host_secret(policy.server, address if owner == "account" else None)
+    password = _password_state(out, secret) if login else "none needed"
     facts = {
         "of": address or "server",
         "host": policy.server.smart_host,
-        "port": policy.server.smart_host_port,
+        "port": policy.server.relay_port if policy.server.smart_host is not None else None,
         "login": login,
         "owner": owner,
         "why": why,
@@ -86,57 +84,49 @@ def print_password(out: Output, address: str, name: str) -> int:
     if name not in policy.polled(policy.accounts[address]):
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
         raise Refused(f"{address} does not collect from {name}: {closed}", code="not-polled")
-    owner = Owner(address, name)
-    secret = credentials(out).get(source_user(address, name))
+    bound, vault = bindings.secret_of(policy, Owner(address, name)), credentials(out)
+    secret = vault.get(bound.user)
     if secret is None:
-        raise KeyringError(
-            f"the source {name} of {address} has no password in the keyring",
-            code="no-secret",
-            fix=owner.command(keep=True),
-        )
+        absence = absences(vault, [bound])[bound]
+        raise KeyringError(absence.text, code="no-secret", fix=absence.command)
     out.data(f"{secret}\n")
     return 0
 
 
-def _password_state(out: Output, user: str) -> str:
+def _password_state(out: Output, secret: Secret) -> str:
+    vault = credentials(out)
     try:
-        return "in the keyring" if credentials(out).get(user) is not None else "missing"
+        if vault.get(secret.user) is not None:
+            return "in the keyring"
+        out.message(absences(vault, [secret])[secret])
+        return "missing"
     except KeyringError as error:
         out.message(f"warning: {error}")
         return "unknown"
 
 
+def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
+    """Why these secrets are not there; the keyring is asked what it has in their place. Raises KeyringError."""
+    return bindings.absences(missing, vault.names()) if missing else {}
+
+
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
     vault = credentials(out)
-    keys = named_secrets(store.policy())
-    kept = vault.several([*keys, *pending.names(store.path)])
-    problems = [
-        Problem(
-            "MP060", path, f"this login has no password in the keyring: {shlex.join(Owner.of(user).command(keep=True))}"
-        )
-        for user, path in keys.items()
-        if user not in kept
-    ]
-    for user in pending.names(store.path):
+    keys = bindings.named(store.policy())
+    noted = pending.names(store.path)
+    kept = vault.several([*(secret.user for secret in keys), *noted])
+    missing = absences(vault, [secret for secret in keys if secret.user not in kept])
+    problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
+    for user in noted:
         half_way = f"an earlier change of {user} stopped half-way, its"
-        if user in keys:
-            message = f"{half_way} password may be an old or a new one: {shlex.join(Owner.of(user).command(keep=True))}"
+        secret = Secret.of(user)
+        path = keys.get(secret, ()) if secret is not None else ()
+        if path:
+            message = f"{half_way} password may be an old or a new one"
         else:
-            state = "is still in the keyring" if user in kept else "is not in the keyring"
-            message = f"{half_way} secret {state}: {shlex.join(Owner.of(user).command(keep=False))}"
-        problems.append(Problem("MP061", keys.get(user, ()), message))
+            message = f"{half_way} secret {'is still' if user in kept else 'is not'} in the keyring"
+        if secret is not None:
+            message = str(Advice(message, secret.owner.command(keep=bool(path))))
+        problems.append(Problem("MP061", path, message))
     return store.placed(problems)
-
-
-def named_secrets(policy: Policy) -> dict[str, KeyPath]:
-    """Every secret that the store names, with the key that names it."""
-    keys: dict[str, KeyPath] = {}
-    if policy.server.smart_host_login is not None:
-        keys[smart_host_user(None)] = ("server", "smart_host", "login")
-    for account in policy.accounts.values():
-        for user in users_of(account):
-            source = Owner.of(user).source
-            below = ("smart_host_login",) if source is None else ("sources", source)
-            keys[user] = ("accounts", account.key, *below)
-    return keys

@@ -26,11 +26,11 @@ from mailpolicy.errors import UsageError
 from mailpolicy.policy import Service
 
 _HELP = {
-    Verb.ON: "switch {0} on, and leave from where as it is",
-    Verb.OFF: "switch {0} off, and leave from where as it is",
-    Verb.LAN_ONLY: "let {0} in from the LAN only; switches nothing on",
-    Verb.ANYWHERE: "let {0} in from anywhere; switches nothing on",
-    Verb.INHERIT: "say nothing about {0} here: the template, the defaults or off decide",
+    Verb.ON: "enable {0}",
+    Verb.OFF: "disable {0}",
+    Verb.LAN_ONLY: "allow {0} from the LAN only (does not enable it)",
+    Verb.ANYWHERE: "allow {0} from anywhere (does not enable it)",
+    Verb.INHERIT: "remove the setting: template or defaults apply",
 }
 _LanOnly = Annotated[bool, typer.Option("--lan-only", help="and from the LAN only, in the same step")]
 _Anywhere = Annotated[bool, typer.Option("--anywhere", help="and from anywhere, in the same step")]
@@ -47,11 +47,8 @@ def app(name: str) -> typer.Typer:
                 _refusal(service, verb)
             )
         else:
-            help_text = (
-                _HELP[verb]
-                .format(service.label)
-                .replace(", and leave from where as it is", "" if not confined else ", and leave from where as it is")
-            )
+            unchanged = " (LAN restriction unchanged)" if confined and verb in (Verb.ON, Verb.OFF) else ""
+            help_text = _HELP[verb].format(service.label) + unchanged
             group.command(verb.value, help=help_text)(
                 _on(service) if verb is Verb.ON and confined else _plain(service, verb)
             )
@@ -147,9 +144,9 @@ def _refusal(service: Service, verb: Verb) -> Callable[..., int]:
     def command(target: Annotated[list[str] | None, typer.Argument()] = None) -> int:
         if service is Service.CONNECTOR:
             raise UsageError(
-                "Outlook Connector rides on IMAP, and from where is decided there",
+                "Outlook Connector uses IMAP: restrict it with IMAP's setting",
                 fix=("mailpolicy", "imap", verb.value, *(target or ["TARGET..."])),
             )
-        raise UsageError("MultiPOP connects out to other servers, so there is no `from where`: use on or off")
+        raise UsageError("MultiPOP has no LAN restriction (the server connects out): use on or off")
 
     return command

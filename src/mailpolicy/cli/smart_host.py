@@ -9,7 +9,7 @@ import typer
 from mailpolicy import names
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.passwords import PasswordSource
-from mailpolicy.cli.targets import DryRun, address
+from mailpolicy.cli.targets import DryRun, YesDelete, YesSend, address
 from mailpolicy.errors import UsageError
 
 _Address = Annotated[str | None, typer.Argument(metavar="ADDRESS", help="the account, or --server", show_default=False)]
@@ -54,6 +54,7 @@ def _set(
         str | None,
         typer.Option("--per-account", metavar="on|off", help="with --server: allow per-account authentication"),
     ] = None,
+    yes: YesSend = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli import secret_edits
@@ -80,14 +81,20 @@ def _set(
         options["per_account_auth"] = per_account == "on"
     source = PasswordSource(password_stdin, password_file)
     if server:
-        return secret_edits.set_server(context.obj, options, source, dry_run=dry_run)
+        return secret_edits.set_server(context.obj, options, source, dry_run=dry_run, yes=yes)
     return secret_edits.set_account(context.obj, owner or "", login, source, dry_run=dry_run)
 
 
-def _clear(context: typer.Context, whose: _Address = None, server: _Server = False, dry_run: DryRun = False) -> int:
+def _clear(
+    context: typer.Context,
+    whose: _Address = None,
+    server: _Server = False,
+    yes: YesDelete = False,
+    dry_run: DryRun = False,
+) -> int:
     from mailpolicy.cli import secret_edits
 
-    return secret_edits.clear(context.obj, _whose(whose, server), dry_run=dry_run)
+    return secret_edits.clear(context.obj, _whose(whose, server), dry_run=dry_run, yes=yes)
 
 
 def _show(context: typer.Context, whose: _Address = None, server: _Server = False) -> int:

@@ -10,7 +10,7 @@ from mailpolicy import names
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.passwords import PasswordSource
-from mailpolicy.cli.targets import DryRun, address
+from mailpolicy.cli.targets import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import Policy, Service, Tls
@@ -118,10 +118,10 @@ def _set(
         typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete kept copies after that"),
     ] = None,
     never_delete: Annotated[bool, typer.Option("--never-delete", help="keep the copies for good")] = False,
+    yes: YesSend = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.editing import edit
-    from mailpolicy.edit import sources
+    from mailpolicy.cli import secret_edits
 
     if any_size and max_size_kb is not None:
         raise UsageError("--max-size-kb and --any-size cannot be combined")
@@ -133,9 +133,7 @@ def _set(
     asked |= {"delete_after_days": None} if never_delete else {}
     if not asked:
         raise UsageError("name what to change", fix=("mailpolicy", "multipop", "source", "set", "--help"))
-    return edit(
-        context, lambda policy: sources.change(policy, where, which, asked), about=[where], dry_run=dry_run, yes=True
-    )
+    return secret_edits.change_source(context.obj, where, which, asked, dry_run=dry_run, yes=yes)
 
 
 def _given(
@@ -171,12 +169,13 @@ def _remove(
     account: _Address,
     name: _Name,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="a source that is not there is ok")] = False,
+    yes: YesDelete = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli import secret_edits
 
     return secret_edits.remove_source(
-        context.obj, address(account), _source(name), if_exists=if_exists, dry_run=dry_run
+        context.obj, address(account), _source(name), if_exists=if_exists, dry_run=dry_run, yes=yes
     )
 
 
@@ -216,8 +215,6 @@ def _list(
     store, policy = reading.open_store(out, [wanted] if wanted is not None else None)
     if wanted is not None and wanted not in policy.accounts:
         raise no_account(policy, [wanted])
-    if out.around.quiet:
-        return 0
     accounts = policy.accounts.values() if wanted is None else [policy.accounts[wanted]]
     found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
     if out.around.format == "json":

@@ -18,18 +18,25 @@ ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command has some of them
 
 # What root can say instead of what a variable of sudo's caller says.
-INSTEAD = {"MAILPOLICY_FILE": "name the store with --file", "MAILPOLICY_NO_CACHE": "give --no-cache"}
+INSTEAD = {
+    "MAILPOLICY_FILE": "name the store with --file",
+    "MAILPOLICY_HOST_CONFIG": "name host.toml with --host-config",
+    "MAILPOLICY_NO_CACHE": "give --no-cache",
+}
+
+# Beside DBUS_*: libdbus looks for the bus of a session on its X display.
+_TO_THE_BUS = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 
 # name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
     "--format": ("NAME", "text or json; some commands also github, sarif, junit or markdown"),
     "--json": (None, "short for --format json"),
-    "--quiet": (None, "print errors only"),
+    "--quiet": (None, "no messages and no result lines of edits"),
     "--verbose": (None, "say more on stderr"),
     "--no-cache": (None, "neither use nor write the index of a large store"),
     "--lock-timeout": ("SECONDS", "how long an edit waits for another writer (10)"),
-    "--host-config": ("PATH", "the settings of this machine (/etc/mailpolicy/host.toml)"),
+    "--host-config": ("PATH", "this machine's settings; else $MAILPOLICY_HOST_CONFIG, else /etc/mailpolicy/host.toml"),
     "--keyring-backend": ("CLASS", "the keyring backend to use, by its class"),
 }
 
@@ -44,6 +51,7 @@ class Surroundings(NamedTuple):
     verbose: bool = False
     lock_timeout: float = 10.0
     host_config: str | None = None
+    host_config_option: bool = False  # named by --host-config
     keyring_backend: str | None = None
     cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
     stdin_is_terminal: bool = False
@@ -108,7 +116,8 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         quiet="--quiet" in options,
         verbose="--verbose" in options,
         lock_timeout=timeout,
-        host_config=options.get("--host-config"),
+        host_config=options.get("--host-config") or environment.get("MAILPOLICY_HOST_CONFIG") or None,
+        host_config_option="--host-config" in options,
         keyring_backend=options.get("--keyring-backend"),
         cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
         stdin_is_terminal=stdin,
@@ -134,12 +143,12 @@ def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | Non
 
 
 def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
-    """Under sudo the caller's own settings must not steer root; the libraries must not find them either."""
+    """Under sudo the caller's own settings must not steer root; the libraries must not find them, or his bus, either."""
     names = [
         name
         for name in environment
-        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_"))
-        or name in ("PAGER", "CREDENTIALS_DIRECTORY")
+        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "DBUS_"))
+        or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_TO_THE_BUS)
     ]
     for name in names:
         del environment[name]

@@ -30,6 +30,11 @@ InTemplate = Annotated[str | None, typer.Option("--in-template", metavar="NAME",
 InDefaults = Annotated[bool, typer.Option("--in-defaults", help="the defaults themselves")]
 SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="pass over addresses that are not in the store")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing more than 20 accounts")]
+YesRemove = Annotated[
+    bool, typer.Option("--yes", "-y", help="do not ask before removing passwords, or more than 20 accounts")
+]
+YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords go to another destination")]
+YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before a password is deleted")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff and change nothing")]
 
 

@@ -105,12 +105,11 @@ def _test(
     if out.around.format not in _WARNS_ITSELF:
         for _, warning in _unknown(run):
             out.message(f"warning: {warning}")
-    if not out.around.quiet:
-        _FORMATS[out.around.format](out, run)
-        if out.around.format == "github":  # without a file's name, which may look like a command
-            out.message(f"mailpolicy: {_counted(run)}")
-        elif out.around.format != "json":
-            out.message(f"{run.store.path}: {_counted(run)}")
+    _FORMATS[out.around.format](out, run)
+    if out.around.format == "github":  # without a file's name, which may look like a command
+        out.message(f"mailpolicy: {_counted(run)}")
+    elif out.around.format != "json":
+        out.message(f"{run.store.path}: {_counted(run)}")
     return int(bool(run.failed))
 
 
@@ -130,7 +129,7 @@ def _unknown(run: Run) -> list[tuple[Trial, str]]:
 def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn:
     """End a run of which some files cannot be used; the reports of a review's tools hold that too."""
     form, (_, first) = out.around.format, refused[0]
-    if form in ("github", "junit") and not out.around.quiet:
+    if form in ("github", "junit"):
         from mailpolicy.cli import judgements
 
         told = [

@@ -66,8 +66,7 @@ def _validate(
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]
             findings = sorted([*findings, *found], key=lambda finding: (finding.line, finding.column))
         judged.append(Judgement(store.path, findings, left_out))
-    if not out.around.quiet:
-        judgements.FORMATS[out.around.format](out, judged, strict)
+    judgements.FORMATS[out.around.format](out, judged, strict)
     unopened = [judgement.error for judgement in judged if judgement.error is not None]
     if out.around.format == "text":
         for failure in unopened:

@@ -53,8 +53,6 @@ def _who(
     if outside_lan:
         asked = asked - policy.server.lan
     found = list(users(policy, service, asked))
-    if out.around.quiet:
-        return 0
     lan = policy.server.lan
     if out.around.format == "json":
         for user in found:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy.deploy.place import Place
+from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
@@ -18,13 +19,13 @@ from mailpolicy.export.request import Options
 from mailpolicy.keys import nearest_key
 from mailpolicy.system.replacing import Attributes
 
-_OWN = ("target", "path", "mode", "owner", "reload", "kick")
+_OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 OPEN, CLOSED = 0o640, 0o600
 _INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # what postmap makes beside the text
 
 
 class Configured(NamedTuple):
-    """One export of this machine; `kick` ends the sessions of the user whose name follows it."""
+    """One export of this machine; `kick` ends the sessions of the user whose name follows it, `doveconf` asks Dovecot."""
 
     name: str
     target_name: str
@@ -32,7 +33,18 @@ class Configured(NamedTuple):
     options: Options
     place: Place
     kick: tuple[str, ...] = ("doveadm", "kick")
+    doveconf: tuple[str, ...] = ("doveconf",)
     problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
+
+
+class InvalidExport(StoreError):
+    """An `[exports.NAME]` says something it may not; `key` is the path of what it is."""
+
+    code = "invalid-host"
+
+    def __init__(self, file: str, name: str, message: str, option: str | None = None) -> None:
+        super().__init__(f"exports.{name}: {message}", file=file)
+        self.key: KeyPath = ("exports", name, *([option] if option is not None else []))
 
 
 def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
@@ -48,20 +60,20 @@ def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place
 def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
     """The exports, those without secrets first, and among these data before the configuration that reads it.
 
-    Raises StoreError naming `file`.
+    Raises InvalidExport.
     """
     found = [_one(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
     for one in found:
         if (other := paths.setdefault(os.path.realpath(one.place.path), one.name)) != one.name:
-            raise _wrong(file, one.name, f"path is that of exports.{other} too")
+            raise InvalidExport(file, one.name, f"path is that of exports.{other} too", "path")
     _refuse_mismatch(file, found)
     return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
 def _one(file: str, name: str, table: Any) -> Configured:
     if not isinstance(table, dict):
-        raise StoreError(f"exports.{name} must be a table", file=file, code="invalid-host")
+        raise InvalidExport(file, name, "this must be a table")
     try:
         target_name = table.get("target")
         if not isinstance(target_name, str):
@@ -85,7 +97,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
             _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), later=True
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
-        kick = _command(table, "kick") or Configured._field_defaults["kick"]
+        kick, doveconf = (_command(table, key) or Configured._field_defaults[key] for key in ("kick", "doveconf"))
         return Configured(
             name,
             target_name,
@@ -93,10 +105,11 @@ def _one(file: str, name: str, table: Any) -> Configured:
             chosen,
             Place(path, attributes, commands, plain.product, ours=True),
             kick,
+            doveconf,
             problem,
         )
     except ChoiceRejected as error:
-        raise _wrong(file, name, str(error)) from None
+        raise InvalidExport(file, name, str(error), error.option) from None
 
 
 def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
@@ -120,11 +133,9 @@ def _refuse_mismatch(file: str, found: list[Configured]) -> None:
         other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
         for key in ("strategy", "lock"):
             if other is not None and getattr(one.options, key) != getattr(other.options, key):
-                raise _wrong(file, one.name, f"{key} is not that of exports.{other.name}, whose file it reads")
-
-
-def _wrong(file: str, name: str, message: str) -> StoreError:
-    return StoreError(f"exports.{name}: {message}", file=file, code="invalid-host")
+                raise InvalidExport(
+                    file, one.name, f"{key} is not that of exports.{other.name}, whose file it reads", key
+                )
 
 
 def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:

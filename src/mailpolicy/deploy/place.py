@@ -8,10 +8,10 @@ somebody else's is not lost. Not promised: that the program obeys.
 from __future__ import annotations
 
 import stat
-import subprocess
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
 from mailpolicy.system.files import is_there
@@ -161,22 +161,12 @@ def _is_owed(file: Held, place: Place) -> bool:
 def _run(path: str, command: tuple[str, ...]) -> None:
     import shlex
 
+    ended = programs.run(command, _PATIENCE)
+    if ended.failure is None:
+        return
     shown = shlex.join(command)
-    try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        why = f"did not end within {_PATIENCE:g} s"
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or "cannot be started").lower()
-    else:
-        if ended.returncode == 0:
-            return
-        last = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        why = f"ended with {ended.returncode}{f': {last}' if last else ''}"
     raise Refused(
-        f"is in its place, but {shown} {why}; it is owed until it succeeds",
+        f"is in its place, but {shown} {ended.failure}; it is owed until it succeeds",
         file=path,
         code="reload-failed",
         fix=command,

@@ -5,9 +5,11 @@ Promises: an account that is there already and is as asked is `ok`; one that dif
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from mailpolicy.bindings import Owner, not_set_yet
 from mailpolicy.diagnostics import dotted
+from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import refuse_connector
@@ -38,10 +40,28 @@ def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -
             plan.lines.append(Line(address, "account", "added", True))
         else:
             differing += _difference(existing, asked)
-            plan.lines.append(Line(address, "account", "there already, as asked", False))
+            plan.lines.append(Line(address, "account", "there already, with these settings", False))
     if differing:
-        raise Refused(f"there already and not as asked: {'; '.join(differing)}", code="exists")
+        raise Refused(f"exists already with different settings: {'; '.join(differing)}", code="exists")
+    if fresh:
+        plan.notes += _remarks(policy, fresh, asked)
     return plan
+
+
+def _remarks(policy: Policy, fresh: list[str], asked: Mapping[str, Scalar]) -> Iterator[remarks.Note]:
+    """What new accounts inherit, and what was asked for and stays closed; they are all alike."""
+    template = asked.get("template")
+    own = {key: value for key, value in asked.items() if isinstance(value, bool)}
+    account = Account(fresh[0], fresh[0], own, template if isinstance(template, str) else None)
+    if inherited := remarks.inherited(policy, account, asked):
+        yield f"note: {remarks.named(fresh)} inherit{'s' * (len(fresh) == 1)} {'; '.join(inherited)}"
+    after = policy._replace(accounts={account.address: account})
+    for service in Service:
+        if asked.get(service.switch) is True:
+            gates = after.gates(account.address, service)
+            yield from remarks.still_closed(service, ((address, gates) for address in fresh))
+    if "smart_host_login" in asked:
+        yield not_set_yet([Owner(address) for address in fresh])
 
 
 def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:

@@ -32,9 +32,8 @@ def put(layout: Layout, table: Entry, pair: str) -> Splice:
     return Splice(table.value + 1, table.end - 1, f"{inside}{pair}{inside}")
 
 
-def drop(layout: Layout, entries: list[Entry]) -> list[Splice]:
-    """Pairs out of one inline table, the reverse of `put`."""
-    table = entries[0].path[:-1]
+def drop(layout: Layout, table: KeyPath, entries: list[Entry]) -> list[Splice]:
+    """Pairs out of the inline table, the reverse of `put`."""
     pairs = layout.inline_pairs(table)
     gone = {pairs.index(entry) for entry in entries}
     if len(gone) == len(pairs):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mailpolicy import pending
-from mailpolicy.access import EMPTY, Comparison, Shift
+from mailpolicy.access import EMPTY, Comparison, Redirection, Shift
 from mailpolicy.edit import hunks
 from mailpolicy.errors import Advice, FileMissing
 from mailpolicy.store import Store, StoreInvalid
@@ -26,7 +26,7 @@ class Installation(NamedTuple):
     old: Store | None
     new: Store
     comparison: Comparison
-    shifts: list[Shift]
+    shifts: list[Shift | Redirection]
     notes: list[str | Advice]
     comparable: bool = True  # false where the old store has errors, so that it is compared with none
 
@@ -111,7 +111,7 @@ def _planned(path: str, new: Store, old: Store | None) -> Installation:
             f"the store in place has errors and decides nothing, so access is compared with none: {error.findings[0]}"
         )
     comparison = Comparison(before, policy)
-    return Installation(path, old, new, comparison, comparison.shifts(), notes, comparable)
+    return Installation(path, old, new, comparison, comparison.changes(), notes, comparable)
 
 
 def _content(installation: Installation) -> bytes | None:

@@ -6,7 +6,6 @@ last key from below and no header. All other comments belong to the file. Not pr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable
 from functools import cached_property
 from typing import NamedTuple
@@ -37,27 +36,6 @@ def newline_of(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def slice_of(text: str, key: str) -> tuple[int, int] | None:
-    """Where an account's lines stand, from its header over its sources to the next one; None where a full layout must tell.
-
-    A line that begins with a bracket is a header: an account has no array, and multi-line strings are left to the full
-    layout.
-    """
-    if '"""' in text or "'''" in text:
-        return None
-    quoted = re.escape(key)
-    header = re.search(
-        rf"""^[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\]""", text, re.MULTILINE
-    )
-    if header is None:
-        return None
-    below = re.compile(rf"""[ \t]*\[[ \t]*accounts[ \t]*\.[ \t]*(?:"{quoted}"|'{quoted}')[ \t]*\.""")
-    for following in re.compile(r"^[ \t]*\[", re.MULTILINE).finditer(text, header.end()):
-        if not below.match(text, following.start()):
-            return header.start(), following.start()
-    return header.start(), len(text)
-
-
 class Layout:
     """The written things of one text, found once."""
 
@@ -85,7 +63,16 @@ class Layout:
 
     @cached_property
     def _inline(self) -> dict[KeyPath, list[Entry]]:
-        return _by_table(entry for entry in self._all if entry.kind == INLINE)
+        """The pairs between each pair of braces; a dotted key stands in the braces around it, whatever table it names."""
+        pairs: dict[KeyPath, list[Entry]] = {}
+        around: list[Entry] = []
+        for entry in self._all:
+            while around and around[-1].end <= entry.start:
+                around.pop()
+            if entry.kind == INLINE:
+                pairs.setdefault(around[-1].path, []).append(entry)
+            around.append(entry)
+        return pairs
 
     @cached_property
     def _under(self) -> dict[KeyPath, list[Entry]]:
@@ -105,6 +92,30 @@ class Layout:
     def inline_pairs(self, table: KeyPath) -> list[Entry]:
         """The `key = value` pairs directly in an inline table, in order."""
         return self._inline.get(table, [])
+
+    @cached_property
+    def _braces(self) -> dict[Entry, KeyPath]:
+        return {pair: table for table, pairs in self._inline.items() for pair in pairs}
+
+    def braces(self, pair: Entry) -> KeyPath:
+        """The inline table between whose braces a pair stands."""
+        return self._braces[pair]
+
+    def written(self, path: KeyPath) -> list[Entry]:
+        """What writes `path`: its header, statement or pair, or else those of all that is below it; none inside another."""
+        found: list[Entry] = []
+        for entry in (self.under(path) if len(path) > 1 else ()) or self._all:
+            inside = found and found[-1].start < entry.start < found[-1].end
+            if entry.path[: len(path)] == path and not inside:
+                found.append(entry)
+        return found
+
+    def first(self, path: KeyPath) -> int:
+        """Where `path`, something below it or its nearest written ancestor is written first; 0 where nothing is."""
+        for length in range(len(path), 0, -1):
+            if found := self.written(path[:length]):
+                return found[0].start
+        return 0
 
     def enclosing_value(self, path: KeyPath) -> Entry | None:
         """The statement whose inline value holds `path`, where there is one."""

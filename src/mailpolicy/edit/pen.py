@@ -10,49 +10,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from mailpolicy import slices
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit import inline, lines
+from mailpolicy.edit import inline, removal
 from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of, slice_of
+from mailpolicy.edit.layout import Block, CannotWrite, Layout, newline_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
-from mailpolicy.locate import HEADER, INLINE, Entry, comments, part_of_header
+from mailpolicy.locate import HEADER, Entry, comments, part_of_header
+from mailpolicy.slices import Piece
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
 
 
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
-    """The splices that write the operations into a text, sorted and apart. Raises CannotWrite.
+    """Return the splices that write the operations into a text, sorted and apart. Raises CannotWrite.
 
-    Where all of them are about keys of accounts, no more of the text is laid out than the slices of these.
+    If all of them are about keys of accounts, no more of the text is laid out than the lines of these.
     """
     newline = newline_of(text)
-
-    def in_slice(start: int, end: int, wanted: Sequence[Operation]) -> list[Splice]:
-        # The slice ends before its last line's newline; other lines of a mixed file may end in another way.
-        own = "\r\n" if text.startswith("\r\n", end) else "\n" if text.startswith("\n", end) else newline
-        layout = Layout(text[start:end], own)
-        try:
-            return [Splice(start + first, start + last, new) for first, last, new in _made(layout, wanted)]
-        except CannotWrite as reason:
-            raise CannotWrite(start + reason.offset, str(reason)) from None
-
-    keys = {operation.path[1] if _is_key_of_account(operation.path) else None for operation in operations}
-    key = keys.pop() if len(keys) == 1 else None
-    if key is not None and (span := slice_of(text, key)) is not None:
-        return in_slice(*span, operations)
-    if len(keys) > 1 and (plainly := lines.splices(text, newline, operations, literal, in_slice)) is not None:
-        return plainly
-    return _made(Layout(text, newline), operations)
+    asked: dict[str, list[Operation]] = {}
+    for operation in operations:
+        if len(operation.path) != 3 or operation.path[0] != "accounts":
+            return _made(Layout(text, newline), operations)
+        asked.setdefault(operation.path[1], []).append(operation)
+    outline = slices.outline(text)
+    pieces = [piece for piece in outline.accounts if piece.key in asked] if outline is not None else []
+    if len(pieces) != len(asked):
+        return _made(Layout(text, newline), operations)
+    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, asked[str(piece.key)])]
 
 
-def _is_key_of_account(path: KeyPath) -> bool:
-    return len(path) == 3 and path[0] == "accounts"
+def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation]) -> list[Splice]:
+    try:
+        made = _made(Layout(text[piece.start : piece.end], newline), operations)
+    except CannotWrite as reason:
+        raise CannotWrite(piece.start + reason.offset, str(reason)) from None
+    return [Splice(piece.start + start, piece.start + end, new) for start, end, new in made]
 
 
 def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     made: list[Splice] = []
     filled: dict[Entry, list[str]] = {}
-    dropped: dict[KeyPath, list[Entry]] = {}
+    dropped: list[KeyPath] = []
     for operation in _gathered(layout, operations):
         match operation:
             case Put(path, value) if (table := inline.empty_above(layout, path)) is not None:
@@ -64,18 +63,14 @@ def _made(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made.append(_put(layout, path, _array(layout, values)))
             case Amend(path, remove, append):
                 made.append(_amend(layout, path, remove, append))
-            case Drop(path) if (entry := layout.at(path)) is not None and entry.kind == INLINE:
-                dropped.setdefault(path[:-1], []).append(entry)
             case Drop(path):
-                made += _drop(layout, path)
+                dropped.append(path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
             case Add(path, table):
                 made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in table.items()]))
     made += (inline.put(layout, table, ", ".join(pairs)) for table, pairs in filled.items())
-    for entries in dropped.values():
-        made += inline.drop(layout, entries)
-    return _apart(made)
+    return _apart(made + removal.splices(layout, dropped))
 
 
 def _gathered(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
@@ -104,7 +99,7 @@ def _apart(made: list[Splice]) -> list[Splice]:
         if result and splice.start < result[-1].end:
             last = result[-1]
             if splice.text or last.text:
-                raise CannotWrite(splice.start, "two changes meet here")
+                raise CannotWrite(splice.start, "two of the requested changes overlap here")
             result[-1] = Splice(last.start, max(last.end, splice.end), "")
         else:
             result.append(splice)
@@ -191,64 +186,24 @@ def _with_tomlkit(layout: Layout, statement: Entry, change: Callable[[Any], None
     return Splice(statement.value, statement.end, text)
 
 
-def _drop(layout: Layout, path: KeyPath) -> list[Splice]:
-    if blocks := _whole(layout, path):
-        return [_without_block(layout, block) for block in blocks]
-    entry = layout.at(path)
-    if entry is None:
-        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
-    begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
-    if len(path) == 2 and layout.text[layout.line_start(max(0, begin - 1)) : begin].lstrip().startswith("#"):
-        raise CannotWrite(entry.start, "whose the comment above this line is cannot be told")
-    above = layout.end_above(begin)
-    if begin > 0 and layout.newline_at(above) == layout.newline_at(end):
-        return [Splice(above, end, "")]
-    return [Splice(begin, layout.after(end), "")]
-
-
-def _whole(layout: Layout, path: KeyPath) -> list[Block]:
-    """The blocks of a table and of the tables below it; none where it has no header. Raises CannotWrite."""
-    blocks = layout.blocks(path)
-    for inner in layout.under(path) if blocks else ():
-        if not any(block.start <= inner.start < block.end for block in blocks):
-            raise CannotWrite(inner.start, f"{dotted(path)} is not written as one table")
-    return blocks
-
-
-def _first(layout: Layout, path: KeyPath) -> int:
-    """Where something below `path` is written first, else 0."""
-    return next((inner.start for inner in layout.under(path)), 0)
-
-
-def _without_block(layout: Layout, block: Block) -> Splice:
-    """A table goes with its comments and the blank lines above it, so that adding and removing undo each other."""
-    text = layout.text
-    if block.start == 0:
-        following = layout.after(block.end)
-        while following < len(text) and layout.is_blank(following):
-            following = layout.after(layout.line_end(following))
-        return Splice(0, following, "")
-    above, following = layout.content_before(block.start), layout.after(block.end)
-    followed = following < len(text) and not layout.is_blank(following)
-    if followed and text[layout.line_start(above) : above].lstrip(" \t").startswith("#"):
-        # A heading of the file's own: without the blank lines it would touch the next header and become its comment.
-        return Splice(layout.end_above(block.start), block.end, "")
-    return Splice(above, block.end, "")
-
-
 def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     quoted = dotted((name,))
-    if _whole(layout, path):
+    if removal.blocks(layout, path):
         headers = [entry for entry in layout.under(path) if entry.kind == HEADER]
         return [Splice(*part_of_header(layout.text, header, len(path) - 1), quoted) for header in headers]
     entry = layout.at(path)
     if entry is None:
-        raise CannotWrite(_first(layout, path), f"{dotted(path)} is not written as one table")
+        raise CannotWrite(layout.first(path), f"{dotted(path)} is not written as one table")
     stop = layout.text.rindex("=", entry.name, entry.value)
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : stop].rstrip(" \t")), quoted)]
 
 
 def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
+    for length in range(len(path) - 1, 0, -1):  # an inline table is closed, so what is below it stands in its braces
+        around = layout.at(path[:length])
+        if around is not None and around.kind != HEADER and layout.text[around.value] == "{":
+            inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+            return inline.put(layout, around, f"{dotted(path[length:])} = {inside}")
     place, blank = _place_for(layout, path)
     newline = layout.newline_at(place)
     text = newline.join([f"[{dotted(path)}]", *pairs])
@@ -261,7 +216,7 @@ def _place_for(layout: Layout, path: KeyPath) -> tuple[int, int]:
     if path[0] == "accounts" and len(path) > 2:  # a source goes below its account
         anchor = neighbour = layout.whole(path[:2])
         if anchor is None:
-            raise CannotWrite(_first(layout, path[:2]), f"{dotted(path[:2])} is not written as one table")
+            raise CannotWrite(layout.first(path[:2]), f"{dotted(path[:2])} is not written as one table")
     elif path[0] == "accounts":
         anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
         neighbour = anchor or layout.last_account

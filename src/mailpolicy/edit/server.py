@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.services import counted
+from mailpolicy.edit.remarks import counted
 from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import Refused
 from mailpolicy.lan import RESERVED, is_reserved, lan_entry

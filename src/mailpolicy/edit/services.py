@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
+from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Drop, Path, Put
 from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.remarks import counted, named
 from mailpolicy.edit.targets import Targets, chosen, require_template
 from mailpolicy.errors import Refused
 from mailpolicy.policy import Account, Gate, Layer, Policy, Service
-
-_NAMED = 20  # how many accounts a note names before it only counts
 
 
 class Verb(StrEnum):
@@ -43,33 +44,47 @@ def switch(policy: Policy, service: Service, verb: Verb, targets: Targets, reach
     if service is Service.IMAP and verb is Verb.OFF:
         _name_stopped(policy, accounts, plan)
     pinned = []
-    alike: dict[tuple[object, ...], tuple[bool, str]] = {}  # by shape: whether it pins, and what holds afterwards
+    alike: dict[tuple[object, ...], _Outcome] = {}  # by shape
+    closed: list[tuple[str, tuple[Gate, ...]]] = []
     for account in accounts:
         shape = account.shape
         if (outcome := alike.get(shape)) is None:
             outcome = alike[shape] = _outcome(policy, account, service, wanted)
-        pins, result = outcome
-        if pins:
+        if outcome.pins:
             pinned.append(account.address)
+        closed.append((account.address, outcome.gates))
         changed = False
         for key, value in wanted.items():
             old = account.own.get(key)
             changed = _write(plan, ("accounts", account.key, key), account.address, key, old, value) or changed
-        plan.lines.append(Line(account.address, str(service), result, changed))
+        plan.lines.append(Line(account.address, str(service), outcome.result, changed))
     if pinned:
-        plan.notes.append(f"pinned, the same value was inherited before: {named(pinned)}")
+        has = "has its" if len(pinned) == 1 else "have their"
+        text = f"{named(pinned)} now {has} own setting, with the value inherited until now; inherit goes back"
+        plan.notes.append(remarks.about(text, (service.value, "inherit"), pinned))
+    if verb not in (Verb.OFF, Verb.INHERIT):
+        plan.notes += remarks.still_closed(service, closed)
     return plan
 
 
-def _outcome(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> tuple[bool, str]:
-    """Whether one of the keys that are wanted would pin what is inherited, and what holds for the service with them."""
+class _Outcome(NamedTuple):
+    """Whether one of the keys that are wanted pins what was inherited, what holds with them, and what stays closed."""
+
+    pins: bool
+    result: str
+    gates: tuple[Gate, ...]
+
+
+def _outcome(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> _Outcome:
     pins = any(
         value is not None and account.own.get(key) is None and policy.setting(account, key).value is value
         for key, value in wanted.items()
     )
     own = {key: value for key, value in account.own.items() if key not in wanted}
     own |= {key: value for key, value in wanted.items() if value is not None}
-    return pins, shown(policy, account._replace(own=own), service)
+    new = account._replace(own=own)
+    gates = policy._replace(accounts={new.address: new}).gates(new.address, service)
+    return _Outcome(pins, remarks.shown(policy, new, service), gates)
 
 
 def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
@@ -88,21 +103,6 @@ def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
             code="needs-imap",
             fix=("mailpolicy", "imap", "on", *without),
         )
-
-
-def shown(policy: Policy, account: Account, service: Service) -> str:
-    """What holds for a service of an account, such as `on, from the LAN only`."""
-    on = policy.setting(account, service.switch).value
-    confined = service.lan_switch is not None and policy.setting(account, service.lan_switch).value
-    return _shown(service, on, confined)
-
-
-def _shown(service: Service, on: bool, confined: bool) -> str:
-    if service not in (Service.POP, Service.IMAP):
-        return "on" if on else "off"
-    if not on:
-        return "off (once on, from the LAN only)" if confined else "off"
-    return "on, from the LAN only" if confined else "on, from anywhere"
 
 
 def _wanted(service: Service, verb: Verb, reach: Verb | None) -> dict[str, bool | None]:
@@ -152,9 +152,11 @@ def _switch_layer(
         layers = (Layer.ACCOUNT, Layer.TEMPLATE)
     key = next(iter(wanted))
     keeping = [account for account in users if policy.setting(account, key).layer in layers]
-    # What an account with nothing of its own gets from the layer is what the layer's line shows.
-    bare = Account("", "", {}, targets.in_template)
-    plan.lines.append(Line(subject, str(service), shown(after, bare, service), changed))
+    lan = service.lan_switch
+    said = remarks.reach_of(service, kept.get(service.switch), kept.get(lan) if lan is not None else None)
+    plan.lines.append(Line(subject, str(service), said, changed))
+    if wanted.get(service.switch) and service is not Service.CONNECTOR:
+        plan.notes += remarks.server_gates(after, service)
     if wanted.get(Service.CONNECTOR.switch):
         without = [
             account.address
@@ -183,14 +185,3 @@ def _name_stopped(policy: Policy, accounts: Iterable[Account], plan: Plan) -> No
     ]
     if stopped:
         plan.notes.append(f"this stops Outlook Connector, which rides on IMAP, for {named(stopped)}")
-
-
-def named(addresses: Iterable[str]) -> str:
-    """The addresses, or from 21 on their number."""
-    listed = list(addresses)
-    return ", ".join(listed) if len(listed) <= _NAMED else counted(len(listed))
-
-
-def counted(number: int) -> str:
-    """`1 account`, `2 accounts`."""
-    return f"{number} account{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mailpolicy.diagnostics import dotted
+from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.server import text_of
@@ -29,13 +30,14 @@ def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], so
             if getattr(existing, key) != getattr(source, key)
         ]
         if differing:
-            raise Refused(f"there already and not as asked: {'; '.join(differing)}", code="exists")
-        plan.lines.append(Line(address, f"source {name}", "there already, as asked", False))
+            raise Refused(f"exists already with different settings: {'; '.join(differing)}", code="exists")
+        plan.lines.append(Line(address, f"source {name}", "there already, with these settings", False))
         return plan
     plan.change(Add(_path(account, name), dict(asked)), address, f"sources.{name}", None, dict(asked))
     plan.lines.append(Line(address, f"source {name}", "added", True))
     if gates := policy.gates(address, Service.MULTIPOP):
-        plan.notes.append(f"note: nothing is collected for {address}: {', '.join(gates)}")
+        plan.notes.append(f"note: nothing is collected for {address} yet")
+        plan.notes += remarks.still_closed(Service.MULTIPOP, [(address, gates)])
     return plan
 
 

@@ -102,6 +102,11 @@ def _carried_out(
     return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
 
 
+def planned_policy(store: Store, plan: Plan) -> Policy:
+    """The policy that a plan would make of the store, proved; nothing is written. Raises Refused."""
+    return _edited(store, plan).policy
+
+
 class _Edited(NamedTuple):
     """A store, the splices of its text, and the policy that they make; `parts` are the splices in a cut store's pieces."""
 
@@ -147,7 +152,7 @@ def _edited(store: Store, plan: Plan) -> _Edited:
     if _without_empty(proof.tree) != _without_empty(wanted):
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
-        raise _by_hand(store, offset, "what stands around here is written in a style that would change with it")
+        raise _by_hand(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.cut is None:
         return _Edited(store, splices, policy)

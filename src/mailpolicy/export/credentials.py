@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailpolicy.credentials import Owner, smart_host_user
-from mailpolicy.errors import KeyringError
+from mailpolicy.bindings import smart_host_secret
 from mailpolicy.export.request import CannotCarry, Request
 from mailpolicy.names import unicode_address
 from mailpolicy.policy import Layer, Policy
@@ -65,17 +64,11 @@ def gather(request: Request, *, stripped: str) -> Credentials:
     names: dict[str | None, str] = {address: policy.accounts[address].login or "" for address in with_own_login(policy)}
     if policy.server.smart_host_login is not None:
         names[None] = policy.server.smart_host_login
-    kept = request.secrets([smart_host_user(address) for address in names])
-    missing = [smart_host_user(address) for address in names if smart_host_user(address) not in kept]
-    if missing:
-        named = ", ".join(Owner.of(user).address or "the server" for user in missing[:20])
-        more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-        raise KeyringError(
-            f"nothing was exported: no password in the keyring for the smart host login of {named}{more}",
-            code="no-secret",
-            fix=Owner.of(missing[0]).command(keep=True),
-        )
-    logins = {address: Login(name, kept[smart_host_user(address)]) for address, name in names.items()}
+    if names:
+        smart_host(policy)
+    secrets = {address: smart_host_secret(policy.server, address) for address in names}
+    kept = request.passwords(list(secrets.values()))
+    logins = {address: Login(name, kept[secrets[address]]) for address, name in names.items()}
     complaints = []
     for address, login in logins.items():
         if ":" in login.name:

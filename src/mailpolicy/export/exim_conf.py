@@ -21,7 +21,7 @@ def export(request: Request) -> Exported:
         raise CannotCarry(
             [f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace, ; or $"]
         )
-    port = server.smart_host_port or 25
+    port = server.relay_port
     smtps = "  protocol = smtps\n" if port == _SMTPS else ""
     authenticated = server.per_account_auth or server.smart_host_login is not None
     # A sender without credentials of its own where the server has none either is relayed without authentication.

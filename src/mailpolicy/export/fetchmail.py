@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-from mailpolicy.credentials import Owner
-from mailpolicy.errors import KeyringError
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.export.sources import Polled, polled
 from mailpolicy.export.stamp import HIDDEN, hidden
@@ -22,19 +20,11 @@ _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck'
 def export(request: Request) -> Exported:
     """The fetchmailrc."""
     found = polled(request.policy)
-    kept = request.secrets([one.user for one in found])
-    missing = [one for one in found if one.user not in kept]
-    if missing:
-        named = ", ".join(str(one) for one in missing[:20])
-        more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-        fix = Owner(missing[0].address, missing[0].name).command(keep=True)
-        raise KeyringError(
-            f"nothing was exported: no password in the keyring for the source {named}{more}", code="no-secret", fix=fix
-        )
-    cut = [str(one) for one in found if any(character in kept[one.user] for character in "\0\r\n")]
+    kept = request.passwords([one.secret for one in found])
+    cut = [str(one) for one in found if any(character in kept[one.secret] for character in "\0\r\n")]
     if cut:
         raise CannotCarry(f"the password of {one} has a newline or a NUL inside" for one in cut)
-    stanzas = [_stanza(one, kept[one.user], request.options.smtp) for one in found]
+    stanzas = [_stanza(one, kept[one.secret], request.options.smtp) for one in found]
     notes = tuple(
         f"note: fetchmail cannot delete after days, so {one} keeps its copies: use getmail for it"
         for one in found

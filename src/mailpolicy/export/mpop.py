@@ -12,7 +12,12 @@ from mailpolicy.export.request import Exported, Request
 from mailpolicy.export.sources import Polled, polled
 from mailpolicy.policy import Tls
 
-_TLS = {Tls.IMPLICIT: ("on", "off"), Tls.STARTTLS: ("on", "on"), Tls.NONE: ("off", "off")}
+_TLS = {
+    Tls.IMPLICIT: ("tls on", "tls_starttls off"),
+    Tls.STARTTLS: ("tls on", "tls_starttls on"),
+    # Left to choose, mpop sends no password without TLS.
+    Tls.NONE: ("tls off", "tls_starttls off", "auth user"),
+}
 
 
 def export(request: Request) -> Exported:
@@ -28,14 +33,12 @@ def export(request: Request) -> Exported:
 
 def _account(one: Polled, command: tuple[str, ...]) -> str:
     source = one.source
-    tls, starttls = _TLS[source.tls]
     password = shlex.join([*command, "multipop", "source", "print-password", one.address, one.name])
     lines = [
         f"account {one}",
         f"host {source.host}",
         f"port {source.port}",
-        f"tls {tls}",
-        f"tls_starttls {starttls}",
+        *_TLS[source.tls],
         f'user "{source.login}"',
         f'passwordeval "{password}"',
         f'delivery mda "/usr/sbin/sendmail -i -f %F -- {shlex.quote(one.address)}"',

@@ -38,7 +38,7 @@ def export(request: Request) -> Exported:
         "smtp_sasl_security_options = noanonymous",
         "smtp_tls_security_level = encrypt",
     ]
-    if server.smart_host_port == _SMTPS:
+    if server.relay_port == _SMTPS:
         lines.append("smtp_tls_wrappermode = yes")
     if per_account:
         lines += [

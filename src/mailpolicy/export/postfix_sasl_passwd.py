@@ -31,8 +31,7 @@ def export(request: Request) -> Exported:
 def nexthop(policy: Policy) -> str:
     """The smart host as relayhost and the map's key name it; the brackets keep Postfix from asking for MX records."""
     host = smart_host(policy)
-    port = f":{policy.server.smart_host_port}" if policy.server.smart_host_port is not None else ""
-    return f"[ipv6:{host}]{port}" if ":" in host else f"[{host}]{port}"
+    return f"[{'ipv6:' if ':' in host else ''}{host}]:{policy.server.relay_port}"
 
 
 def _line(key: str, login: Login) -> str:

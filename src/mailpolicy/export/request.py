@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mailpolicy.errors import Command, Refused
+from mailpolicy.bindings import Secret, absences
+from mailpolicy.errors import Command, KeyringError, Refused
 from mailpolicy.policy import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
 MAPS = ("texthash", "lmdb", "hash", "cdb")
 VERSIONS = ("2.3", "2.4")
 STRATEGIES = ("allow-list", "deny-list")
+_NAMED = 20  # missing passwords
 
 
 class Options(NamedTuple):
@@ -32,13 +34,27 @@ class Options(NamedTuple):
 class Request(NamedTuple):
     """A policy, the options, and how secrets are come by: the keyring's answers to user names, asked once.
 
-    `command` is how a program of this machine runs mailpolicy on the same store.
+    `command` is how a program of this machine runs mailpolicy on the same store. `names` are the user names of all
+    secrets, asked for where one is missing; None where the keyring cannot list them.
     """
 
     policy: Policy
     options: Options = Options()
     secrets: Callable[[Collection[str]], dict[str, str]] = lambda users: {}
     command: tuple[str, ...] = ("mailpolicy",)
+    names: Callable[[], Collection[str] | None] = lambda: None
+
+    def passwords(self, wanted: Collection[Secret]) -> dict[Secret, str]:
+        """The passwords of these secrets. Raises KeyringError where one is missing."""
+        kept = self.secrets([secret.user for secret in wanted])
+        missing = [secret for secret in wanted if secret.user not in kept]
+        if not missing:
+            return {secret: kept[secret.user] for secret in wanted}
+        absence = absences(missing, self.names())[missing[0]]
+        also = ", ".join(str(secret.owner) for secret in missing[1:_NAMED])
+        also = f"; missing too: {also}" if also else ""
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise KeyringError(f"nothing was exported: {absence.text}{also}{more}", code="no-secret", fix=absence.command)
 
 
 class Exported(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailpolicy.credentials import source_user
+from mailpolicy.bindings import Secret, source_secret
 from mailpolicy.policy import Policy, Source
 
 
@@ -16,9 +16,9 @@ class Polled(NamedTuple):
     source: Source
 
     @property
-    def user(self) -> str:
-        """The keyring's user name of its password."""
-        return source_user(self.address, self.name)
+    def secret(self) -> Secret:
+        """Its password."""
+        return source_secret(self.address, self.name, self.source)
 
     def __str__(self) -> str:
         return f"{self.address}/{self.name}"

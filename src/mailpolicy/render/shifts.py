@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailpolicy.access import Access, Cause, Comparison, Shift, direction
+from mailpolicy.access import Access, Cause, Comparison, Redirection, Shift, direction
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.names import printable
 from mailpolicy.networks import NetworkSet
@@ -14,6 +14,7 @@ from mailpolicy.networks import NetworkSet
 COLUMNS = ("account", "service", "access", "before", "after", "key")
 MOST_ROWS = 200  # in a comment; GitHub takes 65 536 characters
 
+Changes = Sequence[Shift | Redirection]
 LinesOf = Callable[[Iterable[KeyPath]], dict[KeyPath, int]]
 
 
@@ -43,19 +44,19 @@ class Sides:
         return f"{name}:{line}" if line else name
 
 
-def caused(shifts: Sequence[Shift], sides: Sides) -> list[tuple[Shift, list[Cause]]]:
+def caused(shifts: Changes, sides: Sides) -> list[tuple[Shift | Redirection, list[Cause]]]:
     """Each shift with its causes, their lines looked up."""
     found = [(shift, sides.comparison.causes(shift)) for shift in shifts]
     sides.look_up(cause for _, causes in found for cause in causes)
     return found
 
 
-def records(shifts: Sequence[Shift], sides: Sides) -> list[tuple[str, ...]]:
+def records(shifts: Changes, sides: Sides) -> list[tuple[str, ...]]:
     """A record for each shift, with the fields of COLUMNS."""
     where = sides.comparison.where
     return [
         (
-            shift.address,
+            _subject(shift),
             str(shift.service),
             str(shift.access),
             where(shift.before),
@@ -66,15 +67,20 @@ def records(shifts: Sequence[Shift], sides: Sides) -> list[tuple[str, ...]]:
     ]
 
 
+def _subject(shift: Shift | Redirection) -> str:
+    return shift.address or "server"
+
+
 def _told(cause: Cause, sides: Sides) -> str:
     return f"{dotted(cause.key)} {'' if cause.new else 'removed, '}{sides.place(cause)}"
 
 
-def objects(shifts: Sequence[Shift], sides: Sides) -> list[dict[str, Any]]:
+def objects(shifts: Changes, sides: Sides) -> list[dict[str, Any]]:
     """An object for each shift."""
     where = sides.comparison.where
     networks: dict[NetworkSet, list[str]] = {}  # there are few sets among many shifts
-    for reach in {reach for shift in shifts for reach in (shift.before, shift.after)}:
+    decisions = [shift for shift in shifts if isinstance(shift, Shift)]
+    for reach in {reach for shift in decisions for reach in (shift.before, shift.after)}:
         networks[reach] = [str(network) for network in reach.networks()]
     return [
         {
@@ -83,8 +89,11 @@ def objects(shifts: Sequence[Shift], sides: Sides) -> list[dict[str, Any]]:
             "access": str(shift.access),
             "before": where(shift.before),
             "after": where(shift.after),
-            "before_networks": networks[shift.before],
-            "after_networks": networks[shift.after],
+            **(
+                {"before_networks": networks[shift.before], "after_networks": networks[shift.after]}
+                if isinstance(shift, Shift)
+                else {"source": shift.owner.source}
+            ),
             "keys": [
                 {
                     "key": dotted(cause.key),
@@ -99,21 +108,24 @@ def objects(shifts: Sequence[Shift], sides: Sides) -> list[dict[str, Any]]:
     ]
 
 
-def summary(shifts: Sequence[Shift]) -> str:
-    """`access widened: 2 accounts widened, 1 narrowed`."""
+def summary(shifts: Changes) -> str:
+    """`2 accounts widened, 1 narrowed, 1 password sent elsewhere`."""
     counts: list[str] = []
+    decisions = [shift for shift in shifts if isinstance(shift, Shift)]
     for access in (Access.WIDENED, Access.NARROWED, Access.BOTH):
-        if reached := {shift.address for shift in shifts if shift.access is access}:
+        if reached := {shift.address for shift in decisions if shift.access is access}:
             noun = "" if counts else " account" if len(reached) == 1 else " accounts"
             way = "widened and narrowed at once" if access is Access.BOTH else str(access)
             counts.append(f"{len(reached)}{noun} {way}")
+    if redirected := len(shifts) - len(decisions):
+        counts.append(f"{redirected} password{'s' * (redirected > 1)} sent elsewhere")
     return ", ".join(counts)
 
 
 _ORDER = (Access.WIDENED, Access.BOTH, Access.NARROWED)
 
 
-def markdown(shifts: Sequence[Shift], sides: Sides) -> str:
+def markdown(shifts: Changes, sides: Sides) -> str:
     """A comment for a pull request, what widens first; nothing where nothing changes."""
     if not shifts:
         return ""
@@ -128,7 +140,11 @@ def markdown(shifts: Sequence[Shift], sides: Sides) -> str:
             f"{_code(dotted(cause.key))}{'' if cause.new else ' removed'}, {_code(sides.place(cause))}"
             for cause in causes
         )
-        cells = (_code(shift.address), shift.service.label, access, where(shift.before), where(shift.after), keys)
+        if isinstance(shift, Shift):
+            service, before, after = shift.service.label, where(shift.before), where(shift.after)
+        else:
+            service, before, after = shift.service, _code(shift.before), _code(shift.after)
+        cells = (_code(_subject(shift)), service, access, before, after, keys)
         lines.append(f"| {' | '.join(cells)} |")
     if len(shifts) > len(chosen):
         lines += ["", f"{len(shifts) - len(chosen)} more are not shown; `mailpolicy diff` lists all."]

@@ -1,8 +1,8 @@
 """The sealed file as other programs see it: a backend of keyring, which they name `mailpolicy.sealed.Keyring`.
 
-It obeys `secrets_file` and `key_file` in host.toml, or the properties of the same names (`KEYRING_PROPERTY_KEY_FILE`), and
-`$CREDENTIALS_DIRECTORY`, which systemd sets. It is never chosen by itself and asks nobody anything; a refusal says why in
-one sentence and holds no secret.
+It obeys `secrets_file` and `key_file` in host.toml, which `$MAILPOLICY_HOST_CONFIG` may name, or the properties of the same
+names (`KEYRING_PROPERTY_KEY_FILE`), and `$CREDENTIALS_DIRECTORY`, which systemd sets. It is never chosen by itself and asks
+nobody anything; a refusal says why in one sentence and holds no secret.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ class Keyring(KeyringBackend):
 
     def _file(self) -> SecretsFile:
         """Return the file as a program finds it that has none of mailpolicy's options. Raises MailpolicyError."""
-        machine = host.read(None)
-        folder, is_root = os.environ.get("CREDENTIALS_DIRECTORY"), os.geteuid() == 0
-        sources = Sources(folder, self.key_file or machine.key_file, is_root)
+        is_root = os.geteuid() == 0
+        under_sudo = is_root and "SUDO_UID" in os.environ  # then the variable is the caller's
+        machine = host.read(None if under_sudo else os.environ.get("MAILPOLICY_HOST_CONFIG") or None)
+        sources = Sources(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root)
         return SecretsFile.located(self.secrets_file or machine.secrets_file, sources)
 
 

@@ -80,9 +80,9 @@ class Held:
     def refuse_links(self) -> None:
         """Raise Refused if the file has a second name, which an edit would leave with the old content."""
         facts = self.facts()
-        if facts is not None and facts.st_nlink > 1:
+        if facts is not None and (count := replacing.names_of(self._place, facts)) > 1:
             raise Refused(
-                f"has {facts.st_nlink} hard links, and an edit would change only this one: "
+                f"has {count} hard links, and an edit would change only this one: "
                 "remove the others, or make this one a copy",
                 file=self.path,
                 code="hard-links",
@@ -296,7 +296,7 @@ def _open_lock(place: Place, trusted: Trusted) -> int:
 def _fit_lock(place: Place, trusted: Trusted, descriptor: int, shown: str) -> None:
     """Refuse a lock that somebody planted; give one of ours the owner of its file, and its group if that may write."""
     lock, owner = os.fstat(descriptor), place.look()
-    if not is_ours(lock, owner, trusted, lock=True):
+    if not is_ours(lock, lock.st_nlink, owner, trusted, lock=True):
         raise foreign(shown)
     if owner is None:
         return

@@ -85,17 +85,20 @@ class Note:
         return facts
 
     def _require_ours(self, facts: os.stat_result) -> None:
-        if facts.st_size > _LARGEST or not is_ours(facts, self._place.look(), self._trusted):
+        names = replacing.names_of(self._place, facts)
+        if facts.st_size > _LARGEST or not is_ours(facts, names, self._place.look(), self._trusted):
             raise foreign(self.path)
 
 
-def is_ours(facts: os.stat_result, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False) -> bool:
-    """Whether a file is a regular one with one name that mailpolicy can have made `beside` another.
+def is_ours(
+    facts: os.stat_result, names: int, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False
+) -> bool:
+    """Whether a file with that many names is a regular one with one name that mailpolicy can have made `beside` another.
 
     For root only root and those whom it trusts can; a lock may belong to the owner of its file, whom it was given to.
     Another user shares notes with the owner of the file, and with its group if that may write it.
     """
-    if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+    if not stat.S_ISREG(facts.st_mode) or names != 1:
         return False
     makers = {0, os.geteuid(), *trusted.users}
     if beside is not None and (lock or os.geteuid() != 0):

@@ -131,18 +131,32 @@ def sync_folder(place: Place) -> None:
 
 def clear_leftovers(place: Place) -> None:
     """Remove the temporary files of a file and its notes: under the lock, one that is there is a killed writer's."""
+    for name, _ in _leftovers(place):
+        with suppress(OSError):
+            os.unlink(name, dir_fd=place.folder)
+
+
+def names_of(place: Place, facts: os.stat_result) -> int:
+    """Return how many names a file has; one that a killed writer gave it while it was new does not count."""
+    if facts.st_nlink == 1:
+        return 1
+    return facts.st_nlink - sum(os.path.samestat(facts, left) for _, left in _leftovers(place))
+
+
+def _leftovers(place: Place) -> list[tuple[str, os.stat_result]]:
     ours = re.compile(rf"\.{re.escape(place.name)}{_NOTES}\.new-[0-9a-f]{{16}}")
+    found = []
     with suppress(OSError):
         descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
         try:
             with os.scandir(descriptor) as entries:
-                left = [entry.name for entry in entries if ours.fullmatch(entry.name)]
-            for name in left:
-                with suppress(OSError):
-                    if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                        os.unlink(name, dir_fd=descriptor)
+                for entry in entries:
+                    if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):
+                            found.append((entry.name, entry.stat(follow_symlinks=False)))
         finally:
             os.close(descriptor)
+    return found
 
 
 def drop_acl(descriptor: int) -> None:

@@ -10,12 +10,13 @@ SECRETS = {
         WARNING,
         "login without a password",
         "set it with the command that is named",
-        meaning="The login has no password in the keyring of this machine, so mail that should go out with it does not. "
-        "Looked at with `--secrets`.",
+        meaning="The login has no password in the keyring of this machine, or one that is bound to another host, port, login "
+        "or TLS than the store now names, so what needs it fails. Looked at with `--secrets`.",
         example="""\
 version = 1
 
 [server.smart_host]
+host = "smtp.relay.example"
 login = "acme-relay"
 """,
         given="on a machine whose keyring has no password for it",
@@ -30,6 +31,7 @@ login = "acme-relay"
 version = 1
 
 [server.smart_host]
+host = "smtp.relay.example"
 login = "acme-relay"
 """,
         given="after a `mailpolicy smart-host set --server` that was killed",

@@ -154,6 +154,7 @@ COMMANDS = [
     ("secrets", "list"),
     ("secrets", "verify"),
     ("secrets", "rotate"),
+    ("secrets", "rebind"),
     ("validate", "--secrets"),
     ("export", "postfix-sasl-passwd", "--output", "made"),
     ("account", "rename", "alice@example.com", "carol@example.com"),

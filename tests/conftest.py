@@ -112,6 +112,9 @@ pop_lan_only = true
 
 [accounts."bob@example.com"]
 """
+# With the smart host that a password needs.
+RELAYED = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
+RELAY = "smtp.relay.example:587"
 
 
 @pytest.fixture

@@ -360,7 +360,6 @@ def test_rename_takes_what_was_sent_elsewhere_along(site: Site) -> None:
     assert site.kept() == kept
 
 
-@pytest.mark.xfail(strict=True, reason="the note beside the store is read word by word, and a name may have blanks")
 def test_a_login_with_blanks_is_written_down_whole(site: Site) -> None:
     """What a crash leaves is found again by its name."""
     site.change('login = "alice"', 'login = "alice b"')

@@ -92,12 +92,27 @@ def test_a_revision_is_never_an_option_and_no_filter_runs(git: Git, program: Run
     assert not output.exists()
 
 
+def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path) -> None:
+    """No branch of git's own making does, but a name in a repository under review may; it stays a name."""
+    (tmp_path / "link.toml").symlink_to("accounts.toml")
+    git("add", "link.toml")
+    git("commit", "-q", "-m", "link")
+    git("update-ref", "refs/heads/-x", "HEAD")
+    for given in (["-x:accounts.toml", "accounts.toml"], ["-x:accounts.toml"], ["-x"]):
+        assert program("--file", "accounts.toml", "diff", "--", *given) == (0, "", "")
+    assert "this is a symbolic link in git" in program("diff", "--", "-x:link.toml", "accounts.toml").err
+    assert "does not exist in -x" in program("diff", "--", "-x:none.toml", "accounts.toml").err
+    (tmp_path / "-x:accounts.toml").write_text(WIDER)
+    assert "git has it as a file of a revision too" in program("diff", "--", "-x:accounts.toml", "accounts.toml").err
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("HEAD~7:accounts.toml", "invalid object name 'HEAD~7'"),
-        ("nobody:accounts.toml", "invalid object name 'nobody'"),
-        ("HEAD:none.toml", "'none.toml'"),
+        ("HEAD~7:accounts.toml", "there is no revision HEAD~7 here"),
+        ("nobody:accounts.toml", "there is no revision nobody here"),
+        ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, --missing-ok"),
+        (":none.toml", "'none.toml' does not exist in the index"),
         ("none.toml", "none.toml: no such file or directory"),
         (".", "this is a directory"),
         ("HEAD:bad.toml", "HEAD:bad.toml:1:1: error[MP001]: byte 0xff is not UTF-8"),
@@ -171,6 +186,195 @@ def test_an_error_names_the_store_that_has_it(program: Run, store: Path) -> None
     store.with_name("bad.toml").write_text("version = 1\npopp = true\n")
     told = json.loads(program("diff", "bad.toml", "accounts.toml", "--json").out)
     assert (told["exit"], told["file"]) == (3, "bad.toml")
+
+
+NEITHER = "no such file or directory, and no revision in the repository of {}"
+
+
+def test_one_side_or_none_is_the_store(git: Git, program: Run, tmp_path: Path) -> None:
+    git("branch", "before")
+    (tmp_path / "sub").mkdir()
+    git("mv", "accounts.toml", "sub/accounts.toml")
+    git("commit", "-q", "-m", "moved")
+    store = tmp_path / "sub" / "accounts.toml"
+    store.write_text(WIDER)
+    row = ROW.format(store)
+    link = tmp_path / "link.toml"
+    link.symlink_to("sub/accounts.toml")
+    elsewhere = tmp_path / "sub" / "deeper"
+    elsewhere.mkdir()
+    for named in (str(store), str(link)):
+        for given in ([], ["HEAD"], ["HEAD~0"], ["HEAD:sub/accounts.toml"], ["before:accounts.toml"], ["-"]):
+            result = program("--file", named, "diff", *given, stdin=MINIMAL)
+            assert (result.status, result.out) == (0, row.replace(str(store), named)), given
+    (elsewhere / "old.toml").write_text(MINIMAL)
+    done = subprocess.run(
+        ["mailpolicy", "diff", "old.toml", "--file", "../accounts.toml", "--fail-on", "widened"],
+        cwd=elsewhere, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, ROW.format("../accounts.toml"))
+    told = json.loads(program("--file", str(store), "diff", "--json").out)
+    assert (told["old"], told["new"]) == ("HEAD:sub/accounts.toml", str(store))
+    result = program("--file", str(store), "diff", "before")
+    assert result.status == 3
+    assert "'sub/accounts.toml' does not exist in before: if the file is new, --missing-ok" in result.err
+    result = program("--file", str(store), "diff", "befor")
+    assert result.status == 3
+    assert NEITHER.format(store) in result.err
+    assert "fetch-depth: 0" in result.err
+    assert program("--file", str(store), "diff", "a", "b", "c").status == 2
+
+
+def test_the_store_is_in_no_repository(git: Git, program: Run, store: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / ".git")
+    quiet = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    for given in ([], ["main"]):
+        result = program("--file", str(store), "diff", *given, env=quiet)
+        assert (result.status, result.out) == (3, "")
+        assert ("not a git repository" if not given else NEITHER.format(store)) in result.err
+
+
+def test_a_file_does_not_stand_for_a_revision_alone(git: Git, program: Run, tmp_path: Path) -> None:
+    git("branch", "before")
+    for name in ("before", "accounts.toml"):
+        (tmp_path / name).write_text(WIDER)
+    result = program("--file", "accounts.toml", "diff", "before", "--fail-on", "widened")
+    assert (result.status, result.out) == (3, "")
+    assert "before is a file here and a revision in git too: write ./before for the file" in result.err
+    assert program("--file", "accounts.toml", "diff", "./before", "--fail-on", "widened") == (0, "", "")
+    assert "this is the file" in program("--file", "accounts.toml", "diff", "before").err
+    assert program("--file", "accounts.toml", "diff", "HEAD", "--fail-on", "widened").status == 1
+    (tmp_path / "HEAD").write_text(WIDER)
+    assert program("--file", "accounts.toml", "diff", "--fail-on", "widened").status == 1, "HEAD that is meant is git's"
+
+
+def test_a_file_that_is_new_on_the_branch(git: Git, program: Run, tmp_path: Path) -> None:
+    (tmp_path / "new.toml").write_text(MINIMAL)
+    for old in (["HEAD:new.toml"], ["HEAD"], [], ["old.toml", "new.toml"], [":new.toml"]):
+        result = program("--file", "new.toml", "diff", *old, "--missing-ok", "--fail-on", "widened")
+        assert result.status == 1, "what cannot be compared does not pass as harmless"
+        assert "does not exist, so everything is compared with an empty store" in result.err
+        assert result.out == program("diff", "/dev/null", "new.toml").out
+        assert program("--file", "new.toml", "diff", *old).status == 3
+    for old in ("nobody:new.toml", "nobody/old.toml:new.toml", "HEAD:bad.toml"):
+        (tmp_path / "bad.toml").write_text("x")
+        git("add", "bad.toml")
+        git("commit", "-q", "--allow-empty", "-m", "bad")
+        assert program("diff", old, "new.toml", "--missing-ok").status == 3
+    assert program("diff", "accounts.toml", "HEAD:none.toml", "--missing-ok").status == 3, "NEW is always there"
+
+
+def test_a_shallow_clone(git: Git, program: Run, tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(WIDER)
+    git("commit", "-q", "-a", "-m", "second")
+    git("clone", "-q", "--depth", "1", f"file://{tmp_path}", "shallow")
+    store = tmp_path / "shallow" / "accounts.toml"
+    for given in ("HEAD~1", "origin/nobody"):
+        result = program("--file", str(store), "diff", given)
+        assert result.status == 3
+        assert "fetch-depth: 0" in result.err
+    done = subprocess.run(
+        ["mailpolicy", "diff", "HEAD^1:accounts.toml", "accounts.toml", "--json"],
+        cwd=tmp_path / "shallow", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert (told["exit"], told["code"], told["fix"]) == (3, "no-such-revision", "git fetch --unshallow")
+    assert "fetch-depth: 0" in told["message"]
+
+
+def _promisor(git: Git, tmp_path: Path, **config: str) -> None:
+    """Make the repository a partial clone that lacks its store and would fetch it."""
+    for key, value in {"core.repositoryFormatVersion": "1", "extensions.partialClone": "origin", **config}.items():
+        git("config", key, value)
+    blob = git("rev-parse", "HEAD:accounts.toml").strip()
+    (tmp_path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"remote.origin.url": "ext::sh -c {trap}", "protocol.ext.allow": "always"},
+        {"remote.origin.url": "{here}", "remote.origin.uploadpack": "{trap}", "protocol.file.allow": "always"},
+        {"remote.origin.url": "ssh://nobody.example/x", "core.sshCommand": "{trap}", "protocol.ssh.allow": "always"},
+        {"remote.origin.url": "git://nobody.example/x", "core.gitProxy": "{trap}", "protocol.git.allow": "always"},
+        {"remote.origin.url": "x", "remote.origin.vcs": "trap", "protocol.trap.allow": "always"},
+    ],
+)
+def test_nothing_is_fetched(
+    git: Git, program: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, str]
+) -> None:
+    trap = tmp_path / "bin" / "git-remote-trap"
+    trap.parent.mkdir()
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/trapped\n")
+    trap.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{trap.parent}:{os.environ['PATH']}")
+    _promisor(git, tmp_path, **{key: value.format(trap=trap, here=tmp_path) for key, value in config.items()})
+    with pytest.raises(subprocess.CalledProcessError):
+        git("cat-file", "blob", "HEAD:accounts.toml")
+    assert (tmp_path / "trapped").exists(), "plain git runs it"
+    (tmp_path / "trapped").unlink()
+    for given in (["HEAD:accounts.toml"], ["HEAD"], []):
+        assert program("--file", "accounts.toml", "diff", *given).status == 3
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_no_program_that_the_repository_names_is_run(git: Git, program: Run, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/trapped\n")
+    trap.chmod(0o755)
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for hook in ("post-index-change", "reference-transaction", "post-checkout", "fsmonitor-watchman"):
+        shutil.copy(trap, hooks / hook)
+    keys = ("core.fsmonitor", "core.pager", "core.editor", "core.askPass", "core.alternateRefsCommand", "gpg.program")
+    keys += (
+        "diff.external",
+        "alias.cat-file",
+        "alias.ls-tree",
+        "alias.rev-parse",
+        "credential.helper",
+        "pager.ls-tree",
+    )
+    with (tmp_path / "more").open("w") as more:
+        for key in keys:
+            section, _, name = key.rpartition(".")
+            value = f"!{trap}" if section in ("alias", "credential") else trap
+            more.write(f'[{section}]\n\t{name} = "{value}"\n')
+    git("config", "core.hooksPath", str(hooks))
+    git("config", "include.path", str(tmp_path / "more"))
+    (tmp_path / ".git" / "index").touch()
+    (tmp_path / "trapped").unlink(missing_ok=True)
+    for given in (["HEAD:accounts.toml"], [":accounts.toml"], [":./accounts.toml"], ["HEAD:none"], ["HEAD"], []):
+        program("--file", "accounts.toml", "diff", *given)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_what_was_committed_is_what_is_compared(git: Git, program: Run, tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(WIDER)
+    git("commit", "-q", "-a", "-m", "second")
+    git("replace", "HEAD~1:accounts.toml", "HEAD:accounts.toml")
+    git("replace", "--graft", "HEAD")
+    git("commit", "-q", "--allow-empty", "-m", "third")
+    (tmp_path / ".git" / "info" / "grafts").write_text(git("rev-parse", "HEAD"))
+    assert program("--file", "accounts.toml", "diff", "HEAD~2", "--fail-on", "widened").status == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root refuses")
+def test_root_does_not_read_a_repository_of_somebody_else_s(
+    git: Git, program: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
+    for folder, folders, files in os.walk(tmp_path):
+        for name in (".", *folders, *files):
+            os.lchown(os.path.join(folder, name), 65534, 65534)
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL")
+    sudo = {**os.environ, "SUDO_UID": "65534"}
+    for given in (["HEAD:accounts.toml"], ["HEAD"], []):
+        told = json.loads(program("--file", "accounts.toml", "diff", *given, "--json", env=sudo).out)
+        assert (told["exit"], told["code"]) == (5, "foreign-repository"), given
+    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    assert program("--file", "accounts.toml", "diff", "HEAD", env=sudo | given).status == 5
+    assert program("--file", "accounts.toml", "diff", "HEAD").status == 0, "root's own configuration trusts it"
 
 
 def test_one_stdin_only(program: Run) -> None:

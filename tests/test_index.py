@@ -29,7 +29,8 @@ from mailpolicy import store as stores
 from mailpolicy.cache import Cache
 from mailpolicy.cli import surroundings
 from mailpolicy.document import Document
-from mailpolicy.edit import accounts, pen, server, services, templates
+from mailpolicy.edit import accounts, pen, pieces, server, services, templates
+from mailpolicy.edit.hunks import Splice
 from mailpolicy.edit.layout import Layout, newline_of
 from mailpolicy.edit.plan import Planner
 from mailpolicy.edit.targets import Targets
@@ -39,6 +40,7 @@ from mailpolicy.index import reading, writing
 from mailpolicy.nearest import nearest
 from mailpolicy.policy import Service
 from mailpolicy.render import answer
+from mailpolicy.slices import Piece
 from mailpolicy.store import Store
 from mailpolicy.system.held import locked
 from mailpolicy.verdict import judge, question
@@ -300,6 +302,41 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
         same_answers(indexed, cache, (address, *SOME))
     about = sqlite3.connect(index_file(cache)).execute("SELECT content FROM about").fetchone()[0].decode()
     assert len(about.split("\n")[4].split()) == 9
+
+
+def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
+    """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
+    store = Store.to_edit(str(indexed), SOME[:1], cache)
+    assert store.cut is not None
+    kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
+    assert Store.look_up(str(indexed), [SOME[1]], cache).cut is None
+    same_answers(indexed, cache, SOME)
+
+
+# What a pen could make of the lines of ann, which are followed by those of bob, and whether they are ann's whole table.
+ANN = '[accounts."ann@x.example"]\npop = true\n'
+REWRITTEN = [
+    (f"{ANN}imap = true\n", True),
+    (f"# hers\n{ANN}imap = true\n", False),
+    (f"{ANN}imap = true", False),
+    (f"{ANN}imap = false\n", False),
+    (ANN, False),
+    (f"{ANN}imap = true\nmultipop = true\n", False),
+    (f'{ANN}imap = true\n[accounts."cat@x.example"]\n', False),
+    (f'{ANN}[accounts."ann@x.example".sources]\nimap = true\n', False),
+    (f"{ANN}imap = true\n[templates.t]\n", False),
+    (f"{ANN}imap = true # '''\n", False),
+    (ANN.replace("ann@", "cat@") + "imap = true\n", False),
+]
+
+
+@pytest.mark.parametrize(("new", "whole"), REWRITTEN)
+def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: str, whole: bool) -> None:
+    head, bob = "version = 1\n", '[accounts."bob@x.example"]\nimap = true\n'
+    store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
+    piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
+    wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
+    assert pieces.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
 
 
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:

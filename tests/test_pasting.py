@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
+from conftest import MINIMAL, RELAYED, Run
 
 from mailpolicy.cli.surroundings import split
 
@@ -58,10 +58,10 @@ PRINTED: dict[str, tuple[str | None, tuple[str, ...], int]] = {
     "a denial": (MINIMAL, ("check", "alice@example.com", "multipop"), 0),
     "a denial from outside": (MINIMAL, ("check", "alice@example.com", "pop", "192.168.1.1"), 0),
     "no smart host": (CLOSED, ("export", "exim-conf", "--data", "/d", "--output", "out"), 0),
-    "no password": (MINIMAL, ("export", "postfix-sasl-passwd", "--output", "out"), 2),
+    "no password": (RELAYED, ("export", "postfix-sasl-passwd", "--output", "out"), 2),
     "no password of a source": (FETCHED, ("export", "fetchmail", "--output", "out"), 2),
     "a login not used": (
-        MINIMAL.replace("per_account_auth = true", ""),
+        RELAYED.replace("per_account_auth = true", ""),
         ("smart-host", "set", "alice@example.com", "--login", "a", "--password-file", "password", "--dry-run"),
         0,
     ),
@@ -135,7 +135,7 @@ def test_an_error_for_programs_has_the_command_without_the_file(run: Run, store:
     "arguments", [("deploy",), ("secrets", "list"), ("export", "postfix-sasl-passwd")], ids=lambda words: words[0]
 )
 def test_a_fault_of_the_machine_is_not_blamed_on_the_store(run: Run, store: Path, arguments: tuple[str, ...]) -> None:
-    store.write_text(MINIMAL.replace('login = "relay"', 'login = "relay"\nhost = "relay.example"'))
+    store.write_text(RELAYED)
     Path("host.toml").write_text("keyring = 1\n")
     given = ("--file", str(store), "--host-config", "host.toml")
     assert run(*arguments, *given).err.startswith("mailpolicy: host.toml:1: unknown key 'keyring'")

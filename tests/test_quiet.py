@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import MINIMAL, Run
+from conftest import MINIMAL, RELAY, RELAYED, Run
 from sealing import options, sealed_file
 
 from mailpolicy.cli.commands import root
 
 STORE = (
-    MINIMAL
+    RELAYED
     + """\
 multipop = true
 
@@ -84,7 +84,7 @@ multipop off bob@example.com
 multipop on alice@example.com
 multipop source add alice@example.com isp --host h.example --login l
 multipop source remove bob@example.com isp
-multipop source set bob@example.com isp --port 110
+multipop source set bob@example.com isp --port 110 --yes
 multipop source set-password bob@example.com isp --password-file password
 outlook-connector inherit alice@example.com
 outlook-connector off alice@example.com
@@ -95,6 +95,7 @@ pop lan-only alice@example.com
 pop off alice@example.com
 pop on bob@example.com
 secrets init
+secrets rebind
 secrets rotate
 secrets move --from keyring.backends.null.Keyring --to mailpolicy.sealed.Keyring
 server set multipop off
@@ -120,7 +121,8 @@ export dovecot --output out
 @pytest.fixture
 def place(tmp_path: Path) -> list[str]:
     """A machine with everything that the commands above name; the options of a run there."""
-    users = ("smart-host/@server", "smart-host/alice@example.com", "multipop/bob@example.com/isp")
+    source = "multipop/bob@example.com/isp/b@pop.isp.example:995/implicit"
+    users = (f"smart-host/@server/{RELAY}", f"smart-host/alice@example.com/{RELAY}", source)
     sealed_file(tmp_path).change("mailpolicy", dict.fromkeys(users, "secret"))
     machine = options(tmp_path)
     (tmp_path / "host.toml").open("a").write(f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/d"\n')

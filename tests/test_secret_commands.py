@@ -8,13 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Result, Run
+from conftest import RELAY, RELAYED, Result, Run
 from sealing import BACKEND, options, sealed_file
 
 from mailpolicy.system.held import locked
 
 JSON = "real.backends.Json"
-RELAY = "smtp.relay.example:587"
 ALICE = f"smart-host/alice@example.com/{RELAY}"
 SERVER = f"smart-host/@server/{RELAY}"
 LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
@@ -23,8 +22,7 @@ LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a store that names two secrets, and what a keyring of the tests' own needs."""
-    text = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
-    (tmp_path / "accounts.toml").write_text(text.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
+    (tmp_path / "accounts.toml").write_text(RELAYED.replace("\npop = true", '\npop = true\nsmart_host_login = "al"'))
     monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
     monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
     monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))
@@ -340,6 +338,12 @@ def test_root_seals_nothing_where_others_can_write(run: Run, place: Path) -> Non
 # doctor
 
 
+@pytest.fixture(autouse=True)
+def no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor finds no mail log of the machine that runs the tests."""
+    monkeypatch.setattr("mailpolicy.cli.clients.LOGS", ("/no/log",))
+
+
 def doctor(run: Run, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
     result = run("doctor", "--json", *arguments)
     told = json.loads(result.out)
@@ -360,7 +364,7 @@ def test_doctor_of_a_healthy_machine(run: Run, place: Path) -> None:
     assert "written 1 times" in checks["sealed file"]["message"]
     shown = run("doctor", *options(place))
     assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [
-        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets")
+        [name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets", "clients")
     ]
 
 
@@ -381,6 +385,7 @@ def test_doctor_names_each_ill_and_its_cure(run: Run, place: Path) -> None:
         "sealed file": "warning",
         "secrets": "error",
         "unfinished": "warning",
+        "clients": "ok",
     }
     assert checks["permissions"]["fix"] == f"chmod go-w {place / 'accounts.toml'}"
     assert checks["sealed file"]["fix"] == f"chmod 0600 {place / 'secrets'}"

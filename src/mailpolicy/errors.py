@@ -74,6 +74,12 @@ class UsageError(MailpolicyError):
     code = "usage"
 
 
+class UnsupportedSystem(UsageError):
+    """The operating system has not what the promises about files rest on."""
+
+    code = "unsupported-system"
+
+
 class StoreError(MailpolicyError):
     """The store cannot be opened or read."""
 

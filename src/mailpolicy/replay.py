@@ -1,14 +1,17 @@
-"""Logins of the past under this policy: who would have been refused, and why.
+"""Logins of the past under this policy: who would have been refused, and why; whether all come from one address.
 
-Promises: memory is bounded by the store's accounts and a fixed number of other names, not by the log.
+Promises: memory is bounded by the store's accounts and a fixed number of other names and addresses, not by the log.
 Not promised: which of very many unknown names are told one by one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from socket import AF_INET, inet_pton
+from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
@@ -20,9 +23,20 @@ from mailpolicy.verdict import Standing, service_named, standing
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
 MOST_IPS = 3  # of each tally, the first ones
 MOST_BROKEN = 10  # broken lines that are told one by one
+MOST_SOURCES = 1000  # addresses that are counted; the rarest are forgotten first
+# Up to so many lines all of them are looked at for where they came from, then one of some: enough for a share.
+_ALL_UP_TO, _SAMPLED = 8192, 17
+NEARLY_ALL, FEWEST_LOGINS = 0.9, 10  # what makes an address everybody's
 _LONGEST_TIME, _LONGEST_IP, _LONGEST_NAME = 40, 60, 400  # characters that are kept
 
 _NONE: dict[str, Tally] = {}
+
+
+class Source(NamedTuple):
+    """An address and which share of the logins came from it, of very many as a sample says."""
+
+    ip: str
+    share: float
 
 
 class Tally:
@@ -69,6 +83,8 @@ class Replay:
         self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
         self._limit = 2 * len(policy.accounts) + 10_000
         self._unknown = 0
+        self._sources: Counter[bytes] = Counter()  # of the logins looked at, how many came from each address
+        self._sampled = 0  # how many those are
         self.lines = 0
         self.skipped = 0
         self.broken: list[tuple[int, str]] = []  # the first ones: line and reason
@@ -79,6 +95,8 @@ class Replay:
         """Count the logins of the lines."""
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
+        every = 1 if number < _ALL_UP_TO else _SAMPLED
+        came_from: list[bytes] = []
         for line in lines:
             number += 1
             fields = line.split(None, 3)
@@ -90,6 +108,8 @@ class Replay:
                 self._take(line, number)
                 continue
             tally.logins += 1
+            if not number % every:
+                came_from.append(packed)
             if tally.closed is None and (tally.reach is ANYWHERE or packed in tally.reach):
                 continue
             if len(tally.ips) < MOST_IPS or len(fields) == 4:
@@ -97,6 +117,10 @@ class Replay:
             else:
                 tally.refused += 1
         self.lines = number
+        self._sources.update(came_from)
+        self._sampled += len(came_from)
+        if len(self._sources) > MOST_SOURCES:
+            self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
 
     @property
     def logins(self) -> int:
@@ -107,6 +131,22 @@ class Replay:
     def refused(self) -> int:
         """How many of them would have been refused."""
         return sum(tally.refused for tally in self._all()) + self.beyond
+
+    def everybody(self) -> Source | None:
+        """The one address of the LAN that nearly all logins come from, if there is one.
+
+        Behind a proxy or NAT "from the LAN only" then lets everybody in from anywhere.
+        """
+        if self._sampled < FEWEST_LOGINS:
+            return None
+        [(packed, found)] = self._sources.most_common(1)
+        share = found / self._sampled
+        if share < NEARLY_ALL or packed not in self._policy.server.lan:
+            return None
+        busiest = max(sum(tally.logins for tally in tallies.values()) for tallies in self._tallies.values())
+        if share * self.logins <= busiest:  # perhaps one account's desk
+            return None
+        return Source(str(ip_address(packed)), share)
 
     def refusals(self) -> list[Tally]:
         """The tallies with logins that would have been refused, the most first."""
@@ -159,6 +199,9 @@ class Replay:
             self.beyond += record.times
             return
         tally.logins += record.times
+        if number < _ALL_UP_TO or not number % _SAMPLED:
+            self._sources[packed] += record.times
+            self._sampled += record.times
         if tally.closed is not None or packed not in tally.reach:
             tally.refuse(record.ip, record.time, record.times)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from conftest import Result
+from conftest import RELAY, Result
 
 TESTS = Path(__file__).parent.parent
 JSON = "real.backends.Json"
@@ -46,9 +46,6 @@ pop = true
 [accounts."bob@example.com"]
 pop = true
 """
-
-
-RELAY = "smtp.relay.example:587"  # what the machine's secrets are bound to
 
 
 def user(whose: str, relay: str = RELAY) -> str:

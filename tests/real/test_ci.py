@@ -102,14 +102,14 @@ def project(machine: Machine) -> Path:
     )
     machine.git("add", ".", here=folder)
     machine.git("commit", "-q", "-m", "all", here=folder)
-    machine.git("tag", "v0.1.0", here=folder)
     return folder
 
 
 def test_the_pre_commit_hook_stops_a_bad_commit(machine: Machine, project: Path) -> None:
     """The configuration of the page, the real pre-commit as git's hook, and what it installs from the repository."""
     (config,) = examples("Before a commit")
-    config["repos"][0]["repo"] = str(project)
+    assert config["repos"][0]["rev"] == "COMMIT"
+    config["repos"][0] |= {"repo": str(project), "rev": machine.git("rev-parse", "HEAD", here=project).strip()}
     stored = {"accounts.toml": GOOD, "README": "policy\n", ".pre-commit-config.yaml": yaml.safe_dump(config)}
     folder = machine.repository("with-hook", stored)
     installed = machine.run("pre-commit", "install", here=folder)
@@ -156,6 +156,8 @@ def runner(machine: Machine, project: Path) -> dict[str, str]:
     (where,) = named
     here = re.sub("https://git.example/mailpolicy.git", f"file://{project}", where)
     assert here != where
+    assert here.endswith("@COMMIT")
+    here = here.removesuffix("COMMIT") + machine.git("rev-parse", "HEAD", here=project).strip()
     return {"PATH": f"{python / 'bin'}{os.pathsep}{os.environ['PATH']}", "MAILPOLICY": here}
 
 

@@ -10,7 +10,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -21,6 +21,8 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
+from mailpolicy.networks import ANYWHERE
+from mailpolicy.policy import Service
 from mailpolicy.store import Store
 from mailpolicy.system.files import is_there
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
@@ -51,8 +53,9 @@ class Found(NamedTuple):
 class Machine:
     """What the checks look at; each thing is read once, when the first check asks for it."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, log: str | None) -> None:
         self.out = out
+        self.log = log
 
     @cached_property
     def store(self) -> Store:
@@ -230,6 +233,16 @@ def _obeyed(export: Configured) -> Found:
     return Found(state, f"{export.name}: {judged.message}")
 
 
+def _clients(machine: Machine) -> Iterator[Found]:
+    policy = machine.store.policy()
+    if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
+        return  # nobody's access depends on where the client is
+    from mailpolicy.cli.clients import look
+
+    clients = look(policy, machine.log)
+    yield Found(WARNING if clients.one else OK, clients.message, clients.command, step=clients.step)
+
+
 Check = Callable[[Machine], Iterator[Found]]
 CHECKS: dict[str, Check] = {
     "store": _store,
@@ -241,6 +254,7 @@ CHECKS: dict[str, Check] = {
     "unfinished": _unfinished,
     "exports": _exports,
     "dovecot": _dovecot,
+    "clients": _clients,
 }
 # The checks that are not made where another one could not be, and what is said then.
 _STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")
@@ -255,6 +269,7 @@ NEEDS = {
     ),
     "exports": (_STORE, _HOST_TOML),
     "dovecot": (_HOST_TOML,),
+    "clients": (_STORE,),
 }
 
 
@@ -268,10 +283,16 @@ def app() -> typer.Typer:
     return command
 
 
-def _doctor(context: typer.Context) -> int:
+def _doctor(
+    context: typer.Context,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", metavar="PATH", help="the mail log, to see if clients keep their own addresses"),
+    ] = None,
+) -> int:
     out: Output = context.obj
     require_format(out.around, "text", "json")
-    machine = Machine(out)
+    machine = Machine(out, log)
     found: list[tuple[str, Found]] = []
     failed: set[str] = set()
     for name, check in CHECKS.items():

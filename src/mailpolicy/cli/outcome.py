@@ -13,7 +13,7 @@ from types import FrameType
 
 from mailpolicy.cli.output import Output, drop_stdout, require_format
 from mailpolicy.cli.surroundings import FORMATS, INSTEAD, Surroundings, look_around, split
-from mailpolicy.errors import MailpolicyError, OutputFailed, UsageError
+from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
 
@@ -32,6 +32,7 @@ def run(arguments: list[str]) -> int:
     # Until the options are read, a wrong one is answered in the form that the arguments seem to ask for.
     out = Output(Surroundings(format="json" if "--json" in arguments else "text"))
     try:
+        _require_posix()
         options, rest = split(arguments)
         out = Output(look_around(options, os.environ))
         for name in out.around.ignored:
@@ -56,6 +57,17 @@ def run(arguments: list[str]) -> int:
         return _crashed(out, error)
     except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
         return _crashed(out, error)
+
+
+def _require_posix() -> None:
+    """Raise UnsupportedSystem where there are no POSIX locks, owners and modes, before anything looks for them."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise UnsupportedSystem(
+            "this operating system is not supported: mailpolicy needs Linux or another POSIX system; on Windows run it in "
+            "WSL (wsl --install) or in a container"
+        ) from None
 
 
 def settled() -> None:

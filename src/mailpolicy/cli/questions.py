@@ -41,7 +41,7 @@ def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
 
 def _agree(lines: list[str], question: str) -> None:
     """Ask, and show what it is about, with --quiet too. Raises Refused."""
-    if not typer.confirm("\n".join([*map(printable, lines), question]), err=True):
+    if not typer.confirm("\n".join(map(printable, [*lines, question])), err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 

@@ -106,7 +106,7 @@ def _tell(
     *,
     dry_run: bool,
 ) -> None:
-    if out.around.quiet:
+    if not out.tells(dry_run=dry_run):
         return
     before = {new: old.destination for old, new in moves.items()}
     moved = "would move" if dry_run else "moved"

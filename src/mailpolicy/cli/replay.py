@@ -16,7 +16,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, quoted, require_format
 from mailpolicy.document import without_gc
 from mailpolicy.errors import Advice, UsageError
-from mailpolicy.replay import MOST_UNKNOWN, Replay
+from mailpolicy.replay import MOST_UNKNOWN, Replay, Source
 
 _GZIP, _XZ, _ZSTD, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"
 _PACKED = {_GZIP: "zcat", _XZ: "xzcat", _ZSTD: "zstdcat", _BZIP2: "bzcat"}
@@ -29,8 +29,10 @@ def app() -> typer.Typer:
     command.command(
         help="Say which logins of the past this policy would refuse, by account.\n\n"
         "LOG is a file or - for stdin: lines ADDRESS PROTOCOL IP [TIME] parted by tabs or blanks, JSON objects with "
-        "these keys, or the mail log of Dovecot 2.3 or 2.4. Against a draft: --file draft.toml. "
-        "Exit status: 0, with --fail-on refused 1 where a login would be refused, 2 a log that cannot be read."
+        "these keys, or the mail log of Dovecot 2.3 or 2.4 as syslogs, journals and containers keep it. "
+        "Against a draft: --file draft.toml. "
+        "Exit status: 0, with --fail-on refused 1 where a login would be refused, 2 a log that cannot be read, with "
+        "--strict one with a line that is not understood, with --fail-on one without a login that is."
     )(_replay)
     return command
 
@@ -63,6 +65,11 @@ def _replay(
         if log != "-":
             os.close(descriptor)
     _tell(out, log, store.path, replay)
+    if not replay.logins:
+        told, help_ = f"{log}: no login was understood, so nothing was compared", ("mailpolicy", "replay", "--help")
+        if failing is not None:
+            raise UsageError(told, code="no-login", fix=help_)
+        out.message(Advice(told, help_))
     return int(failing is not None and replay.refused > 0)
 
 
@@ -119,6 +126,7 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
                 }
                 for tally in refusals
             ],
+            "one_address": source._asdict() if (source := replay.everybody()) is not None else None,
             "unknown_beyond": replay.beyond,
             "skipped_lines": replay.skipped,
             "broken_lines": replay.broken_lines,
@@ -149,8 +157,17 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
         beyond = _several(replay.beyond, "login")
         out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
-    if not replay.logins:
-        out.message(Advice(f"{log}: there is no login in it that is understood", ("mailpolicy", "replay", "--help")))
+    if (source := replay.everybody()) is not None:
+        out.message(f"{log}: warning: {one_address(source)}")
+
+
+def one_address(source: Source) -> str:
+    """What it means that nearly all logins come from one address of the LAN."""
+    return (
+        f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "
+        "a container's gateway or a webmail, `LAN only` admits everybody behind it: see docs/enforcement.md, "
+        '"One address for everybody"'
+    )
 
 
 def _summary(replay: Replay, accounts: int) -> str:

@@ -147,7 +147,7 @@ def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
     names = [
         name
         for name in environment
-        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "DBUS_"))
+        if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "DBUS_", "GIT_"))
         or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_TO_THE_BUS)
     ]
     for name in names:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 from mailpolicy import pending
 from mailpolicy.cli.output import Output
@@ -37,10 +37,18 @@ class Unfinished:
         self._before = facts.st_ino if facts is not None else None
 
     def in_place(self) -> bool:
-        """Whether it was replaced, also where the disk did not confirm that or a signal came right after."""
-        with suppress(OSError):
-            return self._before is not None and os.stat(self._path).st_ino != self._before
-        return False
+        """Whether it was replaced, also if the disk did not confirm that or a signal came right after.
+
+        If that cannot be seen it counts as replaced: then nothing is taken back, and the note stays.
+        """
+        if self._before is None:
+            return False
+        try:
+            return os.stat(self._path).st_ino != self._before
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Note:
             content = replacing.content_of(self._place, self._name, self._require_ours)
         except OSError as error:
             raise WriteFailed(sentence(error), file=self.path) from None
-        return content.decode("utf-8", "replace").split()
+        return [line for line in content.decode("utf-8", "replace").split("\n") if line]
 
     def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
         """Replace the note; with `shared` whoever may read the file may read it too. Raises Refused and WriteFailed.

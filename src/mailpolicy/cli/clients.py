@@ -1,0 +1,57 @@
+"""Whether clients come to the mail server with their own addresses, as far as its log says; for doctor.
+
+Promises: only the end of the log is read. Not promised: to find a log; what is looked at and what not is said.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from mailpolicy.cli import lines
+from mailpolicy.cli.replay import one_address
+from mailpolicy.errors import Command
+from mailpolicy.policy import Policy
+from mailpolicy.replay import Replay
+
+# Where Debian's and Red Hat's syslog, and Dovecot's own log_path in most examples, put logins.
+LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
+_LOOKED_AT = 8 << 20  # bytes, from the end
+_ASK_REPLAY = "journalctl -u dovecot --since -7d | mailpolicy replay -"
+
+
+class Clients(NamedTuple):
+    """What a log says, and the command or the step that says more; `one` if nearly all logins come from one LAN address."""
+
+    one: bool
+    message: str
+    command: Command | None = None
+    step: str | None = None
+
+
+def look(policy: Policy, log: str | None) -> Clients:
+    """Look at the log named, else at the first of the usual ones that has logins. Raises UsageError."""
+    logs = [log] if log else [path for path in LOGS if os.path.isfile(path) and os.access(path, os.R_OK)]
+    for path in logs:
+        replay = _end_of(path, policy)
+        if (source := replay.everybody()) is not None:
+            return Clients(True, f"{path}: {one_address(source)}", ("mailpolicy", "replay", path))
+        if replay.logins:
+            return Clients(False, f"{path}: {replay.logins} logins, not all from one address of the LAN")
+    reason = f"no login was found in {', '.join(logs)}" if logs else f"there is no mail log to read: {', '.join(LOGS)}"
+    return Clients(False, f"not checked, as {reason}", step=_ASK_REPLAY)
+
+
+def _end_of(path: str, policy: Policy) -> Replay:
+    replay = Replay(policy)
+    descriptor = lines.opened(path)
+    try:
+        cut = os.fstat(descriptor).st_size > _LOOKED_AT
+        if cut:
+            os.lseek(descriptor, -_LOOKED_AT, os.SEEK_END)
+        for part in lines.chunks(path, descriptor):
+            replay.feed(part[1:] if cut else part)  # the first line is the rest of one
+            cut = False
+    finally:
+        os.close(descriptor)
+    return replay

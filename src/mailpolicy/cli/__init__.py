@@ -5,12 +5,17 @@ Promises: every outcome has its exit code, and a crash (70) never looks like a d
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; `arguments` without the program's name, by default sys.argv's."""
+    if arguments is None:
+        gc.set_threshold(
+            50_000
+        )  # nothing that is imported is garbage, and looking for some is a tenth of a short command
     try:
         from mailpolicy.cli.outcome import run, settled
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from mailpolicy import bindings, pending
-from mailpolicy.backends import SAFE, SEALED, class_name
+from mailpolicy.backends import SAFE, SEALED
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
@@ -138,7 +138,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
             raise
         yield Found(WARNING, str(error), error.fix)
         return
-    name = class_name(chosen.backend)
+    name = chosen.name
     why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
@@ -158,9 +158,9 @@ def _sealed(machine: Machine) -> Iterator[Found]:
         return
     file = sealed_file(machine.choice)
     facts = file.facts()
-    yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.place.name}")
+    yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
-        yield Found(WARNING, f"{file.path} can be read by others, who see the names", ("chmod", "0600", file.path))
+        yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
     if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
         yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
     if file.half_rotated():

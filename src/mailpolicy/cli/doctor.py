@@ -240,7 +240,8 @@ def _clients(machine: Machine) -> Iterator[Found]:
     from mailpolicy.cli.clients import look
 
     clients = look(policy, machine.log)
-    yield Found(WARNING if clients.one else OK, clients.message, clients.command, step=clients.step)
+    state = WARNING if clients.one else OK if clients.step is None else SKIPPED
+    yield Found(state, clients.message, clients.command, step=clients.step)
 
 
 Check = Callable[[Machine], Iterator[Found]]
@@ -312,6 +313,7 @@ def _doctor(
                 "state": result.state,
                 "message": result.message,
                 "fix": " && ".join(map(shlex.join, result.cures)) or None,
+                "step": result.step,
             }
             for name, result in found
         ]

@@ -13,7 +13,8 @@ from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import UsageError
 from mailpolicy.names import NameRejected, account_address, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packed_address, packer
-from mailpolicy.policy import Account, Gate, Layer, Policy, Service
+from mailpolicy.policy import Account, Gate, Layer, Policy
+from mailpolicy.service import Service
 
 _ALIASES = {
     "pop": Service.POP,

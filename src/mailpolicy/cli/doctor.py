@@ -22,7 +22,7 @@ from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
 from mailpolicy.networks import ANYWHERE
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 from mailpolicy.system.files import is_there
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root

@@ -23,7 +23,7 @@ from mailpolicy.cli.targets import (
 from mailpolicy.edit.services import Verb, switch
 from mailpolicy.edit.targets import Targets
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import Service
+from mailpolicy.service import BY_NAME, Service
 
 _HELP = {
     Verb.ON: "enable {0}",
@@ -38,9 +38,9 @@ _Anywhere = Annotated[bool, typer.Option("--anywhere", help="and from anywhere, 
 
 def app(name: str) -> typer.Typer:
     """The commands of one service."""
-    service = Service(name)
+    service = BY_NAME[name]
     group = new_app(help=f"Switch {service.label} for accounts, a template or the defaults.", no_args_is_help=True)
-    confined = service in (Service.POP, Service.IMAP)
+    confined = service.own_lan_switch is not None
     for verb in Verb:
         if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not confined:
             group.command(verb.value, hidden=True, context_settings={"ignore_unknown_options": True})(

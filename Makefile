@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check lint test prove demo docs docs-check bench clean
+.PHONY: check lint test test-real prove demo docs docs-check bench clean
 .DEFAULT_GOAL := check
 
 check: lint docs-check test
@@ -36,7 +36,11 @@ demo: $(VENV)/.runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/real
+
+# With every real server and program; what is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.
+test-real: $(VENV)/.tests
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/real
 
 # The long runs: more examples for every property.
 prove: $(VENV)/.tests

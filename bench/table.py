@@ -48,10 +48,11 @@ faster or slower on the way. The last column says between which ratios the middl
 * `diff`: as `validate`. Two texts are read and judged for each one that the peer reads; the lines of the keys that did
   it are looked up too.
 * `replay`: as `check --batch`, into a report of each account that would be refused, which is written within the time.
-* The sealed file: both sides of a row in processes of their own, what is imported is imported, medians of several runs.
-  The bare loop has nonces, texts and names taken apart and in memory before its clock starts; mailpolicy reads the
-  file, checks its seals, and returns text by user name. A set locks, checks every seal, writes and reads back; it is a
-  mean of 60, as a large file is made anew once in a while.
+* Secrets out of the sealed file: both sides in processes of their own, what is imported is imported, medians of several
+  runs. The bare loop has nonces, texts and names in memory before its clock starts; mailpolicy finds the key, reads and
+  decrypts the file, and returns text by user name.
+* `smart-host set`, `print-password`: whole processes, on a store of a few accounts. A set locks, reads the whole file,
+  writes it anew, reads it back, and syncs.
 """
 
 

@@ -15,7 +15,8 @@ from mailpolicy.access import Comparison, compare
 from mailpolicy.cli.diff import tell
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.surroundings import Surroundings
-from mailpolicy.policy import Policy, Service
+from mailpolicy.policy import Policy
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 from mailpolicy.verdict import judge, question
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policies import LOGINS
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, RELAY, SECOND, STORE, Machine, user
-from sealing import BACKEND, host_config, sealed_keyring
+from sealing import BACKEND, host_config, sealed_file
 
 from mailpolicy import bindings
 from mailpolicy.bindings import Owner, Secret
@@ -68,12 +68,11 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     machine.store.write_text(TEXT)
     machine.known += list(KEPT.values())
     if request.param == LISTS:
-        keyring = sealed_keyring(tmp_path)
-        keyring.set_passwords("mailpolicy", KEPT)
+        sealed_file(tmp_path).change("mailpolicy", KEPT)
         machine.host_config.write_text(host_config(tmp_path))
 
         def kept() -> dict[str, str]:
-            return {name.user: secret for name, secret in sealed_keyring(tmp_path).sealed_file().everything().items()}
+            return sealed_file(tmp_path).everything()["mailpolicy"]
 
         yield Site(machine, kept)
     else:

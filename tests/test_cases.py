@@ -15,7 +15,7 @@ from test_access import SWITCHES, probes, written
 
 from mailpolicy.cases import Case, misses, read, untouched
 from mailpolicy.lan import region
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 from mailpolicy.verdict import judge, question
 

@@ -10,6 +10,7 @@ import pytest
 import tomli
 from conftest import ROOT, Run
 
+from mailpolicy.cli.commands import LazyGroup
 from mailpolicy.lan import lan_entry
 
 STORE = """\
@@ -220,6 +221,22 @@ def test_typos_are_answered_in_words(run: Run) -> None:
         ).err.count("is true")
         == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "built"),
+    [
+        ("multipop source print-password", {"source": {"print-password"}}),
+        ("multipop on x@example.com", {"on": None}),
+        ("multipop source print", {"source": {"add", "list", "print-password", "remove", "set", "set-password"}}),
+    ],
+)
+def test_no_other_command_of_a_group_is_built(arguments: str, built: dict[str, set[str] | None]) -> None:
+    """Which would take longer than to run most of them; of a name that is none all are there to be suggested."""
+    name, *below = arguments.split()
+    group = LazyGroup().get_command(None, name, below)
+    assert {one: set(inner.commands) if built[one] else None for one, inner in group.commands.items()} == built
+    assert len(LazyGroup().get_command(None, name).commands) > 5
 
 
 def test_templates(run: Run, tmp_path: Path) -> None:

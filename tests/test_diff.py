@@ -240,9 +240,9 @@ def test_a_file_does_not_stand_for_a_revision_alone(git: Git, program: Run, tmp_
         (tmp_path / name).write_text(WIDER)
     result = program("--file", "accounts.toml", "diff", "before", "--fail-on", "widened")
     assert (result.status, result.out) == (3, "")
-    assert "before is a file here and a revision in git too: write ./before for the file" in result.err
+    assert "before: this is a file here and a revision in git too: write ./before for the file" in result.err
     assert program("--file", "accounts.toml", "diff", "./before", "--fail-on", "widened") == (0, "", "")
-    assert "this is the file" in program("--file", "accounts.toml", "diff", "before").err
+    assert "the file is used" in program("--file", "accounts.toml", "diff", "before").err
     assert program("--file", "accounts.toml", "diff", "HEAD", "--fail-on", "widened").status == 1
     (tmp_path / "HEAD").write_text(WIDER)
     assert program("--file", "accounts.toml", "diff", "--fail-on", "widened").status == 1, "HEAD that is meant is git's"

@@ -16,7 +16,7 @@ from mailpolicy.edit.hunks import Splice, spliced, unified
 from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 
 SETTINGS = settings(

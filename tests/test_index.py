@@ -39,8 +39,8 @@ from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.index import reading, writing
 from mailpolicy.nearest import nearest_address
-from mailpolicy.policy import Service
 from mailpolicy.render import answer
+from mailpolicy.service import Service
 from mailpolicy.slices import Piece
 from mailpolicy.store import Store
 from mailpolicy.system.held import locked

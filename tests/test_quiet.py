@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 from conftest import MINIMAL, RELAY, RELAYED, Run
-from sealing import options, sealed_keyring
+from sealing import options, sealed_file
 
 from mailpolicy.cli.commands import root
 
@@ -121,10 +121,9 @@ export dovecot --output out
 @pytest.fixture
 def place(tmp_path: Path) -> list[str]:
     """A machine with everything that the commands above name; the options of a run there."""
-    keyring = sealed_keyring(tmp_path)
     source = "multipop/bob@example.com/isp/b@pop.isp.example:995/implicit"
-    for user in (f"smart-host/@server/{RELAY}", f"smart-host/alice@example.com/{RELAY}", source):
-        keyring.set_password("mailpolicy", user, "secret")
+    users = (f"smart-host/@server/{RELAY}", f"smart-host/alice@example.com/{RELAY}", source)
+    sealed_file(tmp_path).change("mailpolicy", dict.fromkeys(users, "secret"))
     machine = options(tmp_path)
     (tmp_path / "host.toml").open("a").write(f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/d"\n')
     files = {

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
-from sealing import BACKEND, host_config, sealed_keyring
+from sealing import BACKEND, host_config, sealed_file
 
 from mailpolicy.calls import Calls
 from mailpolicy.credentials import Choice, Credentials
@@ -291,8 +291,8 @@ def test_a_disk_that_does_not_confirm_the_sealed_file(
     machine.backend = None
     folder = machine.folder / "sealed"
     folder.mkdir()
-    keyring = sealed_keyring(folder)
-    keyring.set_password("mailpolicy", user(ALICE), FIRST)
+    keyring = sealed_file(folder)
+    keyring.change("mailpolicy", {user(ALICE): FIRST})
     machine.give(ALICE)
     machine.keyring.unlink()
     machine.host_config.write_text(host_config(folder))
@@ -303,7 +303,7 @@ def test_a_disk_that_does_not_confirm_the_sealed_file(
         result = run(*machine.command(*command)[3:])
     assert (result.status, result.err.count("the disk did not confirm it")) == (8, 1)
     assert "put back" not in result.err
-    kept = keyring.get_passwords("mailpolicy", [user(ALICE), user(CAROL)])
+    kept = keyring.several("mailpolicy", [user(ALICE), user(CAROL)])
     text = machine.store.read_text()
     if command[1] == "set":
         assert kept == {user(ALICE): SECOND}
@@ -410,7 +410,7 @@ def test_foreign_exceptions(changed: Machine, raised: str, form: str) -> None:
 def without_key(tmp_path: Path) -> Machine:
     """A server whose master key is only in an encrypted credential, seen from a shell, which does not get it."""
     machine = Machine(tmp_path)
-    sealed_keyring(tmp_path).set_password("mailpolicy", user(ALICE), FIRST)
+    sealed_file(tmp_path).change("mailpolicy", {user(ALICE): FIRST})
     machine.give(ALICE)
     machine.keyring.unlink()
     config = host_config(tmp_path)
@@ -470,19 +470,17 @@ def test_doctor_of_a_sealed_file_whose_key_is_not_here(without_key: Machine) -> 
 
 def test_many_accounts_are_forgotten_in_one_step(machine: Machine) -> None:
     machine.backend = None
-    keyring = sealed_keyring(machine.folder)
+    keyring = sealed_file(machine.folder)
     machine.host_config.write_text(host_config(machine.folder))
     addresses = [f"user{number}@many.example" for number in range(30)]
-    keyring.set_passwords("mailpolicy", {user(address): FIRST for address in [*addresses, ALICE]})
+    keyring.change("mailpolicy", {user(address): FIRST for address in [*addresses, ALICE]})
     tables = (f'\n[accounts."{address}"]\nsmart_host_login = "ours"\n' for address in addresses)
     machine.store.write_text(machine.store.read_text() + "".join(tables))
-    before = keyring.sealed_file().facts().writes
+    before = keyring.facts().writes
     removed = machine.run("account", "remove", *addresses)
     assert (removed.status, removed.out.count("\tremoved from the keyring\tchanged\n")) == (0, 30)
-    assert keyring.sealed_file().facts().writes == before + 1
-    assert keyring.get_passwords("mailpolicy", [user(address) for address in [*addresses, ALICE]]) == {
-        user(ALICE): FIRST
-    }
+    assert keyring.facts().writes == before + 1
+    assert keyring.several("mailpolicy", [user(address) for address in [*addresses, ALICE]]) == {user(ALICE): FIRST}
     assert machine.pending() == []
 
 
@@ -510,7 +508,7 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
 
 def test_another_writer_of_the_sealed_file_is_no_locked_keyring(tmp_path: Path) -> None:
     """It is waited for as long as was said, also beyond the deadline; nothing was written, so nothing is unsettled."""
-    sealed_keyring(tmp_path).set_password("mailpolicy", user(ALICE), FIRST)
+    sealed_file(tmp_path).change("mailpolicy", {user(ALICE): FIRST})
     places = {"secrets_file": str(tmp_path / "secrets"), "key_file": str(tmp_path / "key")}
     vault = Credentials(Choice(BACKEND, deadline=0.5, lock_timeout=1.0, **places), pytest.fail)
     with open(tmp_path / "secrets.lock", "w") as held:

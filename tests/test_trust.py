@@ -18,7 +18,7 @@ from mailpolicy.edit import services
 from mailpolicy.edit.services import Verb
 from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import transact
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store, StoreInvalid
 from mailpolicy.system.held import Held
 

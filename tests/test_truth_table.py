@@ -8,7 +8,8 @@ from typing import Any
 
 from mailpolicy.lan import lan_entry
 from mailpolicy.networks import network_set
-from mailpolicy.policy import Account, LanEntry, Policy, Server, Service
+from mailpolicy.policy import Account, LanEntry, Policy, Server
+from mailpolicy.service import Service
 from mailpolicy.verdict import Answers, judge, question
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]

@@ -470,3 +470,23 @@ def test_a_writer_killed_between_the_two_names_of_a_new_file(run: Run, store: Pa
         assert "smart-host/alice@example.com may be out of date" in edited.err
     assert not left.exists()
     assert not left_note.exists()
+
+
+@pytest.mark.parametrize(("signalled", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_class_is_made(
+    signalled: signal.Signals, status: int, run: Run, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 wraps it in a RuntimeError then, which is no crash of ours."""
+
+    class Named:
+        def __set_name__(self, owner: type, name: str) -> None:
+            os.kill(os.getpid(), signalled)
+
+    def rename(*_: object, **__: object) -> None:
+        type("Made", (), {"named": Named()})
+
+    before = store.read_bytes()
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "rename", rename)
+        assert run("--file", str(store), "pop", "on", "bob@example.com").status == status
+    assert store.read_bytes() == before

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import casbin
 from cedar import ALIASES
 
-from mailpolicy.policy import SWITCHES
+from mailpolicy.service import SWITCHES
 from mailpolicy.store import Store
 
 _MODEL = """

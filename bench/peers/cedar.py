@@ -12,7 +12,8 @@ from typing import Any
 
 import cedarpy
 
-from mailpolicy.policy import SWITCHES, Policy
+from mailpolicy.policy import Policy
+from mailpolicy.service import SWITCHES
 from mailpolicy.store import Store
 
 CALL = 2000  # requests in one call; with more its rate falls, as its answers fill the memory

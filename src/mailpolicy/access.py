@@ -14,7 +14,8 @@ from mailpolicy import bindings
 from mailpolicy.bindings import Owner
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.networks import ANYWHERE, NetworkSet
-from mailpolicy.policy import SWITCHES, Account, Policy, Server, Service, Source
+from mailpolicy.policy import Account, Policy, Server, Source
+from mailpolicy.service import SWITCHES, Service
 
 
 class Access(StrEnum):

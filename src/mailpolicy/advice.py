@@ -13,7 +13,8 @@ from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.lan import is_reserved
 from mailpolicy.names import short
 from mailpolicy.networks import network_set
-from mailpolicy.policy import Account, Gate, LanEntry, Policy, Service, Setting, Tls
+from mailpolicy.policy import Account, Gate, LanEntry, Policy, Setting, Tls
+from mailpolicy.service import Service
 
 
 class _Shape(NamedTuple):
@@ -92,7 +93,7 @@ def _shape(policy: Policy, account: Account, *, lan_counts: bool) -> _Shape:
             repeated = gate is Gate.IMAP_NEEDS_PRO and service is Service.CONNECTOR
             if not repeated or not policy.setting(account, Service.IMAP.switch).value:
                 closed.append((gate, service.switch, setting))
-        if lan_counts and (switch := service.lan_switch) is not None and service is not Service.CONNECTOR:
+        if lan_counts and (switch := service.own_lan_switch) is not None:
             lan = policy.setting(account, switch)
             if lan.value:
                 confined.append((switch, lan))

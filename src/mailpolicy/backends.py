@@ -34,23 +34,24 @@ _INIT = ("mailpolicy", "secrets", "init")
 
 
 class Chosen(NamedTuple):
-    """A backend and how it came to be chosen; `exposed` is the class in it that protects nothing, None where none does."""
+    """The class of a keyring and how it came to be chosen; `exposed` is the class in it that protects nothing, or None."""
 
-    backend: KeyringBackend
+    name: str
     named: bool
     exposed: str | None
 
 
-def choose(name: str | None, *, is_root: bool) -> Chosen:
+def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, Chosen]:
     """The backend of that class; with None one of the operating system's. Raises KeyringError."""
     import logging
 
     # Without a handler Python prints what libraries log, and a backend may log what it was given.
     logging.getLogger().addHandler(logging.NullHandler())
     if name is None:
-        return Chosen(desktop(is_root=is_root), False, None)
+        found = desktop(is_root=is_root)
+        return found, Chosen(class_name(found), False, None)
     backend = _load(name)
-    return Chosen(backend, True, _exposed(backend))
+    return backend, Chosen(class_name(backend), True, _exposed(backend))
 
 
 def desktop(*, is_root: bool) -> KeyringBackend:

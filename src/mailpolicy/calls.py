@@ -50,7 +50,7 @@ class Calls:
         threading.Thread(target=run, daemon=True).start()
         self._wait(done)
         if failure:
-            raise _ours(failure[0]) from None
+            raise (failure[0] if isinstance(failure[0], MailpolicyError) else translated(failure[0])) from None
         return box[0]
 
     def answered(self) -> None:
@@ -68,15 +68,3 @@ class Calls:
             )
             raise self._stuck
         self._running = None
-
-
-def _ours(error: BaseException) -> MailpolicyError:
-    """Ours, also where it went through keyring's own exceptions; a foreign one without its text, which may hold a secret."""
-    cause = error.__cause__
-    return (
-        error
-        if isinstance(error, MailpolicyError)
-        else cause
-        if isinstance(cause, MailpolicyError)
-        else translated(error)
-    )

@@ -20,7 +20,8 @@ from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, region
 from mailpolicy.nearest import MOST_GUESSES, nearest_key
 from mailpolicy.networks import ANYWHERE, NetworkSet
-from mailpolicy.policy import Gate, Policy, Service
+from mailpolicy.policy import Gate, Policy
+from mailpolicy.service import Service
 from mailpolicy.verdict import Question, Reason, judge, service_named
 
 KEYS: dict[str, str] = {

@@ -13,6 +13,7 @@ from mailpolicy import names
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.names import NameRejected
 from mailpolicy.nearest import MOST_GUESSES, nearest_key
+from mailpolicy.service import MEANINGS
 
 # The keys of host.toml and what they mean.
 HOST_KEYS = {
@@ -61,14 +62,7 @@ SMART_HOST: dict[str, tuple[type, str]] = {
         "*Allow per-account authentication*: whether an account's own login is used; missing: false",
     ),
 }
-SWITCH_KEYS: dict[str, tuple[type, str]] = {
-    "pop": (bool, "mail can be read over POP3"),
-    "pop_lan_only": (bool, "POP only from the LAN"),
-    "imap": (bool, "mail can be read over IMAP; needs the pro edition"),
-    "imap_lan_only": (bool, "IMAP, and with it Outlook Connector, only from the LAN"),
-    "multipop": (bool, "mail may be collected from other servers"),
-    "outlook_connector": (bool, "Outlook folders can be shared; needs IMAP, and Outlook Connector installed"),
-}
+SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in MEANINGS.items()}
 ACCOUNT: dict[str, tuple[type, str]] = {
     **SWITCH_KEYS,
     "template": (str, "the template that fills in what the account leaves out"),

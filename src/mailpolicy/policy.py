@@ -14,47 +14,7 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.networks import ANYWHERE, NOWHERE, Network, NetworkSet
-
-# The switches that an account, a template and the defaults share.
-SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
-
-
-class Service(StrEnum):
-    """A service of the Mail Services page, by the name the command line gives it."""
-
-    POP = "pop"
-    IMAP = "imap"
-    MULTIPOP = "multipop"
-    CONNECTOR = "outlook-connector"
-
-    @property
-    def switch(self) -> str:
-        """The key that switches the service on."""
-        return _SWITCH_OF[self]
-
-    @property
-    def label(self) -> str:
-        """The service as a sentence names it."""
-        return _LABELS[self]
-
-    @property
-    def lan_switch(self) -> str | None:
-        """The key that confines the service to the LAN; Outlook Connector rides on IMAP, MultiPOP connects out."""
-        return _LAN_SWITCHES.get(self)
-
-
-_SWITCH_OF = {service: service.value.replace("-", "_") for service in Service}
-_LABELS = {
-    Service.POP: "POP",
-    Service.IMAP: "IMAP",
-    Service.MULTIPOP: "MultiPOP",
-    Service.CONNECTOR: "Outlook Connector",
-}
-_LAN_SWITCHES = {
-    Service.POP: "pop_lan_only",
-    Service.IMAP: "imap_lan_only",
-    Service.CONNECTOR: "imap_lan_only",
-}
+from mailpolicy.service import Service
 
 
 class Gate(StrEnum):
@@ -209,13 +169,12 @@ class Policy(NamedTuple):
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
         server = self.server
-        over_imap = service is Service.IMAP or service is Service.CONNECTOR
         failing = []
         if account.suspended:
             failing.append(Gate.ACCOUNT_SUSPENDED)
         if not self.setting(account, service.switch).value:
             failing.append(Gate.SERVICE_OFF)
-        if over_imap and server.edition != "pro":
+        if service.facts.needs_pro and server.edition != "pro":
             failing.append(Gate.IMAP_NEEDS_PRO)
         if service is Service.CONNECTOR:
             if not server.outlook_connector_installed:

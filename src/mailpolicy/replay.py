@@ -17,7 +17,8 @@ from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
 from mailpolicy.names import LONGEST_LINE, NameRejected, account_address, line_refusal, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
-from mailpolicy.policy import Account, Gate, Policy, Service
+from mailpolicy.policy import Account, Gate, Policy
+from mailpolicy.service import Service
 from mailpolicy.verdict import QuestionRejected, Standing, service_named, standing
 
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own

@@ -28,7 +28,8 @@ from mailpolicy.lan import EntryRejected, lan_entry
 from mailpolicy.names import NameRejected
 from mailpolicy.nearest import MOST_GUESSES, nearest
 from mailpolicy.networks import network_set
-from mailpolicy.policy import SWITCHES, Account, LanEntry, Policy, Server, Source, Tls
+from mailpolicy.policy import Account, LanEntry, Policy, Server, Source, Tls
+from mailpolicy.service import SWITCHES
 
 VERSION = 1
 EDITIONS = ("pro", "standard")

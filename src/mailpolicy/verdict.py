@@ -14,7 +14,8 @@ from mailpolicy.errors import Command, UsageError
 from mailpolicy.lan import is_reserved
 from mailpolicy.names import NameRejected, account_address, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, network_of, network_set, packed_address, packer
-from mailpolicy.policy import Account, Gate, LanEntry, Layer, Policy, Service
+from mailpolicy.policy import Account, Gate, LanEntry, Layer, Policy
+from mailpolicy.service import Service
 
 _ALIASES = {
     "pop": Service.POP,

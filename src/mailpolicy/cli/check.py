@@ -15,7 +15,8 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.names import line_refusal
-from mailpolicy.policy import Gate, Policy, Service
+from mailpolicy.policy import Gate, Policy
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 from mailpolicy.verdict import Answers, Question, QuestionRejected, judge, question
 

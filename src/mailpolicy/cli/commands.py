@@ -5,12 +5,13 @@ Promises: `--help` of the whole program imports no command. Not promised: anythi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from mailpolicy.cli.surroundings import OPTIONS
 from mailpolicy.errors import UsageError
@@ -68,16 +69,22 @@ class LazyGroup(Group):
         """All names, in the order of the help page."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name, None where there is none."""
+    def get_command(self, ctx: Any, cmd_name: str, below: Sequence[str] = ()) -> Any:
+        """The command of that name, None where there is none; if `below` names one of its own, without the others."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"mailpolicy.cli.{COMMANDS[cmd_name][0]}")
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
-        command: Any = get_command(app)
+        command: Any = get_group(app) if _prune(app, below) else get_command(app)
         command.name = cmd_name
         _add_epilog(command)
         return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As usual, but of a group no more than the command that is named is built."""
+        if args and (command := self.get_command(ctx, args[0], args[1:])) is not None:
+            return args[0], command, args[1:]
+        return super().resolve_command(ctx, args)
 
     def refusal(self, ctx: Any, args: list[str]) -> UsageError:
         """What is said of a word that is no command."""
@@ -100,6 +107,22 @@ class LazyGroup(Group):
             formatter.write_dl(
                 [(f"{name} {metavar}" if metavar else name, text) for name, (metavar, text) in OPTIONS.items()]
             )
+
+
+def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
+    """Take out all but the command that is named first; return whether there is such a command.
+
+    Typer looks at the functions of all commands of a group before it runs one, which takes longer than most commands do.
+    """
+    commands = [command for command in app.registered_commands if names and command.name == names[0]]
+    groups = [group for group in app.registered_groups if names and group.name == names[0]]
+    if not commands and not groups:
+        return False
+    app.registered_commands, app.registered_groups = commands, groups
+    for group in groups:
+        if group.typer_instance is not None:
+            _prune(group.typer_instance, names[1:])
+    return True
 
 
 def _add_epilog(command: Any) -> None:

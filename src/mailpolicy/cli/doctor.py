@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from mailpolicy import bindings, pending
-from mailpolicy.backends import SAFE, SEALED, class_name
+from mailpolicy.backends import SAFE, SEALED
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.cli.secrets import choice
@@ -23,7 +23,7 @@ from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
 from mailpolicy.names import counted
 from mailpolicy.networks import ANYWHERE
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 from mailpolicy.system.files import is_there
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
@@ -139,7 +139,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
             raise
         yield Found(WARNING, str(error), error.fix)
         return
-    name = class_name(chosen.backend)
+    name = chosen.name
     why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
@@ -159,9 +159,9 @@ def _sealed(machine: Machine) -> Iterator[Found]:
         return
     file = sealed_file(machine.choice)
     facts = file.facts()
-    yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.place.name}")
+    yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
-        yield Found(WARNING, f"{file.path} can be read by others, who see the names", ("chmod", "0600", file.path))
+        yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
     if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
         yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
     if file.half_rotated():
@@ -241,7 +241,8 @@ def _clients(machine: Machine) -> Iterator[Found]:
     from mailpolicy.cli.clients import look
 
     clients = look(policy, machine.log)
-    yield Found(WARNING if clients.one else OK, clients.message, clients.command, step=clients.step)
+    state = WARNING if clients.one else OK if clients.step is None else SKIPPED
+    yield Found(state, clients.message, clients.command, step=clients.step)
 
 
 Check = Callable[[Machine], Iterator[Found]]
@@ -313,6 +314,7 @@ def _doctor(
                 "state": result.state,
                 "message": result.message,
                 "fix": " && ".join(map(shlex.join, result.cures)) or None,
+                "step": result.step,
             }
             for name, result in found
         ]

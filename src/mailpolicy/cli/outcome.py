@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+from mailpolicy.cli import was_interrupted
 from mailpolicy.cli.output import Output, drop_stdout, require_format
 from mailpolicy.cli.surroundings import FORMATS, INSTEAD, Surroundings, look_around, split
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
@@ -56,6 +57,10 @@ def run(arguments: list[str]) -> int:
             return _failed(out, OutputFailed(f"stdout could not be written: {(error.strerror or '').lower()}"))
         return _crashed(out, error)
     except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
+        for signalled, status in ((KeyboardInterrupt, INTERRUPTED), (Terminated, TERMINATED)):
+            if was_interrupted(error, signalled):
+                drop_stdout()
+                return status
         return _crashed(out, error)
 
 

@@ -12,7 +12,8 @@ from mailpolicy import names
 from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import Advice, NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
-from mailpolicy.policy import SWITCHES, Account, Policy, Service
+from mailpolicy.policy import Account, Policy
+from mailpolicy.service import SWITCHES, Service
 from mailpolicy.store import Store
 
 
@@ -161,7 +162,8 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         )
         for account in chosen
     )
-    out.rows(("address", "template", "state", "pop", "imap", "multipop", "connector", "smart host login"), rows)
+    columns = (service.facts.column or str(service) for service in Service)
+    out.rows(("address", "template", "state", *columns, "smart host login"), rows)
     return 0
 
 

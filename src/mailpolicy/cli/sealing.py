@@ -31,7 +31,7 @@ _HOST = "# What is true of this machine and not of the policy: mailpolicy's docs
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
     """A key, a sealed file and host.toml, those of them that are not there yet."""
     from mailpolicy.sealed.file import DEFAULT_PATH
-    from mailpolicy.sealed.keyfiles import KeyFile
+    from mailpolicy.sealed.key_files import KeyFile
 
     require_format(out.around, "text", "json")
     if key_in_keyring and key_file is not None:
@@ -51,8 +51,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
     file = sealed_file(use)
     settings = {"keyring_backend": SEALED, "secrets_file": path}
-    if isinstance(file.place, KeyFile):
-        settings["key_file"] = file.place.name
+    if isinstance(file.source, KeyFile):
+        settings["key_file"] = file.source.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
             "key_file stands here, which comes before a key in the keyring: take that line out",
@@ -65,15 +65,15 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
     if made_file:
         places[path] = "--secrets-file PATH"
-    if made_key and isinstance(file.place, KeyFile):
-        places[file.place.name] = "--key-file PATH"
+    if made_key and isinstance(file.source, KeyFile):
+        places[file.source.name] = "--key-file PATH"
     _require_writable(places)
     if not dry_run:
         made_key, made_file = file.make()
         if fresh:
             _write(out, config, settings)
     rows = (
-        ("master key", file.place.name, made_key),
+        ("master key", file.source.name, made_key),
         ("sealed file", path, made_file),
         ("host.toml", config, fresh),
     )
@@ -81,7 +81,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
     if fresh and around.host_config_option and not dry_run:
         out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
-    return _tell(out, "init", rows, {"secrets_file": path, "key": file.place.name}, dry_run=dry_run)
+    return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
 
 def _whole(path: str | None) -> str | None:
@@ -164,17 +164,17 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
 
 def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
     """What must be done so that a key in a file of its own opens the secrets."""
-    from mailpolicy.sealed.keyfiles import Credential, KeyFile
+    from mailpolicy.sealed.key_files import Credential, KeyFile
 
     if new_key_file is None:
         return
-    if isinstance(file.place, Credential):
+    if isinstance(file.source, Credential):
         path = shlex.quote(new_key_file)
         seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
         out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
         return
     config = out.around.host_config or host.DEFAULT_PATH
-    instead = f", in the place of {file.place.name}" if isinstance(file.place, KeyFile) else ""
+    instead = f", in the place of {file.source.name}" if isinstance(file.source, KeyFile) else ""
     line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
     out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
 

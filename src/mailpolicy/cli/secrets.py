@@ -12,7 +12,7 @@ from mailpolicy.credentials import SERVICE, Choice, Credentials
 from mailpolicy.diagnostics import Finding, Problem
 from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import Advice, KeyringError, Refused
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.store import Store
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.editing import edit
 from mailpolicy.cli.targets import (
     Addresses,
     Domain,
@@ -22,8 +21,9 @@ from mailpolicy.cli.targets import (
     targets,
 )
 from mailpolicy.edit.services import Verb, switch
+from mailpolicy.edit.targets import Targets
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import Service
+from mailpolicy.service import BY_NAME, Service
 
 _HELP = {
     Verb.ON: "enable {0}",
@@ -38,9 +38,9 @@ _Anywhere = Annotated[bool, typer.Option("--anywhere", help="and from anywhere, 
 
 def app(name: str) -> typer.Typer:
     """The commands of one service."""
-    service = Service(name)
+    service = BY_NAME[name]
     group = new_app(help=f"Switch {service.label} for accounts, a template or the defaults.", no_args_is_help=True)
-    confined = service in (Service.POP, Service.IMAP)
+    confined = service.own_lan_switch is not None
     for verb in Verb:
         if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not confined:
             group.command(verb.value, hidden=True, context_settings={"ignore_unknown_options": True})(
@@ -57,6 +57,28 @@ def app(name: str) -> typer.Typer:
 
         group.add_typer(sources.app(), name="source")
     return group
+
+
+def _edit(
+    context: typer.Context,
+    service: Service,
+    verb: Verb,
+    chosen: Targets,
+    reach: Verb | None = None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    # Imported here, as `multipop source print-password` edits nothing and would take a seventh longer.
+    from mailpolicy.cli.editing import edit
+
+    return edit(
+        context,
+        lambda policy: switch(policy, service, verb, chosen, reach),
+        about=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
+    )
 
 
 def _plain(service: Service, verb: Verb) -> Callable[..., int]:
@@ -81,13 +103,7 @@ def _plain(service: Service, verb: Verb) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return edit(
-            context,
-            lambda policy: switch(policy, service, verb, chosen),
-            about=chosen.addresses,
-            dry_run=dry_run,
-            yes=yes,
-        )
+        return _edit(context, service, verb, chosen, dry_run=dry_run, yes=yes)
 
     return command
 
@@ -119,13 +135,7 @@ def _on(service: Service) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return edit(
-            context,
-            lambda policy: switch(policy, service, Verb.ON, chosen, reach),
-            about=chosen.addresses,
-            dry_run=dry_run,
-            yes=yes,
-        )
+        return _edit(context, service, Verb.ON, chosen, reach, dry_run=dry_run, yes=yes)
 
     return command
 

@@ -13,8 +13,9 @@ from mailpolicy.cli.passwords import PasswordSource
 from mailpolicy.cli.targets import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import Policy, Service, Tls
+from mailpolicy.policy import Policy, Tls
 from mailpolicy.schema import RANGES
+from mailpolicy.service import Service
 
 _MOST = RANGES["max_size_kb"][1]
 

@@ -15,7 +15,8 @@ from mailpolicy.cli.output import Output, require_format, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.policy import Policy, Service
+from mailpolicy.policy import Policy
+from mailpolicy.service import Service
 from mailpolicy.store import Store, StoreInvalid
 from mailpolicy.system.files import LARGEST, read_regular
 

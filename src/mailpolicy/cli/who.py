@@ -13,7 +13,7 @@ from mailpolicy.cli.output import Output, require_format
 from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, region
 from mailpolicy.networks import ANYWHERE
-from mailpolicy.policy import Service
+from mailpolicy.service import Service
 from mailpolicy.verdict import service_named
 
 
@@ -41,13 +41,13 @@ def _who(
     out: Output = context.obj
     require_format(out.around, "text", "json")
     service = service_named(protocol)
-    if outside_lan and service is Service.MULTIPOP:
-        raise UsageError("--outside-lan: the server connects out for MultiPOP, nobody connects to it")
+    if outside_lan and service.facts.connects_out:
+        raise UsageError(f"--outside-lan: the server connects out for {service.label}, nobody connects to it")
     try:
         asked = region(source) if source is not None else ANYWHERE
     except EntryRejected as error:
         raise UsageError(f"--from: {error}") from None
-    if service is Service.MULTIPOP:
+    if service.facts.connects_out:
         asked = ANYWHERE  # as in check: an address must be well-formed and has no effect
     store, policy = reading.open_store(out)
     if outside_lan:

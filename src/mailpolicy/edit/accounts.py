@@ -15,7 +15,8 @@ from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import refuse_connector
 from mailpolicy.edit.targets import Targets, chosen, no_account, require_template
 from mailpolicy.errors import Refused
-from mailpolicy.policy import Account, Policy, Service
+from mailpolicy.policy import Account, Policy
+from mailpolicy.service import Service
 
 SUSPEND_NOTE = (
     "this stops POP, IMAP, MultiPOP and Outlook Connector; not stopped are sending (SMTP), open sessions, "

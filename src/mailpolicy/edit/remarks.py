@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from mailpolicy.errors import Advice, Command
 from mailpolicy.names import counted
-from mailpolicy.policy import Account, Gate, Layer, Policy, Service
+from mailpolicy.policy import Account, Gate, Layer, Policy
+from mailpolicy.service import Service
 from mailpolicy.verdict import ON_SERVER
 
 _NAMED = 20  # how many accounts a sentence names before it only counts
@@ -78,7 +79,7 @@ def shown(policy: Policy, account: Account, service: Service) -> str:
 
 def reach_of(service: Service, on: bool | None, confined: bool | None) -> str:
     """A switch and its LAN switch in words; None where a layer does not set one."""
-    if service not in (Service.POP, Service.IMAP):
+    if service.own_lan_switch is None:
         return "not set" if on is None else "on" if on else "off"
     reach = {True: "from the LAN only", False: "from anywhere", None: ""}[confined]
     if on is None:

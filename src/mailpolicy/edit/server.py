@@ -12,7 +12,8 @@ from mailpolicy.edit.targets import no_account
 from mailpolicy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.names import counted
 from mailpolicy.networks import Network, network_set
-from mailpolicy.policy import LanEntry, Policy, Service
+from mailpolicy.policy import LanEntry, Policy
+from mailpolicy.service import Service
 
 
 def set_key(policy: Policy, key: str, value: Scalar) -> Plan:
@@ -115,8 +116,9 @@ def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEn
 def _confined(policy: Policy) -> str:
     confined = sum(
         any(
-            policy.setting(account, service.switch).value and policy.setting(account, service.lan_switch or "").value
-            for service in (Service.POP, Service.IMAP)
+            policy.setting(account, service.switch).value and policy.setting(account, service.own_lan_switch).value
+            for service in Service
+            if service.own_lan_switch is not None
         )
         for account in policy.accounts.values()
     )

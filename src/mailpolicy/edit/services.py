@@ -17,7 +17,8 @@ from mailpolicy.edit.remarks import named
 from mailpolicy.edit.targets import Targets, chosen, require_template
 from mailpolicy.errors import Refused
 from mailpolicy.names import counted
-from mailpolicy.policy import Account, Gate, Layer, Policy, Service
+from mailpolicy.policy import Account, Gate, Layer, Policy
+from mailpolicy.service import Service
 
 
 class Verb(StrEnum):
@@ -107,12 +108,12 @@ def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
 
 
 def _wanted(service: Service, verb: Verb, reach: Verb | None) -> dict[str, bool | None]:
-    lan = service.lan_switch if service is not Service.CONNECTOR else None
+    lan = service.own_lan_switch
     match verb:
         case Verb.INHERIT:
             return {service.switch: None, **({lan: None} if lan else {})}
         case Verb.LAN_ONLY | Verb.ANYWHERE:
-            assert lan is not None, "the command line offers these for POP and IMAP only"
+            assert lan is not None, "the command line offers these only if there is such a key"
             return {lan: verb is Verb.LAN_ONLY}
         case Verb.ON | Verb.OFF:
             wanted: dict[str, bool | None] = {service.switch: verb is Verb.ON}

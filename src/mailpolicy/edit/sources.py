@@ -15,7 +15,8 @@ from mailpolicy.edit.server import text_of
 from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import NotFound, Refused
 from mailpolicy.nearest import nearest
-from mailpolicy.policy import Account, Policy, Service, Source
+from mailpolicy.policy import Account, Policy, Source
+from mailpolicy.service import Service
 
 
 def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], source: Source) -> Plan:

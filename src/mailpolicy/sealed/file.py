@@ -1,285 +1,240 @@
-"""A file of sealed secrets on the disk: changed under a lock, replaced whole or longer at its end, proved by reading back.
+"""The sealed file on the disk: read and replaced whole, under a lock, proved by reading back before it is in place.
 
-Promises: those of the store's edits (`files`): a writer that is killed leaves the old or the new file, two writers lose
-nothing, a full disk leaves the old one; a rotation is one replacement. Not promised: that an older copy of the whole
-file, put back with its key, is recognised.
+A rotation replaces two files, which no system call does in one step. So the new key lies beside the old one first, the
+file is replaced, and then the new key takes the old one's place: killed anywhere, one of the two keys opens the file. An
+older copy of the whole file, put back with its key, is not recognised.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import BinaryIO, TypeVar
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import BinaryIO, NamedTuple
 
-from mailpolicy.errors import FileMissing, KeyringError, NotConfirmed, Refused, StoreError, WriteFailed
-from mailpolicy.sealed import content, front
-from mailpolicy.sealed.block import Name
-from mailpolicy.sealed.cipher import KEY_SIZE, Key, Unsound
-from mailpolicy.sealed.content import Opened, Unchanged
-from mailpolicy.sealed.fault import fault
-from mailpolicy.sealed.keyfiles import KeyFile, kept_in_file
-from mailpolicy.sealed.keys import Place
-from mailpolicy.system.files import is_there, opened
+from mailpolicy.errors import FileMissing, KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.sealed.format import KEY_SIZE, LARGEST, Header, Key, Secrets, damaged, header, seal, unseal
+from mailpolicy.sealed.key_files import kept_in_file, require_new
+from mailpolicy.sealed.key_source import KeySource, Sources, configured
+from mailpolicy.system.files import is_there, opened, read_whole
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
-from mailpolicy.system.resolve import target_of
-
-Result = TypeVar("Result")
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
-_TRIES = 4  # a rotation replaces the file and the key one after the other, and a first line is written in place
-_LARGEST = 1 << 28  # bytes of a file that are looked through for what is wrong with it
+_TRIES = 4  # to read the file and then its key, while a rotation replaces one after the other
+
+
+class WrongKey(KeyringError):
+    """The file is sealed with another key than the ones that are here."""
+
+    code = "wrong-key"
+
+
+class Opened(NamedTuple):
+    """What a file of sealed secrets holds, and the key that opened it."""
+
+    header: Header
+    key: Key
+    secrets: Secrets
 
 
 class SecretsFile:
-    """One file of sealed secrets and the place of its key; `lock_timeout` in seconds."""
+    """One file of sealed secrets and the source of its key; `lock_timeout` is in seconds."""
 
-    def __init__(self, path: str, place: Place, *, lock_timeout: float = 10.0) -> None:
+    def __init__(self, path: str, source: KeySource, *, lock_timeout: float = 10.0) -> None:
         self.path = path
-        self.place = place
+        self.source = source
         self._lock_timeout = lock_timeout
-        self._key: Key | None = None
-        self._held: Held | None = None  # while it is being changed
+        self._key: Key | None = None  # the last one that was used
+        self._held: Held | None = None  # while the file is being changed
+
+    @classmethod
+    def located(cls, path: str | None, sources: Sources, lock_timeout: float = 10.0) -> SecretsFile:
+        """Return the file at `path`, or with None in the usual place, and the first key that is configured."""
+        return cls(path or DEFAULT_PATH, configured(sources), lock_timeout=lock_timeout)
 
     def several(self, service: str, users: Collection[str]) -> dict[str, str]:
-        """Those of the secrets of one service that are there, by user name. Raises KeyringError."""
-        return self._with_key(lambda file: content.several(file, service, users))
+        """Return the secrets of a service by user name; users without one are left out. Raises KeyringError."""
+        kept = self.everything().get(service, {})
+        return {user: kept[user] for user in users if user in kept}
 
-    def everything(self) -> dict[Name, str]:
-        """All secrets. Raises KeyringError."""
-        return self._with_key(content.everything)
+    def everything(self) -> Secrets:
+        """Return all secrets. Raises KeyringError."""
+        return self._read().secrets
 
-    def facts(self) -> front.Header:
-        """What the first line of the file says, which is known to be sound. Raises KeyringError."""
-        return self._with_key(content.sound)
+    def facts(self) -> Header:
+        """Return what the first line of the file says, which is sound to its last bit. Raises KeyringError."""
+        return self._read().header
 
     def change(self, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
-        """Set secrets of a service by user name, or remove them where the value is None; what they were before.
+        """Set secrets of a service by user name, or remove those that are None; return what they were before.
 
-        Raises KeyringError, StillLocked, WriteFailed and NotConfirmed. Where nothing would change nothing is written.
+        Raises KeyringError, StillLocked, WriteFailed and NotConfirmed. If nothing would change nothing is written.
         """
-        self._refuse_unsafe()
-        self._unlock()
-        with self._locked():
-            return self._with_key(lambda file: self._write(file, service, changes))
-
-    def _write(self, file: Opened, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
-        wanted = {user: secret for user, secret in changes.items() if secret is not None}
-        try:
-            change = content.changed(file, service, changes)
-        except Unchanged as known:
-            content.sound(file)
-            return known.before
-
-        def proof(new: Opened, *, whole: bool = True) -> bool:
-            return content.several(new, service, changes, whole=whole) == wanted and change.left_alone(new)
-
-        facts = self._writing.facts()
-        alone = facts is not None and facts.st_nlink == 1  # another name of the file is a copy, which stays as it is
-        if alone and (more := content.appended(file, change)) is not None:
-            self._extend(file, more, lambda new: proof(new, whole=False))  # the rest stays where it was just checked
-        else:
-            self._install(content.made_anew(file, change), file.key, proof)
-        return change.before
+        with self._changing():
+            old = self._read()
+            kept = old.secrets.get(service, {})
+            before = {user: kept[user] for user in changes if user in kept}
+            if any(before.get(user) != secret for user, secret in changes.items()):
+                new = {user: secret for user, secret in {**kept, **changes}.items() if secret is not None}
+                self._replace(old.key, old.header.writes + 1, {**old.secrets, service: new})
+        return before
 
     def make(self) -> tuple[bool, bool]:
-        """A key where there is none and an empty file where there is none; which of the two were made.
+        """Make a key if there is none and an empty file if there is none; return which of the two were made.
 
-        Raises KeyringError, also where a file has lost its key, and WriteFailed.
+        Raises KeyringError, also if a file has lost its key, and WriteFailed.
         """
         self._refuse_unsafe()
-        next(self.place.masters(), None)  # a keyring that must be unlocked is, before others wait for us
-        with self._locked(make_folders=0o700):
-            if self._writing.facts() is not None:
+        next(self.source.masters(), None)  # a keyring that must be unlocked is, before others wait for us
+        with self._locked(make_folders=0o700) as held:
+            if held.facts() is not None:
                 self.facts()
                 return False, False
-            made = next(self.place.masters(), None) is None
+            made = next(self.source.masters(), None) is None
             if made:
-                self.place.keep(os.urandom(KEY_SIZE))
-            key = Key(next(self.place.masters()))
-            proof = self._proof(key, lambda new: not content.sound(new).writes)
-            self._writing.create(content.empty(key), Attributes(0o600), proof)
+                self.source.keep(os.urandom(KEY_SIZE))
+            self._replace(next(self._keys()), 0, {})
         return made, True
 
     def would_make(self) -> tuple[bool, bool]:
-        """What `make` would make. Raises what it would raise, so far as that can be seen without writing."""
+        """Return what `make` would. Raises what it would raise, so far as that can be seen without writing."""
         self._refuse_unsafe()
         if is_there(self.path):
             self.facts()
             return False, False
-        if made := next(self.place.masters(), None) is None:
-            self.place.require_safe()
+        if made := next(self.source.masters(), None) is None:
+            self.source.require_safe()
         return made, True
 
-    def would_rotate(self, new_key_file: str | None = None) -> int:
-        """How many secrets `rotate` would encrypt anew. Raises what it would raise, so far as that can be seen."""
-        self._refuse_unsafe()
-        secrets = self.everything()
-        self._require_new(new_key_file)
-        return len(secrets)
-
     def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
-        """Encrypt everything under a new key; the ids of the old and the new key, and how many secrets there are.
+        """Encrypt everything under a new key; return the ids of the old and the new key, and how many secrets there are.
 
-        The new key takes the old one's place; with `new_key_file` it is the one in that file, made where it is not
-        there. Raises Refused, KeyringError, StillLocked, WriteFailed where all is as it was, NotConfirmed.
+        The new key takes the old one's place; with `new_key_file` it is the one in that file, which is made if it is not
+        there. Raises Refused, KeyringError, StillLocked, WriteFailed with all as it was, and NotConfirmed.
         """
-        self._refuse_unsafe()
-        self._unlock()
-        with self._locked():
-            secrets = self.everything()
-            old = self._known
-            self._require_new(new_key_file)
-            new = self._next_key() if new_key_file is None else Key(kept_in_file(new_key_file))
+        with self._changing():
+            old = self._read()
+            self._require_new(new_key_file, old.key)
             try:
-                self._with_key(lambda file: self._write_anew(file, new, secrets))
+                new = Key(kept_in_file(new_key_file)) if new_key_file is not None else self._next_key(old.key)
+            except NotConfirmed as error:  # which nothing may depend on
+                raise WriteFailed(f"{error.message}; the secrets are as they were", file=error.file) from None
+            try:
+                self._replace(new, old.header.writes + 1, old.secrets)
             except (KeyringError, WriteFailed):
                 if new_key_file is None:
-                    self.place.forget_next()
+                    self.source.forget_next()
                 raise
             self._key = new
             if new_key_file is None:
                 self._promote()
-        return old.id, new.id, len(secrets)
+        return old.key.id, new.id, _count(old.secrets)
 
-    def _require_new(self, new_key_file: str | None) -> None:
-        """Raise Refused where the new key is no new one, or has no place, and KeyringError where that is not safe."""
+    def would_rotate(self, new_key_file: str | None = None) -> int:
+        """Return how many secrets `rotate` would encrypt. Raises what it would raise, so far as that can be seen."""
+        self._refuse_unsafe()
+        old = self._read()
+        self._require_new(new_key_file, old.key)
+        return _count(old.secrets)
+
+    def half_rotated(self) -> bool:
+        """Return whether only the next key opens the file: a rotation stopped after the file and before the key."""
+        return self._is_next(self._read().key)
+
+    def _require_new(self, new_key_file: str | None, old: Key) -> None:
+        """Raise Refused if the new key is not a new one, or has no place, and KeyringError if that is not safe."""
         if new_key_file is None:
-            if not self.place.writable:
+            if not self.source.writable:
                 raise Refused(
-                    f"its key is {self.place.name}, which only its giver can replace: "
+                    f"its key is {self.source.name}, which only its giver can replace: "
                     "name a file for the new one with --new-key-file PATH",
                     file=self.path,
                     code="key-not-writable",
                 )
-            return
-        new = KeyFile(new_key_file)
-        if is_there(new_key_file):
-            if Key(next(new.masters())).id == self._known.id:
-                raise Refused(
-                    "this is the key that is in use: name a file that is not there, or has another key",
-                    file=new_key_file,
-                    code="same-key",
-                )
         else:
-            new.require_safe()
-            try:
-                folder = os.path.dirname(target_of(new_key_file))
-            except OSError:
-                folder = os.path.dirname(new_key_file)
-            if os.path.isdir(folder):
-                return
-            raise Refused(
-                "there is no directory for the new key",
-                file=new_key_file,
-                code="no-directory",
-                fix=("mkdir", "-p", "-m", "0700", folder),
-            )
+            require_new(new_key_file, old)
 
-    def _next_key(self) -> Key:
-        if self._by_next_key():
-            self.place.promote()  # of a rotation that stopped half-way
+    def _next_key(self, old: Key) -> Key:
+        if self._is_next(old):
+            self.source.promote()  # of a rotation that stopped half-way
         master = os.urandom(KEY_SIZE)
-        self.place.keep_next(master)
+        self.source.keep_next(master)
         return Key(master)
 
-    def _write_anew(self, file: Opened, new: Key, secrets: Mapping[Name, str]) -> None:
-        self._install(content.rekeyed(file, new), new, lambda made: content.everything(made) == secrets)
-
-    def half_rotated(self) -> bool:
-        """Whether only the next key opens the file, as a rotation stopped between file and key. Raises KeyringError."""
-        self.facts()
-        return self._by_next_key()
-
-    def _by_next_key(self) -> bool:
-        following = self.place.next_master()
-        return following is not None and Key(following).id == self._known.id
+    def _is_next(self, key: Key) -> bool:
+        following = self.source.next_master()
+        return following is not None and Key(following).id == key.id
 
     def _promote(self) -> None:
         try:
-            self.place.promote()
-        except (KeyringError, WriteFailed) as error:
+            self.source.promote()
+        except NotConfirmed:
+            raise
+        except MailpolicyError as error:
             raise NotConfirmed(
                 f"sealed with the new key, which opens it but still lies beside the old one: {error}",
                 file=self.path,
             ) from None
 
-    @property
-    def _known(self) -> Key:
-        """The key that the file was opened with."""
-        assert self._key is not None
-        return self._key
+    def _read(self) -> Opened:
+        """Read the file with the key that it names. Raises KeyringError."""
+        first, key, content = self._keyed()
+        return Opened(first, key, unseal(self.path, key, content))
 
-    def _with_key(self, action: Callable[[Opened], Result]) -> Result:
-        """Run what takes the opened file. Raises KeyringError where the file is not sound."""
-        seen = b""
-        for _ in range(_TRIES):
-            with self._opened() as file:
-                line = file.read(front.HEADER_SIZE)
-                with suppress(Unsound):
-                    first = front.header(line)
-                    if self._find_key(first.key_id):
-                        return action(Opened(file, self._known, first))
-                if line == seen:  # nobody was about to write it
-                    break
-                seen = line
-        with self._opened() as file:
-            line = file.read(front.HEADER_SIZE)
-            match = front.HEADER.fullmatch(line)
-            self._find_key(match[2].decode() if match else "")
-            error = fault(line + file.read(_LARGEST) if match else line, self._known)
-        raise KeyringError(error.message, file=self.path, code=error.code)
+    def _keyed(self) -> tuple[Header, Key, bytes]:
+        """Read the file and find the key that its first line names. Raises KeyringError."""
+        tries = 0
+        while True:
+            content = self._content()
+            first = header(self.path, content)
+            try:
+                return first, self._key_of(first.key_id), content
+            except WrongKey:  # or a rotation has replaced the file after it was read here, and then its key
+                tries += 1
+                if tries == _TRIES:
+                    raise
 
-    def _unlock(self) -> None:
-        """Have a key before the lock is taken: a desktop keyring may ask somebody, and others would wait for us."""
-        if self._key is None:
-            self._there()
-            self._find_key("")
+    def _key_of(self, key_id: str) -> Key:
+        """Return the key of that id. Raises KeyringError."""
+        if self._key is not None and self._key.id == key_id:
+            return self._key
+        there = []
+        for key in self._keys():
+            if key.id == key_id:
+                self._key = key
+                return key
+            there.append(key.id)
+        raise WrongKey(f"it is sealed with the key {key_id}, and the key here is {' or '.join(there)}", file=self.path)
 
-    def _find_key(self, wanted: str) -> bool:
-        """Whether there is the key of that id; where there is none, the first one is taken for it."""
-        if self._key is not None and self._key.id == wanted:
-            return True
-        first: Key | None = None
-        for master in self.place.masters():
-            self._key = Key(master)
-            if self._key.id == wanted:
-                return True
-            first = first or self._key
-        if first is None:
+    def _keys(self) -> Iterator[Key]:
+        """Return the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""
+        found = False
+        for master in self.source.masters():
+            found = True
+            yield Key(master)
+        if not found:
             raise KeyringError(
-                f"this file of sealed secrets is there, and its master key is not: {self.place.cure}",
+                f"this file of sealed secrets is there, and its master key is not: {self.source.cure}",
                 file=self.path,
                 code="no-key",
-                fix=self.place.fix,
+                fix=self.source.fix,
             )
-        self._key = first
-        return False
 
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _content(self) -> bytes:
         try:
             with opened(self.path) if self._held is None else self._held.opened() as descriptor:
                 if descriptor is None:
-                    raise self._not_there()
-                with _reader(descriptor) as file:
-                    yield file
+                    raise self._missing()
+                if os.fstat(descriptor).st_size > LARGEST:
+                    raise damaged(self.path, "this is not a file of sealed secrets, it is too large")
+                return read_whole(descriptor)
         except FileMissing:
-            raise self._not_there() from None
+            raise self._missing() from None
         except StoreError as error:
             raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
 
-    def _there(self) -> None:
-        """Raise KeyringError if the file does not exist."""
-        try:
-            there = is_there(self.path)
-        except StoreError as error:
-            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
-        if not there:
-            raise self._not_there()
-
-    def _not_there(self) -> KeyringError:
+    def _missing(self) -> KeyringError:
         return KeyringError(
             "there is no file of sealed secrets: bring it back from a backup, or make a new one",
             file=self.path,
@@ -288,61 +243,57 @@ class SecretsFile:
         )
 
     @contextmanager
-    def _locked(self, *, make_folders: int | None = None) -> Iterator[None]:
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock of a file that is there."""
+        self._refuse_unsafe()
+        if self._key is None:
+            self._keyed()  # a desktop keyring may ask somebody to unlock it, and other writers would wait for us
+        with self._locked():
+            yield
+
+    @contextmanager
+    def _locked(self, *, make_folders: int | None = None) -> Iterator[Held]:
         """Hold the lock of the file, which from now on is read and replaced where it was found."""
-        if make_folders is None:
-            self._there()
-        with self._safe(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
+        with _safe(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
             self._held = held
             try:
-                yield
+                yield held
             finally:
                 self._held = None
 
-    @property
-    def _writing(self) -> Held:
-        assert self._held is not None
-        return self._held
-
-    @contextmanager
-    def _safe(self, place: AbstractContextManager[Held]) -> Iterator[Held]:
-        with ExitStack() as stack:
-            try:
-                held = stack.enter_context(place)
-            except Refused as error:
-                raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
-            yield held
-
-    def _install(self, pieces: Iterator[bytes], key: Key, proof: Callable[[Opened], bool]) -> None:
-        """Put new content in place, read back and proved before it is there."""
-        self._writing.replace(pieces, Attributes(0o600), self._proof(key, proof))
-
-    def _proof(self, key: Key, proof: Callable[[Opened], bool]) -> Callable[[BinaryIO], None]:
-        return lambda file: self._prove(file, key, file.read(front.HEADER_SIZE), proof)
-
-    def _extend(self, file: Opened, more: tuple[front.Header, bytes], proof: Callable[[Opened], bool]) -> None:
-        """Put new blocks and a new index behind the old ones, read back and proved before the first line names them."""
-        first, tail = more
-
-        def proved(new: BinaryIO) -> None:
-            self._prove(new, file.key, bytes(first), proof)
-
-        self._writing.extend(file.header.end, tail, bytes(first), proof=proved)
-
-    def _prove(self, file: BinaryIO, key: Key, first: bytes, proof: Callable[[Opened], bool]) -> None:
-        with suppress(Unsound):
-            if proof(Opened(file, key, front.header(first))):
-                return
-        raise KeyringError(
-            "what was read back differs from what was written, the old file is intact",
-            file=self.path,
-            code="keyring-lost",
-        )
-
     def _refuse_unsafe(self) -> None:
-        with self._safe(without_lock(self.path)):
+        with _safe(without_lock(self.path)):
             pass
 
+    def _replace(self, key: Key, writes: int, secrets: Secrets) -> None:
+        """Put a file with these secrets in place, after it was read back and found to hold them."""
+        assert self._held is not None
 
-def _reader(descriptor: int) -> BinaryIO:
-    return open(descriptor, "rb", buffering=1 << 16, closefd=False)
+        def proof(file: BinaryIO) -> None:
+            try:
+                content = file.read()
+                if (header(self.path, content), unseal(self.path, key, content)) == ((key.id, writes), secrets):
+                    return
+            except KeyringError:
+                pass
+            raise WriteFailed(
+                "what was read back differs from what was written, the old file is intact", file=self.path
+            )
+
+        content = seal(self.path, key, writes, secrets)
+        self._held.replace(content, Attributes(0o600), proof)
+
+
+def _count(secrets: Secrets) -> int:
+    return sum(map(len, secrets.values()))
+
+
+@contextmanager
+def _safe(place: AbstractContextManager[Held]) -> Iterator[Held]:
+    """Turn the refusal of a place into an error of the keyring, which is what the file is."""
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(place)
+        except Refused as error:
+            raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
+        yield held

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import io
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -91,11 +90,11 @@ class Held:
 
     def replace(
         self,
-        content: bytes | Iterable[bytes],
+        content: bytes,
         attributes: Attributes = KEPT,
         proof: Proof | None = None,
     ) -> None:
-        """Put `content`, whole or in pieces, in the place of the file, or where there is none yet.
+        """Put `content` in the place of the file, or where there is none yet.
 
         `proof` gets the new file, open for reading, before it is in place, and raises if it must not get there. Raises
         Moved if the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new one
@@ -109,39 +108,12 @@ class Held:
         self._confirm()
         self._seen = _UNKNOWN
 
-    def create(
-        self, content: bytes | Iterable[bytes], attributes: Attributes = KEPT, proof: Proof | None = None
-    ) -> None:
+    def create(self, content: bytes, attributes: Attributes = KEPT, proof: Proof | None = None) -> None:
         """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
         if self.facts() is not None:
             raise WriteFailed("exists already, nothing was written", file=self.path)
         self._seen = None
         self.replace(content, attributes, proof)
-
-    def extend(self, size: int, tail: bytes, first: bytes, proof: Proof) -> None:
-        """Put `tail` behind the first `size` bytes of the file, then `first` over its beginning.
-
-        For a file whose beginning says how much of it counts: `first` is less than a sector, so it is there or not, and
-        goes to the disk after the tail. `proof` is called with the file before that, and raises if it must not happen.
-        """
-        with self._writing():
-            descriptor = os.open(self._place.name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._place.folder)
-            with open(descriptor, "r+b", buffering=0) as file:
-                try:
-                    file.truncate(size)  # what a killed writer left
-                    file.seek(size)
-                    _write_whole(file, tail)
-                    proof(file)
-                    os.fsync(descriptor)
-                except BaseException:
-                    with suppress(OSError):
-                        file.truncate(size)
-                    raise
-                os.pwrite(descriptor, first, 0)
-                try:
-                    os.fsync(descriptor)
-                except OSError as error:
-                    raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
 
     def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
         """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
@@ -217,12 +189,6 @@ class Held:
             raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
 
 
-def _write_whole(file: io.FileIO, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[file.write(left) :]
-
-
 @contextmanager
 def locked(
     path: str, timeout: float, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None
@@ -239,7 +205,7 @@ def locked(
             descriptor = _open_lock(place, trusted)
             try:
                 _lock(descriptor, place, timeout, deadline)
-                with _placed(path, trusted) as now:
+                with _placed(path, trusted) as now, _nothing_written(path):
                     moved = not now.same_as(place)  # while we waited
                 if not moved:
                     replacing.clear_leftovers(place)
@@ -267,10 +233,8 @@ def without_lock(
 def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
     if "\0" in path:
         raise WriteFailed("not a file name", file=path)
-    try:
+    with _nothing_written(path):
         place = Place(path)
-    except OSError as error:
-        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
     try:
         if judged:
             trust.refuse_unsafe(place, trusted)
@@ -279,6 +243,15 @@ def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, jud
         yield place
     finally:
         place.close()
+
+
+@contextmanager
+def _nothing_written(path: str) -> Iterator[None]:
+    """Turn errors of the operating system into WriteFailed, before anything is written."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
 
 
 def _make_folders(place: Place, mode: int) -> None:
@@ -312,7 +285,8 @@ def _open_lock(place: Place, trusted: Trusted) -> int:
             raise foreign(shown) from None
         raise WriteFailed(f"the lock cannot be made: {sentence(error)}, nothing was written", file=shown) from None
     try:
-        _fit_lock(place, trusted, descriptor, shown)
+        with _nothing_written(shown):
+            _fit_lock(place, trusted, descriptor, shown)
     except BaseException:
         os.close(descriptor)
         raise

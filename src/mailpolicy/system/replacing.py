@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
@@ -42,7 +42,7 @@ def replace(
     place: Place,
     name: str,
     old: os.stat_result | None,
-    content: bytes | Iterable[bytes],
+    content: bytes,
     attributes: Attributes,
     proof: Callable[[BinaryIO], None] | None,
 ) -> None:
@@ -84,9 +84,9 @@ def _created(place: Place, name: str) -> Iterator[int]:
     os.close(descriptor)  # a disk that reports its errors only here has not written the file
 
 
-def _write(descriptor: int, content: bytes | Iterable[bytes]) -> None:
+def _write(descriptor: int, content: bytes) -> None:
     with open(descriptor, "wb", closefd=False) as file:
-        file.writelines((content,) if isinstance(content, bytes) else content)
+        file.write(content)
 
 
 def _prove(place: Place, name: str, proof: Callable[[BinaryIO], None]) -> None:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 _MOST_LINKS = 40  # as Linux follows
@@ -95,7 +95,8 @@ class Place:
     def close(self) -> None:
         """Let the folders go."""
         while self._folders:
-            os.close(self._folders.pop()[0])
+            with suppress(OSError):  # nothing was written through them
+                os.close(self._folders.pop()[0])
 
     def _follow(self, path: str) -> None:
         waiting, links = path.split("/")[::-1], 0

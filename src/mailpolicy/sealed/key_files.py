@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
-from mailpolicy.sealed.cipher import KEY_SIZE, master_key
+from mailpolicy.sealed.format import KEY_SIZE, Key, master_key
 from mailpolicy.system.files import is_there, opened, opened_trusted, told
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.replacing import Attributes
@@ -148,6 +148,31 @@ def kept_in_file(path: str) -> bytes:
     if not is_there(path):
         file.keep(os.urandom(KEY_SIZE))
     return next(file.masters())
+
+
+def require_new(path: str, old: Key) -> None:
+    """Raise Refused if a key file has the old key, or has no folder, and KeyringError if no key is safe there."""
+    new = KeyFile(path)
+    if is_there(path):
+        if Key(next(new.masters())).id == old.id:
+            raise Refused(
+                "this is the key that is in use: name a file that is not there, or has another key",
+                file=path,
+                code="same-key",
+            )
+        return
+    new.require_safe()
+    try:
+        folder = os.path.dirname(target_of(path))
+    except OSError:
+        folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise Refused(
+            "there is no directory for the new key",
+            file=path,
+            code="no-directory",
+            fix=("mkdir", "-p", "-m", "0700", folder),
+        )
 
 
 def _credential(path: str) -> tuple[bytes, os.stat_result]:

@@ -11,13 +11,13 @@ from contextlib import suppress
 from mailpolicy import backends
 from mailpolicy.calls import Calls
 from mailpolicy.errors import KeyringError
-from mailpolicy.sealed.cipher import master_key
-from mailpolicy.sealed.keyfiles import WITH_CREDENTIAL
+from mailpolicy.sealed.format import master_key
+from mailpolicy.sealed.key_files import WITH_CREDENTIAL
 
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
 
-class Wallet:
+class DesktopKey:
     """An entry in the keyring of the operating system, as hexadecimal digits."""
 
     name = f"the entry {_ENTRY} of {_SERVICE} in the desktop keyring"

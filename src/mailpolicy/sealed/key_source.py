@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mailpolicy.errors import Command
-from mailpolicy.sealed.keyfiles import CREDENTIAL, Credential, KeyFile
-from mailpolicy.sealed.wallet import Wallet
+from mailpolicy.sealed.desktop_key import DesktopKey
+from mailpolicy.sealed.key_files import CREDENTIAL, Credential, KeyFile
 from mailpolicy.system.files import is_there
 
 
@@ -28,7 +28,7 @@ class Sources(NamedTuple):
     deadline: float = 15.0
 
 
-class Place(Protocol):
+class KeySource(Protocol):
     """Where one master key is kept, and while it is replaced the next one."""
 
     @property
@@ -69,12 +69,12 @@ class Place(Protocol):
         """Take the next key away again, if that can be done."""
 
 
-def place(sources: Sources) -> Place:
-    """The first place that is configured."""
+def configured(sources: Sources) -> KeySource:
+    """Return the first source that is configured."""
     if sources.credentials_folder:
         credential = os.path.join(sources.credentials_folder, CREDENTIAL)
         if is_there(credential):
             return Credential(credential)
     if sources.key_file:
         return KeyFile(sources.key_file)
-    return Wallet(is_root=sources.is_root, deadline=sources.deadline)
+    return DesktopKey(is_root=sources.is_root, deadline=sources.deadline)

@@ -125,8 +125,3 @@ def _passdb_24(name: str, *settings: str) -> str:
 
 def _results(success: str, failure: str, internal: str) -> tuple[str, ...]:
     return (f"result_success = {success}", f"result_failure = {failure}", f"result_internalfail = {internal}")
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

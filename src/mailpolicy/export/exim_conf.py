@@ -72,8 +72,3 @@ _GUARD = """\
 def _escaped(expansion: str) -> str:
     """What an expansion comes to, with each ^ doubled, as client_send reads a single one as NUL."""
     return f"${{sg{{${{{expansion}}}}}{{\\\\^}}{{^^}}}}"
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

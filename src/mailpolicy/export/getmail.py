@@ -77,8 +77,3 @@ def _chosen(found: list[Polled], wanted: tuple[str, str] | None) -> Polled:
         code="no-such-source",
         fix=("mailpolicy", "multipop", "source", "list"),
     )
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

@@ -48,8 +48,3 @@ def _account(one: Polled, command: tuple[str, ...]) -> str:
     if source.max_size_kb is not None:
         lines.append(f"skipsize {source.max_size_kb}k")
     return "\n".join(lines) + "\n"
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

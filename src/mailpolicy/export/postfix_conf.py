@@ -52,8 +52,3 @@ def export(request: Request) -> Exported:
         ]
         notes.append("note: smtpd_sender_restrictions is ignored by Postfix unless smtpd_sasl_auth_enable = yes")
     return Exported("\n".join(lines) + "\n", tuple(notes))
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

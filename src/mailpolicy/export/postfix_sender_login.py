@@ -17,8 +17,3 @@ def export(request: Request) -> Exported:
         names = spellings(address)
         lines += [f"{sender} {', '.join(names)}\n" for sender in names]
     return Exported("".join(lines))
-
-
-def masked(line: str) -> str:
-    """The line: there is no secret in it."""
-    return line

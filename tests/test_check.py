@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLE, Run
+from conftest import EXAMPLE, MINIMAL, Run
 
 from mailpolicy import locate
 from mailpolicy.store import Store
@@ -251,7 +251,10 @@ def test_the_default_store_and_the_variable(program: Run, store: Path) -> None:
     assert program("check", "alice@example.com", "pop", "10.0.0.1", env=env).out == "allow\n"
     assert program("check", "alice@acme.example", "imap", "10.0.0.1", *FILE, env=env).out == "allow\n"
     if os.geteuid() == 0:
-        sudo = program("check", "alice@example.com", "pop", "10.0.0.1", env={**env, "SUDO_UID": "1000"})
+        store.write_text(MINIMAL.replace("alice@", "nobody-else-has-this@"))
+        asked = ("check", "nobody-else-has-this@example.com", "pop", "10.0.0.1")
+        assert program(*asked, env=env).status == 0
+        sudo = program(*asked, env={**env, "SUDO_UID": "1000"})
         assert sudo.status in (1, 3)
         assert "MAILPOLICY_FILE is not obeyed under sudo: name the store with --file" in sudo.err
         sudo = program(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailpolicy.lan import lan_entry
 from mailpolicy.networks import network_set
-from mailpolicy.policy import Account, LanEntry, Policy, Server
+from mailpolicy.policy import Account, Gate, LanEntry, Policy, Server, can_close
 from mailpolicy.service import Service
 from mailpolicy.verdict import Answers, judge, question
 
@@ -22,6 +22,7 @@ IPS = {
     "2001:db8::1": False,
 }
 MAYBE = (None, True, False)
+CLOSED: set[tuple[Gate, Service]] = set()  # which gates were seen closed for which services
 
 
 def naive(facts: dict[str, Any], service: str, inside: bool) -> list[str]:
@@ -125,6 +126,12 @@ def test_every_combination_of_the_switches() -> None:
             compare(facts, service)
             count += 1
     assert count == 4 * 27 * 16 * 3
+    assert CLOSED == {
+        (gate, service)
+        for gate in Gate
+        for service in Service
+        if gate != "unknown-account" and can_close(gate, service)
+    }
 
 
 def compare(facts: dict[str, Any], service: str) -> None:
@@ -135,6 +142,7 @@ def compare(facts: dict[str, Any], service: str) -> None:
         verdict = judge(policy, question("a@x.example", service, ip))
         assert [str(reason.gate) for reason in verdict.reasons] == expected, (facts, service, ip)
         assert verdict.allowed is (not expected)
+        CLOSED.update((reason.gate, verdict.question.service) for reason in verdict.reasons)
         first = answers.first_reason("a@x.example", service, ip)
         assert (str(first) if first else None) == (expected[0] if expected else None)
         packed = ipaddress.ip_address(ip.split("%")[0])

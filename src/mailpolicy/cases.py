@@ -20,28 +20,19 @@ from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, region
 from mailpolicy.nearest import MOST_GUESSES, nearest_key
 from mailpolicy.networks import ANYWHERE, NetworkSet
-from mailpolicy.policy import Gate, Policy
+from mailpolicy.policy import Gate, Policy, can_close
 from mailpolicy.service import Service
 from mailpolicy.verdict import Question, Reason, judge, service_named
 
 KEYS: dict[str, str] = {
     "address": "the account",
-    "protocol": "`pop`, `imap`, `multipop` or `outlook-connector`",
+    "protocol": f"one of {', '.join(f'`{service}`' for service in Service)}",
     "ip": "an IP address, a network (every address in it), or an array of these; `multipop` needs none",
     "expect": '`"allow"` or `"deny"`',
     "reason": "the first reason of the denial, such as `outside-lan`; optional",
     "name": "what a report calls the case; optional",
 }
 _REQUIRED = ("address", "protocol", "expect")
-
-# The gates that only some services have; the others can close any.
-_GATES: dict[Gate, tuple[Service, ...]] = {
-    Gate.IMAP_NEEDS_PRO: (Service.IMAP, Service.CONNECTOR),
-    Gate.CONNECTOR_NOT_INSTALLED: (Service.CONNECTOR,),
-    Gate.CONNECTOR_NEEDS_IMAP: (Service.CONNECTOR,),
-    Gate.MULTIPOP_OFF_ON_SERVER: (Service.MULTIPOP,),
-    Gate.OUTSIDE_LAN: (Service.POP, Service.IMAP, Service.CONNECTOR),
-}
 
 
 class CasesInvalid(UsageError):
@@ -183,14 +174,14 @@ class _Reading:
         if allow:
             self._wrong("MP008", "reason", "what is allowed has no reason: leave it out, or expect deny")
         gate = Gate(text)
-        if service is not None and service not in _GATES.get(gate, Service):
+        if service is not None and not can_close(gate, service):
             self._wrong("MP008", "reason", f"{gate} can never be the reason against {service.label}")
         return gate
 
     def _regions(self, service: Service | None) -> list[tuple[str, NetworkSet]]:
         value = self._table.get("ip")
         if value is None:
-            if service not in (None, Service.MULTIPOP):
+            if service is not None and not service.facts.connects_out:
                 self._wrong("MP008", None, f"this case has no ip, and whether {service} is allowed depends on it")
             return []
         found = []

@@ -7,8 +7,9 @@ that is for the findings of `validate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -28,6 +29,21 @@ class Gate(StrEnum):
     CONNECTOR_NEEDS_IMAP = "connector-needs-imap"
     MULTIPOP_OFF_ON_SERVER = "multipop-off-on-server"
     OUTSIDE_LAN = "outside-lan"
+
+
+def can_close(gate: Gate, service: Service) -> bool:
+    """Whether a gate can ever be closed for a service."""
+    match gate:
+        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.SERVICE_OFF:
+            return True
+        case Gate.IMAP_NEEDS_PRO:
+            return service.facts.needs_pro
+        case Gate.CONNECTOR_NOT_INSTALLED | Gate.CONNECTOR_NEEDS_IMAP:
+            return service is Service.CONNECTOR
+        case Gate.MULTIPOP_OFF_ON_SERVER:
+            return service is Service.MULTIPOP
+        case Gate.OUTSIDE_LAN:
+            return service.lan_switch is not None
 
 
 class Layer(StrEnum):
@@ -111,8 +127,17 @@ class Account(NamedTuple):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What decides about the account: accounts of one shape in one policy have the same decisions."""
-        return (self.template, self.suspended, *self.own.items())
+        """What decides about the account: accounts of one shape in one policy have the same decisions.
+
+        A field counts unless it is known to decide nothing, so that a new one is never forgotten.
+        """
+        return (*_deciding(self), *self.own.items())
+
+
+_NOT_DECIDING = ("address", "key", "login", "sources")
+_deciding: Callable[[Account], tuple[object, ...]] = itemgetter(
+    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own"))
+)
 
 
 class Setting(NamedTuple):

@@ -15,20 +15,8 @@ from mailpolicy.lan import is_reserved
 from mailpolicy.names import NameRejected, account_address, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, network_of, network_set, packed_address, packer
 from mailpolicy.policy import Account, Gate, LanEntry, Layer, Policy
-from mailpolicy.service import Service
+from mailpolicy.service import BY_NAME, Service, confined_by
 
-_ALIASES = {
-    "pop": Service.POP,
-    "pop3": Service.POP,
-    "pop3s": Service.POP,
-    "imap": Service.IMAP,
-    "imap4": Service.IMAP,
-    "imaps": Service.IMAP,
-    "multipop": Service.MULTIPOP,
-    "outlook-connector": Service.CONNECTOR,
-    "connector": Service.CONNECTOR,
-    "mdaemon-connector": Service.CONNECTOR,
-}
 _WEB = ("webmail", "worldclient", "http", "https")
 
 
@@ -122,7 +110,7 @@ class Verdict(NamedTuple):
 
 def service_named(text: str) -> Service:
     """The service that a protocol's name stands for. Raises QuestionRejected; webmail is told which page governs it."""
-    service = _ALIASES.get(text) or _ALIASES.get(text.lower())
+    service = BY_NAME.get(text) or BY_NAME.get(text.lower())
     if service is not None:
         return service
     if text.lower() in _WEB:
@@ -131,7 +119,8 @@ def service_named(text: str) -> Service:
         )
     if text.lower() == "activesync":
         raise QuestionRejected(f"{text} is not governed here: there is no verdict on it")
-    known = "choose pop, imap, multipop or outlook-connector"
+    *first, last = Service
+    known = f"choose {', '.join(first)} or {last}"
     raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
 
 
@@ -140,7 +129,7 @@ def question(address: str, protocol: str, ip: str | None) -> Question:
     normalised = _address(address)
     service = service_named(protocol)
     if ip is None:
-        if service is not Service.MULTIPOP:
+        if not service.facts.connects_out:
             raise QuestionRejected(
                 f"missing IP address: whether {service} is allowed depends on it",
                 fix=("mailpolicy", "check", normalised, str(service), "IP"),
@@ -209,11 +198,12 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 where += f" (the LAN is empty{missing})"
-            verb = "imap" if switch == "imap_lan_only" else "pop"
-            fix = ("mailpolicy", verb, "anywhere", address)
+            fix = ("mailpolicy", str(confined_by(switch)), "anywhere", address)
             return Reason(gate, where, policy.key_path(account, switch, setting.layer), setting.layer, fix)
-        case _:
+        case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
             return _server_reason(policy, service, gate)
+        case Gate.UNKNOWN_ACCOUNT:
+            raise AssertionError("an account of the store is not unknown")
 
 
 def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate, fixing: Service | None) -> Reason:
@@ -291,6 +281,6 @@ class Answers:
         known = table.get(protocol)
         if known is None:
             known = standing(self._policy, normalised, service)
-            if protocol in _ALIASES:  # any other spelling is understood, and not kept
+            if protocol in BY_NAME:  # any other spelling is understood, and not kept
                 table[protocol] = known
         return known

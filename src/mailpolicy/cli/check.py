@@ -31,7 +31,7 @@ def app() -> typer.Typer:
     command = new_app()
     command.command(
         help="Say whether a user would be allowed to use a protocol from an IP address, and why.\n\n"
-        "Protocols: pop, imap, multipop (no IP needed), outlook-connector. Exit status: 0 allowed, 1 denied."
+        f"Protocols: {', '.join(Service)} (multipop needs no IP). Exit status: 0 allowed, 1 denied."
     )(_check)
     return command
 

@@ -22,7 +22,7 @@ def app() -> typer.Typer:
     command = new_app()
     command.command(
         help="Say which accounts could use a service, and from where.\n\n"
-        "Protocols: pop, imap, multipop, outlook-connector. Exit status: 0, also where nobody could."
+        f"Protocols: {', '.join(Service)}. Exit status: 0, also where nobody could."
     )(_who)
     return command
 

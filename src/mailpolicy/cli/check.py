@@ -12,7 +12,7 @@ import typer
 
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.names import line_refusal
 from mailpolicy.policy import Gate, Policy
@@ -50,7 +50,6 @@ def _check(
     ] = None,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     if batch is not None:
         if address is not None:
             raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")

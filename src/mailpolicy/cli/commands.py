@@ -5,7 +5,7 @@ Promises: `--help` of the whole program imports no command. Not promised: anythi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from mailpolicy.cli.output import require_format
 from mailpolicy.cli.surroundings import OPTIONS
 from mailpolicy.errors import UsageError
 
@@ -42,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "say which logins of a log this policy would refuse"),
     "install": ("install", "replace the store with FILE: validated, compared, written atomically"),
 }
+_FORMATS = ("text", "json")
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"
 
 
@@ -77,7 +79,7 @@ class LazyGroup(Group):
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
         command: Any = get_group(app) if _prune(app, below) else get_command(app)
         command.name = cmd_name
-        _add_epilog(command)
+        _finish(command)
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -125,10 +127,26 @@ def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
     return True
 
 
-def _add_epilog(command: Any) -> None:
+def _finish(command: Any) -> None:
+    """Give a command, and those below it, what all have in common: an epilog, and a look at the format asked for."""
     command.epilog = _EPILOG
-    for inner in getattr(command, "commands", {}).values():
-        _add_epilog(inner)
+    if hasattr(command, "commands"):
+        for inner in command.commands.values():
+            _finish(inner)
+        return
+    invoke = command.invoke
+
+    def invoke_in_format(context: Any) -> Any:
+        require_format(context.obj.around, *getattr(command.callback, "formats", _FORMATS))
+        return invoke(context)
+
+    command.invoke = invoke_in_format
+
+
+def with_formats(function: Callable[..., int], *names: str) -> Callable[..., int]:
+    """Return the function of a command that has these formats, if they are not just text and JSON."""
+    function.formats = names  # type: ignore[attr-defined]
+    return function
 
 
 def new_app(**settings: Any) -> typer.Typer:

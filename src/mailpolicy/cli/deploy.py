@@ -11,7 +11,7 @@ from mailpolicy.cli import machine
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.deploy import dovecot, sessions
 from mailpolicy.deploy.configured import Configured
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
@@ -65,7 +65,6 @@ def _deploy(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     known = out.machine().exports
     chosen = _chosen(machine.path(out.around), known, names or [])
     workshop = Workshop(out)

@@ -11,8 +11,8 @@ import typer
 
 from mailpolicy import git
 from mailpolicy.access import EMPTY, Access, Comparison, direction
-from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, drop_stdout, require_format, stdin_bytes
+from mailpolicy.cli.commands import new_app, with_formats
+from mailpolicy.cli.output import Output, drop_stdout, stdin_bytes
 from mailpolicy.document import without_gc
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy import Policy
@@ -73,7 +73,7 @@ def app() -> typer.Typer:
         "NEW is the store (--file) unless it is named, and OLD may then be a revision alone, at the store's path; "
         "without both, HEAD is compared with the store. "
         "Exit status: 0, with --fail-on 1 where it applies, 3 a store that cannot be opened or has errors."
-    )(_diff)
+    )(with_formats(_diff, "text", "json", "markdown"))
     return command
 
 
@@ -89,7 +89,6 @@ def _diff(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json", "markdown")
     wanted = fail_on(failing)
     if git_driver:
         try:

@@ -17,7 +17,7 @@ import typer
 from mailpolicy import bindings, pending
 from mailpolicy.backends import SAFE, SEALED
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, Credentials, sealed_file
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, StoreError
@@ -293,7 +293,6 @@ def _doctor(
     ] = None,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     machine = Machine(out, log)
     found: list[tuple[str, Found]] = []
     failed: set[str] = set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import Advice, Refused
@@ -31,7 +31,6 @@ def edit(
 ) -> int:
     """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, about, out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import UsageError
 
@@ -31,7 +31,6 @@ def _explain(
     from mailpolicy.render import explanation
 
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     chosen = [_known(code) for code in codes or RULES]
     if out.around.format == "json":
         for code in chosen:

@@ -8,7 +8,7 @@ import typer
 
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.making import Workshop, refuse_own
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import place_for
 from mailpolicy.deploy.place import Place, look, put
 from mailpolicy.errors import Refused, UsageError
@@ -81,7 +81,6 @@ def _export(
     ] = None,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     given: dict[str, Any] = {
         "dovecot": dovecot,
         "data": data,

@@ -9,7 +9,7 @@ import typer
 
 from mailpolicy.cli import schema
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.edit import hunks
 from mailpolicy.errors import FileMissing
@@ -29,7 +29,6 @@ def app() -> typer.Typer:
 
 def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     path = out.around.file
     described = os.path.join(os.path.dirname(path), schema.FILE)
     with without_lock(path, out.trusted):

@@ -10,7 +10,7 @@ from mailpolicy.access import Redirection, direction
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import ASK_FROM, remind
-from mailpolicy.cli.output import Output, require_format, stdin_bytes
+from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
@@ -42,7 +42,6 @@ def _install(
     dry_run: DryRun = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     wanted = fail_on(failing)
     out.machine()  # an error in it ends the edit before anything is changed
     new = Store(file, stdin_bytes() if file == "-" else read_regular(file, LARGEST_STORE))

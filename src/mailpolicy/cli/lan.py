@@ -9,7 +9,7 @@ import typer
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.editing import edit
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, is_reserved, lan_entry
@@ -31,7 +31,6 @@ def app() -> typer.Typer:
 
 def _list(context: typer.Context) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     store, policy = reading.open_store(out, [])
     rows = []
     for index, entry in enumerate(policy.server.lan_entries):

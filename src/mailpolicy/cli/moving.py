@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from mailpolicy import bindings, pending
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import absences, choice, credentials
 from mailpolicy.credentials import Credentials
@@ -19,7 +19,6 @@ from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, Us
 
 def names(out: Output) -> int:
     """The names of the secrets, one a line."""
-    require_format(out.around, "text", "json")
     vault = credentials(out)
     known = vault.names()
     if known is None:
@@ -36,7 +35,6 @@ def names(out: Output) -> int:
 
 def verify(out: Output) -> int:
     """Open every secret the store names; 1 where one is missing."""
-    require_format(out.around, "text", "json")
     store, policy = open_store(out)
     named = {secret.user: secret for secret in bindings.named(policy)}
     vault = credentials(out)
@@ -58,7 +56,6 @@ def verify(out: Output) -> int:
 
 def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
     """Copy every secret the store names, read it back, and then remove the old one."""
-    require_format(out.around, "text", "json")
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.editing import carry_out, tell
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted
 from mailpolicy.cli.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets import credentials
@@ -43,7 +43,6 @@ def set_secret(
     out: Output, planner: Planner, owner: Owner, source: PasswordSource, *, dry_run: bool, yes: bool = False
 ) -> int:
     """Carry out a plan and give `owner` the secret that `source` has, or that is typed."""
-    require_format(out.around, "text", "json")
     secret = piped(out, source)
     store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mailpolicy import names
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, NotFound, UsageError
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import Account, Policy
@@ -45,7 +45,6 @@ def show_account(out: Output, address: str) -> int:
     """The Mail Services of one account. Raises NotFound."""
     from mailpolicy.edit.targets import no_account
 
-    require_format(out.around, "text", "json")
     store, policy = open_store(out, [address])
     account = policy.accounts.get(address)
     if account is None:
@@ -135,7 +134,6 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
 
 def list_accounts(out: Output, domain: str | None, with_template: str | None) -> int:
     """The accounts, a record each. Raises NotFound and UsageError."""
-    require_format(out.around, "text", "json")
     try:
         domain = names.domain_name(domain) if domain is not None else None
     except names.NameRejected as error:
@@ -180,7 +178,6 @@ def _require_template(policy: Policy, name: str) -> None:
 
 def list_templates(out: Output, name: str | None) -> int:
     """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
-    require_format(out.around, "text", "json")
     store, policy = open_store(out)
     if name is not None:
         _require_template(policy, name)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from mailpolicy import bindings
 from mailpolicy.bindings import Secret
 from mailpolicy.cli.editing import remind
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.paired import refuse_unsafe
 from mailpolicy.cli.questions import ask_to_send
 from mailpolicy.cli.reading import open_store
@@ -29,7 +29,6 @@ def rebind(
 
     Of `addresses` and with `server` of the server, or of all; only those bound to one of `former` where some are named.
     """
-    require_format(out.around, "text", "json")
     store, policy = open_store(out)
     refuse_unsafe(out, store)
     named = _named(policy, addresses, server=server)

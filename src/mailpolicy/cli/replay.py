@@ -13,7 +13,7 @@ import typer
 from mailpolicy import names
 from mailpolicy.cli import lines, reading
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, quoted, require_format
+from mailpolicy.cli.output import Output, quoted
 from mailpolicy.document import without_gc
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.replay import MOST_UNKNOWN, Replay, Source
@@ -49,7 +49,6 @@ def _replay(
     ] = None,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     if failing not in (None, "refused"):
         raise UsageError(f"--fail-on is refused, not {failing!a}")
     try:

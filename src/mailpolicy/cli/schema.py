@@ -7,7 +7,7 @@ from importlib.resources import files as resources
 import typer
 
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 
 FILE = "accounts.schema.json"
 
@@ -24,7 +24,6 @@ def app() -> typer.Typer:
 
 def _schema(context: typer.Context) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     out.data(content().decode("utf-8"))
     return 0
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy import host
 from mailpolicy.backends import SEALED
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets import choice
 from mailpolicy.credentials import Choice, sealed_file
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
@@ -33,7 +33,6 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     from mailpolicy.sealed.file import DEFAULT_PATH
     from mailpolicy.sealed.key_files import KeyFile
 
-    require_format(out.around, "text", "json")
     if key_in_keyring and key_file is not None:
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
     around = out.around
@@ -142,7 +141,6 @@ def _quoted(text: str) -> str:
 
 def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
     """Everything under a new key."""
-    require_format(out.around, "text", "json")
     file = sealed_file(choice(out))
     if dry_run:
         count = file.would_rotate(_whole(new_key_file))

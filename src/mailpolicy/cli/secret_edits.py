@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
 from mailpolicy.cli.editing import carry_out, tell
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.paired import edit_then_carry, edit_then_forget, edit_then_move, set_secret
 from mailpolicy.cli.passwords import PasswordSource, require_source
 from mailpolicy.edit import accounts, server, sources
@@ -56,7 +56,6 @@ def set_server(
         return plan
 
     if options and not source.given:
-        require_format(out.around, "text", "json")
         store = Store.to_edit(out.around.file, (), out.cache)
         return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
@@ -86,7 +85,6 @@ def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
     """Other values for keys of a source."""
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,), out.cache)
     return edit_then_carry(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
@@ -106,14 +104,12 @@ def add_source(
 
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """A source out of the store, then its password out of the keyring."""
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
@@ -134,7 +130,6 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (address,) if address else (), out.cache)
     policy = store.policy()
     gone = address is not None and address not in policy.accounts
@@ -157,7 +152,6 @@ def _left_behind(store: Store, owner: Owner) -> list[Secret]:
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Accounts out of the store, then their passwords out of the keyring."""
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
@@ -172,7 +166,6 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Another address: the secrets are copied, the store edited, the old secrets deleted."""
-    require_format(out.around, "text", "json")
     store = Store.to_edit(out.around.file, (), out.cache)
     policy = store.policy()
 

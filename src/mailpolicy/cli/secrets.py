@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.reading import open_store
 from mailpolicy.credentials import SERVICE, Choice, Credentials
 from mailpolicy.diagnostics import Finding, Problem
@@ -39,7 +39,6 @@ def credentials(out: Output) -> Credentials:
 
 def show(out: Output, address: str | None) -> int:
     """Which credentials would be used, and whether their password is there."""
-    require_format(out.around, "text", "json")
     store, policy = open_store(out, [address] if address else [])
     if address is None:
         login, owner, why = policy.server.smart_host_login, "server", "accounts without a login of their own use it"
@@ -74,7 +73,6 @@ def print_password(out: Output, address: str, name: str) -> int:
     """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
     from mailpolicy.edit import sources
 
-    require_format(out.around, "text")
     if out.around.stdout_is_terminal:
         raise Refused(
             "a password is not printed to a terminal: let the program that collects run this", code="terminal"

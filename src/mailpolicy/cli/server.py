@@ -10,7 +10,7 @@ from mailpolicy import keys, schema
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.editing import edit
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.targets import DryRun
 from mailpolicy.errors import Command, UsageError
 
@@ -28,7 +28,6 @@ def app() -> typer.Typer:
 
 def _show(context: typer.Context) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     store, policy = reading.open_store(out, [])
     server = policy.server
     values: dict[str, str | int | bool | list[str] | None] = {

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mailpolicy import names
-from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.commands import new_app, with_formats
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.passwords import PasswordSource
 from mailpolicy.cli.targets import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
@@ -43,7 +43,7 @@ def app() -> typer.Typer:
     group.command("list", help="list the sources of an account, or of all, and whether they are polled")(_list)
     group.command("set-password", help="set a source's password: a hidden prompt, stdin or a file")(_set_password)
     group.command("print-password", help="print a source's password for a program that collects; not to a terminal")(
-        _print_password
+        with_formats(_print_password, "text")
     )
     return group
 
@@ -211,7 +211,6 @@ def _list(
     from mailpolicy.edit.targets import no_account
 
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     wanted = address(account) if account is not None else None
     store, policy = reading.open_store(out, [wanted] if wanted is not None else None)
     if wanted is not None and wanted not in policy.accounts:

@@ -10,8 +10,8 @@ import typer
 from mailpolicy import cases
 from mailpolicy.cases import Case, CasesInvalid, Miss
 from mailpolicy.cli import reading, review
-from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format, stdin_bytes
+from mailpolicy.cli.commands import new_app, with_formats
+from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
@@ -64,7 +64,7 @@ def app() -> typer.Typer:
         "reason. An ip that is a network stands for every address in it.\n\n"
         "Formats: text, json, github (annotations), junit. "
         "Exit status: 0 all hold, 1 one does not, 2 a file of cases that cannot be used."
-    )(_test)
+    )(with_formats(_test, *_FORMATS))
     return command
 
 
@@ -78,7 +78,6 @@ def _test(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, *_FORMATS)
     read: list[tuple[Document, list[Case]]] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli import judgements
-from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.commands import new_app, with_formats
 from mailpolicy.cli.judgements import Judgement
-from mailpolicy.cli.output import Output, require_format, stdin_bytes
+from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store import Store, worst
 
@@ -23,7 +23,7 @@ def app() -> typer.Typer:
         "Formats: text, json, github (annotations), sarif (code scanning), junit (test reports). mailpolicy explain "
         "CODE says more about a code.\n\n"
         "Exit status in every format: 0 valid (warnings too, unless --strict), 1 not, 3 a file that cannot be opened."
-    )(_validate)
+    )(with_formats(_validate, *judgements.FORMATS))
     return command
 
 
@@ -47,7 +47,6 @@ def _validate(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, *judgements.FORMATS)
     ignored = _codes(ignore or ())
     judged = []
     for name in _once(files) if files else [out.around.file]:

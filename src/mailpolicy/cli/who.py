@@ -9,7 +9,7 @@ import typer
 from mailpolicy.access import users, where
 from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
-from mailpolicy.cli.output import Output, require_format
+from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, region
 from mailpolicy.networks import ANYWHERE
@@ -39,7 +39,6 @@ def _who(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    require_format(out.around, "text", "json")
     service = service_named(protocol)
     if outside_lan and service.facts.connects_out:
         raise UsageError(f"--outside-lan: the server connects out for {service.label}, nobody connects to it")

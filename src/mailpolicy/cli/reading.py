@@ -10,11 +10,13 @@ from typing import Any
 
 from mailpolicy import names
 from mailpolicy.cli.output import Output
-from mailpolicy.errors import Advice, NotFound, UsageError
+from mailpolicy.errors import Advice, UsageError
+from mailpolicy.lookup import require_account, require_template
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import Account, Policy
 from mailpolicy.service import SWITCHES, Service
 from mailpolicy.store import Store
+from mailpolicy.system.trust import cure_for_root
 
 
 def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store, Policy]:
@@ -34,21 +36,14 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
 
 def warn_unsafe(out: Output) -> None:
     """Say on stderr that others can write a store that root reads."""
-    if out.around.is_root:
-        from mailpolicy.system.trust import cure_for_root
-
-        if (cure := cure_for_root(out.around.file)) is not None:
-            out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
+    if out.around.is_root and (cure := cure_for_root(out.around.file)) is not None:
+        out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
 
 
 def show_account(out: Output, address: str) -> int:
     """The Mail Services of one account. Raises NotFound."""
-    from mailpolicy.edit.targets import no_account
-
     store, policy = open_store(out, [address])
-    account = policy.accounts.get(address)
-    if account is None:
-        raise no_account(policy, [address])
+    account = require_account(policy, address)
     if out.around.format == "json":
         out.json("account/1", account_object(store, policy, account))
         return 0
@@ -140,7 +135,7 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         raise UsageError(str(error)) from None
     _, policy = open_store(out)
     if with_template is not None:
-        _require_template(policy, with_template)
+        require_template(policy, with_template)
     chosen = [
         account
         for account in policy.accounts.values()
@@ -171,16 +166,11 @@ def _short(policy: Policy, account: Account, service: Service) -> str:
     return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
 
 
-def _require_template(policy: Policy, name: str) -> None:
-    if name not in policy.templates:
-        raise NotFound(f"there is no template {names.printable(name)}", code="no-such-template")
-
-
 def list_templates(out: Output, name: str | None) -> int:
     """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
     store, policy = open_store(out)
     if name is not None:
-        _require_template(policy, name)
+        require_template(policy, name)
     users: dict[str, int] = {}
     for account in policy.accounts.values():
         if account.template is not None:

@@ -17,8 +17,8 @@ from mailpolicy.cli.questions import ask_to_send
 from mailpolicy.cli.reading import open_store
 from mailpolicy.cli.secrets import absences, credentials
 from mailpolicy.credentials import Credentials
-from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import Refused
+from mailpolicy.lookup import no_account
 from mailpolicy.policy import Policy
 
 

@@ -10,8 +10,8 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.reading import open_store
 from mailpolicy.credentials import SERVICE, Choice, Credentials
 from mailpolicy.diagnostics import Finding, Problem
-from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import Advice, KeyringError, Refused
+from mailpolicy.lookup import require_account
 from mailpolicy.service import Service
 from mailpolicy.store import Store
 
@@ -45,10 +45,7 @@ def show(out: Output, address: str | None) -> int:
         if login is None:
             why = "the server has no login: mail of accounts without one goes out unauthenticated"
     else:
-        account = policy.accounts.get(address)
-        if account is None:
-            raise no_account(policy, [address])
-        used = policy.smart_host_login(account)
+        used = policy.smart_host_login(require_account(policy, address))
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
     secret = bindings.smart_host_secret(policy.server, address if owner == "account" else None)
     password = _password_state(out, secret) if login else "none needed"

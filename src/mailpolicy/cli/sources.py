@@ -13,6 +13,7 @@ from mailpolicy.cli.passwords import PasswordSource
 from mailpolicy.cli.targets import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
+from mailpolicy.lookup import require_account
 from mailpolicy.policy import Policy, Tls
 from mailpolicy.schema import RANGES
 from mailpolicy.service import Service
@@ -208,14 +209,11 @@ def _list(
 ) -> int:
     from mailpolicy.cli import reading
     from mailpolicy.edit.sources import written
-    from mailpolicy.edit.targets import no_account
 
     out: Output = context.obj
     wanted = address(account) if account is not None else None
     store, policy = reading.open_store(out, [wanted] if wanted is not None else None)
-    if wanted is not None and wanted not in policy.accounts:
-        raise no_account(policy, [wanted])
-    accounts = policy.accounts.values() if wanted is None else [policy.accounts[wanted]]
+    accounts = policy.accounts.values() if wanted is None else [require_account(policy, wanted)]
     found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
     if out.around.format == "json":
         for holder, name, source in found:

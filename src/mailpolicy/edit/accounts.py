@@ -13,8 +13,9 @@ from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.services import refuse_connector
-from mailpolicy.edit.targets import Targets, chosen, no_account, require_template
+from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.errors import Refused
+from mailpolicy.lookup import require_account, require_template
 from mailpolicy.policy import Account, Policy
 from mailpolicy.service import Service
 
@@ -104,9 +105,7 @@ def _table(account: Account) -> dict[str, Scalar]:
 
 def rename(policy: Policy, old: str, new: str) -> Plan:
     """Another address for an account. Raises NotFound and Refused."""
-    account = policy.accounts.get(old)
-    if account is None:
-        raise no_account(policy, [old], offer=False)
+    account = require_account(policy, old, offer=False)
     plan = Plan()
     if old == new:
         plan.lines.append(Line(new, "account", "called so already", False))

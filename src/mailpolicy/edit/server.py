@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.targets import no_account
 from mailpolicy.lan import RESERVED, is_reserved, lan_entry
+from mailpolicy.lookup import require_account
 from mailpolicy.names import counted
 from mailpolicy.networks import Network, network_set
 from mailpolicy.policy import LanEntry, Policy
@@ -131,9 +131,7 @@ def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:
     if address is None:
         old, path = policy.server.smart_host_login, ("server", "smart_host", "login")
     else:
-        account = policy.accounts.get(address)
-        if account is None:
-            raise no_account(policy, [address])
+        account = require_account(policy, address)
         old, path = account.login, ("accounts", account.key, "smart_host_login")
     if login is not None and login != old:
         plan.change(Put(path, login), address, "smart_host_login" if address else ".".join(path), old, login)
@@ -165,9 +163,7 @@ def clear_login(policy: Policy, address: str | None) -> Plan:
     if address is None:
         old, path = policy.server.smart_host_login, ("server", "smart_host", "login")
     else:
-        account = policy.accounts.get(address)
-        if account is None:
-            raise no_account(policy, [address])
+        account = require_account(policy, address)
         old, path = account.login, ("accounts", account.key, "smart_host_login")
     if old is not None:
         plan.change(Drop(path), address, "smart_host_login" if address else ".".join(path), old, None)

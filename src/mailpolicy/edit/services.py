@@ -14,8 +14,9 @@ from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Drop, Path, Put
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.remarks import named
-from mailpolicy.edit.targets import Targets, chosen, require_template
+from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.errors import Refused
+from mailpolicy.lookup import require_template
 from mailpolicy.names import counted
 from mailpolicy.policy import Account, Gate, Layer, Policy
 from mailpolicy.service import Service

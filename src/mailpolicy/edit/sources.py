@@ -12,8 +12,8 @@ from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.server import text_of
-from mailpolicy.edit.targets import no_account
 from mailpolicy.errors import NotFound, Refused
+from mailpolicy.lookup import require_account
 from mailpolicy.nearest import nearest
 from mailpolicy.policy import Account, Policy, Source
 from mailpolicy.service import Service
@@ -21,7 +21,7 @@ from mailpolicy.service import Service
 
 def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], source: Source) -> Plan:
     """A new source with the keys `asked` for, which make `source`. Raises NotFound and Refused."""
-    account = _account(policy, address)
+    account = require_account(policy, address)
     plan = Plan()
     existing = account.sources.get(name)
     if existing is not None:
@@ -44,7 +44,7 @@ def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], so
 
 def change(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar | None]) -> Plan:
     """Other values for keys of a source; None takes a limit away. Raises NotFound."""
-    account, source = _account(policy, address), require(policy, address, name)
+    account, source = require_account(policy, address), require(policy, address, name)
     plan = Plan()
     for key, value in asked.items():
         old = getattr(source, key)
@@ -60,7 +60,7 @@ def change(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar |
 
 def remove(policy: Policy, address: str, name: str, *, if_exists: bool = False) -> Plan:
     """A source out of the store. Raises NotFound."""
-    account = _account(policy, address)
+    account = require_account(policy, address)
     plan = Plan()
     if if_exists and name not in account.sources:
         plan.lines.append(Line(address, f"source {name}", "not there", False))
@@ -75,7 +75,7 @@ def remove(policy: Policy, address: str, name: str, *, if_exists: bool = False) 
 
 def require(policy: Policy, address: str, name: str) -> Source:
     """The source of that name. Raises NotFound."""
-    account = _account(policy, address)
+    account = require_account(policy, address)
     source = account.sources.get(name)
     if source is None:
         hint = nearest(name, account.sources)
@@ -92,13 +92,6 @@ def written(source: Source) -> dict[str, Scalar]:
         for key, value in source._asdict().items()
         if value is not None
     }
-
-
-def _account(policy: Policy, address: str) -> Account:
-    account = policy.accounts.get(address)
-    if account is None:
-        raise no_account(policy, [address])
-    return account
 
 
 def _path(account: Account, *below: str) -> Path:

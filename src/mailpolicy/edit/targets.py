@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import NotFound
-from mailpolicy.nearest import nearest, nearest_address
+from mailpolicy.lookup import no_account, require_template
 from mailpolicy.policy import Account, Layer, Policy
 
 
@@ -57,24 +57,3 @@ def chosen(policy: Policy, targets: Targets, plan: Plan, *, offer: bool = True) 
     elif unknown:
         raise no_account(policy, unknown, offer=offer)
     return [policy.accounts[address] for address in targets.addresses if address in policy.accounts]
-
-
-def require_template(policy: Policy, name: str) -> None:
-    """Raise NotFound where there is no such template."""
-    if name not in policy.templates:
-        hint = nearest(name, policy.templates)
-        raise NotFound(
-            f"there is no template {name}" + (f", did you mean {hint}?" if hint else ""),
-            code="no-such-template",
-            fix=("mailpolicy", "template", "add", name),
-        )
-
-
-def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> NotFound:
-    """The failure that names every unknown address, and for a single one the nearest that is known."""
-    if len(unknown) == 1:
-        hint = nearest_address(unknown[0], policy.accounts)
-        message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
-        fix = ("mailpolicy", "account", "add", unknown[0]) if offer and not hint else None
-        return NotFound(message, code="no-such-account", fix=fix)
-    return NotFound(f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account")

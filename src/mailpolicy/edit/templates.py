@@ -8,8 +8,9 @@ from __future__ import annotations
 from mailpolicy.edit.operations import Add, Drop, Put, Rename
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.remarks import named
-from mailpolicy.edit.targets import Targets, chosen, require_template
+from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.errors import Refused
+from mailpolicy.lookup import require_template
 from mailpolicy.policy import Policy
 
 

@@ -45,7 +45,7 @@ class CasesInvalid(UsageError):
         self.findings, left_out = capped(findings)
         more = f" ({more_findings(left_out)})" if left_out else ""
         super().__init__(
-            f"the cases have {count} error{'s' if count > 1 else ''}{more}, nothing is tested",
+            f"the cases have {names.counted(count, 'error')}{more}, nothing is tested",
             file=findings[0].file,
             content={"findings_left_out": left_out} if left_out else None,
         )

@@ -1,8 +1,4 @@
-"""A store file: read, judged, and replaced whole.
-
-Promises: the reading parser is the only judge of what a file says; a store with an error gives no policy; reading
-writes nothing and takes no lock. Not promised: that a path read twice is the same store.
-"""
+"""A store file, read and judged: the reading parser alone says what it holds, and with an error it gives no policy."""
 
 from __future__ import annotations
 
@@ -14,9 +10,10 @@ from os import pread
 from typing import TYPE_CHECKING
 
 from mailpolicy import schema
-from mailpolicy.diagnostics import WARNING, Finding, KeyPath, Problem, capped, more_findings
+from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.document import Document, without_gc
 from mailpolicy.errors import FileMissing, StoreError
+from mailpolicy.names import counted
 from mailpolicy.policy import Policy
 from mailpolicy.system.files import is_there, opened, opened_trusted, read_whole
 from mailpolicy.system.trust import Trusted, cure_for_root
@@ -38,12 +35,11 @@ class StoreInvalid(StoreError):
         count, file = len(findings), findings[0].file
         self.findings, left_out = capped(findings)
         more = f" ({more_findings(left_out)})" if left_out else ""
+        on_disk = os.path.exists(file)  # not stdin, and not git's
         super().__init__(
-            f"the store has {count} error{'s' if count > 1 else ''}{more}: fix it first; nothing was decided or changed",
+            f"the store has {counted(count, 'error')}{more}: fix it first; nothing was decided or changed",
             file=file,
-            fix=("mailpolicy", "validate", "--file", file)
-            if os.path.exists(file)
-            else None,  # not stdin, and not git's
+            fix=("mailpolicy", "validate", "--file", file) if on_disk else None,
             content={"findings_left_out": left_out} if left_out else None,
         )
 
@@ -301,9 +297,3 @@ def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> 
         head = "".join([text[piece.start : piece.end] for piece in found.head])
         if not tomli.loads(head).get("accounts"):
             writing.write(cache, path, stamp, content, slices.in_bytes(found, text, len(content) - len(text.encode())))
-
-
-def worst(findings: Iterable[Finding], *, strict: bool) -> bool:
-    """Whether the findings make a store fail: errors do, with `strict` warnings too, hints never."""
-    severities = {finding.problem.severity for finding in findings}
-    return "error" in severities or (strict and WARNING in severities)

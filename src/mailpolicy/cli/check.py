@@ -14,7 +14,7 @@ from mailpolicy.cli import reading
 from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
-from mailpolicy.names import line_refusal
+from mailpolicy.names import counted, line_refusal
 from mailpolicy.policy import Gate, Policy
 from mailpolicy.service import Service
 from mailpolicy.store import Store
@@ -106,7 +106,7 @@ def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
         return
     there = len(policy.accounts[asked.address].sources)
     if there:
-        shown = f"{polled} source{'' if polled == 1 else 's'}" if polled == there else f"{polled} of {there} sources"
+        shown = counted(polled, "source") if polled == there else f"{polled} of {there} sources"
         out.lines([f"  {shown} would be polled"])
     elif not policy.gates(asked.address, Service.MULTIPOP):
         add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")

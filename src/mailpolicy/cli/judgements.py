@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli.output import Output, finding_object
-from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
 from mailpolicy.errors import MailpolicyError
-from mailpolicy.store import worst
+from mailpolicy.names import counted
 
 if TYPE_CHECKING:
     from mailpolicy.render.annotation import Annotation  # loaded where it is used: most runs find nothing
@@ -50,7 +50,7 @@ def _summary(judgement: Judgement, strict: bool) -> str:
     counts = (_count(judgement.findings, severity) for severity in (ERROR, WARNING))
     verdict = "valid" if judgement.valid(strict) else "not valid"
     left_out = judgement.hints_left_out
-    hidden = f", {left_out} hint{'s' if left_out > 1 else ''} not shown (--hints)" if left_out else ""
+    hidden = f", {counted(left_out, 'hint')} not shown (--hints)" if left_out else ""
     capped_off = judgement.shown[1]
     more = f", {more_findings(capped_off)}" if capped_off else ""
     return f"{judgement.file}: {verdict}, {', '.join(counts)}{more}{hidden}"
@@ -58,7 +58,7 @@ def _summary(judgement: Judgement, strict: bool) -> str:
 
 def _count(findings: Sequence[Finding], severity: str) -> str:
     count = sum(finding.problem.severity == severity for finding in findings)
-    return f"{count} {severity}{'s' * (count != 1)}"
+    return counted(count, severity)
 
 
 def _json(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
@@ -96,7 +96,7 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     findings = [finding for judgement in judged for finding in judgement.findings]
     valid = "valid" if all(judgement.valid(strict) for judgement in judged) else "not valid"
     unopened = len(_unopened(judged))
-    told = f", {unopened} file{'s' * (unopened != 1)} not opened" if unopened else ""
+    told = f", {counted(unopened, 'file')} not opened" if unopened else ""
     out.message(f"mailpolicy: {valid}, {_count(findings, ERROR)}, {_count(findings, WARNING)}{told}")
 
 

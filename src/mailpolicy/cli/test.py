@@ -15,6 +15,7 @@ from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
 from mailpolicy.document import Document
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
+from mailpolicy.names import counted
 from mailpolicy.policy import Policy
 from mailpolicy.service import Service
 from mailpolicy.store import Store, StoreInvalid
@@ -167,7 +168,7 @@ def _lines(document: Document, found: Sequence[Case]) -> list[int]:
 
 def _counted(run: Run) -> str:
     count, failed = len(run.trials), len(run.failed)
-    told = f"{count} case{'' if count == 1 else 's'}, {f'{failed} failed' if failed else 'all hold'}"
+    told = f"{counted(count, 'case')}, {f'{failed} failed' if failed else 'all hold'}"
     if run.untouched is not None:
         decisions, left = _coverage(run)
         told += f"; {decisions - left} of {decisions} decisions are asked about"

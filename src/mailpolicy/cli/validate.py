@@ -11,8 +11,9 @@ from mailpolicy.cli import judgements
 from mailpolicy.cli.commands import new_app, with_formats
 from mailpolicy.cli.judgements import Judgement
 from mailpolicy.cli.output import Output, stdin_bytes
+from mailpolicy.diagnostics import worst
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.store import Store, worst
+from mailpolicy.store import Store
 
 
 def app() -> typer.Typer:

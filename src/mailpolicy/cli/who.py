@@ -12,6 +12,7 @@ from mailpolicy.cli.commands import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.lan import EntryRejected, region
+from mailpolicy.names import counted
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.service import Service
 from mailpolicy.verdict import service_named
@@ -80,4 +81,4 @@ def _who(
 def _count(found: int, known: int, service: Service, source: str | None, *, outside_lan: bool) -> str:
     places = [f"from {source}"] if source is not None else []
     places += ["from outside the LAN"] if outside_lan else []
-    return " ".join([f"{found} of {known} account{'' if known == 1 else 's'} could use {service.label}", *places])
+    return " ".join([f"{found} of {counted(known, 'account')} could use {service.label}", *places])

@@ -6,7 +6,7 @@ Not promised: the wording of the sentences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
@@ -52,6 +52,12 @@ def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
     ranks = [_RANKS.index(finding.problem.severity) for finding in findings]
     chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MOST_SHOWN]
     return [findings[index] for index in sorted(chosen)], len(findings) - MOST_SHOWN
+
+
+def worst(findings: Iterable[Finding], *, strict: bool) -> bool:
+    """Whether findings make a store fail: errors do, with `strict` warnings too, hints never."""
+    severities = {finding.problem.severity for finding in findings}
+    return "error" in severities or (strict and WARNING in severities)
 
 
 def more_findings(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailpolicy.access import Access, Cause, Comparison, Redirection, Shift, direction
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.names import printable
+from mailpolicy.names import counted, printable
 from mailpolicy.networks import NetworkSet
 
 COLUMNS = ("account", "service", "access", "before", "after", "key")
@@ -118,7 +118,7 @@ def summary(shifts: Changes) -> str:
             way = "widened and narrowed at once" if access is Access.BOTH else str(access)
             counts.append(f"{len(reached)}{noun} {way}")
     if redirected := len(shifts) - len(decisions):
-        counts.append(f"{redirected} password{'s' * (redirected > 1)} sent elsewhere")
+        counts.append(f"{counted(redirected, 'password')} sent elsewhere")
     return ", ".join(counts)
 
 

@@ -7,8 +7,6 @@ whose rename is not atomic, none of this holds.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import stat
 import time
@@ -16,15 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from mailpolicy.errors import NotConfirmed, Refused, StillLocked, WriteFailed
-from mailpolicy.system import replacing, trust
+from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
+from mailpolicy.system import lock, replacing, trust
 from mailpolicy.system.files import open_at, read_whole, sentence, told
-from mailpolicy.system.notes import Note, foreign, is_ours
+from mailpolicy.system.notes import Note
 from mailpolicy.system.replacing import KEPT, Attributes
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
-_POLL = 0.01  # seconds between two tries to lock
 _TRIES = 3  # to lock a file while its links are being changed
 _UNKNOWN = (-1, -1)
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
@@ -202,10 +199,10 @@ def locked(
     deadline = time.monotonic() + timeout
     for _ in range(_TRIES):
         with _placed(path, trusted, make_folders) as place:
-            descriptor = _open_lock(place, trusted)
+            descriptor = lock.opened(place, trusted)
             try:
-                _lock(descriptor, place, timeout, deadline)
-                with _placed(path, trusted) as now, _nothing_written(path):
+                lock.acquire(descriptor, place, timeout, deadline)
+                with _placed(path, trusted) as now, lock.nothing_written(path):
                     moved = not now.same_as(place)  # while we waited
                 if not moved:
                     replacing.clear_leftovers(place)
@@ -233,7 +230,7 @@ def without_lock(
 def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
     if "\0" in path:
         raise WriteFailed("not a file name", file=path)
-    with _nothing_written(path):
+    with lock.nothing_written(path):
         place = Place(path)
     try:
         if judged:
@@ -245,82 +242,9 @@ def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, jud
         place.close()
 
 
-@contextmanager
-def _nothing_written(path: str) -> Iterator[None]:
-    """Turn errors of the operating system into WriteFailed, before anything is written."""
-    try:
-        yield
-    except OSError as error:
-        raise WriteFailed(f"{sentence(error)}, nothing was written", file=path) from None
-
-
 def _make_folders(place: Place, mode: int) -> None:
     folder = os.path.dirname(place.target)
     try:
         place.make_folders(mode)
     except OSError as error:
         raise WriteFailed(f"the directory cannot be made: {sentence(error)}", file=folder) from None
-
-
-def _open_lock(place: Place, trusted: Trusted) -> int:
-    name, shown = f"{place.name}.lock", f"{place.target}.lock"
-    if len(place.missing) > 1:
-        raise WriteFailed(
-            f"there is no directory {os.path.dirname(place.target)}, nothing was written", file=place.path
-        )
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        while True:
-            with suppress(
-                FileNotFoundError
-            ):  # first without O_CREAT, which a sticky directory forbids for another's file
-                descriptor = os.open(name, flags, dir_fd=place.folder)
-                break
-            with suppress(FileExistsError):
-                descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place.folder)
-                replacing.drop_acl(descriptor)
-                break
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise foreign(shown) from None
-        raise WriteFailed(f"the lock cannot be made: {sentence(error)}, nothing was written", file=shown) from None
-    try:
-        with _nothing_written(shown):
-            _fit_lock(place, trusted, descriptor, shown)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _fit_lock(place: Place, trusted: Trusted, descriptor: int, shown: str) -> None:
-    """Refuse a lock that somebody planted; give one of ours the owner of its file, and its group if that may write."""
-    lock, owner = os.fstat(descriptor), place.look()
-    if not is_ours(lock, lock.st_nlink, owner, trusted, lock=True):
-        raise foreign(shown)
-    if owner is None:
-        return
-    mode = 0o660 if owner.st_mode & stat.S_IWGRP else 0o600
-    with suppress(OSError):  # a lock that others cannot open is theirs to mend
-        if os.geteuid() == 0 and (lock.st_uid, lock.st_gid) != (owner.st_uid, owner.st_gid):
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        elif mode == 0o660 and lock.st_gid != owner.st_gid:
-            os.fchown(descriptor, -1, owner.st_gid)
-        if stat.S_IMODE(lock.st_mode) != mode:
-            os.fchmod(descriptor, mode)
-
-
-def _lock(descriptor: int, place: Place, timeout: float, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise StillLocked(
-                    f"another writer has held the lock for {timeout:g} s, nothing was written, try again",
-                    file=place.path,
-                ) from None
-            time.sleep(_POLL)
-        except OSError as error:
-            raise WriteFailed(f"cannot be locked: {sentence(error)}", file=f"{place.target}.lock") from None

@@ -64,7 +64,7 @@ def line_refusal(line: str, why: str) -> str:
     """
     if len(line) > LONGEST_LINE:
         why = f"the line is longer than {LONGEST_LINE} bytes"
-    line = line[:LONGEST_LINE].strip()
+    line = line[:LONGEST_LINE].strip("\0 \t\r\n")
     match = _FIRST_FIELD.match(line)
     first = match[1] if match is not None else ""
     rest = line[match.end() :].removeprefix('"') if match is not None else line

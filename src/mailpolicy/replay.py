@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
 from mailpolicy.loginlog import LineRejected, Login, login
-from mailpolicy.names import LONGEST_LINE, NameRejected, account_address, line_refusal, printable
+from mailpolicy.names import NameRejected, account_address, line_refusal, printable
 from mailpolicy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
 from mailpolicy.policy import Account, Gate, Policy
 from mailpolicy.service import Service
@@ -43,13 +43,14 @@ class Source(NamedTuple):
 class Tally:
     """The logins of one account over one service."""
 
-    __slots__ = ("address", "closed", "ips", "last", "logins", "reach", "refused", "service")
+    __slots__ = ("address", "closed", "free", "ips", "last", "logins", "reach", "refused", "service")
 
     def __init__(self, address: str, service: Service, closed: Gate | None, reach: NetworkSet) -> None:
         self.address = address
         self.service = service
         self.closed = closed
         self.reach = reach
+        self.free = closed is None and reach is ANYWHERE  # let in from wherever
         self.logins = 0
         self.refused = 0
         self.ips: tuple[str, ...] = ()  # some that would have been refused, as they were written
@@ -93,17 +94,27 @@ class Replay:
         self.beyond = 0  # logins of unknown names that have no tally of their own
 
     def feed(self, lines: Iterable[str]) -> None:
-        """Count the logins of the lines."""
+        """Count the logins of the lines; what was cut off a line that is too long stands in NULs.
+
+        Of a long log only the beginning of each part is looked at for where the logins come from.
+        """
+        lines = list(lines)
+        looked_at = len(lines) if self.lines < _ALL_UP_TO else len(lines) // _SAMPLED
+        came_from: list[bytes] = []
+        self._count(lines[:looked_at], came_from)
+        self._count(lines[looked_at:], None)
+        self._sources.update(came_from)
+        self._sampled += len(came_from)
+        if len(self._sources) > MOST_SOURCES:
+            self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
+
+    def _count(self, lines: list[str], came_from: list[bytes] | None) -> None:
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
-        every = 1 if number < _ALL_UP_TO else _SAMPLED
-        came_from: list[bytes] = []
         for line in lines:
             number += 1
             fields = line.split(None, 3)
             try:
-                if len(line) > LONGEST_LINE:
-                    raise ValueError
                 ip = fields[2]
                 tally = spelled.get(fields[0], _NONE).get(fields[1]) or first_seen(fields[0], fields[1])
                 packed = pack(ip) if ":" in ip else pack_v4(ip)
@@ -111,19 +122,15 @@ class Replay:
                 self._take(line, number)
                 continue
             tally.logins += 1
-            if not number % every:
+            if came_from is not None:
                 came_from.append(packed)
-            if tally.closed is None and (tally.reach is ANYWHERE or packed in tally.reach):
+            if tally.free or (tally.closed is None and packed in tally.reach):
                 continue
             if len(tally.ips) < MOST_IPS or len(fields) == 4:
                 tally.refuse(ip, fields[3] if len(fields) == 4 else None)
             else:
                 tally.refused += 1
         self.lines = number
-        self._sources.update(came_from)
-        self._sampled += len(came_from)
-        if len(self._sources) > MOST_SOURCES:
-            self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
 
     @property
     def logins(self) -> int:

@@ -16,7 +16,7 @@ from mailpolicy.system.files import LARGEST
 
 _CHUNK = 1 << 18  # bytes read at once, of what is there
 _LOOKED_AT = 8000  # bytes
-_CUT = "\0" * 9  # at the end of a line of which more was left out: no question and no login ends so
+_CUT = "\0"  # around what is kept of a line of which more was left out: no question and no login looks so
 
 
 def opened(name: str) -> int:
@@ -68,4 +68,4 @@ def _cut(lines: list[str]) -> list[str]:
     """The lines, of those that are too long only the beginning and a sign that makes them longer than may be."""
     if max(map(len, lines)) <= LONGEST_LINE:
         return lines
-    return [line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + _CUT for line in lines]
+    return [line if len(line) <= LONGEST_LINE else f"{_CUT}{line[:LONGEST_LINE]}{_CUT}" for line in lines]

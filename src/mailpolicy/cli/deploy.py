@@ -62,7 +62,10 @@ def _deploy(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="which exports; none: all of them", show_default=False)
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="write nothing, exit 1 for drift or an owed reload")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="write nothing, exit 1 for drift, an owed reload or a Dovecot that does not obey"),
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="write nothing, show what would change, without secrets")
     ] = False,

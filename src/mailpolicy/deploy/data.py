@@ -21,7 +21,7 @@ class _Reader(NamedTuple):
     def lacks(self, path: str, bit: int) -> bool:
         """Whether the mode of `path` does not grant a right."""
         facts = os.stat(path)
-        if self.uid == 0 or "system.posix_acl_access" in _attributes(path):
+        if self.uid == 0 or _has_access_list(path):
             return False
         shift = 6 if facts.st_uid == self.uid else 3 if facts.st_gid in self.gids else 0
         return not facts.st_mode >> shift & bit
@@ -76,8 +76,8 @@ def _auth(text: str, value: Callable[[str], str | None]) -> _Reader | None:
     return _Reader(known.pw_name, known.pw_uid, frozenset(gids | {*os.getgrouplist(known.pw_name, known.pw_gid)}))
 
 
-def _attributes(path: str) -> list[str]:
+def _has_access_list(path: str) -> bool:
     try:
-        return os.listxattr(path)
-    except OSError:
-        return []
+        return "system.posix_acl_access" in os.listxattr(path)
+    except OSError:  # the file system has none
+        return False

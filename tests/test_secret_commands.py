@@ -445,3 +445,38 @@ def test_doctor_looks_at_the_exports(run: Run, place: Path) -> None:
     (place / "key").chmod(0o444)
     status, checks = doctor(run, *use)
     assert (status, checks["exports"]["fix"]) == (1, f"chmod 0400 {place / 'key'}")
+
+
+def test_what_an_account_of_the_past_left_can_be_cleared(run: Run, place: Path) -> None:
+    """Else a new account of that name would inherit it."""
+    left = {
+        "smart-host/gone@example.com/relay.example:587": "one",
+        "multipop/gone@example.com/isp/g@pop.example:995/implicit": "two",
+    }
+    file = sealed_file(place)
+    file.change("mailpolicy", {**left, SERVER: "three"})
+    assert run("smart-host", "clear", "gone@example.com", "--yes", *options(place)).status == 0
+    assert run("multipop", "source", "remove", "gone@example.com", "isp", "--yes", *options(place)).status == 0
+    assert sealed_file(place).everything()["mailpolicy"] == {SERVER: "three"}
+    assert run("smart-host", "clear", "gone@example.com", "--yes", *options(place)).status == 4
+
+
+def test_a_password_that_cannot_be_removed_is_told_in_one_object(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is changed by then, so this is no failed write (7) that left everything as it was."""
+    sealed_file(place).change("mailpolicy", {ALICE: "one"})
+    real = os.rename
+
+    def rename(source: str, target: str, **folders: int) -> None:
+        if target == "secrets":
+            raise OSError(28, "No space left on device")
+        real(source, target, **folders)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "rename", rename)
+        result = run("account", "remove", "alice@example.com", "--yes", "--json", *options(place))
+    told = json.loads(result.out)
+    assert (result.status, told["schema"], told["exit"], told["changed"]) == (6, "mailpolicy.error/1", 6, True)
+    assert told["fix"] == "mailpolicy smart-host clear alice@example.com"
+    assert run("smart-host", "clear", "alice@example.com", "--yes", *options(place)).status == 0

@@ -268,15 +268,16 @@ def test_a_store_that_becomes_a_link_during_an_edit(store: Path, victim: Path) -
     assert victim.read_text() == VICTIM
 
 
-def test_a_store_that_is_replaced_during_an_edit(store: Path) -> None:
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_store_that_is_changed_during_an_edit(store: Path, in_place: bool) -> None:
     """As by an editor that knows no lock: its change is kept."""
 
-    def replace() -> None:
-        new = store.with_name("new")
+    def change() -> None:
+        new = store if in_place else store.with_name("new")
         new.write_text(f"# theirs\n{MINIMAL}")
         new.rename(store)
 
-    _edit(store, replace)
+    _edit(store, change)
     assert store.read_text().startswith("# theirs\n")
     assert store.read_text().endswith('[accounts."bob@example.com"]\npop = true\n')
 
@@ -378,3 +379,57 @@ def test_a_failed_look_is_not_a_missing_file(
     assert (tmp_path / what).read_bytes() == before
     if what == "secrets":
         assert run(*common, "secrets", "list").status == 0
+
+
+def test_an_acl_is_seen_behind_the_bits_of_a_trusted_group(run: Run, store: Path, tmp_path: Path) -> None:
+    if shutil.which("setfacl") is None:
+        missing("setfacl is missing: Debian package acl")
+    host = tmp_path / "host.toml"
+    host.write_text(f'trusted_group = "{grp.getgrgid(NOBODY).gr_name}"\n')
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    store = store.rename(folder / "accounts.toml")
+    for path, mode in ((folder, 0o2775), (store, 0o664)):
+        os.chown(path, 0, NOBODY)
+        path.chmod(mode)
+    edit = ("--file", str(store), "--host-config", str(host), "pop")
+    assert run(*edit, "on", "bob@example.com").status == 0
+    for path in (folder, store):
+        subprocess.run(["setfacl", "-m", "u:daemon:rwx", path], check=True)
+        refused = run(*edit, "off", "bob@example.com")
+        assert (refused.status, f"setfacl -b {path}" in refused.err) == (5, True)
+        assert run(*edit[:-1], "doctor").status == 1
+        subprocess.run(["setfacl", "-b", path], check=True)
+        path.chmod(0o2775 if path is folder else 0o664)
+    assert run(*edit, "off", "bob@example.com").status == 0
+
+
+def test_a_temporary_file_that_is_exchanged(
+    run: Run, store: Path, victim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write the folder can do that; the edit must not say that it is done."""
+    real = os.rename
+
+    def exchanged(source: str, target: str, **folders: int) -> None:
+        if target == store.name:
+            (store.parent / source).unlink()
+            (store.parent / source).symlink_to(victim)
+        real(source, target, **folders)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "rename", exchanged)
+        result = run("--file", str(store), "pop", "on", "bob@example.com")
+    assert (result.status, result.out) == (7, "")
+    assert "another program has put something else in its place" in result.err
+    assert victim.read_text() == VICTIM
+
+
+def test_a_member_s_note_is_read_by_all(run: Run, store: Path, tmp_path: Path) -> None:
+    host = tmp_path / "host.toml"
+    host.write_text(f'trusted_group = "{grp.getgrgid(NOBODY).gr_name}"\n')
+    note = store.with_name("accounts.toml.pending")
+    note.write_text("smart-host/alice@example.com/relay.example:587\n")
+    os.chown(note, NOBODY, NOBODY)
+    edited = run("--file", str(store), "--host-config", str(host), "pop", "on", "bob@example.com")
+    assert edited.status == 0
+    assert "alice@example.com/relay.example:587 may be out of date" in edited.err

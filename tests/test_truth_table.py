@@ -126,12 +126,12 @@ def test_every_combination_of_the_switches() -> None:
             compare(facts, service)
             count += 1
     assert count == 4 * 27 * 16 * 3
-    assert CLOSED == {
+    assert {
         (gate, service)
         for gate in Gate
         for service in Service
         if gate != "unknown-account" and can_close(gate, service)
-    }
+    } == CLOSED
 
 
 def compare(facts: dict[str, Any], service: str) -> None:

@@ -166,8 +166,8 @@ def meant(secret: Secret, text: str) -> list[Secret]:
 
 def not_set_yet(owners: Sequence[Owner]) -> Advice:
     """What is said where logins were given without their passwords."""
-    more = f", nor those of {len(owners) - 1} more" if len(owners) > 1 else ""
-    return Advice(f"{owners[0]} is not set yet{more}", owners[0].command(keep=True))
+    more = f" and those of {len(owners) - 1} more" if len(owners) > 1 else ""
+    return Advice(f"this sets no password, set {owners[0]}{more}", owners[0].command(keep=True))
 
 
 def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:

@@ -47,7 +47,11 @@ def read(path: str | None) -> Host:
     except FileMissing:
         if path is None and not is_there(name):  # a link to nothing was meant to lead somewhere
             return Host()
-        raise
+        raise FileMissing(
+            "no such file or directory: make it, an empty file will do, or say that there is none with "
+            "--host-config /dev/null",
+            file=name,
+        ) from None
     if document.fault is not None:
         raise invalid(document, (), document.fault.message, document.fault.position)
     for key, value in document.tree.items():

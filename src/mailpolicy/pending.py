@@ -10,13 +10,14 @@ from collections.abc import Iterable
 
 from mailpolicy.errors import Advice, MailpolicyError
 from mailpolicy.system.held import Held, without_lock
+from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 _SUFFIX = "pending"
 
 
-def names(path: str) -> list[str]:
+def names(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
     """Return the secrets that unfinished changes of the store at `path` were about. Raises Refused and WriteFailed."""
-    with without_lock(path, judged=False) as store:
+    with without_lock(path, trusted, judged=False) as store:
         return names_beside(store)
 
 
@@ -25,10 +26,10 @@ def names_beside(store: Held) -> list[str]:
     return store.note(_SUFFIX).lines()
 
 
-def notes(path: str) -> list[str | Advice]:
+def notes(path: str, trusted: Trusted = ROOT_ONLY) -> list[str | Advice]:
     """Return a sentence for each unfinished change, for whoever edits next."""
     try:
-        return [sentence(name) for name in names(path)]
+        return [sentence(name) for name in names(path, trusted)]
     except MailpolicyError as error:
         return [f"warning: cannot tell whether an earlier change was interrupted: {error}"]
 

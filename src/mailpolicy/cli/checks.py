@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,8 +17,7 @@ from mailpolicy.names import counted
 from mailpolicy.networks import ANYWHERE
 from mailpolicy.service import Service
 from mailpolicy.store import Store
-from mailpolicy.system.files import is_there
-from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_others, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cli.making import Workshop
@@ -95,11 +93,7 @@ def _store(machine: Machine) -> Iterator[Found]:
 
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.around.file
-    if machine.out.around.is_root:
-        fix = cure_for_root(path, machine.trusted)
-    else:
-        mode = os.stat(path).st_mode if is_there(path, follow=True) else 0
-        fix = ("chmod", "o-w", path) if mode & stat.S_IWOTH else None
+    fix = cure_for_root(path, machine.trusted) if machine.out.around.is_root else cure_for_others(path)
     if fix:
         yield Found(ERROR, f"others can write {path} or a directory above it", fix)
     else:
@@ -176,7 +170,7 @@ def _secrets(machine: Machine) -> Iterator[Found]:
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
-    for name in pending.names(machine.out.around.file):
+    for name in pending.names(machine.out.around.file, machine.trusted):
         yield Found(WARNING, f"a change of {name} stopped half-way", ("mailpolicy", "validate", "--secrets"))
 
 

@@ -102,7 +102,7 @@ def _export(
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None
-    if output in ("", "-"):
+    if output in ("", "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
         raise UsageError("--output is a file's path; without it the file goes to stdout")
     if output is None:
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):

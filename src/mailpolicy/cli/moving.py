@@ -22,7 +22,7 @@ def names(out: Output) -> int:
     vault = credentials(out)
     known = vault.names()
     if known is None:
-        store, policy = open_store(out)
+        store, policy = open_store(out, trusted=out.trusted)
         known = list(vault.several([secret.user for secret in bindings.named(policy)]))
         out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
     for name in known:
@@ -35,7 +35,7 @@ def names(out: Output) -> int:
 
 def verify(out: Output) -> int:
     """Open every secret the store names; 1 where one is missing."""
-    store, policy = open_store(out)
+    store, policy = open_store(out, trusted=out.trusted)
     named = {secret.user: secret for secret in bindings.named(policy)}
     vault = credentials(out)
     there = vault.several(named)
@@ -58,13 +58,13 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     """Copy every secret the store names, read it back, and then remove the old one."""
     if source == target:
         raise UsageError("--from and --to name the same keyring")
-    store, policy = open_store(out)
+    store, policy = open_store(out, trusted=out.trusted)
     chosen = choice(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
     named = bindings.named(policy)
     former = bindings.elsewhere(old.names() or (), {secret.owner for secret in named})  # of other destinations
     secrets_of = [*named, *(secret for owned in former.values() for secret in owned)]
-    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path)]))
+    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path, out.trusted)]))
 
     def afresh(backend: str) -> Credentials:
         """As a program of its own would find it: a backend may remember what it once read."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
-from mailpolicy.cli.editing import carry_out, tell
+from mailpolicy.cli.editing import carry_out, edit_object, tell
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.passwords import PasswordSource, piped, prompted
 from mailpolicy.cli.questions import ask_to_delete, ask_to_send, would_delete, would_send
@@ -196,6 +196,9 @@ def _settle(
     strike_out(out, store, [user for user in touched if user not in left])
     settled = {pending.sentence(user) for user in touched}
     outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
+    if failed is not None and out.around.format == "json":  # one object tells both
+        failed.content = {**edit_object(out, outcome, dry_run=False), **failed.content}
+        raise failed
     status = tell(out, outcome)
     if failed is not None:
         raise failed
@@ -215,8 +218,13 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
         if not left:
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        message = f"the store is changed, the secret {next(iter(left))}{more} is left in the keyring: {error}"
-        return left, type(error)(message, code=error.code)
+        name = next(iter(left))
+        secret = Secret.of(name)
+        return left, KeyringError(
+            f"the store is changed, the secret {name}{more} is left in the keyring: {error}",
+            code=error.code,
+            fix=secret.owner.command(keep=False) if secret is not None else None,
+        )
     return (), None
 
 

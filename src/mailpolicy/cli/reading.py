@@ -16,13 +16,16 @@ from mailpolicy.networks import ANYWHERE
 from mailpolicy.policy import Account, Policy
 from mailpolicy.service import SWITCHES, Service
 from mailpolicy.store import Store
-from mailpolicy.system.trust import cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
 
 
-def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store, Policy]:
+def open_store(
+    out: Output, about: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+) -> tuple[Store, Policy]:
     """The store and its policy, with a warning where root should not trust it. Raises StoreError.
 
-    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others.
+    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others. A
+    command that reads host.toml says whom root trusts besides itself.
     """
     if about is not None:
         store = Store.look_up(out.around.file, about, out.cache)
@@ -30,14 +33,9 @@ def open_store(out: Output, about: Collection[str] | None = None) -> tuple[Store
         store = Store.read(out.around.file, out.cache)
         store.keep_index()
     policy = store.policy()
-    warn_unsafe(out)
-    return store, policy
-
-
-def warn_unsafe(out: Output) -> None:
-    """Say on stderr that others can write a store that root reads."""
-    if out.around.is_root and (cure := cure_for_root(out.around.file)) is not None:
+    if out.around.is_root and (cure := cure_for_root(out.around.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
+    return store, policy
 
 
 def show_account(out: Output, address: str) -> int:

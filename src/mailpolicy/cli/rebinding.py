@@ -29,7 +29,7 @@ def rebind(
 
     Of `addresses` and with `server` of the server, or of all; only those bound to one of `former` where some are named.
     """
-    store, policy = open_store(out)
+    store, policy = open_store(out, trusted=out.trusted)
     refuse_unsafe(out, store)
     named = _named(policy, addresses, server=server)
     vault = credentials(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from mailpolicy import bindings, pending
 from mailpolicy.bindings import Owner, Secret
@@ -10,11 +11,12 @@ from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.paired import edit_then_carry, edit_then_forget, edit_then_move, set_secret
 from mailpolicy.cli.passwords import PasswordSource, require_source
+from mailpolicy.cli.secrets import credentials
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.targets import Targets, chosen
-from mailpolicy.errors import Advice, Refused
+from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import Policy
 from mailpolicy.schema import new_source
 from mailpolicy.store import Store
@@ -115,7 +117,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
     owner = Owner(address, name)
     account = policy.accounts.get(address)
     gone = account is None or name not in account.sources
-    left = _left_behind(store, owner) if gone else []
+    left = _left_behind(out, store, owner, gone=gone, dry_run=dry_run) if gone else []
 
     def planner(policy: Policy) -> Plan:
         if left:
@@ -133,7 +135,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     store = Store.to_edit(out.around.file, (address,) if address else (), out.cache)
     policy = store.policy()
     gone = address is not None and address not in policy.accounts
-    left = _left_behind(store, Owner(address))
+    left = _left_behind(out, store, Owner(address), gone=gone, dry_run=dry_run)
 
     def planner(policy: Policy) -> Plan:
         plan = Plan() if gone and left else server.clear_login(policy, address)
@@ -144,10 +146,15 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     return edit_then_forget(out, store, planner, list(secrets), dry_run=dry_run, yes=yes)
 
 
-def _left_behind(store: Store, owner: Owner) -> list[Secret]:
-    """The secrets of an owner that unfinished changes were about."""
-    noted = (Secret.of(user) for user in pending.names(store.path))
-    return [secret for secret in noted if secret is not None and secret.owner == owner]
+def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
+    """Return the secrets of an owner that unfinished changes were about; if it is `gone` from the store, the keyring's too."""
+    noted = (Secret.of(user) for user in pending.names(store.path, out.trusted))
+    found = [secret for secret in noted if secret is not None and secret.owner == owner]
+    if gone and not dry_run:
+        with suppress(KeyringError):  # without a keyring the owner is just not there
+            users = credentials(out).names() or ()
+            found += bindings.elsewhere(users, {owner}).get(owner, [])
+    return list(dict.fromkeys(found))
 
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:

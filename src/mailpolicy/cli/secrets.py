@@ -109,7 +109,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
     vault = credentials(out)
     keys = bindings.named(store.policy())
-    noted = pending.names(store.path)
+    noted = pending.names(store.path, out.trusted)
     kept = vault.several([*(secret.user for secret in keys), *noted])
     missing = absences(vault, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]

@@ -77,7 +77,7 @@ def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) ->
 
 def strike_out(out: Output, store: Store, users: list[str]) -> None:
     """Strike out what is whole again."""
-    if pending.notes(store.path):  # nearly always there are none, and then no lock is needed
+    if pending.notes(store.path, out.trusted):  # nearly always there are none, and then no lock is needed
         _under_lock(out, store, lambda held: pending.clear(held, users))
 
 

@@ -60,7 +60,7 @@ def install(
     `allow` may raise to stop it, and is asked again where the old store changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed, NotConfirmed.
     """
-    planned = _planned(path, new, _old(path, trusted))
+    planned = _planned(path, new, _old(path, trusted), trusted)
     if not planned.changed:
         return planned
     allow(planned)
@@ -81,7 +81,7 @@ def _put(held: Held, planned: Installation, allow: Judge) -> Installation:
     with held.opened() as descriptor:
         old = Store(held.path, read_whole(descriptor)) if descriptor is not None else None
     held.refuse_links()
-    current = _planned(held.path, planned.new, old)
+    current = _planned(held.path, planned.new, old, held.trusted)
     if current.changed:
         if _content(current) != _content(planned):
             allow(current)
@@ -99,9 +99,9 @@ def _old(path: str, trusted: Trusted) -> Store | None:
         return None
 
 
-def _planned(path: str, new: Store, old: Store | None) -> Installation:
+def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
     policy = new.policy()
-    notes = pending.notes(path)
+    notes = pending.notes(path, trusted)
     before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY

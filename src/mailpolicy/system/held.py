@@ -23,7 +23,7 @@ from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 _TRIES = 3  # to lock a file while its links are being changed
-_UNKNOWN = (-1, -1)
+_UNKNOWN = (-1,)
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
 Proof = Callable[[BinaryIO], None]
@@ -40,9 +40,9 @@ class Held:
         self.path = place.path
         self.target = place.target
         self._place = place
-        self._trusted = trusted
+        self.trusted = trusted
         self._judged = judged
-        self._seen: tuple[int, int] | None = _UNKNOWN  # device and inode of what was read, None if nothing was there
+        self._seen: tuple[int, ...] | None = _UNKNOWN  # what was read, None if nothing was there
 
     @contextmanager
     def opened(self) -> Iterator[int | None]:
@@ -58,8 +58,7 @@ class Held:
                 yield None
                 return
             try:
-                facts = os.fstat(descriptor)
-                self._seen = (facts.st_dev, facts.st_ino)
+                self._seen = _state(os.fstat(descriptor))
                 yield descriptor
             finally:
                 os.close(descriptor)
@@ -158,18 +157,18 @@ class Held:
 
     def note(self, suffix: str) -> Note:
         """Return the note NAME.SUFFIX beside the file."""
-        return Note(self._place, suffix, self._trusted)
+        return Note(self._place, suffix, self.trusted)
 
     def _same(self, facts: os.stat_result | None) -> bool:
         if self._seen == _UNKNOWN:
             return True
-        return self._seen == (None if facts is None else (facts.st_dev, facts.st_ino))
+        return self._seen == (None if facts is None else _state(facts))
 
     def _still_here(self) -> bool:
         """Whether the path still leads to this name in this folder: a link on the way may have been changed."""
         with resolved(self.path) as now:
             if self._judged:
-                trust.refuse_unsafe(now, self._trusted)
+                trust.refuse_unsafe(now, self.trusted)
             return now.same_as(self._place)
 
     def _confirm(self) -> None:
@@ -184,6 +183,11 @@ class Held:
             yield
         except OSError as error:
             raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
+
+
+def _state(facts: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file as it was read from another one, and from itself after somebody wrote into it."""
+    return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 @contextmanager

@@ -60,14 +60,30 @@ def replace(
             if proof is not None:
                 _prove(place, temporary, proof)
             os.fsync(descriptor)
-        if old is None:
-            _put(place, temporary, name)
-        else:
-            os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+            held = os.dup(descriptor)  # as long as it is open no other file can get its inode's number
+        try:
+            if old is None:
+                _put(place, temporary, name)
+            else:
+                os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+            _require_made(place, name, os.fstat(held))
+        finally:
+            with suppress(OSError):
+                os.close(held)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=place.folder)
         raise
+
+
+def _require_made(place: Place, name: str, made: os.stat_result) -> None:
+    """Raise WriteFailed if another file got the name: who may write the folder can exchange the temporary one."""
+    there = place.look(name)
+    if there is None or not os.path.samestat(there, made):
+        raise WriteFailed(
+            "another program has put something else in its place while it was written",
+            file=os.path.join(place.folder_path, name),
+        )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ nothing is said of who wrote the file before.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import NamedTuple
@@ -67,7 +68,19 @@ def _cure(step: Step, trusted: Trusted) -> Command | None:
         return ("chmod", "go-w" if facts.st_gid != trusted.group else "o-w", step.path)
     if facts.st_mode & stat.S_IWGRP and facts.st_gid != trusted.group:
         return ("chmod", "g-w", step.path)
+    if facts.st_mode & stat.S_IWGRP and _has_acl(step.path):
+        # With an ACL the group's bits are a mask, which says nothing of who may write.
+        return ("setfacl", "-b", step.path)
     return None
+
+
+def _has_acl(path: str) -> bool:
+    if not hasattr(os, "getxattr"):  # elsewhere than on Linux
+        return False
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
+    except OSError as error:
+        return error.errno not in (errno.ENODATA, errno.ENOTSUP)
 
 
 def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
@@ -80,6 +93,23 @@ def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
             return cure(place, trusted)
     except (OSError, ValueError) as error:
         raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
+
+
+def cure_for_others(path: str) -> Command | None:
+    """Return the command that keeps others than owners and groups from changing a file, None if they cannot.
+
+    For a user whom a group may help. Raises StoreError.
+    """
+    try:
+        with resolved(path) as place:
+            steps = [step for step in place.steps if not stat.S_ISLNK(step.facts.st_mode)]
+    except (OSError, ValueError) as error:
+        raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
+    for step in steps:
+        sticky = stat.S_ISDIR(step.facts.st_mode) and step.facts.st_mode & stat.S_ISVTX
+        if step.facts.st_mode & stat.S_IWOTH and not sticky:
+            return ("chmod", "o-w", step.path)
+    return None
 
 
 def refuse_unsafe(place: Place, trusted: Trusted = ROOT_ONLY) -> None:

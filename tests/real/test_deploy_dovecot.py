@@ -252,6 +252,9 @@ NAMED_23 = "passdb {\nname = mailpolicy-imap\ndriver = static\nargs = nopassword
         pytest.param("2.4", AFTER, IN_IMAP, OPEN, "driver = static", id="driver"),
         pytest.param("2.4", AFTER, NOT_SMTP, OPEN, "driver = static", id="not-smtp"),
         pytest.param("2.4", AFTER, OURS, OPEN, "driver = static", id="global"),
+        pytest.param(
+            "2.4", AFTER, OURS, "driver = passwd-file", "passdb mailpolicy-imap outside", id="global-the-same"
+        ),
         pytest.param("2.4", BEFORE, OURS, OPEN, "driver = static", id="global-before"),
         pytest.param(
             "2.4", AFTER, "passdb_mechanisms_filter = xoauth2\n", "", "passdb_mechanisms_filter", id="default"

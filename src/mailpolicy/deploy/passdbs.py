@@ -70,6 +70,8 @@ def changed(text: str, snippet: str, services: Sequence[str], *, merges: bool) -
             continue  # it is not read
         same = same if merges else [one for one in same if one.block][:1]
         for one in same:
+            if merges and not one.block:  # with it the policy's is asked as late as this one
+                found[f"passdb {wanted.name}{_where(one)}"] = None
             for key in _differing(one, wanted):
                 found[f"{key} = {one.settings[key]} in passdb {wanted.name}{_where(one)}"] = None
         for key in wanted.settings.keys() - {key for one in same for key in one.settings}:

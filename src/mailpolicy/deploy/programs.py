@@ -34,7 +34,7 @@ def run(command: Sequence[str], patience: float) -> Ended:
         finally:
             process.kill()  # one that has ended is left alone
     if printed is None:
-        return Ended(None, "", f"did not end within {patience:g} s")
+        return Ended(None, "", f"did not end within {patience:.3g} s")
     out, err = (part.decode("utf-8", "replace") for part in printed)
     if max(map(len, printed)) > _MOST:
         return Ended(None, "", f"printed more than {_MOST >> 20} MiB")

@@ -237,7 +237,10 @@ OURS = "passdb mailpolicy-imap {\nSETTINGS\n}\n"
 IN_IMAP = f"protocol imap {{\n{OURS}}}\n"
 NOT_SMTP = f"protocol !smtp {{\n{OURS}}}\n"
 OPEN = "driver = static\nfields {\nnopassword = yes\n}"
+LIKE = IN_IMAP.replace("mailpolicy-imap", "mailpolicy-imap-more")
+FIRST = "protocol imap {\npassdb mailpolicy-imap-verified {\nresult_failure = continue-fail\n}\n}\n"
 NAMED_23 = "passdb {\nname = mailpolicy-imap\ndriver = static\nargs = nopassword\n}\n"
+LIKE_23 = NAMED_23.replace("mailpolicy-imap", "mailpolicy-imap-more")
 
 
 @pytest.mark.parametrize(
@@ -267,6 +270,17 @@ NAMED_23 = "passdb {\nname = mailpolicy-imap\ndriver = static\nargs = nopassword
             "passdb_username_filter = !*@example.com in protocol imap",
             id="default-imap",
         ),
+        # A name like ours is none of ours, and one of ours read early is not all of ours.
+        pytest.param("2.4", BEFORE, LIKE, OPEN, "mailpolicy-imap-more in protocol imap", id="like"),
+        pytest.param("2.4", BEFORE, f"{FIRST}{LIKE}", OPEN, "mailpolicy-imap-more in protocol imap", id="between"),
+        pytest.param(
+            "2.3",
+            BEFORE,
+            f"protocol imap {{\n{LIKE_23}}}\n",
+            "",
+            "mailpolicy-imap-more in protocol imap",
+            id="2.3-like",
+        ),
         pytest.param("2.3", BEFORE, f"protocol imap {{\n{NAMED_23}}}\n", "", "driver = static", id="2.3-before"),
         pytest.param("2.3", BEFORE, f"protocol !smtp {{\n{NAMED_23}}}\n", "", "driver = static", id="2.3-not-smtp"),
     ],
@@ -291,7 +305,7 @@ def test_what_changes_the_passdbs_of_the_policy_is_named(
     ("version", "file", "text"),
     [
         # What ours says later counts.
-        pytest.param("2.4", BEFORE, IN_IMAP.replace("SETTINGS", OPEN), id="before"),
+        pytest.param("2.4", BEFORE, FIRST.replace("continue-fail", "continue"), id="before"),
         pytest.param("2.4", AFTER, IN_IMAP.replace("SETTINGS", "result_failure = return-fail"), id="the-same"),
         pytest.param(
             "2.4", AFTER, "passdb_use_cache = no\npassdb_default_password_scheme = SHA512\n", id="idle-default"
@@ -311,6 +325,15 @@ def test_what_changes_nothing_of_the_policy_is_no_error(
     assert (result.status, checked(mailpolicy)[0]) == (0, "ok"), result.err
     dovecot.start()
     assert dovecot.ask([OFF, ON]) == [False, True]
+
+
+def test_the_passdbs_of_the_policy_are_asked_in_their_order(dovecot: Dovecot, mailpolicy: Mailpolicy) -> None:
+    """Since Dovecot 2.4.2 the one for passwords would let every token in, were it asked before those for tokens."""
+    if dovecot.release.version == "2.3":
+        pytest.skip("2.3 has one passdb of the policy for each service")
+    early = IN_IMAP.replace("SETTINGS", "result_failure = return-fail")
+    (dovecot.folder / "conf.d" / BEFORE).write_text(early)
+    not_obeyed(mailpolicy, "mailpolicy-imap in protocol imap")
 
 
 @pytest.mark.parametrize("options", [{"default_domain": "example.com"}, {"strategy": "deny-list"}, {"lock": ["smtp"]}])

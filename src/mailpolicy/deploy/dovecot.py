@@ -186,7 +186,7 @@ def judged(doveconf: Doveconf, options: Options, path: str, made: Collection[str
         return Judgement(
             False, f"Dovecot does not ask the policy as {path} says, other files set {', '.join(changed)}: remove that"
         )
-    early = passdbs.asked_first(found.text, services, merges=merges)
+    early = passdbs.asked_first(found.text, snippet, services, merges=merges)
     if early is None:
         return Judgement(False, f"Dovecot does not read {path}: !include it in {found.path}")
     if early:

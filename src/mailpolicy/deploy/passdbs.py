@@ -32,8 +32,8 @@ class Passdb(NamedTuple):
         return wanted in ("", service) or (wanted.startswith("!") and wanted != f"!{service}")
 
 
-def asked_first(text: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
-    """The passdbs that Dovecot asks before the policy's; None where it does not read these.
+def asked_first(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
+    """The passdbs that Dovecot asks before the policy's, which are those of the snippet; None where it does not read these.
 
     One that is merged with a global one, as 2.4 does, comes later.
     """
@@ -41,16 +41,21 @@ def asked_first(text: str, services: Sequence[str], *, merges: bool) -> list[str
     known = {passdb.name for passdb in listed if merges and not passdb.block}
     early: dict[str, None] = {}
     for service in services:
-        for passdb in listed:
-            if not passdb.block or passdb.name in known or not passdb.applies(service):
-                continue
-            if re.fullmatch(f"mailpolicy-{service}(-[a-z]+)?", passdb.name):
-                break
-            # One that only denies, or that is for master users, lets nobody past the policy.
-            if "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
-                early[str(passdb)] = None
-        else:
+        ours = [passdb.name for passdb in _passdbs(snippet) if passdb.block == f"protocol {service}"]
+        asked = [one for one in listed if one.block and one.name not in known and one.applies(service)]
+        if not ours or not {passdb.name for passdb in asked}.issuperset(ours):
             return None
+        waiting = ours[::-1]
+        for passdb in asked:
+            if not waiting:
+                break
+            if passdb.name == waiting[-1]:
+                waiting.pop()
+            elif passdb.name in ours and passdb.name not in waiting:
+                pass  # it was there already
+            # One that only denies, or that is for master users, lets nobody past the policy.
+            elif "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
+                early[str(passdb)] = None
     return list(early)
 
 

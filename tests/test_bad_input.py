@@ -425,3 +425,31 @@ def test_a_slow_reader_is_answered_line_by_line(store: Path) -> None:
     child.stdin.close()
     assert child.wait(timeout=max(1.0, deadline - time.monotonic())) == 1
     child.stdout.close()
+
+
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    "command",
+    [("export", "dovecot"), ("validate", "--format", "sarif"), ("pop", "off", "--all", "--dry-run")],
+    ids=" ".join,
+)
+def test_a_file_that_takes_a_part_is_not_written(
+    command: tuple[str, ...], unbuffered: dict[str, str], tmp_path: Path
+) -> None:
+    """As on a disk that fills up: a policy that was cut must not look like one."""
+    store, out = tmp_path / "accounts.toml", tmp_path / "out"
+    accounts = "".join(f'[accounts."u{number}@x.example"]\npop = true\ntemplat = "x"\n' for number in range(3000))
+    if command[0] != "validate":
+        accounts = accounts.replace('templat = "x"\n', "")
+    store.write_text(f'version = 1\n[server]\nedition = "pro"\n{accounts}')
+    with open(out, "wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "mailpolicy", "--file", str(store), *command],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | unbuffered,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+            check=False,
+        )
+    assert (done.returncode, out.stat().st_size) == (74, 4096)
+    assert b"stdout could not be written" in done.stderr

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 import tomli
-from conftest import ROOT, Run
+from conftest import MINIMAL, ROOT, Run
 
 from mailpolicy.cli.commands import LazyGroup
 from mailpolicy.lan import lan_entry
@@ -407,3 +409,35 @@ def test_no_option_is_offered_that_the_command_does_not_have(run: Run, command: 
         assert result.status == 2
         offered = set(re.findall("--[a-z-]+", result.err))
         assert offered == has & {"--domain", "--with-template", "--all", "--in-template", "--in-defaults"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("template", "remove", "nosuch"), False),
+        (("template", "show", "offic"), True),
+        (("pop", "on", "--in-template", "offic"), True),
+        (("account", "list", "--with-template", "offic"), True),
+        (("template", "rename", "offic", "x"), True),
+    ],
+)
+def test_no_template_is_offered_where_another_was_meant(
+    run: Run, store: Path, arguments: tuple[str, ...], hint: bool
+) -> None:
+    store.write_text(f"{MINIMAL}\n[templates.office]\n")
+    refused = run("--file", str(store), *arguments)
+    assert refused.status in (2, 4)
+    assert ("did you mean office?" in refused.err) is (hint and refused.status == 4)
+    assert "template add" not in refused.err
+
+
+def test_a_person_is_asked_although_stdout_is_a_pipe(store: Path) -> None:
+    """`| tee log` is what people type; the question goes to stderr."""
+    accounts = "".join(f'\n[accounts."u{number}@example.com"]\npop = true\n' for number in range(30))
+    store.write_text(MINIMAL + accounts)
+    command = f"{sys.executable} -m mailpolicy --file {store} pop off --all | cat"
+    child = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=30)
+    child.expect("change 3[0-9] accounts")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    assert store.read_text() == MINIMAL + accounts

@@ -237,3 +237,11 @@ def test_a_line_has_a_greatest_length(size: int, program: Run, store: Path) -> N
 def test_a_finding_far_down_costs_no_list_of_lines() -> None:
     text = "version = 1\n" + "\n" * 100_000 + "foo = 1\n"
     assert Store("-", text.encode()).diagnose()[0][0].line == 100_002
+
+
+def test_a_list_has_an_end(program: Run, store: Path) -> None:
+    for text in ("\0" * (LARGEST + 200_000), f"#{59_999 * ' '}\n" * (LARGEST // 60_000 + 10)):
+        result = program("--file", str(store), "pop", "on", "-", stdin=text)
+        assert (result.status, result.out) == (2, "")
+        assert f"more than {LARGEST >> 20} MiB" in result.err
+        assert len(result.err) < 300

@@ -45,6 +45,11 @@ PRINTED: dict[str, tuple[str | None, tuple[str, ...], int]] = {
     "no account": (MINIMAL, ("pop", "on", "new@x.example"), 0),
     "no account to show": (MINIMAL, ("account", "show", "new@x.example"), 0),
     "no template": (MINIMAL, ("template", "assign", "t", "alice@example.com"), 0),
+    "a new account with the connector and no imap": (
+        CLOSED.replace('"pro"', '"pro"\noutlook_connector_installed = true'),
+        ("account", "add", "q@example.com", "--imap", "off", "--outlook-connector", "on"),
+        0,
+    ),
     "a template in use": (TEMPLATED, ("template", "remove", "t"), 0),
     "connector without imap": (
         CLOSED.replace('"pro"', '"pro"\noutlook_connector_installed = true'),

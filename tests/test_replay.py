@@ -103,6 +103,7 @@ PREFIXED = [
     f"{SYSLOG} mx1 docker/mail[1]: {SYSLOG} mail dovecot: {WORDS}",
     f"{SYSLOG} mx1 docker/NAME[1]: {OWN}",
     f"docker/NAME[1]: {WORDS}",
+    json.dumps({"MESSAGE": OWN, "SYSLOG_IDENTIFIER": "mailserver", "CONTAINER_ID": "0123456789ab"}),
     f"docker/NAME[1]: dovecot: {WORDS}",
     f"mail.1.abcd@node1    | {SYSLOG} {OWN}",
     f"2026-11-25T18:00:00.123456789Z stdout F {SYSLOG} {OWN}",
@@ -180,6 +181,13 @@ OTHERS = [
     f"{SYSLOG} mail dovecot: lmtp(x imap-login: Login: {ALICE}",
     f"{SYSLOG} mx postfix/smtpd[1]: warning: non-SMTP command from unknown[198.51.100.7]: imap-login: Login: {ALICE}",
     f"{SYSLOG} mx postfix/cleanup[1]: 4B: warning: header Subject: imap-login: Login: {ALICE}",
+    *(
+        f"{SYSLOG} mx {program}: {WORDS}"
+        for program in ("sshd", "sshd[9]", "postfix/smtpd[9]", "roundcube[3]", "logger")
+    ),
+    f"<22>1 {ISO} mx sshd 7 - - {WORDS}",
+    f"{SYSLOG} mx docker/mail[1]: {SYSLOG} mail sshd[1]: {WORDS}",
+    json.dumps({"MESSAGE": WORDS, "SYSLOG_IDENTIFIER": "sshd"}),
     f"{SYSLOG} mx sshd[1]: Invalid user imap-login: Login: {ALICE}",
     f"{SYSLOG} mx sshd[1]: imap-login: imap-login: Login: {ALICE}",
     f"{SYSLOG} mail dovecot: auth: imap-login: Login: {ALICE}",

@@ -361,7 +361,7 @@ def test_doctor_of_a_healthy_machine(run: Run, place: Path) -> None:
     assert status == 0
     assert {name for name, check in checks.items() if check["state"] != "ok"} == {"clients"}, "there is no mail log"
     assert checks["keyring"]["message"] == f"{BACKEND}, named by host.toml: safe"
-    assert "written 1 times" in checks["sealed file"]["message"]
+    assert "written 1 time," in checks["sealed file"]["message"]
     shown = run("doctor", *options(place))
     assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [
         *([name, "ok"] for name in ("store", "permissions", "host.toml", "keyring", "sealed file", "secrets")),

@@ -50,6 +50,7 @@ TRIED = [
     ("template create t", "template add t"),
     ("smart-host delete alice@x", "smart-host clear alice@x"),
     ("server multipop on", "server set multipop on"),
+    ("server set-edition pro", "server set edition pro"),
     ("multipop source delete a@x gmx", "multipop source remove a@x gmx"),
     ("multipop sorce list", "multipop source list"),
     ("secrets ls", "secrets list"),

@@ -75,9 +75,12 @@ _AS_NAME = (
 # The key of a journal's field, or the file and the line that grep names.
 _START = rf"\ufeff?+[ \t]*+(?:MESSAGE=|(?:[\w./+-]++:(?:[0-9]++:)?+|[0-9]++:)(?={_DATE}))?+"
 # All that may stand before a login process's own words, with the name of one program, or of two if the first passes on
-# whole lines of a log, with their time. Other programs quote what a client sent, and never directly behind their name.
+# whole lines of a log, with their time. The one directly before the words must be Dovecot: `speaker` or `passed`.
 _PASSED_ON = _STAMP_AND_HOST + _BEFORE
-_HEAD = rf"{_START}{_BEFORE}(?:{_NAME}{_AS_NAME}(?:{_PASSED_ON}(?:{_NAME}{_AS_NAME})?+)?+)?+"
+_HEAD = (
+    rf"{_START}{_BEFORE}(?:(?P<speaker>{_NAME}){_AS_NAME}"
+    rf"(?P<passed>{_PASSED_ON}(?:(?P<passed_speaker>{_NAME}){_AS_NAME})?+)?+)?+"
+)
 _DOVECOT = re.compile(
     rf"(?P<head>{_HEAD}(?:message repeated (?P<times>[0-9]{{1,6}}) times: \[ ?)?+)"
     rf"(?:[\w.-]++/(?:imap|pop3){_LOGIN}(?={_PROCESS}))?+"
@@ -132,6 +135,9 @@ def _dovecots(line: str, time: str | None = None) -> Login | None:
         if _hides_login(line):
             raise LineRejected(f"a Dovecot login that is not understood: {line[:_SHOWN].strip()!a}")
         return None
+    speaker = match["passed_speaker"] if match["passed"] else match["speaker"]
+    if speaker not in (None, "Info") and "dovecot" not in speaker.lower():
+        return None  # another program, whatever it says
     elements = line[match.end() :]
     name, ip = _name_and_ip(elements)
     if time is None and (stamp := _TIME.search(match["head"])) is not None:
@@ -208,6 +214,8 @@ def _object(line: str) -> Login | None:
     if "MESSAGE" in record:
         program = record.get("SYSLOG_IDENTIFIER")
         tag = re.sub(r"[^\w./@+-]", "_", program) + ": " if isinstance(program, str) else ""
+        if "CONTAINER_ID" in record:
+            tag = f"docker/{tag}"  # the identifier is the container's then, whatever its name
         return _dovecots(tag + _message(record["MESSAGE"]), _realtime(record.get("__REALTIME_TIMESTAMP")))
     if isinstance(text := record.get("log"), str):
         return _dovecots(text, time if isinstance(time, str) else None)

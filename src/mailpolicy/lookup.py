@@ -28,12 +28,12 @@ def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> Not
     return NotFound(message, code="no-such-account", fix=fix)
 
 
-def require_template(policy: Policy, name: str) -> None:
-    """Raise NotFound if there is no such template."""
+def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
+    """Raise NotFound if there is no such template, with an `offer` to add it if none is like it."""
     if name not in policy.templates:
         hint = nearest(name, policy.templates)
         raise NotFound(
             f"there is no template {printable(name)}" + (f", did you mean {hint}?" if hint else ""),
             code="no-such-template",
-            fix=("mailpolicy", "template", "add", name) if not hint else None,
+            fix=("mailpolicy", "template", "add", name) if offer and not hint else None,
         )

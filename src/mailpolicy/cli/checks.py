@@ -146,7 +146,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
         return
     file = sealed_file(machine.choice)
     facts = file.facts()
-    yield Found(OK, f"{file.path}, written {facts.writes} times, key {facts.key_id} from {file.source.name}")
+    yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
         yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
     if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:

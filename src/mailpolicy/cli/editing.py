@@ -59,7 +59,7 @@ def carry_out(
 
 def _confirm(out: Output, plan: Plan) -> None:
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
+    if count < ASK_FROM or not out.around.can_ask:
         return
     if not typer.confirm(f"change {count} accounts in {printable(out.around.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")

@@ -100,7 +100,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
 def _confirm(out: Output, *, yes: bool) -> Judge:
     def confirm(planned: Installation) -> None:
         count = len({shift.address for shift in planned.shifts})
-        if yes or count < ASK_FROM or not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
+        if yes or count < ASK_FROM or not out.around.can_ask:
             return
         if not typer.confirm(f"change the access of {count} accounts in {printable(planned.path)}?", err=True):
             raise Refused("nothing was installed", code="not-confirmed-by-user")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
 from mailpolicy.names import LONGEST_LINE
+from mailpolicy.system.files import LARGEST
 
 _CHUNK = 1 << 18  # bytes read at once, of what is there
 _LOOKED_AT = 8000  # bytes
@@ -37,7 +38,7 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
 
     `look` sees the first bytes and may raise. Raises UsageError.
     """
-    rest = b""
+    rest, left_out = b"", 0
     start = True
     while True:
         try:
@@ -53,8 +54,11 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
         whole, newline, rest_of = data.rpartition(b"\n")
         if newline:
             yield _cut((rest + whole).decode("utf-8", "surrogateescape").split("\n"))
-            rest = rest_of
+            rest, left_out = rest_of, 0
         else:
+            left_out += len(rest_of)
+            if left_out > LARGEST:
+                raise UsageError(f"a line of more than {LARGEST >> 20} MiB: this is no text", file=name)
             rest = (rest + rest_of)[: LONGEST_LINE + 1]
     if rest:
         yield _cut([rest.decode("utf-8", "surrogateescape")])

@@ -5,6 +5,7 @@ Promises: every outcome is mapped here by hand, also those that Typer would answ
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
+    _buffer_stdout()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -73,6 +75,17 @@ def _require_posix() -> None:
             "this operating system is not supported: mailpolicy needs Linux or another POSIX system; on Windows run it in "
             "WSL (wsl --install) or in a container"
         ) from None
+
+
+def _buffer_stdout() -> None:
+    """Put a buffer between stdout and its file if Python was told to have none (`-u`, PYTHONUNBUFFERED).
+
+    Without one a write that the system takes only in part, as on a disk that fills up, loses the rest in silence.
+    """
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(raw)
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, line_buffering=sys.stdout.isatty())
 
 
 def settled() -> None:

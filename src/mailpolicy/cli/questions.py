@@ -30,7 +30,7 @@ def ask_to_send(out: Output, moves: Mapping[Secret, Secret], *, yes: bool) -> No
 
 def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
     """At a terminal ask before secrets are gone for good; whether somebody was asked. Raises Refused for a no."""
-    if not (out.around.stdin_is_terminal and out.around.stdout_is_terminal):
+    if not out.around.can_ask:
         return False
     accounts = len({change.address for change in plan.changes if change.address is not None})
     lines = _listed([f"{secret.owner} would be deleted" for secret in secrets])

@@ -133,7 +133,7 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         raise UsageError(str(error)) from None
     _, policy = open_store(out)
     if with_template is not None:
-        require_template(policy, with_template)
+        require_template(policy, with_template, offer=False)
     chosen = [
         account
         for account in policy.accounts.values()
@@ -168,7 +168,7 @@ def list_templates(out: Output, name: str | None) -> int:
     """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
     store, policy = open_store(out)
     if name is not None:
-        require_template(policy, name)
+        require_template(policy, name, offer=False)
     users: dict[str, int] = {}
     for account in policy.accounts.values():
         if account.template is not None:

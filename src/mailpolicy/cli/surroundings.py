@@ -56,6 +56,7 @@ class Surroundings(NamedTuple):
     cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
+    can_ask: bool = False  # somebody sees a question, which goes to stderr, and can answer it, whatever stdout is
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
     somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
     drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
@@ -122,6 +123,7 @@ def look_around(options: dict[str, str], environment: MutableMapping[str, str]) 
         cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
         stdin_is_terminal=stdin,
         stdout_is_terminal=stdout,
+        can_ask=stdin and _is_terminal(sys.stderr),
         progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
         somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
         drawing=stdout and not plain,

@@ -14,6 +14,7 @@ from mailpolicy import names
 from mailpolicy.cli import lines
 from mailpolicy.edit.targets import Targets
 from mailpolicy.errors import UsageError
+from mailpolicy.system.files import LARGEST
 
 Addresses = Annotated[
     list[str] | None,
@@ -53,15 +54,18 @@ def addresses(texts: Iterable[str]) -> tuple[str, ...]:
     """Normalised addresses, each once; `-` stands for those on stdin. Raises UsageError with the malformed ones."""
     found: dict[str, None] = {}
     wrong: list[str] = []
+    more = 0
     for text, number in _with_stdin(texts):
         try:
             found[names.account_address(text)] = None
         except names.NameRejected as error:
             told = str(error) if number is None else f"line {number}: {names.line_refusal(text, _ONE_EACH)}"
-            wrong.append(told)
+            if len(wrong) < _MOST_TOLD:
+                wrong.append(told)
+            else:
+                more += 1
     if wrong:
-        more = f"; and {len(wrong) - _MOST_TOLD} more" if len(wrong) > _MOST_TOLD else ""
-        raise UsageError("; ".join(wrong[:_MOST_TOLD]) + more)
+        raise UsageError("; ".join(wrong) + (f"; and {more} more" if more else ""))
     return tuple(found)
 
 
@@ -71,8 +75,11 @@ def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
         if text != "-":
             yield text, None
             continue
-        number = 0
+        number = size = 0
         for part in lines.chunks("-", lines.opened("-")):
+            size += sum(map(len, part))
+            if size > LARGEST:
+                raise UsageError(f"more than {LARGEST >> 20} MiB, which is no list of addresses", file="-")
             for line in part:
                 number += 1
                 if (stripped := line.strip()) and not stripped.startswith("#"):

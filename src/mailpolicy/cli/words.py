@@ -73,7 +73,7 @@ def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str
             line = [*noun, verb, word, *rest[:index], *rest[index + 1 :]]
             return _refusal(word, ": first the verb, then the target", line)
     if noun == ["server"] and rest:
-        return _refusal(word, "", ["server", "set", word, *rest])
+        return _refusal(word, "", ["server", "set", word.removeprefix("set-"), *rest])
     return _refusal(word, "", [], path)
 
 

@@ -35,7 +35,7 @@ def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -
         switches = {key: value for key, value in asked.items() if isinstance(value, bool)}
         named = template if isinstance(template, str) else None
         trial = {address: Account(address, address, switches, named) for address in fresh}
-        refuse_connector(policy._replace(accounts=trial), trial.values())
+        refuse_connector(policy._replace(accounts=trial), trial.values(), new=True)
     differing = []
     for address in dict.fromkeys(addresses):
         existing = policy.accounts.get(address)

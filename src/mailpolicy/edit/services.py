@@ -90,8 +90,11 @@ def _outcome(policy: Policy, account: Account, service: Service, wanted: Mapping
     return _Outcome(pins, remarks.shown(policy, new, service), gates)
 
 
-def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
-    """Raise Refused where Outlook Connector cannot be switched on: it is not installed, or an account has no IMAP."""
+def refuse_connector(policy: Policy, accounts: Iterable[Account], *, new: bool = False) -> None:
+    """Raise Refused if Outlook Connector cannot be switched on: it is not installed, or an account has no IMAP.
+
+    Accounts that are `new` are not in the store yet, so the command that helps is the one that adds them.
+    """
     closed = {account.address: policy.gates(account.address, Service.CONNECTOR) for account in accounts}
     if any(Gate.CONNECTOR_NOT_INSTALLED in gates for gates in closed.values()):
         raise Refused(
@@ -104,7 +107,9 @@ def refuse_connector(policy: Policy, accounts: Iterable[Account]) -> None:
         raise Refused(
             f"Outlook Connector rides on IMAP, which is off for {', '.join(without)}",
             code="needs-imap",
-            fix=("mailpolicy", "imap", "on", *without),
+            fix=("mailpolicy", "account", "add", *without, "--imap", "on", "--outlook-connector", "on")
+            if new
+            else ("mailpolicy", "imap", "on", *without),
         )
 
 

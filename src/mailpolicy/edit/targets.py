@@ -46,7 +46,7 @@ def chosen(policy: Policy, targets: Targets, plan: Plan, *, offer: bool = True) 
             raise NotFound(f"no account has the domain {targets.domain}")
         return found
     if targets.with_template is not None:
-        require_template(policy, targets.with_template)
+        require_template(policy, targets.with_template, offer=False)
         found = [account for account in accounts if account.template == targets.with_template]
         if not found:
             plan.notes.append(f"no account uses the template {targets.with_template}")

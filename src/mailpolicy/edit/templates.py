@@ -30,7 +30,7 @@ def remove(policy: Policy, name: str, *, if_exists: bool) -> Plan:
     if if_exists and name not in policy.templates:
         plan.lines.append(Line(f"template {name}", "template", "not there", False))
         return plan
-    require_template(policy, name)
+    require_template(policy, name, offer=False)
     users = [account.address for account in policy.accounts.values() if account.template == name]
     if users:
         raise Refused(
@@ -45,7 +45,7 @@ def remove(policy: Policy, name: str, *, if_exists: bool) -> Plan:
 
 def rename(policy: Policy, old: str, new: str) -> Plan:
     """Another name for a template, in all accounts that use it. Raises NotFound and Refused."""
-    require_template(policy, old)
+    require_template(policy, old, offer=False)
     plan = Plan()
     if old == new:
         plan.lines.append(Line(f"template {new}", "template", "called so already", False))

@@ -62,7 +62,10 @@ def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
 
 @pytest.mark.parametrize("key", ['strategy = "deny-list"', 'lock = ["smtp"]'])
 def test_data_and_the_snippet_that_reads_them_are_of_one_kind(key: str, deploy: Run) -> None:
-    data, conf = 'target = "dovecot"\npath = "{}/d"\n', 'target = "dovecot-conf"\npath = "{}/c"\ndata = "{}/d"\n'
+    data, conf = (
+        'target = "dovecot"\npath = "{}/d"\n',
+        'target = "dovecot-conf"\npath = "{}/c"\ndata = "{}/d"\ndoveconf = ["/nonexistent"]\n',
+    )
     refused = deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}")
     assert refused.status == 3
     assert f"{key.split()[0]} is not that of exports.data" in refused.err

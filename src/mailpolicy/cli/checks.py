@@ -206,17 +206,19 @@ def _dovecot(machine: Machine) -> Iterator[Found]:
     for export in machine.out.machine().exports:
         if export.target_name == "dovecot-conf":
             try:
-                yield _obeyed(export)
+                yield _obeyed(machine, export)
             except MailpolicyError as error:
                 yield Found(ERROR, f"{export.name}: {error}", error.fix)
 
 
-def _obeyed(export: Configured) -> Found:
+def _obeyed(machine: Machine, export: Configured) -> Found:
     from mailpolicy.deploy import dovecot
+    from mailpolicy.deploy.configured import data_files
 
-    if (server := dovecot.configuration(export.doveconf)) is not None:
+    doveconf = dovecot.Doveconf(export.doveconf)
+    if (server := doveconf.configuration()) is not None:
         dovecot.refuse_other_version(server, export.options)
-    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    judged = dovecot.judged(doveconf, export.options, export.place.path, data_files(machine.out.machine().exports))
     state = {True: OK, None: WARNING, False: ERROR}[judged.obeyed]
     return Found(state, f"{export.name}: {judged.message}")
 

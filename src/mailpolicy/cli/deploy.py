@@ -13,7 +13,7 @@ from mailpolicy.cli.export import difference as shown_difference
 from mailpolicy.cli.making import Workshop, refuse_own
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy import dovecot, sessions
-from mailpolicy.deploy.configured import Configured
+from mailpolicy.deploy.configured import Configured, data_files
 from mailpolicy.deploy.place import Placed, look, put, trusted_with
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, NotFound, Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, stamped
@@ -28,6 +28,12 @@ def app() -> typer.Typer:
         "Each is made on its own: one that cannot be made keeps its old file, and the others go into force."
     )(_deploy)
     return command
+
+
+class NotObeyed(Refused):
+    """The file is in its place, and its reader does not do what it says."""
+
+    code = "not-obeyed"
 
 
 class _Done(NamedTuple):
@@ -56,7 +62,10 @@ def _deploy(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="which exports; none: all of them", show_default=False)
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="write nothing, exit 1 for drift or an owed reload")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="write nothing, exit 1 for drift, an owed reload or a Dovecot that does not obey"),
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="write nothing, show what would change, without secrets")
     ] = False,
@@ -92,7 +101,8 @@ def _deploy(
                 Refused(f"sessions may still be open that the policy no longer allows: {why}", code="kick-failed")
             )
         return Refused.exit_status
-    if errors := [one.error for one in done if one.error is not None]:
+    # What the reader does not obey is a difference like any other to whoever only checks.
+    if errors := [one.error for one in done if one.error and not (check and isinstance(one.error, NotObeyed))]:
         return errors[0].exit_status
     return int(check and any(one.differs for one in done))
 
@@ -113,6 +123,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
     notes: list[str] = []
     body: list[str] = []
     difference = ""
+    doveconf = dovecot.Doveconf(export.doveconf)
 
     def make() -> bytes:
         made = workshop.make(export.target, export.options)
@@ -121,7 +132,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
 
     def first(file: Held, before: bytes | None, wanted: bytes) -> None:
         if server is not None:
-            dovecot.refuse_unfit(server, export.doveconf, export.place.path, wanted)
+            dovecot.refuse_unfit(server, doveconf, export.place.path, wanted)
         if users := _narrowed(export, before, body):
             sessions.owe(file, sessions.typed(users, short))
 
@@ -129,7 +140,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         if export.problem is not None:
             raise export.problem
         refuse_own(out, export.place.path)
-        server = dovecot.configuration(export.doveconf) if export.target_name == "dovecot-conf" else None
+        server = doveconf.configuration() if export.target_name == "dovecot-conf" else None
         if server is not None:
             dovecot.refuse_other_version(server, export.options)
         if looking:
@@ -138,7 +149,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
             placed = put(export.place, make, out.around.lock_timeout, first)
-        trouble = placed.owing or _passed_by(out, export, placed)
+        trouble = placed.owing or _passed_by(out, export, doveconf, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
     except OSError as error:  # one that nobody understood ends this export only
@@ -149,14 +160,14 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
     return _Done(export, placed, trouble, difference, looking)
 
 
-def _passed_by(out: Output, export: Configured, placed: Placed) -> Refused | None:
+def _passed_by(out: Output, export: Configured, doveconf: dovecot.Doveconf, placed: Placed) -> NotObeyed | None:
     """Why Dovecot does not obey a snippet that is in its place."""
     if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
         return None
-    judged = dovecot.judged(export.doveconf, export.options, export.place.path)
+    judged = dovecot.judged(doveconf, export.options, export.place.path, data_files(out.machine().exports))
     if judged.obeyed is None and placed.written:
         out.message(f"{export.name}: warning: {judged.message}")
-    return Refused(judged.message, code="not-obeyed") if judged.obeyed is False else None
+    return NotObeyed(judged.message) if judged.obeyed is False else None
 
 
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:

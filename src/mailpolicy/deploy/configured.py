@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mailpolicy.deploy.place import Place
@@ -69,6 +69,11 @@ def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
             raise InvalidExport(file, one.name, f"path is that of exports.{other} too", "path")
     _refuse_mismatch(file, found)
     return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
+
+
+def data_files(found: Iterable[Configured]) -> list[str]:
+    """Return where the exports put what Dovecot reads to know who may log in."""
+    return [one.place.path for one in found if one.target_name == "dovecot"]
 
 
 def _one(file: str, name: str, table: Any) -> Configured:

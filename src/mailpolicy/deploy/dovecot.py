@@ -9,19 +9,23 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shlex
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Sequence
 from glob import glob
 from typing import NamedTuple
 
-from mailpolicy.deploy import programs
+from mailpolicy.deploy import data, passdbs, programs
 from mailpolicy.errors import Refused
 from mailpolicy.export import Options
 from mailpolicy.export.dovecot import SERVICES
 from mailpolicy.export.request import VERSIONS
 from mailpolicy.system import files
+from mailpolicy.system.files import is_there
 
-_PATIENCE = 30.0  # seconds for one run of doveconf
+_PATIENCE = 30.0  # seconds for all runs of doveconf in one look
 _HEADING = re.compile(r"# (\d\S*) \([^)]*\): (.+)")  # doveconf prints it before it reads the configuration
 _INCLUDE = re.compile(r"(\s*!include(?:_try)?\s+)(\S.*?)\s*(?:\s#.*)?")
 # A value that is read from a file, or an include, by a relative path.
@@ -37,11 +41,38 @@ class Configuration(NamedTuple):
     failure: str | None
 
 
-def configuration(doveconf: Sequence[str]) -> Configuration | None:
-    """The configuration as it is; None where doveconf is not there or prints no heading."""
-    ended = programs.run([*doveconf, "-n"], _PATIENCE)
-    heading = _HEADING.match(ended.out)
-    return heading and Configuration(heading[1], heading[2], ended.out, ended.failure)
+class Doveconf:
+    """The command that shows the configuration; all its runs together may take half a minute."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._left = _PATIENCE
+
+    def __str__(self) -> str:
+        return shlex.join(self._command)
+
+    def run(self, *arguments: str) -> programs.Ended:
+        """Run it with these arguments too."""
+        begun = time.monotonic()
+        ended = programs.run([*self._command, *arguments], self._left)
+        self._left = max(0.1, self._left - (time.monotonic() - begun))
+        return ended
+
+    def configuration(self) -> Configuration | None:
+        """The configuration as it is; None where there is no such command. Raises Refused where it does not answer."""
+        if shutil.which(self._command[0], mode=os.F_OK) is None:
+            return None
+        ended = self.run("-n")
+        heading = _HEADING.match(ended.out)
+        if heading is None:
+            what = ended.failure or "does not print what doveconf -n prints"
+            raise Refused(f"Dovecot cannot be asked: {self} {what}: mend doveconf in host.toml", code="doveconf")
+        return Configuration(heading[1], heading[2], ended.out, ended.failure)
+
+    def value(self, setting: str) -> str | None:
+        """What a setting is, None where that is not said."""
+        _, equals, value = self.run(setting).out.strip().partition(f"{setting} = ")
+        return value if equals else None
 
 
 def refuse_other_version(found: Configuration, options: Options) -> None:
@@ -57,11 +88,11 @@ def refuse_other_version(found: Configuration, options: Options) -> None:
     )
 
 
-def refuse_unfit(found: Configuration, doveconf: Sequence[str], path: str, snippet: bytes) -> None:
+def refuse_unfit(found: Configuration, doveconf: Doveconf, path: str, snippet: bytes) -> None:
     """Raise Refused where doveconf does not take the configuration with the snippet at `path`."""
     with tempfile.TemporaryDirectory(prefix="mailpolicy-") as folder:
         tried = _Copy(folder, path, snippet).main(found.path)
-        ended = programs.run([*doveconf, "-n", "-c", tried], _PATIENCE)
+        ended = doveconf.run("-n", "-c", tried)
     if ended.failure is not None:
         why = re.sub(f"{re.escape(folder)}/[0-9]+", "", ended.failure)  # the copies' names
         raise Refused(
@@ -132,17 +163,6 @@ def _absolute(path: str, content: bytes) -> bytes:
     return _RELATIVE.sub(lambda found: b"%s%s/%s" % (found[1], folder, found[2]), content)
 
 
-class Passdb(NamedTuple):
-    """A passdb of the configuration: in which block it stands, what it is called, and its settings."""
-
-    block: str
-    name: str
-    settings: dict[str, str]
-
-    def __str__(self) -> str:
-        return f"{self.name or self.settings.get('driver', 'unnamed')} in {self.block}"
-
-
 class Judgement(NamedTuple):
     """Whether Dovecot obeys the policy, None where that cannot be told, and why."""
 
@@ -150,68 +170,31 @@ class Judgement(NamedTuple):
     message: str
 
 
-def judged(doveconf: Sequence[str], options: Options, path: str) -> Judgement:
-    """Whether Dovecot asks the policy before it lets anybody in; the snippet is in its place, at `path`."""
-    found = configuration(doveconf)
+def judged(doveconf: Doveconf, options: Options, path: str, made: Collection[str]) -> Judgement:
+    """Whether Dovecot asks the policy before it lets anybody in; the snippet is in its place, at `path`.
+
+    `made` are the data files that exports make. Raises Refused where doveconf does not answer.
+    """
+    found = doveconf.configuration()
     if found is None:
-        return Judgement(None, f"{doveconf[0]} is not here, so Dovecot was not asked about {path}")
+        return Judgement(None, f"{doveconf} is not here, so Dovecot was not asked about {path}")
     if found.failure is not None:
         return Judgement(False, f"Dovecot would not start: doveconf {found.failure}")
-    early = _asked_before_ours(found, options)
+    services, merges = (*SERVICES, *options.lock), options.dovecot != "2.3"
+    snippet = files.read_regular(path).decode("utf-8", "replace") if is_there(path, follow=True) else ""
+    if changed := passdbs.changed(found.text, snippet, services, merges=merges):
+        return Judgement(
+            False, f"Dovecot does not ask the policy as {path} says, other files set {', '.join(changed)}: remove that"
+        )
+    early = passdbs.asked_first(found.text, snippet, services, merges=merges)
     if early is None:
-        return Judgement(None, f"Dovecot does not read {path}: !include it in {found.path}")
+        return Judgement(False, f"Dovecot does not read {path}: !include it in {found.path}")
     if early:
         return Judgement(
             False,
             f"Dovecot asks other passdbs before the policy: {', '.join(early)}: move them behind {path}, or give it a "
             "name that is read first, such as conf.d/00-mailpolicy.conf",
         )
+    if (trouble := data.trouble(options.data or "", made, found.text, doveconf.value)) is not None:
+        return Judgement(False, trouble)
     return Judgement(True, f"Dovecot {found.version} asks the policy first")
-
-
-def _asked_before_ours(found: Configuration, options: Options) -> list[str] | None:
-    """The passdbs that Dovecot asks before ours; None where it does not read ours.
-
-    Dovecot asks those of `protocol` blocks before all others, block by block as each is first met.
-    """
-    listed = list(_passdbs(found.text))
-    early: dict[str, None] = {}
-    for service in (*SERVICES, *options.lock):
-        for passdb in listed:
-            if not _applies(passdb.block, service):
-                continue
-            if re.fullmatch(f"mailpolicy-{service}(-[a-z]+)?", passdb.name):
-                break
-            # One that only denies, or that is for master users, lets nobody past the policy.
-            if "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
-                early[str(passdb)] = None
-        else:
-            return None
-    return list(early)
-
-
-def _applies(block: str, service: str) -> bool:
-    wanted = block.removeprefix("protocol ")
-    return wanted == service or (wanted.startswith("!") and wanted != f"!{service}")
-
-
-def _passdbs(text: str) -> Iterator[Passdb]:
-    """The passdbs that stand in `protocol` blocks, in the order of what doveconf prints.
-
-    One that bears the name of a global one, as 2.4 has names, is that one, which comes later.
-    """
-    known = set(re.findall(r"^passdb (\S+) {$", text, re.M))
-    around: list[str] = []
-    settings: dict[str, str] = {}
-    for line in map(str.strip, text.splitlines()):
-        if line.endswith("{"):
-            around.append(line[:-1].strip())
-            if len(around) == 2:
-                settings = {}
-        elif line == "}" and around:
-            kind, _, name = around.pop().partition(" ")
-            if kind == "passdb" and name not in known and len(around) == 1 and around[0].startswith("protocol "):
-                yield Passdb(around[0], name or settings.get("name", ""), settings)
-        elif len(around) == 2:
-            key, _, value = line.partition(" = ")
-            settings[key.removesuffix(" =")] = value

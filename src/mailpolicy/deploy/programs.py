@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import selectors
 import subprocess
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
+
+_MOST = 8 << 20  # bytes; doveconf's and a reload's are kilobytes
 
 
 class Ended(NamedTuple):
@@ -16,20 +21,53 @@ class Ended(NamedTuple):
 
 
 def run(command: Sequence[str], patience: float) -> Ended:
-    """Run a command to its end, without a shell and without stdin, for at most `patience` seconds."""
+    """Run a command to its end, without a shell and without stdin, for at most `patience` seconds and 8 MiB."""
     try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=patience, check=False
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
         )
-    except subprocess.TimeoutExpired:
-        return Ended(None, "", f"did not end within {patience:g} s")
     except (OSError, ValueError) as error:
         return Ended(None, "", f"cannot be started: {(getattr(error, 'strerror', None) or 'invalid command').lower()}")
-    out = ended.stdout.decode("utf-8", "replace")
-    if ended.returncode == 0:
+    with process:
+        try:
+            printed = _printed(process, time.monotonic() + patience)
+        finally:
+            process.kill()  # one that has ended is left alone
+    if printed is None:
+        return Ended(None, "", f"did not end within {patience:.3g} s")
+    out, err = (part.decode("utf-8", "replace") for part in printed)
+    if max(map(len, printed)) > _MOST:
+        return Ended(None, "", f"printed more than {_MOST >> 20} MiB")
+    if process.returncode == 0:
         return Ended(0, out, None)
-    why = _reason(ended.stderr.decode("utf-8", "replace")) or _reason(out)
-    return Ended(ended.returncode, out, f"ended with {ended.returncode}{f': {why}' if why else ''}")
+    why = _reason(err) or _reason(out)
+    return Ended(process.returncode, out, f"ended with {process.returncode}{f': {why}' if why else ''}")
+
+
+def _printed(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes] | None:
+    """What a program prints until it ends or prints too much; None where it does not end in time."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    parts = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as waiting:
+        for descriptor in parts:
+            waiting.register(descriptor, selectors.EVENT_READ)
+        while waiting.get_map() and all(len(part) <= _MOST for part in parts.values()):
+            ready = waiting.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return None
+            for key, _ in ready:
+                piece = os.read(key.fd, 1 << 16)
+                parts[key.fd] += piece
+                if not piece:
+                    waiting.unregister(key.fd)
+        if not waiting.get_map():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                return None
+    out, err = parts.values()
+    return bytes(out), bytes(err)
 
 
 def _reason(printed: str) -> str:

@@ -1,0 +1,83 @@
+"""Whether Dovecot's auth process can read the file that says who may log in.
+
+Not promised: an answer where access lists or unknown users decide.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+
+class _Reader(NamedTuple):
+    name: str
+    uid: int
+    gids: frozenset[int]
+
+    def lacks(self, path: str, bit: int) -> bool:
+        """Whether the mode of `path` does not grant a right."""
+        facts = os.stat(path)
+        if self.uid == 0 or _has_access_list(path):
+            return False
+        shift = 6 if facts.st_uid == self.uid else 3 if facts.st_gid in self.gids else 0
+        return not facts.st_mode >> shift & bit
+
+
+def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], str | None]) -> str | None:
+    """Why Dovecot has nothing to go by in the file at `path`, None where it has.
+
+    `made` are the files that exports make, `text` is what `doveconf -n` prints, and `value` looks one setting up.
+    """
+    full = os.path.realpath(path)
+    try:
+        if not os.path.exists(full):
+            if full in map(os.path.realpath, made):
+                return None  # the export of the file says so
+            return f'Dovecot reads {path}, which is not there, and no export with target = "dovecot" makes it'
+        reader = _auth(text, value)
+        if reader is None:
+            return None
+        folders = [full]
+        while (above := os.path.dirname(folders[-1])) != folders[-1]:
+            folders.append(above)
+        for folder in reversed(folders[1:]):
+            if reader.lacks(folder, 1):
+                return f"Dovecot's auth process, user {reader.name}, cannot enter {folder}, so it cannot read {path}"
+        if reader.lacks(full, 4):
+            return (
+                f"Dovecot's auth process, user {reader.name}, cannot read {path}: "
+                f'say owner = ":GROUP" in its export, with a group of that user'
+            )
+    except OSError:  # whoever may not look cannot tell
+        return None
+    return None
+
+
+def _auth(text: str, value: Callable[[str], str | None]) -> _Reader | None:
+    """Whom service auth runs as; None where that cannot be told."""
+    own = re.search(r"^service auth {\n((?:  .*\n)*)}", text, re.M)
+    said = dict(re.findall(r"^  (user|group|extra_groups) = ?(.*)$", own[1] if own else "", re.M))
+
+    def full(text: str) -> str:
+        name = re.fullmatch(r"\$(?:SET:)?(default_internal_(?:user|group))", text)
+        return (value(name[1]) or "") if name else text
+
+    user = full(said.get("user", "$default_internal_user"))
+    groups = [full(group) for key in ("group", "extra_groups") for group in re.split(r"[\s,]+", said.get(key, ""))]
+    try:
+        known = pwd.getpwnam(user or "root")
+        gids = {grp.getgrnam(group).gr_gid for group in groups if group}
+    except KeyError:
+        return None
+    return _Reader(known.pw_name, known.pw_uid, frozenset(gids | {*os.getgrouplist(known.pw_name, known.pw_gid)}))
+
+
+def _has_access_list(path: str) -> bool:
+    try:
+        return "system.posix_acl_access" in os.listxattr(path)
+    except OSError:  # the file system has none
+        return False

@@ -89,7 +89,7 @@ def same_answers(path: Path, cache: Cache, asked: tuple[str, ...] = ASKED) -> No
 
 
 def settle() -> None:
-    time.sleep(0.03)  # until the stamp of a file just written tells of every later change
+    time.sleep(0.06)  # until the stamp of a file just written tells of every later change
 
 
 def store_of(count: int) -> str:

@@ -135,6 +135,7 @@ class Output:
     def message(self, said: str | Advice) -> None:
         """A sentence on stderr, unless --quiet; always one line, whatever foreign text stands in it."""
         if not self.around.quiet:
+            self.flush()  # so that both stand in their order where they go to one place
             self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
     def tells(self, *, dry_run: bool = False) -> bool:

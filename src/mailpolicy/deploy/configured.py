@@ -32,7 +32,7 @@ class Configured(NamedTuple):
     target: Target
     options: Options
     place: Place
-    kick: tuple[str, ...] = ("doveadm", "kick")
+    kick: tuple[str, ...] = ("doveadm", "kick", "--")
     doveconf: tuple[str, ...] = ("doveconf",)
     problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
 

@@ -244,7 +244,7 @@ LIKE_23 = NAMED_23.replace("mailpolicy-imap", "mailpolicy-imap-more")
 
 
 @pytest.mark.parametrize(
-    ("version", "file", "text", "settings", "named"),
+    ("dovecot", "file", "text", "settings", "named"),
     [
         pytest.param("2.4", AFTER, IN_IMAP, "result_failure = continue", None, id="failure"),
         pytest.param("2.4", AFTER, IN_IMAP, "result_success = return-ok", None, id="success"),
@@ -284,12 +284,11 @@ LIKE_23 = NAMED_23.replace("mailpolicy-imap", "mailpolicy-imap-more")
         pytest.param("2.3", BEFORE, f"protocol imap {{\n{NAMED_23}}}\n", "", "driver = static", id="2.3-before"),
         pytest.param("2.3", BEFORE, f"protocol !smtp {{\n{NAMED_23}}}\n", "", "driver = static", id="2.3-not-smtp"),
     ],
+    indirect=["dovecot"],
 )
 def test_what_changes_the_passdbs_of_the_policy_is_named(
-    dovecot: Dovecot, mailpolicy: Mailpolicy, version: str, file: str, text: str, settings: str, named: str | None
+    dovecot: Dovecot, mailpolicy: Mailpolicy, file: str, text: str, settings: str, named: str | None
 ) -> None:
-    if dovecot.release.version != version:
-        pytest.skip("the other version says it otherwise")
     (dovecot.folder / "old").write_text("imap/off@example.com:*::::::\n")
     content = text.replace("SETTINGS", settings).replace("FOLDER", str(dovecot.folder))
     (dovecot.folder / "conf.d" / file).write_text(content)
@@ -302,7 +301,7 @@ def test_what_changes_the_passdbs_of_the_policy_is_named(
 
 
 @pytest.mark.parametrize(
-    ("version", "file", "text"),
+    ("dovecot", "file", "text"),
     [
         # What ours says later counts.
         pytest.param("2.4", BEFORE, FIRST.replace("continue-fail", "continue"), id="before"),
@@ -314,12 +313,11 @@ def test_what_changes_the_passdbs_of_the_policy_is_named(
         pytest.param("2.3", AFTER, f"protocol imap {{\n{NAMED_23}}}\n", id="2.3-after"),
         pytest.param("2.3", BEFORE, NAMED_23, id="2.3-global"),
     ],
+    indirect=["dovecot"],
 )
 def test_what_changes_nothing_of_the_policy_is_no_error(
-    dovecot: Dovecot, mailpolicy: Mailpolicy, version: str, file: str, text: str
+    dovecot: Dovecot, mailpolicy: Mailpolicy, file: str, text: str
 ) -> None:
-    if dovecot.release.version != version:
-        pytest.skip("the other version says it otherwise")
     (dovecot.folder / "conf.d" / file).write_text(text)
     result = mailpolicy("deploy")
     assert (result.status, checked(mailpolicy)[0]) == (0, "ok"), result.err
@@ -327,10 +325,9 @@ def test_what_changes_nothing_of_the_policy_is_no_error(
     assert dovecot.ask([OFF, ON]) == [False, True]
 
 
+@pytest.mark.parametrize("dovecot", ["2.4"], indirect=True)  # 2.3 has one passdb of the policy for each service
 def test_the_passdbs_of_the_policy_are_asked_in_their_order(dovecot: Dovecot, mailpolicy: Mailpolicy) -> None:
     """Since Dovecot 2.4.2 the one for passwords would let every token in, were it asked before those for tokens."""
-    if dovecot.release.version == "2.3":
-        pytest.skip("2.3 has one passdb of the policy for each service")
     early = IN_IMAP.replace("SETTINGS", "result_failure = return-fail")
     (dovecot.folder / "conf.d" / BEFORE).write_text(early)
     not_obeyed(mailpolicy, "mailpolicy-imap in protocol imap")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, missing
+from conftest import RELAYED, missing
 
 from real.conftest import need
 
@@ -37,8 +37,8 @@ def test_a_file_is_synced_before_it_takes_its_place_and_its_folder_after(
     command: tuple[str, ...], written: str, tmp_path: Path
 ) -> None:
     strace = need("strace", "strace")
-    (tmp_path / "accounts.toml").write_text(MINIMAL)
-    (tmp_path / "new.toml").write_text(MINIMAL.replace("pop = true", "pop = false"))
+    (tmp_path / "accounts.toml").write_text(RELAYED)
+    (tmp_path / "new.toml").write_text(RELAYED.replace("pop = true", "pop = false"))
     (tmp_path / "password").write_text("one")
     host = SEALED + '[exports.one]\ntarget = "dovecot"\npath = "{0}/deployed"\n'
     (tmp_path / "host.toml").write_text(host.format(tmp_path))

@@ -198,6 +198,8 @@ class Output:
             content |= error.content
             self.json("error/1", content)
             return
+        with suppress(BrokenPipeError, OutputFailed):  # whoever flushes at the end is told
+            self.flush()
         for finding in getattr(error, "findings", ()):
             self._stderr(str(finding))
         if about is None and error.file is None and error.about_store:

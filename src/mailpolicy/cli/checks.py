@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy import bindings, pending
-from mailpolicy.backends import SAFE, SEALED
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets import choice
-from mailpolicy.credentials import Choice, Credentials, sealed_file
+from mailpolicy.cli.secrets.lookup import choice
 from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
-from mailpolicy.names import counted
-from mailpolicy.networks import ANYWHERE
-from mailpolicy.service import Service
-from mailpolicy.store import Store
+from mailpolicy.policy import bindings
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.service import Service
+from mailpolicy.secrets import pending
+from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
+from mailpolicy.store.store import Store
+from mailpolicy.system.keyrings.choice import SAFE, SEALED
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_others, cure_for_root
 
 if TYPE_CHECKING:
-    from mailpolicy.cli.making import Workshop
+    from mailpolicy.cli.exports import Workshop
     from mailpolicy.deploy.configured import Configured
 
 OK, WARNING, ERROR, SKIPPED = "ok", "warning", "error", "skipped"
@@ -178,7 +179,7 @@ def _exports(machine: Machine) -> Iterator[Found]:
     exports = machine.out.machine().exports
     if not exports:
         return
-    from mailpolicy.cli.making import Workshop
+    from mailpolicy.cli.exports import Workshop
 
     workshop = Workshop(machine.out)
     for export in exports:
@@ -189,7 +190,7 @@ def _exports(machine: Machine) -> Iterator[Found]:
 
 
 def _looked_at(workshop: Workshop, export: Configured) -> Found:
-    from mailpolicy.deploy.place import look
+    from mailpolicy.deploy.managed import look
     from mailpolicy.export.stamp import State, stamped
 
     made = workshop.make(export.target, export.options)

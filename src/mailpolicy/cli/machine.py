@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy import host
-from mailpolicy.cli.surroundings import Surroundings
+from mailpolicy.cli.context import Surroundings
+from mailpolicy.store import host
 from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
 

@@ -13,13 +13,13 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.surroundings import Surroundings, split
+from mailpolicy.cli.context import Surroundings, split
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
-from mailpolicy.names import json_printable, printable
+from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
-    from mailpolicy.cache import Cache
     from mailpolicy.cli.machine import Machine
+    from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
 
@@ -37,7 +37,7 @@ class Output:
     @property
     def cache(self) -> Cache | None:
         """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
-        from mailpolicy.cache import Cache
+        from mailpolicy.store.index.cache import Cache
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
 

@@ -22,6 +22,6 @@ class Annotation(NamedTuple):
 
 def shown(text: str) -> str:
     """`text` with everything as an escape that could not be seen, would end a line, or that XML 1.0 cannot hold."""
-    from mailpolicy.names import printable
+    from mailpolicy.policy.names import printable
 
     return printable(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

@@ -47,7 +47,7 @@ class Workshop:
 
     def _keyring(self) -> Credentials:
         if self._vault is None:
-            from mailpolicy.cli.secrets.lookup import credentials
+            from mailpolicy.cli.secrets.lookup import credentials  # 4 ms, only for targets with secrets
 
             self._vault = credentials(self._out)
         return self._vault

@@ -35,7 +35,7 @@ def read(around: Surroundings) -> Machine:
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, configured
+    from mailpolicy.deploy.configured import InvalidExport, configured  # 17 ms, only if host.toml has exports
 
     try:
         return Machine(settings, configured(path(around), settings.exports), trusted)

@@ -98,7 +98,7 @@ def settled() -> None:
 def _command(out: Output, arguments: list[str]) -> int:
     import typer
 
-    from mailpolicy.cli.app import root
+    from mailpolicy.cli.app import root  # 34 ms of typer, not needed to refuse a misplaced option
 
     try:
         command = root()

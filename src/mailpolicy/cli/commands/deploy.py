@@ -16,6 +16,7 @@ from mailpolicy.deploy import dovecot, sessions
 from mailpolicy.deploy.configured import Configured, data_files
 from mailpolicy.deploy.managed import Placed, look, put, trusted_with
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, NotFound, Refused, StoreError, WriteFailed
+from mailpolicy.export.dovecot import narrowed
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -173,8 +174,6 @@ def _passed_by(out: Output, export: Configured, doveconf: dovecot.Doveconf, plac
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
     if export.target_name != "dovecot" or before is None:
         return ()
-    from mailpolicy.export.dovecot import narrowed
-
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 

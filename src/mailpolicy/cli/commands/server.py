@@ -11,6 +11,8 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit import server
+from mailpolicy.edit.server import text_of
 from mailpolicy.errors import Command, UsageError
 from mailpolicy.store import schema, tables
 
@@ -55,8 +57,6 @@ def _show(context: typer.Context) -> int:
 
 
 def _shown(value: str | int | bool | None) -> str:
-    from mailpolicy.edit.server import text_of
-
     return text_of(value)
 
 
@@ -66,8 +66,6 @@ def _set(
     value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import server
-
     name = key.replace("-", "_").lower()
     if name not in _KEYS:
         smart_host = ("mailpolicy", "smart-host", "set", "--server")

@@ -12,6 +12,7 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.findings import Judgement
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.diagnostics import worst
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store.store import Store
 
@@ -61,7 +62,7 @@ def _validate(
         findings, left_out = store.diagnose(ignored, hints=hints)
         store.keep_index()
         if secrets and not worst(findings, strict=False):
-            from mailpolicy.cli.secrets.lookup import missing_secrets
+            from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]
             findings = sorted([*findings, *found], key=lambda finding: (finding.line, finding.column))
@@ -90,8 +91,6 @@ def _codes(options: list[str] | tuple[()]) -> list[str]:
     """The codes to silence. Raises UsageError."""
     if not options:
         return []
-    from mailpolicy.diagnostics.rules import RULES
-
     codes = [code.strip().upper() for listed in options for code in listed.split(",")]
     for code in codes:
         if code not in RULES:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.views import open_store
 from mailpolicy.diagnostics import Finding, Problem
+from mailpolicy.edit import sources
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -69,8 +70,6 @@ def show(out: Output, address: str | None) -> int:
 
 def print_password(out: Output, address: str, name: str) -> int:
     """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
-    from mailpolicy.edit import sources
-
     if out.around.stdout_is_terminal:
         raise Refused(
             "a password is not printed to a terminal: let the program that collects run this", code="terminal"

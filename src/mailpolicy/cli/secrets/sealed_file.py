@@ -15,6 +15,8 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import choice
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
+from mailpolicy.sealed.file import DEFAULT_PATH
+from mailpolicy.sealed.key_files import Credential, KeyFile
 from mailpolicy.secrets.credentials import Choice, sealed_file
 from mailpolicy.store import host
 from mailpolicy.system.files import is_there
@@ -30,9 +32,6 @@ _HOST = "# What is true of this machine and not of the policy: mailpolicy's docs
 
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
     """A key, a sealed file and host.toml, those of them that are not there yet."""
-    from mailpolicy.sealed.file import DEFAULT_PATH
-    from mailpolicy.sealed.key_files import KeyFile
-
     if key_in_keyring and key_file is not None:
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
     around = out.around
@@ -105,8 +104,6 @@ def _require_writable(places: Mapping[str, str]) -> None:
 
 def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
     """Refuse where a host.toml that is there would not lead to the file that is to be made."""
-    from mailpolicy.sealed.file import DEFAULT_PATH
-
     says = {
         "keyring_backend": SEALED if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
@@ -162,8 +159,6 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
 
 def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
     """What must be done so that a key in a file of its own opens the secrets."""
-    from mailpolicy.sealed.key_files import Credential, KeyFile
-
     if new_key_file is None:
         return
     if isinstance(file.source, Credential):

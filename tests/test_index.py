@@ -116,8 +116,8 @@ def indexed(tmp_path: Path, cache: Cache) -> Path:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     settle()
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is not None
+    assert Store.look_up(str(path), ["user0001@d1.example"], cache).excerpt is None
+    assert Store.look_up(str(path), ["user0001@d1.example"], cache).excerpt is not None
     return path
 
 
@@ -159,7 +159,7 @@ def test_an_unknown_address_brings_the_one_most_like_it(indexed: Path, cache: Ca
         "nobody@nowhere.test",
     ):
         store = Store.look_up(str(indexed), [wrong], cache)
-        assert store.cut is not None
+        assert store.excerpt is not None
         right = nearest_address(wrong, known)
         assert list(store.policy().accounts) == ([right] if right else [])
 
@@ -181,7 +181,7 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
         "user0000@",
     ):
         store = Store.look_up(str(path), [wrong], cache)
-        assert store.cut is not None
+        assert store.excerpt is not None
         assert nearest_address(wrong, store.policy().accounts) == nearest_address(wrong, known)
 
 
@@ -190,7 +190,7 @@ def test_a_small_store_has_no_index(tmp_path: Path) -> None:
     path.write_text(store_of(100))
     settle()
     cache = Cache(str(tmp_path / "cache"))
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
+    assert Store.look_up(str(path), ["user0001@d1.example"], cache).excerpt is None
     assert not os.path.exists(cache.folder)
 
 
@@ -214,7 +214,7 @@ def test_a_style_that_is_not_understood_has_no_index(style: str, tmp_path: Path,
     path.write_bytes(style.encode())
     settle()
     for _ in range(2):
-        assert Store.look_up(str(path), ["ann@x.example"], cache).cut is None
+        assert Store.look_up(str(path), ["ann@x.example"], cache).excerpt is None
     assert "ann@x.example" in Store.look_up(str(path), ["ann@x.example"], cache).policy().accounts
     assert not list(Path(cache.folder).glob("*.index"))
 
@@ -244,7 +244,7 @@ imap = true""".encode()
     Store.look_up(str(path), [], cache)
     for address in ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example"):
         store = Store.look_up(str(path), [address], cache)
-        assert store.cut is not None
+        assert store.excerpt is not None
         assert list(store.policy().accounts) == [address]
     same_answers(path, cache, ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example", "cat@fass.example"))
 
@@ -313,10 +313,10 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
     for number, name in enumerate(("off", "on", "inherit", "on") * 3):
         address = f"user{number:04}@d{number % 7}.example"
         store = Store.to_edit(str(indexed), [address], cache)
-        assert store.cut is not None
+        assert store.excerpt is not None
         kept(store, verb(services.Verb(name), Service.IMAP, address))
         for asked in (address, *SOME):
-            assert Store.look_up(str(indexed), [asked], cache).cut is not None
+            assert Store.look_up(str(indexed), [asked], cache).excerpt is not None
         same_answers(indexed, cache, (address, *SOME))
     about = sqlite3.connect(index_file(cache)).execute("SELECT content FROM about").fetchone()[0].decode()
     assert len(about.split("\n")[4].split()) == 9
@@ -325,9 +325,9 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
 def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
     """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
     store = Store.to_edit(str(indexed), SOME[:1], cache)
-    assert store.cut is not None
+    assert store.excerpt is not None
     kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
-    assert Store.look_up(str(indexed), [SOME[1]], cache).cut is None
+    assert Store.look_up(str(indexed), [SOME[1]], cache).excerpt is None
     same_answers(indexed, cache, SOME)
 
 
@@ -361,11 +361,11 @@ def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> No
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     kept(Store.to_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(path), SOME[:1], cache).excerpt is not None
     kept(Store.to_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(path), SOME[:1], cache).excerpt is not None
     kept(Store.to_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
-    assert Store.look_up(str(path), ["new@d1.example"], cache).cut is not None
+    assert Store.look_up(str(path), ["new@d1.example"], cache).excerpt is not None
     same_answers(path, cache, ("new@d1.example", *SOME))
 
 
@@ -376,7 +376,7 @@ def test_an_index_with_very_many_moves_is_made_anew(
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
         kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        assert Store.look_up(str(indexed), [address], cache).excerpt is not None
     same_answers(indexed, cache, SOME)
 
 
@@ -426,7 +426,7 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
     indexed: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer mailpolicy, or an older one, may find an error where this one found none."""
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None
     package = Path(mailpolicy.__file__).parent
     code = tmp_path / "code"
     for name in reader._JUDGES:
@@ -434,11 +434,11 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
         shutil.copy2(package / f"{name}.py", code / f"{name}.py")
     monkeypatch.setattr(mailpolicy, "__file__", str(code / "__init__.py"))
     reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None  # the same files
     os.utime(code / "store" / "tables.py")
     reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None  # made anew
     monkeypatch.undo()
     reader._judges.cache_clear()
 
@@ -447,7 +447,7 @@ def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None
     outcome = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
     with locked(str(indexed), 0):
         outcome.keep_index()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None
     late = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
     kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
     late.keep_index()  # of what is no more
@@ -561,7 +561,7 @@ def test_a_store_that_is_being_written_is_not_indexed(
     (tmp_path / "accounts.toml").write_text(store_of(300))
     settle()
     look_up = Store.look_up(str(tmp_path / "accounts.toml"), SOME[:1], cache)
-    assert look_up.cut is None
+    assert look_up.excerpt is None
     assert list(Path(cache.folder).glob("*.index"))  # it is at rest now
 
 
@@ -596,7 +596,7 @@ def test_whether_nobody_writes(tmp_path: Path) -> None:
 def test_a_clock_that_goes_back(indexed: Path, cache: Cache) -> None:
     notes: list[str] = []
     early = cache._replace(clock=lambda: caches.stamping_clock() - 3600 * 10**9, note=notes.append)
-    assert Store.look_up(str(indexed), SOME[:1], early).cut is None
+    assert Store.look_up(str(indexed), SOME[:1], early).excerpt is None
     assert "the clock has gone back" in notes[0]
     same_answers(indexed, early, SOME)
 
@@ -702,9 +702,9 @@ def test_a_wrong_index_gives_no_answer(shift: tuple[int, int], indexed: Path, ca
     for address in SOME[:-1]:
         file.write_bytes(good)
         sealed_again(file, moved)
-        assert Store.look_up(str(indexed), [address], cache).cut is None
+        assert Store.look_up(str(indexed), [address], cache).excerpt is None
         assert file.read_bytes() != good  # made anew, by whoever had to parse the store
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        assert Store.look_up(str(indexed), [address], cache).excerpt is not None
         file.write_bytes(good)
         sealed_again(file, moved)
         same_answers(indexed, cache, (address,))
@@ -718,7 +718,7 @@ def test_an_index_of_another_head_gives_no_answer(indexed: Path, cache: Cache) -
         content = "\n".join(lines).encode()
         connection.execute("UPDATE about SET content = ?, seal = ?", (content, crc32(content)))
     connection.close()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is None
     same_answers(indexed, cache, SOME)
 
 
@@ -737,7 +737,7 @@ def test_a_planted_journal_is_not_played_back(indexed: Path, cache: Cache, tmp_p
     assert len(journal) > 512
     for name in ("-journal", "-wal", "-shm"):
         Path(f"{file}{name}").write_bytes(journal)
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None
     same_answers(indexed, cache, SOME)
     assert Path(f"{file}-journal").read_bytes() == journal
 
@@ -750,7 +750,7 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     def used() -> bool:
         notes.clear()
         same_answers(indexed, cache, SOME[:1])
-        return Store.look_up(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).cut is not None or not notes
+        return Store.look_up(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).excerpt is not None or not notes
 
     content = file.read_bytes()
     for change in (lambda: file.chmod(0o666), lambda: folder.chmod(0o777), lambda: folder.chmod(0o770)):
@@ -776,7 +776,7 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     file.symlink_to(real / file.name)
     same_answers(indexed, cache, SOME[:1])
     assert not file.is_symlink()  # replaced by one of our own
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(indexed), SOME[:1], cache).excerpt is not None
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
@@ -815,7 +815,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
         "notes = []; store = Store.look_up(sys.argv[1], [], Cache(sys.argv[2], notes.append, smallest=0))\n"
-        "print(len(store.policy().accounts), len(notes), store.cut)"
+        "print(len(store.policy().accounts), len(notes), store.excerpt)"
     )
     command = f'mount -t tmpfs -o size=16k,mode=0700 none {folder} && exec {sys.executable} -c "$0" {path} {folder}'
     done = subprocess.run(
@@ -976,7 +976,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(ask, range(12)))
     assert found == [f"{{'pop': {bool(number % 3)}}}\n" for number in range(12)]
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
+    assert Store.look_up(str(path), SOME[:1], cache).excerpt is not None
     assert [file.suffix for file in Path(cache.folder).iterdir()] == [".index"]
 
 

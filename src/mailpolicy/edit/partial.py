@@ -24,28 +24,28 @@ def within_accounts(plan: Plan) -> bool:
 
 def narrowed(store: Store, plan: Plan) -> Store:
     """A large store cut down to the accounts that a plan is about, where it is about the keys of a few."""
-    if store.cut is not None or store.cache is None or not within_accounts(plan):
+    if store.excerpt is not None or store.cache is None or not within_accounts(plan):
         return store
     keys = {operation.path[1] for operation in plan.operations}
     if len(keys) > FEW or (found := outline.outline(store.text)) is None:
         return store
     found = outline.in_bytes(found, store.text, len(store.bom))
     wanted = [piece for piece in found.accounts if piece.key in keys]
-    smaller = store.cut_down(outline.cut(store.data, [*found.head, *wanted]))
+    smaller = store.as_excerpt(outline.excerpt(store.data, [*found.head, *wanted]))
     return smaller if len(wanted) == len(keys) == len(smaller.tree.get("accounts", ())) else store
 
 
 def touched(store: Store, splices: Sequence[Splice]) -> dict[Piece, list[Splice]] | None:
     """The splices of each account's piece, counted in bytes of the file; None where one is outside of all."""
-    assert store.cut is not None
+    assert store.excerpt is not None
     found: dict[Piece, list[Splice]] = {}
     text, first = store.text, len(store.bom)
     for start, end, new in splices:
         begin = first + len(text[:start].encode("utf-8"))
         stop = begin + len(text[start:end].encode("utf-8"))
-        if (piece := store.cut.whose(begin, stop)) is None:
+        if (piece := store.excerpt.piece_at(begin, stop)) is None:
             return None
-        shift = piece.start - store.cut.place(piece)
+        shift = piece.start - store.excerpt.start_of(piece)
         found.setdefault(piece, []).append(Splice(begin + shift, stop + shift, new))
     return found
 

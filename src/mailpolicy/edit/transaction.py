@@ -142,8 +142,8 @@ class _Edited(NamedTuple):
 def _edited(store: Store, plan: Plan) -> _Edited:
     """The plan carried out, and proved: what the reading parser reads is the tree that was meant."""
     if not plan.operations:
-        return _Edited(store, [], store.policy(), {} if store.cut is not None else None)
-    if store.cut is not None and not partial.within_accounts(plan):
+        return _Edited(store, [], store.policy(), {} if store.excerpt is not None else None)
+    if store.excerpt is not None and not partial.within_accounts(plan):
         store = Store(store.path, store.data)
     store = partial.narrowed(store, plan)
     try:
@@ -158,7 +158,7 @@ def _edited(store: Store, plan: Plan) -> _Edited:
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _by_hand(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
-    if store.cut is None:
+    if store.excerpt is None:
         return _Edited(store, splices, policy)
     parts = partial.touched(store, splices)
     if parts is None or not partial.proved(store, wanted, parts):

@@ -119,7 +119,7 @@ def _parts(text: str, header: re.Match[str]) -> tuple[str, ...] | None:
     return ("accounts", header[1]) if header[1] is not None else header_parts(text, header.end() - 1)
 
 
-class Cut(NamedTuple):
+class Excerpt(NamedTuple):
     """Some pieces of a file put together in their order, counted in bytes: the head, and those accounts that are asked about."""
 
     pieces: tuple[Piece, ...]
@@ -141,7 +141,7 @@ class Cut(NamedTuple):
             counted += lines
         return number
 
-    def whose(self, start: int, end: int) -> Piece | None:
+    def piece_at(self, start: int, end: int) -> Piece | None:
         """The account's piece in which a span of `data` lies, behind its first character; None where there is none."""
         starts = self._starts
         index = bisect_right(starts, start) - 1
@@ -151,12 +151,12 @@ class Cut(NamedTuple):
         inside = piece.key is not None and start > starts[index] and end <= starts[index + 1]
         return piece if inside else None
 
-    def place(self, piece: Piece) -> int:
+    def start_of(self, piece: Piece) -> int:
         """Where the piece begins in `data`."""
         return self._starts[self.pieces.index(piece)]
 
 
-def cut(data: bytes, pieces: Sequence[Piece]) -> Cut:
+def excerpt(data: bytes, pieces: Sequence[Piece]) -> Excerpt:
     """The pieces of a file's whole content."""
     ordered = tuple(sorted(pieces, key=lambda piece: piece.start))
-    return Cut(ordered, b"".join([data[piece.start : piece.end] for piece in ordered]))
+    return Excerpt(ordered, b"".join([data[piece.start : piece.end] for piece in ordered]))

@@ -20,7 +20,7 @@ from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.store.index.cache import Cache, Stamp
-    from mailpolicy.store.outline import Cut, Piece
+    from mailpolicy.store.outline import Excerpt, Piece
 
 FEW = 256  # an edit of more accounts reads the whole store
 _MANY = 50  # accounts
@@ -52,9 +52,9 @@ class Store(Document):
     same, unless it was only looked up.
     """
 
-    def __init__(self, path: str, data: bytes, cut: Cut | None = None) -> None:
+    def __init__(self, path: str, data: bytes, excerpt: Excerpt | None = None) -> None:
         super().__init__(path, data)
-        self.cut = cut
+        self.excerpt = excerpt
         self.cache: Cache | None = None  # None too where the store is small
         self._about: tuple[str, ...] = ()
         self._digest: str | None = None  # the whole file's, where an index was found by it
@@ -89,11 +89,11 @@ class Store(Document):
             if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.smallest:
                 from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
-                cut = reader.cut(
+                excerpt = reader.excerpt(
                     cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start)
                 )
-                if cut is not None and cache.stamp(descriptor) == stamp:
-                    store = cls(path, cut.data, cut)
+                if excerpt is not None and cache.stamp(descriptor) == stamp:
+                    store = cls(path, excerpt.data, excerpt)
                     if store._reading.policy is not None:
                         return store
             store = cls._read(path, descriptor, cache)
@@ -113,16 +113,16 @@ class Store(Document):
         from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
         digest = reader.digest(self.data)
-        cut = reader.cut_content(self.cache, self.path, addresses, self.data, digest)
-        found = self.cut_down(cut) if cut is not None else None
+        excerpt = reader.excerpt_of_content(self.cache, self.path, addresses, self.data, digest)
+        found = self.as_excerpt(excerpt) if excerpt is not None else None
         if found is None or found._reading.policy is None:
             return self
         found._digest = digest
         return found
 
-    def cut_down(self, cut: Cut) -> Store:
+    def as_excerpt(self, excerpt: Excerpt) -> Store:
         """The same file, cut down."""
-        store = Store(self.path, self.data, cut)
+        store = Store(self.path, self.data, excerpt)
         store.cache, store._about = self.cache, self._about
         return store
 
@@ -166,7 +166,7 @@ class Store(Document):
 
     @property
     def _parsed_bytes(self) -> bytes:
-        return self.data if self.cut is None else self.cut.data
+        return self.data if self.excerpt is None else self.excerpt.data
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
         """As of any document; where many accounts are asked about, only their own lines are looked at."""
@@ -175,7 +175,7 @@ class Store(Document):
         for path in asked:
             if _own(path):
                 of.setdefault(path[1], []).append(path)
-        if len(of) < _MANY or self.cut is not None:
+        if len(of) < _MANY or self.excerpt is not None:
             return super().lines(asked)
         found: dict[KeyPath, int] = {}
         for key, piece in self._pieces.items():
@@ -211,7 +211,7 @@ class Store(Document):
         return {path: piece.line + text.count("\n", 0, entry.start) for path, entry in found.items()}
 
     def _line_in_file(self, line: int) -> int:
-        return line if self.cut is None else self.cut.line(line)
+        return line if self.excerpt is None else self.excerpt.line(line)
 
     @cached_property
     def _reading(self) -> schema.Reading:

@@ -72,7 +72,7 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about the one account were read.
-            whole = policy if store.cut is None else Store.read(store.path).policy()
+            whole = policy if store.excerpt is None else Store.read(store.path).policy()
             return whole.waiting_outside()
 
         if out.context.format == "json":

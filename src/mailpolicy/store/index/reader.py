@@ -16,7 +16,7 @@ import mailpolicy
 from mailpolicy.policy import nearest
 from mailpolicy.policy.names import NameRejected, account_address
 from mailpolicy.store.index.cache import Cache, Stamp, is_own_file
-from mailpolicy.store.outline import LONGEST_HEADER, Cut, Piece, key_of
+from mailpolicy.store.outline import LONGEST_HEADER, Excerpt, Piece, key_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -237,35 +237,35 @@ def is_current(cache: Cache, path: str, stamp: Stamp) -> bool:
     return bool(asked(cache, path, lambda index: index.about.stamp == stamp and index.about.made <= cache.clock()))
 
 
-def cut(cache: Cache, path: str, addresses: Iterable[str], stamp: Stamp, read: Read) -> Cut | None:
+def excerpt(cache: Cache, path: str, addresses: Iterable[str], stamp: Stamp, read: Read) -> Excerpt | None:
     """The head and the lines of the accounts that are asked about, of a store that is as it was when it was indexed.
 
     An address that is not in the store adds none; where it is the only one, the account with the address most like it
     is there for it. None where the whole store must be read.
     """
 
-    def ask(index: Index) -> Cut:
+    def ask(index: Index) -> Excerpt:
         if index.about.stamp != stamp:
             raise Unusable("the store has changed since")
         if cache.clock() < index.about.made:
             raise Unusable("the clock has gone back since")
-        return _cut(index, addresses, stamp.size, read)
+        return _excerpt(index, addresses, stamp.size, read)
 
     return asked(cache, path, ask)
 
 
-def cut_content(cache: Cache, path: str, addresses: Iterable[str], content: bytes, name: str) -> Cut | None:
+def excerpt_of_content(cache: Cache, path: str, addresses: Iterable[str], content: bytes, name: str) -> Excerpt | None:
     """The same of a store that was read wholly; its stamp does not matter, as its digest `name` does."""
 
-    def ask(index: Index) -> Cut:
+    def ask(index: Index) -> Excerpt:
         if index.about.digest != name:
             raise Unusable("the store has changed since")
-        return _cut(index, addresses, len(content), lambda start, end: content[start:end])
+        return _excerpt(index, addresses, len(content), lambda start, end: content[start:end])
 
     return asked(cache, path, ask)
 
 
-def _cut(index: Index, addresses: Iterable[str], size: int, read: Read) -> Cut:
+def _excerpt(index: Index, addresses: Iterable[str], size: int, read: Read) -> Excerpt:
     pieces = [index.moved(piece) for piece in index.about.head]
     head = [read(piece.start, piece.end) for piece in pieces]
     if short_digest(b"".join(head)) != index.about.head_digest:
@@ -282,7 +282,7 @@ def _cut(index: Index, addresses: Iterable[str], size: int, read: Read) -> Cut:
             raise Unusable("it is damaged")
         texts.update([_checked(piece, size, read)])
     ordered = sorted(texts, key=lambda piece: piece.start)
-    return Cut(tuple(ordered), b"".join([texts[piece] for piece in ordered]))
+    return Excerpt(tuple(ordered), b"".join([texts[piece] for piece in ordered]))
 
 
 def _checked(piece: Piece, size: int, read: Read) -> tuple[Piece, bytes]:

@@ -74,7 +74,7 @@ def policies(draw: st.DrawFn) -> Invented:
         accounts[address] = account
     templates = {"one": draw(table), "two": draw(table)}
     tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}
-    policy, problems, _ = schema.read(tree)
+    policy, problems, _ = schema.validate(tree)
     assert policy is not None, problems
     return Invented(policy, secrets)
 

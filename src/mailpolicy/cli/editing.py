@@ -31,7 +31,7 @@ def edit(
 ) -> int:
     """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
     out: Output = context.obj
-    store = Store.to_edit(out.context.file, about, out.cache)
+    store = Store.read_for_edit(out.context.file, about, out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
@@ -85,7 +85,7 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     if outcome.changed and not dry_run:
         remind(out)
     out.flush()
-    outcome.keep_index()
+    outcome.update_index()
     return 0
 
 

@@ -14,7 +14,7 @@ from mailpolicy.edit.text.diff import Splice
 from mailpolicy.policy.names import account_address
 from mailpolicy.store import outline
 from mailpolicy.store.outline import Piece
-from mailpolicy.store.store import FEW, Store
+from mailpolicy.store.store import MAX_EXCERPT_ACCOUNTS, Store
 
 
 def within_accounts(plan: Plan) -> bool:
@@ -27,7 +27,7 @@ def narrowed(store: Store, plan: Plan) -> Store:
     if store.excerpt is not None or store.cache is None or not within_accounts(plan):
         return store
     keys = {operation.path[1] for operation in plan.operations}
-    if len(keys) > FEW or (found := outline.outline(store.text)) is None:
+    if len(keys) > MAX_EXCERPT_ACCOUNTS or (found := outline.outline(store.text)) is None:
         return store
     found = outline.in_bytes(found, store.text, len(store.bom))
     wanted = [piece for piece in found.accounts if piece.key in keys]
@@ -56,7 +56,7 @@ def proved(store: Store, wanted: Mapping[str, Any], parts: Mapping[Piece, Sequen
         new = rewritten(store, piece, splices)
         following = store.data[piece.end : piece.end + outline.LONGEST_HEADER].decode("utf-8", "replace")
         after = following.partition("\n")[0] if piece.end != len(store.data) else None
-        if outline.key_of("\n", new, after) != piece.key:
+        if outline.account_key("\n", new, after) != piece.key:
             return False
         if Store(store.path, new.encode("utf-8")).tree != {"accounts": {piece.key: wanted["accounts"][piece.key]}}:
             return False

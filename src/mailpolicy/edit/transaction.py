@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     plan: Plan
     access: Access
     diff: str | None
-    keep_index: Callable[[], None] = lambda: None
+    update_index: Callable[[], None] = lambda: None
 
     @property
     def changed(self) -> bool:
@@ -72,7 +72,7 @@ def transact(
         edited = _edited(store, plan)
         return Outcome(plan, _access(edited, plan), edited.diff())
     if not plan.operations:
-        store.keep_index()
+        store.update_index()
         return Outcome(plan, Access.SAME, None)
     if confirm is not None:
         confirm(plan)
@@ -91,7 +91,7 @@ def _carried_out(
 ) -> Outcome:
     """Carry out a plan under the lock, made again if the store is no longer what it was planned on."""
     with held.opened() as descriptor:
-        current = store.again(descriptor)
+        current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
         plan = planner(current.policy())
@@ -103,7 +103,7 @@ def _carried_out(
         first(held)
     content = edited.content()
     held.replace(content)
-    return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
+    return Outcome(plan, _access(edited, plan), None, lambda: current.index_replacement(content, edited.grown()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -172,7 +172,7 @@ def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
     if keys is not None:
         accounts = wanted.get("accounts", {})
         wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
-    policy, problems, _ = schema.read(wanted)
+    policy, problems, _ = schema.validate(wanted)
     if policy is None:
         raise Refused(f"nothing was changed, the store would not be valid: {problems[0].message}", file=store.path)
     if keys is None:

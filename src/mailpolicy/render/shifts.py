@@ -27,7 +27,7 @@ class Sides:
         self._lines_of = {False: old[1], True: new[1]}
         self._lines: dict[bool, dict[KeyPath, int]] = {False: {}, True: {}}
 
-    def look_up(self, causes: Iterable[Cause]) -> None:
+    def read_for_lookup(self, causes: Iterable[Cause]) -> None:
         """Look up the lines of many keys, each text in one scan."""
         causes = list(causes)
         for new in (False, True):
@@ -47,7 +47,7 @@ class Sides:
 def caused(shifts: Changes, sides: Sides) -> list[tuple[Shift | Redirection, list[Cause]]]:
     """Each shift with its causes, their lines looked up."""
     found = [(shift, sides.comparison.causes(shift)) for shift in shifts]
-    sides.look_up(cause for _, causes in found for cause in causes)
+    sides.read_for_lookup(cause for _, causes in found for cause in causes)
     return found
 
 

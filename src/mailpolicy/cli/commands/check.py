@@ -187,7 +187,7 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    line_of, lets_in = store.line_of_any(), cache(policy.waiting_outside)
+    line_of, lets_in = store.line_finder(), cache(policy.waiting_outside)
     for part in chunks:
         fields_of = _fields_of(part)
         for line in part:

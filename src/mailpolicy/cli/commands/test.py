@@ -157,7 +157,7 @@ def _document(name: str) -> Document:
 def _cases(document: Document) -> list[Case]:
     found, problems = cases.read(document.tree) if document.fault is None else ([], [document.fault])
     if problems:
-        raise CasesInvalid(document.placed(problems))
+        raise CasesInvalid(document.located(problems))
     return found
 
 

@@ -45,7 +45,7 @@ def set_secret(
 ) -> int:
     """Carry out a plan and give `owner` the secret that `source` has, or that is typed."""
     secret = piped(out, source)
-    store = Store.to_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
+    store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
     refuse_unsafe(out, store)
     after = planned_policy(store, planned)

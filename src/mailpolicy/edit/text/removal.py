@@ -12,7 +12,7 @@ from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.text import inline
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import Block, CannotWrite, Layout
-from mailpolicy.store.locate import INLINE, Entry, key_above
+from mailpolicy.store.locate import INLINE, Entry, key_prefix
 
 
 def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
@@ -29,7 +29,7 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
             raise CannotWrite(layout.first(path), f"{dotted(path)} is not written here")
         for entry in entries:
             if (owner := kept.get(entry)) is not None:
-                made.append(Splice(entry.start, entry.end, f"{key_above(layout.text, entry, owner)} = {{}}"))
+                made.append(Splice(entry.start, entry.end, f"{key_prefix(layout.text, entry, owner)} = {{}}"))
             elif entry.kind == INLINE:
                 pairs.setdefault(layout.braces(entry), []).append(entry)
             else:

@@ -16,7 +16,7 @@ from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice, spliced
 from mailpolicy.edit.text.layout import Block, CannotWrite, Layout, newline_of
 from mailpolicy.store import outline
-from mailpolicy.store.locate import HEADER, Entry, comments, part_of_header
+from mailpolicy.store.locate import HEADER, Entry, comments, header_part
 from mailpolicy.store.outline import Piece
 
 _ORDER = ("version", "server", "defaults", "templates", "accounts")
@@ -199,7 +199,7 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     quoted = dotted((name,))
     if removal.blocks(layout, path):
         headers = [entry for entry in layout.under(path) if entry.kind == HEADER]
-        return [Splice(*part_of_header(layout.text, header, len(path) - 1), quoted) for header in headers]
+        return [Splice(*header_part(layout.text, header, len(path) - 1), quoted) for header in headers]
     entry = layout.at(path)
     if entry is None:
         raise CannotWrite(layout.first(path), f"{dotted(path)} is not written as one table")

@@ -28,11 +28,12 @@ import mailpolicy
 from mailpolicy.cli import context
 from mailpolicy.edit import accounts, partial, server, services, templates
 from mailpolicy.edit.plan import Planner
-from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.text import splices
 from mailpolicy.edit.text.diff import Splice
-from mailpolicy.edit.text.layout import Layout, newline_of
-from mailpolicy.edit.transaction import Outcome, transact
+from mailpolicy.edit.text.layout import Layout
+from mailpolicy.edit.text.lines import newline_of
+from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.nearest import nearest_address
 from mailpolicy.policy.service import Service
@@ -59,7 +60,7 @@ QUIET = settings(
 )
 
 
-def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> Outcome:
+def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> EditResult:
     """An edit, and what the command does when it has told of it."""
     outcome = transact(store, planner, dry_run=dry_run)
     outcome.update_index()
@@ -254,7 +255,7 @@ imap = true""".encode()
 
 
 def verb(name: services.Verb, service: Service, *addresses: str) -> Planner:
-    return lambda policy: services.switch(policy, service, name, Targets(addresses))
+    return lambda policy: services.switch(policy, service, name, Selection(addresses))
 
 
 @st.composite
@@ -269,15 +270,15 @@ def edits(draw: st.DrawFn) -> tuple[tuple[str, ...], Planner]:
         name = draw(st.sampled_from([services.Verb.ON, services.Verb.OFF, services.Verb.INHERIT, *lan]))
         return chosen, verb(name, switch, *chosen)
     if kind == "suspend":
-        return chosen, lambda policy: accounts.suspend(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.suspend(policy, Selection(chosen))
     if kind == "resume":
-        return chosen, lambda policy: accounts.resume(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.resume(policy, Selection(chosen))
     if kind == "login":
         login = draw(st.sampled_from(["ann", "größe", 'a"b', "'''"]))
         return chosen[:1], lambda policy: server.set_login(policy, chosen[0], login)
     if kind == "no login":
         return chosen[:1], lambda policy: server.clear_login(policy, chosen[0])
-    return chosen, lambda policy: templates.assign(policy, draw_name, Targets(chosen))
+    return chosen, lambda policy: templates.assign(policy, draw_name, Selection(chosen))
 
 
 draw_name = None  # no store here has a template, so that assigning one is refused and taking it away is ok
@@ -287,7 +288,7 @@ def outcome(path: Path, about: tuple[str, ...], planner: Planner, cache: Cache |
     """What an edit came to, and the file afterwards."""
     try:
         done = kept(Store.read_for_edit(str(path), about, cache), planner, dry_run=dry_run)
-        told: object = (done.plan.lines, done.plan.changes, done.plan.notes, done.access, done.diff)
+        told: object = (done.plan.results, done.plan.changes, done.plan.notes, done.access, done.diff)
     except MailpolicyError as error:
         told = (error.message, error.code, error.fix)
     return told, path.read_bytes()
@@ -355,7 +356,7 @@ def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: s
     store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
     piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
     wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
-    assert partial.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
+    assert partial.is_verified(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
 
 
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
@@ -396,7 +397,7 @@ def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[
         path = ("accounts", keys[address], name)
         operations.append(splices.Drop(path) if there and name == "pop" else splices.Put(path, True))
     whole = Layout(text, newline_of(text))
-    assert splices.splices(text, operations) == splices._made(whole, operations)
+    assert splices.splices(text, operations) == splices._splices(whole, operations)
 
 
 @QUIET

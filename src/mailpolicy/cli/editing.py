@@ -12,7 +12,7 @@ import typer
 
 from mailpolicy.cli.output import Output
 from mailpolicy.edit.plan import Plan, Planner
-from mailpolicy.edit.transaction import Outcome, transact
+from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
@@ -43,7 +43,7 @@ def carry_out(
     dry_run: bool = False,
     yes: bool = True,
     first: Callable[[Held], None] | None = None,
-) -> Outcome:
+) -> EditResult:
     """The edit itself, with the questions that a person is asked."""
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(
@@ -53,7 +53,7 @@ def carry_out(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         confirm=None if yes else lambda plan: _confirm(out, plan),
-        first=first,
+        before_replace=first,
     )
 
 
@@ -65,7 +65,7 @@ def _confirm(out: Output, plan: Plan) -> None:
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
-def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
+def tell(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
     if out.tells(dry_run=dry_run):
@@ -75,7 +75,10 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
             out.patch(outcome.diff or "")
         else:
             out.records(
-                [(line.subject, line.item, line.result, "changed" if line.changed else "ok") for line in plan.lines]
+                [
+                    (result.subject, result.item, result.state, "changed" if result.changed else "ok")
+                    for result in plan.results
+                ]
             )
     for note in plan.notes:
         out.message(note)
@@ -95,7 +98,7 @@ def remind(out: Output) -> None:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
-def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
+def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str, Any]:
     """An edit as JSON shows it."""
     content: dict[str, Any] = {
         "file": out.context.file,

@@ -197,7 +197,7 @@ class Store(Document):
 
     @cached_property
     def _pieces(self) -> dict[str | int | None, Piece]:
-        """The piece of each account by its key; empty if the text has no outline."""
+        """Return the piece of each account by its key; empty if the text has no outline."""
         from mailpolicy.store import outline  # 3 ms, only for a large store or a line to print
 
         found = outline.outline(self.text)

@@ -12,8 +12,8 @@ from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
 from mailpolicy.cli.secrets.transaction import edit_then_carry, edit_then_forget, edit_then_move, set_secret
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.selection import Targets, chosen
+from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -31,7 +31,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         there = policy.accounts[address].login
         if login is None and there is None:
             raise Refused(f"{address} has no login yet: name it with --login", code="no-login")
-        plan.lines.append(Line(address, "smart-host", f"login {login or there}", bool(plan.operations)))
+        plan.results.append(Result(address, "smart-host", f"login {login or there}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
                 Advice(
@@ -123,7 +123,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
     def planner(policy: Policy) -> Plan:
         if left:
             plan = Plan()
-            plan.lines.append(Line(address, f"source {name}", "not there", False))
+            plan.results.append(Result(address, f"source {name}", "not there", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
@@ -140,7 +140,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
     def planner(policy: Policy) -> Plan:
         plan = Plan() if gone and left else server.clear_login(policy, address)
-        plan.lines.append(Line(address or "server", "smart-host", "no login", bool(plan.operations)))
+        plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
     secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *left])
@@ -158,12 +158,12 @@ def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run
     return list(dict.fromkeys(found))
 
 
-def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
+def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Accounts out of the store, then their passwords out of the keyring."""
     store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    going = [account.address for account in chosen(policy, there, Plan(), offer=False)]
+    going = [account.address for account in selected_accounts(policy, there, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)

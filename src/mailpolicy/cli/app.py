@@ -42,9 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("test", "run test cases against the policy"),
     "diff": ("diff", "show access changes between two stores, with the keys that cause them"),
     "replay": ("replay", "say which logins of a log this policy would refuse"),
+    "completion": ("completion", "print the completion script of a shell"),
     "install": ("install", "replace the store with FILE: validated, compared, written atomically"),
 }
-_FORMATS = ("text", "json")
+USUAL_FORMATS = ("text", "json")
 _EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"
 
 
@@ -138,7 +139,7 @@ def _finish(command: Any) -> None:
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
-        require_format(context.obj.context, *getattr(command.callback, "formats", _FORMATS))
+        require_format(context.obj.context, *getattr(command.callback, "formats", USUAL_FORMATS))
         return invoke(context)
 
     command.invoke = invoke_in_format

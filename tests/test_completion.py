@@ -72,6 +72,10 @@ ROWS = [
     ("completion f", ["fish"]),
     ("check zoe@beta.example pop ", []),
     ("no-such-command ", []),
+    ("help acc", ["account"]),
+    ("help account sh", ["show"]),
+    ("help account show ", []),
+    ("help no-such ", []),
     ("install --fail", ["--fail-on"]),
 ]
 

@@ -140,10 +140,7 @@ def _of(line: Line) -> Iterable[Candidate] | str:
         everywhere = [Candidate(name, text) for name, (_, text) in OPTIONS.items()]
         return [*own, *everywhere, Candidate("--help", "show this message and exit")]
     if _is_group(line.command):
-        if not line.path:
-            return [Candidate(name, text) for name, (_, text) in COMMANDS.items()]
-        commands = line.command.commands.items()
-        return [Candidate(name, command.get_short_help_str(80)) for name, command in commands if not command.hidden]
+        return _commands_of(line.command)
     arguments = [parameter for parameter in line.command.params if parameter.param_type_name == "argument"]
     if len(line.positionals) < len(arguments):
         argument = arguments[len(line.positionals)]
@@ -163,6 +160,20 @@ def _metavar(command: Any, name: str) -> str:
 def _value(line: Line, name: str, metavar: str) -> Iterable[Candidate] | str:
     values = VALUES.get(f"{line.path} {name}") or VALUES.get(name) or VALUES.get(metavar)
     return values(line) if values is not None else []
+
+
+def _commands_of(command: Any) -> list[Candidate]:
+    if isinstance(command, LazyGroup):
+        return [Candidate(name, text) for name, (_, text) in COMMANDS.items()]
+    below = getattr(command, "commands", {}).items()
+    return [Candidate(name, inner.get_short_help_str(80)) for name, inner in below if not inner.hidden]
+
+
+def _commands(line: Line) -> list[Candidate]:
+    command: Any = root()
+    for name in line.positionals:
+        command = command.get_command(None, name) if _is_group(command) else None
+    return _commands_of(command)
 
 
 def _words(*words: str) -> Values:
@@ -265,6 +276,7 @@ VALUES: dict[str, Values] = {
     "KIND": _words(*Tls),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
+    "COMMAND...": _commands,
     "SHELL": _words("bash", "zsh", "fish"),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # Names that only the administrator knows.

@@ -29,7 +29,7 @@ host = "pop.isp.example"
 login = "b"
 """
 )
-EXPORT = '[exports.dovecot]\ntarget = "dovecot"\npath = "{}"\nreload = ["true"]\n'
+HOST = '{}[exports.dovecot]\ntarget = "dovecot"\npath = "{}"\nreload = ["true"]\n'
 CASES = '[[case]]\naddress = "alice@example.com"\nprotocol = "pop"\nip = "10.0.0.1"\nexpect = "allow"\n'
 LOG = (
     "Jun 12 16:21:30 mx1 dovecot: imap-login: Login: user=<bob@example.com>, method=PLAIN, rip=10.0.0.9, lip=10.0.0.2\n"
@@ -60,7 +60,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the examples name, and the program on the path."""
     files = {
         "accounts.toml": STORE, "new.toml": STORE.replace("pop = true", "pop = false", 1), "cases.toml": CASES,
-        "addresses.txt": "bob@example.com\n", "password.txt": "s3cret\n", "host.toml": host_config(tmp_path) + EXPORT.format(tmp_path / "passwd"),
+        "addresses.txt": "bob@example.com\n", "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
         "questions.txt": "bob@example.com imap 10.1.2.3\n", "mail.log": LOG,
         "mailpolicy": f'#!/bin/sh\nexec "{sys.executable}" -m mailpolicy "$@"\n',
         "journalctl": f"#!/bin/sh\ncat <<'END'\n{LOG}END\n",
@@ -84,7 +84,8 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_example_works(page: str, office: Path) -> None:
     environment = {
         **os.environ, "PATH": f"{office}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}",
-        "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"), "MAILPOLICY_HOST_CONFIG": str(office / "host.toml"),
+        "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
+        "TEST_STORE": "accounts.toml", "MAILPOLICY_HOST_CONFIG": str(office / "host.toml"),
     }  # fmt: skip
     lines = "\n".join(examples.of(page)).replace("\\\n", " ").split("\n")
     assert lines[0], f"{page} has no example"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.commands import new_app
+from mailpolicy.cli.editing import edit
 from mailpolicy.cli.targets import (
     Addresses,
     Domain,
@@ -69,9 +70,6 @@ def _edit(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    # Imported here, as `multipop source print-password` edits nothing and would take a seventh longer.
-    from mailpolicy.cli.editing import edit
-
     return edit(
         context,
         lambda policy: switch(policy, service, verb, chosen, reach),

@@ -12,8 +12,8 @@ import typer
 
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.names import printable
-from mailpolicy.store import Store
+from mailpolicy.policy.names import printable
+from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan, Planner
@@ -47,8 +47,7 @@ def carry_out(
     first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """The edit itself, with the questions that a person is asked."""
-    # Imported here, as it takes a tenth of the time of a command beside the edits of its group, such as `account show`.
-    from mailpolicy.edit.transaction import transact
+    from mailpolicy.edit.transaction import transact  # 5 ms, only for edits: `account show` has this module too
 
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(

@@ -13,13 +13,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.surroundings import Surroundings, split
+from mailpolicy.cli.context import Surroundings, split
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
-from mailpolicy.names import json_printable, printable
+from mailpolicy.policy.names import json_printable, printable
+from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream
 
 if TYPE_CHECKING:
-    from mailpolicy.cache import Cache
     from mailpolicy.cli.machine import Machine
+    from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
 
@@ -37,14 +38,14 @@ class Output:
     @property
     def cache(self) -> Cache | None:
         """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
-        from mailpolicy.cache import Cache
+        from mailpolicy.store.index.cache import Cache  # 1.5 ms, only for a large store
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
 
     def machine(self) -> Machine:
         """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
         if self._machine is None:
-            from mailpolicy.cli import machine
+            from mailpolicy.cli import machine  # 4 ms, only for commands that read host.toml
 
             if self.around.host_config == os.devnull:
                 self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
@@ -99,7 +100,7 @@ class Output:
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
         if self.around.drawing:
-            from mailpolicy.render import table
+            from mailpolicy.render import table  # 32 ms of rich, only on a terminal
 
             self.data(table.drawn(columns, rows))
         else:
@@ -255,8 +256,6 @@ def require_format(around: Surroundings, *formats: str) -> None:
 
 def stdin_bytes(limit: int | None = None) -> bytes:
     """All of stdin. Raises StoreError, also for more bytes than `limit`, which is a store's if none is given."""
-    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream  # not where there is no POSIX
-
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:

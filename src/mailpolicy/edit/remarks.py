@@ -6,6 +6,7 @@ The gates are those of the policy after the edit.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from mailpolicy.errors import Advice, Command
 from mailpolicy.policy.model import Account, Gate, Layer, Policy
@@ -25,31 +26,24 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
         for gate in gates:
             by_gate.setdefault(gate, []).append(address)
     notes: list[Note] = []
+    label = service.label
     for gate in sorted(by_gate, key=list(Gate).index):
         whom = by_gate[gate]
+        named = names_or_count(whom)
         match gate:
             case Gate.ACCOUNT_SUSPENDED:
-                notes.append(
-                    with_command(
-                        f"{service.label} stays unavailable while suspended: {names_or_count(whom)}",
-                        ("account", "resume"),
-                        whom,
-                    )
-                )
+                text = f"{label} stays unavailable while suspended: {named}"
+                notes.append(with_command(text, ("account", "resume"), whom))
             case Gate.SERVICE_OFF:
-                notes.append(
-                    with_command(
-                        f"{service.label} is still off for {names_or_count(whom)}", (service.value, "on"), whom
-                    )
-                )
+                notes.append(with_command(f"{label} is still off for {named}", (service.value, "on"), whom))
             case Gate.CONNECTOR_NEEDS_IMAP:
-                notes.append(
-                    with_command(
-                        f"{service.label} needs IMAP, which is off for {names_or_count(whom)}", ("imap", "on"), whom
-                    )
-                )
-            case _:
+                notes.append(with_command(f"{label} needs IMAP, which is off for {named}", ("imap", "on"), whom))
+            case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
                 notes.append(server_gate(service, gate))
+            case Gate.UNKNOWN_ACCOUNT | Gate.OUTSIDE_LAN:
+                raise AssertionError(f"{gate} is no gate that stays closed for an account of the store")
+            case _:
+                assert_never(gate)
     return notes
 
 

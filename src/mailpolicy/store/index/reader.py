@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
@@ -70,6 +70,14 @@ class Index:
         found.update(islice(self._descending(name), nearest.AROUND))
         found.update(islice(self._ascending(first, end), nearest.ELSEWHERE))
         return found
+
+    def beginning_with(self, prefix: str) -> Iterator[str]:
+        """Yield the addresses that begin with `prefix`, in their order."""
+        return takewhile(lambda address: address.startswith(prefix), self._ascending(prefix))
+
+    def last_beginning_with(self, prefix: str) -> str:
+        """Return the last address that begins with `prefix`, of which there must be one."""
+        return next(self._descending(f"{prefix}\x7f"))  # no character of an address is greater than ~
 
     def _ascending(self, name: str, end: str | None = None) -> Iterator[str]:
         block = self._block("first <= ? ORDER BY first DESC", name)

@@ -113,20 +113,20 @@ def rename(policy: Policy, old: str, new: str) -> Plan:
 
 def suspend(policy: Policy, selection: Selection) -> Plan:
     """Plan the suspension of accounts. Raises NotFound."""
-    plan = Plan()
-    for account in selected_accounts(policy, selection, plan):
-        path = ("accounts", account.key, "suspended")
-        changed = plan.set(path, account.address, "suspended", account.suspended or None, True)
-        plan.results.append(Result(account.address, "account", "suspended", changed))
+    plan = _suspension(policy, selection, True)
     plan.notes.append(SUSPEND_NOTE)
     return plan
 
 
 def resume(policy: Policy, selection: Selection) -> Plan:
     """Plan the end of accounts' suspension; the key is removed. Raises NotFound."""
+    return _suspension(policy, selection, None)
+
+
+def _suspension(policy: Policy, selection: Selection, suspended: bool | None) -> Plan:
     plan = Plan()
     for account in selected_accounts(policy, selection, plan):
         path = ("accounts", account.key, "suspended")
-        changed = plan.set(path, account.address, "suspended", account.suspended or None, None)
-        plan.results.append(Result(account.address, "account", "not suspended", changed))
+        changed = plan.set(path, account.address, "suspended", account.suspended or None, suspended)
+        plan.results.append(Result(account.address, "account", "suspended" if suspended else "not suspended", changed))
     return plan

@@ -59,7 +59,7 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
         for key, value in wanted.items():
             old = account.own.get(key)
             changed = plan.set(("accounts", account.key, key), account.address, key, old, value) or changed
-        plan.results.append(Result(account.address, str(service), effect.result, changed))
+        plan.results.append(Result(account.address, str(service), effect.state, changed))
     if pinned:
         has = "has its" if len(pinned) == 1 else "have their"
         text = (
@@ -72,13 +72,11 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
 
 
 class _Effect(NamedTuple):
-    """The effect on accounts with the same keys: the state afterwards, closed gates, and whether an inherited value gets
-    set.
-    """
+    """The effect of a command on accounts with the same keys."""
 
-    pins: bool
-    result: str
-    gates: tuple[Gate, ...]
+    pins: bool  # a key gets the value that it inherited before
+    state: str
+    gates: tuple[Gate, ...]  # still closed afterwards
 
 
 def _effect(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> _Effect:

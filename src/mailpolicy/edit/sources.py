@@ -16,9 +16,7 @@ from mailpolicy.policy.service import Service
 
 
 def add(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar], source: Source) -> Plan:
-    """Plan a new source with these settings, which make `source`. Raises NotFound, and Refused if another one has its
-    name.
-    """
+    """Plan a new source, which is `source`, with these settings. Raises NotFound, and Refused if its name is taken."""
     account = require_account(policy, address)
     plan = Plan()
     existing = account.sources.get(name)

@@ -80,18 +80,17 @@ class Document:
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
         """Return the line of each key, or of its nearest written ancestor; keys with neither are left out."""
-        from mailpolicy.store import locate  # 2 ms, only to print a line
-
-        found = locate.find(self.text, paths)
-        found_positions = locate.positions(self.text, [entry.start for entry in found.values()])
-        return {path: self._line_in_file(line) for path, (line, _) in zip(found, found_positions, strict=True)}
+        return {path: self._line_in_file(line) for path, (line, _) in self._positions(paths).items()}
 
     def line(self, path: KeyPath | None) -> int | None:
         """Return the line of a key, or of its nearest written ancestor, or None if neither is written."""
+        return self.lines([path]).get(path) if path else None
+
+    def _positions(self, paths: Iterable[KeyPath]) -> dict[KeyPath, tuple[int, int]]:
         from mailpolicy.store import locate  # 2 ms, only to print a line
 
-        entry = locate.find(self.text, [path]).get(path) if path else None
-        return self.line_at(entry.start) if entry is not None else None
+        found = locate.find(self.text, paths)
+        return dict(zip(found, locate.positions(self.text, [entry.start for entry in found.values()]), strict=True))
 
     def line_at(self, offset: int) -> int:
         """Return the line in the file of a character of the text."""
@@ -105,17 +104,10 @@ class Document:
         problems = list(problems)
         if not problems:
             return []
-        from mailpolicy.store import locate  # 2 ms, only to print a line
-
-        found = locate.find(
-            self.text, [problem.path for problem in problems if problem.position is None and problem.path]
-        )
-        found_positions = dict(
-            zip(found, locate.positions(self.text, [entry.start for entry in found.values()]), strict=True)
-        )
+        unplaced = [problem.path for problem in problems if problem.position is None and problem.path]
+        places = self._positions(unplaced)
         findings = [
-            Finding(self.path, *(problem.position or found_positions.get(problem.path, (1, 1))), problem)
-            for problem in problems
+            Finding(self.path, *(problem.position or places.get(problem.path, (1, 1))), problem) for problem in problems
         ]
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
 

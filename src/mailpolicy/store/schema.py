@@ -209,9 +209,8 @@ def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem
 
 
 def _number_text(number: int) -> str:
-    """Return a number for a message; Python refuses to print one with thousands of digits, which a hexadecimal one may
-    have.
-    """
+    """Return a number for a message."""
+    # Python refuses to print one with thousands of digits, which one written in hexadecimal can have.
     return str(number) if -(2**63) <= number < 2**63 else "larger than 64 bits"
 
 

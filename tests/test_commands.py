@@ -265,7 +265,7 @@ def test_the_lan(run: Run, tmp_path: Path) -> None:
     run(*file, "pop", "lan-only", "a@x.example")
     added = run(*file, "lan", "add", "10.0.0.0/8", "192.168.*.*", "203.0.113.0/24")
     assert "1 account is restricted to the LAN" in added.err
-    assert "warning: 203.0.113.0/24 is not wholly inside" in added.err
+    assert "warning: 203.0.113.0/24 is not entirely within" in added.err
     assert run(*file, "lan", "add", "192.168.0.0/16").out == "lan\t192.168.0.0/16\tin the LAN\tok\n"
     covered = run(*file, "lan", "remove", "10.1.0.0/16")
     assert (covered.status, covered.out) == (0, "lan\t10.1.0.0/16\tstill in the LAN\tok\n")

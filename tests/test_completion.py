@@ -142,7 +142,7 @@ def test_the_index_gives_what_the_file_gives(tmp_path: Path) -> None:
     names = [f"u{number:03d}@{'ab'[number % 2]}.example" for number in range(500)]
     store.write_text("version = 1\n" + "".join(f'[accounts."{name}"]\npop = true\n' for name in names))
     cache = Cache(
-        str(tmp_path / "cache"), clock=lambda: stamping_clock() + 10**10, smallest=0, unwritten=lambda _: True
+        str(tmp_path / "cache"), clock=lambda: stamping_clock() + 10**10, min_size=0, no_writer=lambda _: True
     )
     Store.read(str(store), cache).update_index()
     assert reader.query(cache, str(store), lambda index: index.header.accounts) == 500

@@ -31,6 +31,7 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]
     plan = Plan()
     new = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
     if settings.get(Service.CONNECTOR.switch) is True:
+        # Gates are asked of a policy, and the new accounts are not in it yet.
         trial = {address: _new_account(address, settings) for address in new}
         refuse_connector(policy._replace(accounts=trial), trial.values(), new=True)
     conflicts = []

@@ -96,6 +96,7 @@ def _current_store(path: str, trusted: Trusted) -> Store | None:
 def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
     policy = new.policy()
     notes = pending.notes(path, trusted)
+    # Against an empty policy all access of the new store counts as widened, so --fail-on widened refuses it.
     before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY

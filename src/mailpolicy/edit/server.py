@@ -60,6 +60,7 @@ def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
     plan = Plan()
     entries = policy.server.lan_entries
     named = [LanEntry(text, lan_entry(text)) for text in texts]
+    # Compared as sets of addresses: 10.0.0.0/8 and 10.*.*.* are the same entry.
     wanted = {network_set(entry.networks) for entry in named}
     gone = tuple(index for index, entry in enumerate(entries) if network_set(entry.networks) in wanted)
     kept = [entry for index, entry in enumerate(entries) if index not in gone]

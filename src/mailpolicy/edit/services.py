@@ -38,6 +38,7 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
     """
     wanted = _wanted_keys(service, verb, restriction)
     plan = Plan()
+    # In a layer Outlook Connector without IMAP is only a warning: an account that uses the layer may still set IMAP.
     if selection.layer is not None:
         return _switch_layer(policy, service, wanted, selection, plan)
     accounts = selected_accounts(policy, selection, plan)
@@ -152,6 +153,7 @@ def _switch_layer(
         after = policy._replace(defaults=kept)
         users = list(policy.accounts.values())
         layers = (Layer.ACCOUNT, Layer.TEMPLATE)
+    # The first key is the one the command is about: accounts that set it, themselves or by template, are not reached.
     key = next(iter(wanted))
     keeping = [account for account in users if policy.setting(account, key).layer in layers]
     lan = service.lan_switch

@@ -138,6 +138,7 @@ class Layout(Lines):
         while following < len(self._written) and self._written[following].kind == KEY:
             following += 1
         header, last = self._written[index], self._written[following - 1]
+        # Not above the entry before: lines of a multi-line string can look like comments.
         floor = self._written[index - 1].end if index else 0
         ceiling = self._written[following].start if following < len(self._written) else len(self.text)
         start = self._comments_above(header.start, floor)
@@ -228,6 +229,7 @@ class Layout(Lines):
         element = self._by_path[path]
         begin, end = self.line_start(element.start), self.line_end(element.end)
         rest = self.text[element.end : end].lstrip(" \t")
+        # With the comma on another line, the lines of the element cannot simply be removed.
         ended = rest.startswith(",") or (*path[:-1], int(path[-1]) + 1) not in self._by_path
         if self.text[begin : element.start].strip(" \t") or not ended or rest.lstrip(", \t")[:1] not in ("", "#"):
             return None

@@ -34,6 +34,7 @@ def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
         if len(operation.path) != 3 or operation.path[0] != "accounts":
             return _splices(Layout(text, newline), operations)
         by_key.setdefault(operation.path[1], []).append(operation)
+    # A piece contains all lines of its account, so it can be laid out like a text of its own.
     found = outline.outline(text)
     pieces = [piece for piece in found.accounts if piece.key in by_key] if found is not None else []
     if len(pieces) != len(by_key):

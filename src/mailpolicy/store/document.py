@@ -54,7 +54,7 @@ class Document:
         except tomli.TOMLDecodeError as error:
             message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
             return text, {}, Problem("MP002", (), f"not TOML: {_one_line(message)}", (error.lineno, error.colno))
-        except RecursionError:
+        except RecursionError:  # arrays in arrays, thousands deep
             return (
                 text,
                 {},

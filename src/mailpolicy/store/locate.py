@@ -66,6 +66,7 @@ def entries(text: str, only_in: Container[KeyPath] | None = None) -> Iterator[En
             value, position = usual.span(4)
             yield Entry(KEY, (*table, usual[3]), start, start, value, position)
             continue
+        # Once there is an array of tables, a header may lie in it, and its path needs the general code below.
         if usual is not None and not array_counts:
             first, last = usual.span(2)
             table, position = (top, usual[2]), last + 2
@@ -100,6 +101,7 @@ def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
     A path of which not even the first part is written is left out.
     """
     asked = set(paths)
+    # With all ancestors, so that the scan can stop as soon as everything wanted is found.
     wanted = {path[:length] for path in asked for length in range(1, len(path) + 1)}
     first: dict[KeyPath, Entry] = {}
     for entry in entries(text, {path[:-1] for path in wanted}) if wanted else ():

@@ -156,9 +156,11 @@ def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path
         return Problem(
             "MP005", (*path, key), f"unknown key '{shown}': secrets are stored in the keyring, not here; run: {command}"
         )
+    # A top-level key after a table's header is misplaced, not misspelled.
     misplaced = keys is not TOP and key in TOP and type(value) is TOP[key][0]
     if guess and not misplaced and (nearest := nearest_key(key, keys)):
         return Problem("MP005", (*path, key), f"unknown key '{shown}', did you mean {nearest}?")
+    # A known key in the wrong table, first as it is written, then as it may have been meant.
     for title, known in _KEYS_BY_TITLE.items():
         if key in known:
             return Problem("MP005", (*path, key), f"unknown key '{shown}' here: it belongs {_belongs(title, key)}")

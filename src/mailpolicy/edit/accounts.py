@@ -77,9 +77,9 @@ def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
     plan = Plan()
     absent = [address for address in selection.addresses if address not in policy.accounts] if if_exists else []
     missing = set(absent)
-    there = selection._replace(addresses=tuple(address for address in selection.addresses if address not in missing))
+    existing = selection._replace(addresses=tuple(address for address in selection.addresses if address not in missing))
     plan.results += (Result(address, "account", "does not exist", False) for address in absent)
-    for account in selected_accounts(policy, there, plan, offer=False):
+    for account in selected_accounts(policy, existing, plan, offer=False):
         plan.change(Drop(("accounts", account.key)), account.address, None, _table(account), None)
         plan.results.append(Result(account.address, "account", "removed", True))
     return plan

@@ -83,16 +83,16 @@ def service_state(policy: Policy, account: Account, service: Service) -> str:
     return state_text(service, on, service.lan_switch is not None and policy.setting(account, service.lan_switch).value)
 
 
-def state_text(service: Service, on: bool | None, confined: bool | None) -> str:
+def state_text(service: Service, on: bool | None, lan_only: bool | None) -> str:
     """Return a switch and its LAN switch in words; None is a switch that the layer does not set."""
     if service.own_lan_switch is None:
         return "not set" if on is None else "on" if on else "off"
-    reach = {True: "from the LAN only", False: "from anywhere", None: ""}[confined]
+    access = {True: "from the LAN only", False: "from anywhere", None: ""}[lan_only]
     if on is None:
-        return reach or "not set"
+        return access or "not set"
     if on:
-        return f"on, {reach}" if reach else "on"
-    return "off (LAN only when switched on)" if confined else "off"
+        return f"on, {access}" if access else "on"
+    return "off (LAN only when switched on)" if lan_only else "off"
 
 
 def names_or_count(addresses: Iterable[str]) -> str:

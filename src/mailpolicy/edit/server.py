@@ -34,11 +34,11 @@ def display_text(value: Scalar | None) -> str:
 def lan_add(policy: Policy, texts: tuple[str, ...]) -> Plan:
     """Plan the addition of networks to the LAN. A network that the LAN or another argument already contains is not added."""
     plan = Plan()
-    there = list(policy.server.lan_entries)
+    existing = list(policy.server.lan_entries)
     named = [LanEntry(text, lan_entry(text)) for text in texts]
     fresh: list[LanEntry] = []
     for entry in named:
-        same, wider = _find([*there, *fresh], entry.networks)
+        same, wider = _find([*existing, *fresh], entry.networks)
         wider = wider or _find(named, entry.networks)[1]
         if same is None and wider is None:
             fresh.append(entry)
@@ -50,7 +50,7 @@ def lan_add(policy: Policy, texts: tuple[str, ...]) -> Plan:
             plan.results.append(Result("lan", entry.text, covering, False))
     if fresh:
         added = tuple(entry.text for entry in fresh)
-        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*there, *fresh)])
+        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*existing, *fresh)])
     plan.notes.append(_lan_only_count(policy))
     return plan
 
@@ -101,8 +101,8 @@ def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEn
     """Return the entry that is the same network, and one that is wider."""
     wanted = network_set(networks)
     sets = [(entry, network_set(entry.networks)) for entry in entries]
-    same = next((entry for entry, there in sets if there == wanted), None)
-    wider = next((entry for entry, there in sets if wanted <= there != wanted), None)
+    same = next((entry for entry, existing in sets if existing == wanted), None)
+    wider = next((entry for entry, existing in sets if wanted <= existing != wanted), None)
     return same, wider
 
 

@@ -14,10 +14,10 @@ from mailpolicy.policy.model import Policy
 def add(policy: Policy, name: str) -> Plan:
     """Plan a new, empty template."""
     plan = Plan()
-    there = name in policy.templates
-    if not there:
+    exists = name in policy.templates
+    if not exists:
         plan.change(Add(("templates", name), {}), None, f"templates.{name}", None, {})
-    plan.results.append(Result(f"template {name}", "template", "already exists" if there else "added", not there))
+    plan.results.append(Result(f"template {name}", "template", "already exists" if exists else "added", not exists))
     return plan
 
 

@@ -18,7 +18,7 @@ from mailpolicy.policy.networks import ANYWHERE, NetworkSet
 from mailpolicy.policy.service import SWITCHES, Service
 
 
-class Access(StrEnum):
+class Direction(StrEnum):
     """The direction of a change."""
 
     WIDENED = "widened"
@@ -34,7 +34,7 @@ class Shift(NamedTuple):
     service: Service
     before: NetworkSet
     after: NetworkSet
-    access: Access
+    access: Direction
 
 
 class Redirection(NamedTuple):
@@ -50,9 +50,9 @@ class Redirection(NamedTuple):
         return "credentials"
 
     @property
-    def access(self) -> Access:
+    def access(self) -> Direction:
         """The direction: somebody gets it who did not have it."""
-        return Access.WIDENED
+        return Direction.WIDENED
 
     @property
     def address(self) -> str | None:
@@ -103,7 +103,7 @@ class Comparison:
         """All decisions that change, and all passwords that would be sent elsewhere."""
         return [*self.shifts(), *self.redirections()]
 
-    def direction(self, addresses: Iterable[str] | None = None) -> Access:
+    def direction(self, addresses: Iterable[str] | None = None) -> Direction:
         """The direction of all these changes taken together; accounts that are alike are looked at once."""
         redirections = self.redirections(addresses)
         if addresses is None:
@@ -186,7 +186,9 @@ class Comparison:
         for service in Service:
             before, after = self.old.admitted(address, service), self.new.admitted(address, service)
             if before is not after and before != after:
-                access = Access.WIDENED if before <= after else Access.NARROWED if after <= before else Access.BOTH
+                access = (
+                    Direction.WIDENED if before <= after else Direction.NARROWED if after <= before else Direction.BOTH
+                )
                 decided.append(Shift(address, service, before, after, access))
         return decided
 
@@ -237,17 +239,17 @@ class Comparison:
 _NOBODY = Account("", "", {})
 
 
-def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> Access:
+def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> Direction:
     """The direction in which the decisions for `addresses` change; for all accounts of either policy where None."""
     return Comparison(old, new).direction(addresses)
 
 
-def direction(shifts: Iterable[Shift | Redirection]) -> Access:
+def direction(shifts: Iterable[Shift | Redirection]) -> Direction:
     """The direction of many shifts taken together."""
     directions = {shift.access for shift in shifts}
     if not directions:
-        return Access.SAME
-    return directions.pop() if len(directions) == 1 else Access.BOTH
+        return Direction.SAME
+    return directions.pop() if len(directions) == 1 else Direction.BOTH
 
 
 def where(reach: NetworkSet, lan: NetworkSet | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.policy.access import Access, Cause, Comparison, Redirection, Shift, direction
+from mailpolicy.policy.access import Cause, Comparison, Direction, Redirection, Shift, direction
 from mailpolicy.policy.names import counted, printable
 from mailpolicy.policy.networks import NetworkSet
 
@@ -112,17 +112,17 @@ def summary(shifts: Changes) -> str:
     """`2 accounts widened, 1 narrowed, 1 password sent elsewhere`."""
     counts: list[str] = []
     decisions = [shift for shift in shifts if isinstance(shift, Shift)]
-    for access in (Access.WIDENED, Access.NARROWED, Access.BOTH):
+    for access in (Direction.WIDENED, Direction.NARROWED, Direction.BOTH):
         if reached := {shift.address for shift in decisions if shift.access is access}:
             noun = "" if counts else " account" if len(reached) == 1 else " accounts"
-            way = "widened and narrowed at once" if access is Access.BOTH else str(access)
+            way = "widened and narrowed at once" if access is Direction.BOTH else str(access)
             counts.append(f"{len(reached)}{noun} {way}")
     if redirected := len(shifts) - len(decisions):
         counts.append(f"{counted(redirected, 'password')} sent elsewhere")
     return ", ".join(counts)
 
 
-_ORDER = (Access.WIDENED, Access.BOTH, Access.NARROWED)
+_ORDER = (Direction.WIDENED, Direction.BOTH, Direction.NARROWED)
 
 
 def markdown(shifts: Changes, sides: Sides) -> str:
@@ -130,12 +130,12 @@ def markdown(shifts: Changes, sides: Sides) -> str:
     if not shifts:
         return ""
     chosen = sorted(shifts, key=lambda shift: _ORDER.index(shift.access))[:MOST_ROWS]
-    title = {Access.BOTH: "widened and narrowed"}.get(direction(shifts), str(direction(shifts)))
+    title = {Direction.BOTH: "widened and narrowed"}.get(direction(shifts), str(direction(shifts)))
     lines = [f"### Access {title}: {summary(shifts)}", ""]
     lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
     where = sides.comparison.where
     for shift, causes in caused(chosen, sides):
-        access = f"**{shift.access}**" if shift.access is not Access.NARROWED else str(shift.access)
+        access = f"**{shift.access}**" if shift.access is not Direction.NARROWED else str(shift.access)
         keys = "<br>".join(
             f"{_code(dotted(cause.key))}{'' if cause.new else ' removed'}, {_code(sides.place(cause))}"
             for cause in causes

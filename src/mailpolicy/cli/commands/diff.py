@@ -12,7 +12,7 @@ import typer
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output, drop_stdout, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.policy.access import EMPTY, Access, Comparison, direction
+from mailpolicy.policy.access import EMPTY, Comparison, Direction, direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.render.shifts import COLUMNS, Changes, Sides, markdown, objects, records, summary
 from mailpolicy.store.document import without_gc
@@ -30,9 +30,9 @@ class FailOn(StrEnum):
     NARROWED = "narrowed"
     ANY = "any"
 
-    def hits(self, access: Access) -> bool:
+    def hits(self, access: Direction) -> bool:
         """Whether a change of that direction is one to fail on."""
-        return access is not Access.SAME and (self is FailOn.ANY or access in (self.value, Access.BOTH))
+        return access is not Direction.SAME and (self is FailOn.ANY or access in (self.value, Direction.BOTH))
 
 
 FailOnOption = Annotated[

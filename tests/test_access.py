@@ -86,7 +86,7 @@ def shown(old: str, new: str) -> list[dict[str, Any]]:
         def json(self, schema: str, content: Mapping[str, Any]) -> None:
             printed.extend(content["changes"])
 
-    tell(Caught(Context(format="json")), comparison, comparison.shifts(), before, after)
+    tell(Caught(Context(format="json")), comparison, comparison.access_changes(), before, after)
     return printed
 
 

@@ -27,7 +27,7 @@ class Direction(StrEnum):
     SAME = "same"
 
 
-class Shift(NamedTuple):
+class AccessChange(NamedTuple):
     """One decision that changes: from where an account may use a service, before and after."""
 
     address: str
@@ -80,18 +80,18 @@ class Comparison:
         self.new = new
         self._kinds: dict[tuple[object, object], int] = {}  # a number for each pair of shapes
         self._kind_of: dict[str, int] = {}
-        self._decided: list[list[Shift]] = []  # by kind, for one of its accounts
+        self._decided: list[list[AccessChange]] = []  # by kind, for one of its accounts
         self._caused: dict[tuple[int, Service], list[Cause]] = {}
         self._named: dict[NetworkSet, str] = {}
 
-    def shifts(self, addresses: Iterable[str] | None = None) -> list[Shift]:
+    def access_changes(self, addresses: Iterable[str] | None = None) -> list[AccessChange]:
         """The decisions that change for `addresses`; for all accounts of either policy where None."""
         if addresses is None:
             addresses = {**self.old.accounts, **self.new.accounts}
-        found: list[Shift] = []
+        found: list[AccessChange] = []
         for address in addresses:
             decided = self._decided[self._kind(address)]
-            found += [Shift(address, *shift[1:]) for shift in decided]
+            found += [AccessChange(address, *change[1:]) for change in decided]
         return found
 
     def redirections(self, addresses: Iterable[str] | None = None) -> list[Redirection]:
@@ -99,9 +99,9 @@ class Comparison:
         moved = bindings.moved(self.old, self.new, addresses)
         return [Redirection(old.owner, old.destination, new.destination) for old, new in moved.items()]
 
-    def changes(self) -> list[Shift | Redirection]:
+    def changes(self) -> list[AccessChange | Redirection]:
         """All decisions that change, and all passwords that would be sent elsewhere."""
-        return [*self.shifts(), *self.redirections()]
+        return [*self.access_changes(), *self.redirections()]
 
     def direction(self, addresses: Iterable[str] | None = None) -> Direction:
         """The direction of all these changes taken together; accounts that are alike are looked at once."""
@@ -109,21 +109,21 @@ class Comparison:
         if addresses is None:
             addresses = {**self.old.accounts, **self.new.accounts}
         kinds = {self._kind(address) for address in addresses}
-        return direction([*(shift for kind in kinds for shift in self._decided[kind]), *redirections])
+        return direction([*(change for kind in kinds for change in self._decided[kind]), *redirections])
 
-    def causes(self, shift: Shift | Redirection) -> list[Cause]:
+    def causes(self, change: AccessChange | Redirection) -> list[Cause]:
         """The keys that did the shift, those that do or undo all of it first, and none that pulls the other way.
 
         A key did it where its change alone, put into the old policy or taken back from the new one, lets in or keeps
         out an address as the shift does. There always is one, as no fact both opens and closes.
         """
-        if isinstance(shift, Redirection):
-            return self._redirected_by(shift.owner)
-        mark = (self._kind(shift.address), shift.service)
+        if isinstance(change, Redirection):
+            return self._redirected_by(change.owner)
+        mark = (self._kind(change.address), change.service)
         causes = self._caused.get(mark)
         if causes is None:
-            causes = self._caused[mark] = self._find_causes(shift)
-        old, new = self.old.accounts.get(shift.address), self.new.accounts.get(shift.address)
+            causes = self._caused[mark] = self._find_causes(change)
+        old, new = self.old.accounts.get(change.address), self.new.accounts.get(change.address)
         found = []
         for cause in causes:
             account = new if cause.new else old
@@ -181,7 +181,7 @@ class Comparison:
                 self._decided.append(self._decide(address))
         return kind
 
-    def _decide(self, address: str) -> list[Shift]:
+    def _decide(self, address: str) -> list[AccessChange]:
         decided = []
         for service in Service:
             before, after = self.old.admitted(address, service), self.new.admitted(address, service)
@@ -189,17 +189,17 @@ class Comparison:
                 access = (
                     Direction.WIDENED if before <= after else Direction.NARROWED if after <= before else Direction.BOTH
                 )
-                decided.append(Shift(address, service, before, after, access))
+                decided.append(AccessChange(address, service, before, after, access))
         return decided
 
-    def _find_causes(self, shift: Shift) -> list[Cause]:
-        address, service = shift.address, shift.service
+    def _find_causes(self, change: AccessChange) -> list[Cause]:
+        address, service = change.address, change.service
         old, new = self.old.accounts.get(address), self.new.accounts.get(address)
         if old is None or new is None:
             return [Cause(("accounts", (new or old or _NOBODY).key), new is not None)]
         before, after = _alone(self.old, old), _alone(self.new, new)
         facts = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
-        wide, narrow = shift.after - shift.before, shift.before - shift.after
+        wide, narrow = change.after - change.before, change.before - change.after
         parts: list[tuple[str, str]] = []  # facts that do a part of the shift
         wholes: list[tuple[str, str]] = []  # and that do or undo all of it
         for fact in facts:
@@ -244,9 +244,9 @@ def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) ->
     return Comparison(old, new).direction(addresses)
 
 
-def direction(shifts: Iterable[Shift | Redirection]) -> Direction:
+def direction(access_changes: Iterable[AccessChange | Redirection]) -> Direction:
     """The direction of many shifts taken together."""
-    directions = {shift.access for shift in shifts}
+    directions = {change.access for change in access_changes}
     if not directions:
         return Direction.SAME
     return directions.pop() if len(directions) == 1 else Direction.BOTH

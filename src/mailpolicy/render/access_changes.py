@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.policy.access import Cause, Comparison, Direction, Redirection, Shift, direction
+from mailpolicy.policy.access import AccessChange, Cause, Comparison, Direction, Redirection, direction
 from mailpolicy.policy.names import counted, printable
 from mailpolicy.policy.networks import NetworkSet
 
 COLUMNS = ("account", "service", "access", "before", "after", "key")
 MOST_ROWS = 200  # in a comment; GitHub takes 65 536 characters
 
-Changes = Sequence[Shift | Redirection]
+Changes = Sequence[AccessChange | Redirection]
 LinesOf = Callable[[Iterable[KeyPath]], dict[KeyPath, int]]
 
 
@@ -44,55 +44,55 @@ class Sides:
         return f"{name}:{line}" if line else name
 
 
-def caused(shifts: Changes, sides: Sides) -> list[tuple[Shift | Redirection, list[Cause]]]:
+def caused(changes: Changes, sides: Sides) -> list[tuple[AccessChange | Redirection, list[Cause]]]:
     """Each shift with its causes, their lines looked up."""
-    found = [(shift, sides.comparison.causes(shift)) for shift in shifts]
+    found = [(change, sides.comparison.causes(change)) for change in changes]
     sides.look_up(cause for _, causes in found for cause in causes)
     return found
 
 
-def records(shifts: Changes, sides: Sides) -> list[tuple[str, ...]]:
+def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
     """A record for each shift, with the fields of COLUMNS."""
     where = sides.comparison.where
     return [
         (
-            _subject(shift),
-            str(shift.service),
-            str(shift.access),
-            where(shift.before),
-            where(shift.after),
+            _subject(change),
+            str(change.service),
+            str(change.access),
+            where(change.before),
+            where(change.after),
             "; ".join(_told(cause, sides) for cause in causes),
         )
-        for shift, causes in caused(shifts, sides)
+        for change, causes in caused(changes, sides)
     ]
 
 
-def _subject(shift: Shift | Redirection) -> str:
-    return shift.address or "server"
+def _subject(change: AccessChange | Redirection) -> str:
+    return change.address or "server"
 
 
 def _told(cause: Cause, sides: Sides) -> str:
     return f"{dotted(cause.key)} {'' if cause.new else 'removed, '}{sides.place(cause)}"
 
 
-def objects(shifts: Changes, sides: Sides) -> list[dict[str, Any]]:
+def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
     """An object for each shift."""
     where = sides.comparison.where
     networks: dict[NetworkSet, list[str]] = {}  # there are few sets among many shifts
-    decisions = [shift for shift in shifts if isinstance(shift, Shift)]
-    for reach in {reach for shift in decisions for reach in (shift.before, shift.after)}:
+    decisions = [change for change in changes if isinstance(change, AccessChange)]
+    for reach in {reach for change in decisions for reach in (change.before, change.after)}:
         networks[reach] = [str(network) for network in reach.networks()]
     return [
         {
-            "address": shift.address,
-            "protocol": str(shift.service),
-            "access": str(shift.access),
-            "before": where(shift.before),
-            "after": where(shift.after),
+            "address": change.address,
+            "protocol": str(change.service),
+            "access": str(change.access),
+            "before": where(change.before),
+            "after": where(change.after),
             **(
-                {"before_networks": networks[shift.before], "after_networks": networks[shift.after]}
-                if isinstance(shift, Shift)
-                else {"source": shift.owner.source}
+                {"before_networks": networks[change.before], "after_networks": networks[change.after]}
+                if isinstance(change, AccessChange)
+                else {"source": change.owner.source}
             ),
             "keys": [
                 {
@@ -104,20 +104,20 @@ def objects(shifts: Changes, sides: Sides) -> list[dict[str, Any]]:
                 for cause in causes
             ],
         }
-        for shift, causes in caused(shifts, sides)
+        for change, causes in caused(changes, sides)
     ]
 
 
-def summary(shifts: Changes) -> str:
+def summary(changes: Changes) -> str:
     """`2 accounts widened, 1 narrowed, 1 password sent elsewhere`."""
     counts: list[str] = []
-    decisions = [shift for shift in shifts if isinstance(shift, Shift)]
+    decisions = [change for change in changes if isinstance(change, AccessChange)]
     for access in (Direction.WIDENED, Direction.NARROWED, Direction.BOTH):
-        if reached := {shift.address for shift in decisions if shift.access is access}:
+        if reached := {change.address for change in decisions if change.access is access}:
             noun = "" if counts else " account" if len(reached) == 1 else " accounts"
             way = "widened and narrowed at once" if access is Direction.BOTH else str(access)
             counts.append(f"{len(reached)}{noun} {way}")
-    if redirected := len(shifts) - len(decisions):
+    if redirected := len(changes) - len(decisions):
         counts.append(f"{counted(redirected, 'password')} sent elsewhere")
     return ", ".join(counts)
 
@@ -125,29 +125,29 @@ def summary(shifts: Changes) -> str:
 _ORDER = (Direction.WIDENED, Direction.BOTH, Direction.NARROWED)
 
 
-def markdown(shifts: Changes, sides: Sides) -> str:
+def markdown(changes: Changes, sides: Sides) -> str:
     """A comment for a pull request, what widens first; nothing where nothing changes."""
-    if not shifts:
+    if not changes:
         return ""
-    chosen = sorted(shifts, key=lambda shift: _ORDER.index(shift.access))[:MOST_ROWS]
-    title = {Direction.BOTH: "widened and narrowed"}.get(direction(shifts), str(direction(shifts)))
-    lines = [f"### Access {title}: {summary(shifts)}", ""]
+    chosen = sorted(changes, key=lambda change: _ORDER.index(change.access))[:MOST_ROWS]
+    title = {Direction.BOTH: "widened and narrowed"}.get(direction(changes), str(direction(changes)))
+    lines = [f"### Access {title}: {summary(changes)}", ""]
     lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
     where = sides.comparison.where
-    for shift, causes in caused(chosen, sides):
-        access = f"**{shift.access}**" if shift.access is not Direction.NARROWED else str(shift.access)
+    for change, causes in caused(chosen, sides):
+        access = f"**{change.access}**" if change.access is not Direction.NARROWED else str(change.access)
         keys = "<br>".join(
             f"{_code(dotted(cause.key))}{'' if cause.new else ' removed'}, {_code(sides.place(cause))}"
             for cause in causes
         )
-        if isinstance(shift, Shift):
-            service, before, after = shift.service.label, where(shift.before), where(shift.after)
+        if isinstance(change, AccessChange):
+            service, before, after = change.service.label, where(change.before), where(change.after)
         else:
-            service, before, after = shift.service, _code(shift.before), _code(shift.after)
-        cells = (_code(_subject(shift)), service, access, before, after, keys)
+            service, before, after = change.service, _code(change.before), _code(change.after)
+        cells = (_code(_subject(change)), service, access, before, after, keys)
         lines.append(f"| {' | '.join(cells)} |")
-    if len(shifts) > len(chosen):
-        lines += ["", f"{len(shifts) - len(chosen)} more are not shown; `mailpolicy diff` lists all."]
+    if len(changes) > len(chosen):
+        lines += ["", f"{len(changes) - len(chosen)} more are not shown; `mailpolicy diff` lists all."]
     return "\n".join(lines) + "\n"
 
 

@@ -237,10 +237,10 @@ def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
     return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=setting.fix)
 
 
-Standing = tuple[Gate | None, NetworkSet]
+Decision = tuple[Gate | None, NetworkSet]
 
 
-def standing(policy: Policy, address: str, service: Service) -> Standing:
+def decide(policy: Policy, address: str, service: Service) -> Decision:
     """The first gate that is closed whatever the IP, and from where the service could be used if none were."""
     gates = policy.gates(address, service)
     return gates[0] if gates else None, policy.reach(address, service)
@@ -256,8 +256,8 @@ class Answers:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._pack: Callable[[str], bytes] = packer()
-        self._tables: dict[str, dict[str, Standing]] = {}  # by the address as it was spelled, then by the protocol
-        self._shapes: dict[tuple[object, ...], dict[str, Standing]] = {}
+        self._tables: dict[str, dict[str, Decision]] = {}  # by the address as it was spelled, then by the protocol
+        self._shapes: dict[tuple[object, ...], dict[str, Decision]] = {}
         self._limit = 2 * len(policy.accounts) + 10_000
 
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
@@ -277,7 +277,7 @@ class Answers:
             return Gate.OUTSIDE_LAN
         return gate
 
-    def _look_up(self, address: str, protocol: str) -> Standing:
+    def _look_up(self, address: str, protocol: str) -> Decision:
         normalised = _address(address)
         service = service_named(protocol)
         account = self._policy.accounts.get(normalised)
@@ -288,7 +288,7 @@ class Answers:
         self._tables[address] = table
         known = table.get(protocol)
         if known is None:
-            known = standing(self._policy, normalised, service)
+            known = decide(self._policy, normalised, service)
             if protocol in BY_NAME:  # any other spelling is understood, and not kept
                 table[protocol] = known
         return known

@@ -18,7 +18,7 @@ from mailpolicy.policy.model import Account, Gate, Policy
 from mailpolicy.policy.names import NameRejected, account_address, line_refusal, printable
 from mailpolicy.policy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import QuestionRejected, Standing, service_named, standing
+from mailpolicy.policy.verdict import Decision, QuestionRejected, decide, service_named
 from mailpolicy.review.loginlog import LineRejected, Login, login
 
 MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
@@ -79,8 +79,8 @@ class Replay:
         self._pack: Callable[[str], bytes] = packer()
         self._pack_v4: Callable[[str], bytes] = partial(inet_pton, AF_INET)
         self._tallies: dict[str, dict[str, Tally]] = {}  # by the address and the service, both as plain text
-        self._standings: dict[
-            object, dict[str, Standing]
+        self._decisions: dict[
+            object, dict[str, Decision]
         ] = {}  # by what accounts alike have in common, and the service
         self._spelled: dict[str, dict[str, Tally]] = {}  # by the name and the protocol as they were written
         self._limit = 2 * len(policy.accounts) + 10_000
@@ -183,12 +183,12 @@ class Replay:
         tally = tallies.get(text)
         if tally is None:
             shape = account.shape if account is not None else None
-            alike = self._standings.get(shape)
+            alike = self._decisions.get(shape)
             if alike is None:
-                alike = self._standings[shape] = {}
+                alike = self._decisions[shape] = {}
             known = alike.get(text)
             if known is None:
-                known = alike[text] = standing(self._policy, address, service)
+                known = alike[text] = decide(self._policy, address, service)
             tally = tallies[text] = Tally(address, service, *known)
         return tally
 

@@ -62,7 +62,7 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
     setting = policy.setting(account, service.switch)
     key = policy.key_path(account, service.switch, setting.layer)
     why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
-    confined = policy.reach(account.address, service) is not ANYWHERE
+    confined = policy.scope(account.address, service) is not ANYWHERE
     if setting.value and confined:
         switch = service.lan_switch or ""
         lan = policy.setting(account, switch)
@@ -160,7 +160,7 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
 def _short(policy: Policy, account: Account, service: Service) -> str:
     if not policy.setting(account, service.switch).value:
         return "off"
-    return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
+    return "on" if policy.scope(account.address, service) is ANYWHERE else "LAN only"
 
 
 def list_templates(out: Output, name: str | None) -> int:

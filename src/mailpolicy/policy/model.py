@@ -210,7 +210,7 @@ class Policy(NamedTuple):
             failing.append(Gate.MULTIPOP_OFF_ON_SERVER)
         return tuple(failing)
 
-    def reach(self, address: str, service: Service) -> NetworkSet:
+    def scope(self, address: str, service: Service) -> NetworkSet:
         """From where the service could be used if no other gate were closed: the LAN or anywhere."""
         account = self.accounts.get(address)
         switch = service.lan_switch
@@ -220,7 +220,7 @@ class Policy(NamedTuple):
 
     def admitted(self, address: str, service: Service) -> NetworkSet:
         """From where the account may use the service: nowhere, the LAN, or anywhere."""
-        return NOWHERE if self.gates(address, service) else self.reach(address, service)
+        return NOWHERE if self.gates(address, service) else self.scope(address, service)
 
     def alike(self) -> Iterable[list[Account]]:
         """The accounts in groups that say the same for themselves, so that what a group resolves to is asked once.
@@ -238,7 +238,7 @@ class Policy(NamedTuple):
             len(group)
             for group in self.alike()
             if any(
-                self.reach(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
+                self.scope(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
                 for service in Service
             )
         )

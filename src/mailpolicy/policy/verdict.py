@@ -163,7 +163,7 @@ def judge(policy: Policy, asked: Question) -> Verdict:
     if account is None:
         return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates))
     alternatives: tuple[Command, ...] = ()
-    if asked.packed is not None and asked.packed not in policy.reach(asked.address, asked.service):
+    if asked.packed is not None and asked.packed not in policy.scope(asked.address, asked.service):
         gates = (*gates, Gate.OUTSIDE_LAN)
         # An address of the Internet in the LAN would let everybody in to cure one, and more tomorrow.
         client = network_of(asked.packed)
@@ -178,7 +178,7 @@ def _grant(policy: Policy, asked: Question, account: Account) -> Grant:
     setting = policy.setting(account, asked.service.switch)
     assert setting.layer is not None, "what no layer grants is off"
     network = None
-    if asked.packed is not None and policy.reach(asked.address, asked.service) is not ANYWHERE:
+    if asked.packed is not None and policy.scope(asked.address, asked.service) is not ANYWHERE:
         network = next(entry for entry in policy.server.lan_entries if asked.packed in network_set(entry.networks))
     return Grant(policy.key_path(account, asked.service.switch, setting.layer), setting.layer, network)
 
@@ -243,7 +243,7 @@ Decision = tuple[Gate | None, NetworkSet]
 def decide(policy: Policy, address: str, service: Service) -> Decision:
     """The first gate that is closed whatever the IP, and from where the service could be used if none were."""
     gates = policy.gates(address, service)
-    return gates[0] if gates else None, policy.reach(address, service)
+    return gates[0] if gates else None, policy.scope(address, service)
 
 
 class Answers:
@@ -263,9 +263,9 @@ class Answers:
     def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
         """The first closed gate, None where the question is answered with yes. Raises QuestionRejected."""
         try:
-            gate, reach = self._tables[address][protocol]
+            gate, scope = self._tables[address][protocol]
         except KeyError:
-            gate, reach = self._look_up(address, protocol)
+            gate, scope = self._look_up(address, protocol)
         if ip is None:
             question(address, protocol, ip)  # only MultiPOP does without an IP
             return gate
@@ -273,7 +273,7 @@ class Answers:
             packed = self._pack(ip)
         except AddressRejected as error:
             raise QuestionRejected(str(error), error.reason) from None
-        if gate is None and reach is not ANYWHERE and packed not in reach:
+        if gate is None and scope is not ANYWHERE and packed not in scope:
             return Gate.OUTSIDE_LAN
         return gate
 

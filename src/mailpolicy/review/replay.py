@@ -45,12 +45,12 @@ class Tally:
 
     __slots__ = ("address", "closed", "free", "ips", "last", "logins", "reach", "refused", "service")
 
-    def __init__(self, address: str, service: Service, closed: Gate | None, reach: NetworkSet) -> None:
+    def __init__(self, address: str, service: Service, closed: Gate | None, scope: NetworkSet) -> None:
         self.address = address
         self.service = service
         self.closed = closed
-        self.reach = reach
-        self.free = closed is None and reach is ANYWHERE  # let in from wherever
+        self.scope = scope
+        self.free = closed is None and scope is ANYWHERE  # let in from wherever
         self.logins = 0
         self.refused = 0
         self.ips: tuple[str, ...] = ()  # some that would have been refused, as they were written
@@ -124,7 +124,7 @@ class Replay:
             tally.logins += 1
             if came_from is not None:
                 came_from.append(packed)
-            if tally.free or (tally.closed is None and packed in tally.reach):
+            if tally.free or (tally.closed is None and packed in tally.scope):
                 continue
             if len(tally.ips) < MOST_IPS or len(fields) == 4:
                 tally.refuse(ip, fields[3] if len(fields) == 4 else None)
@@ -214,7 +214,7 @@ class Replay:
         if number < _ALL_UP_TO or not number % _SAMPLED:
             self._sources[packed] += record.times
             self._sampled += record.times
-        if tally.closed is not None or packed not in tally.reach:
+        if tally.closed is not None or packed not in tally.scope:
             tally.refuse(record.ip, record.time, record.times)
 
     def _of_record(self, record: Login) -> Tally | None:

@@ -223,7 +223,7 @@ def _obeyed(machine: Machine, export: Configured) -> Found:
 
 def _clients(machine: Machine) -> Iterator[Found]:
     policy = machine.store.policy()
-    if all(policy.scope(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
+    if all(policy.scope(group[0].address, service) is ANYWHERE for group in policy.groups() for service in Service):
         return  # nobody's access depends on where the client is
     seen = clients.look(policy, machine.log)
     state = WARNING if seen.one else OK if seen.step is None else SKIPPED

@@ -31,14 +31,14 @@ def export(request: Request) -> Exported:
     listing = _denied if options.strategy == "deny-list" else _admitted
     password = options.token or "*"
     tails_of: dict[str, tuple[str | None, ...]] = {}  # by key, for each service what stands behind it, None for no line
-    groups = list(policy.alike())
-    for alike in groups:
+    groups = list(policy.groups())
+    for group in groups:
         tails = tuple(
             None if fields is None else f":{password}::::::{fields}"
-            for fields in listing(policy, alike[0], options.lock)
+            for fields in listing(policy, group[0], options.lock)
         )
         if any(tail is not None for tail in tails):
-            tails_of.update(dict.fromkeys([key for account in alike for key in keys(account.address)], tails))
+            tails_of.update(dict.fromkeys([key for account in group for key in keys(account.address)], tails))
     ordered = sorted(tails_of)
     lines = []
     for position, service in enumerate((*SERVICES, *options.lock)):
@@ -98,7 +98,7 @@ def _notes(request: Request, groups: list[list[Account]], size: int) -> Iterator
             "warning: with deny-list whoever is not listed gets in, also when the file is missing and under every other "
             "spelling of a name that the site accepts"
         )
-    if only := sum(_imap_only(policy, alike[0]) * len(alike) for alike in groups):
+    if only := sum(_imap_only(policy, group[0]) * len(group) for group in groups):
         yield (
             f"note: Outlook Connector is IMAP to Dovecot, so it is not closed apart: {only} "
             f"account{'s' if only > 1 else ''} may use IMAP and not Outlook Connector"

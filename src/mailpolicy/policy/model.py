@@ -236,7 +236,7 @@ class Policy(NamedTuple):
         """The number of accounts that an address new in the LAN lets in: a service is open to them from the LAN only."""
         return sum(
             len(group)
-            for group in self.alike()
+            for group in self.groups()
             if any(
                 self.scope(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
                 for service in Service

@@ -232,7 +232,7 @@ class Policy(NamedTuple):
             groups.setdefault(account.shape, []).append(account)
         return groups.values()
 
-    def waiting_outside(self) -> int:
+    def count_lan_only_accounts(self) -> int:
         """The number of accounts that an address new in the LAN lets in: a service is open to them from the LAN only."""
         return sum(
             len(group)

@@ -73,7 +73,7 @@ def _check(
         def lets_in() -> int:
             # Of a large store only the lines about the one account were read.
             whole = policy if store.cut is None else Store.read(store.path).policy()
-            return whole.waiting_outside()
+            return whole.count_lan_only_accounts()
 
         if out.context.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
@@ -187,7 +187,7 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    line_of, lets_in = store.line_of_any(), cache(policy.waiting_outside)
+    line_of, lets_in = store.line_of_any(), cache(policy.count_lan_only_accounts)
     for part in chunks:
         fields_of = _fields_of(part)
         for line in part:

@@ -23,7 +23,7 @@ from mailpolicy.policy.networks import (
     packed_address,
     packer,
 )
-from mailpolicy.policy.service import BY_NAME, Service, confined_by
+from mailpolicy.policy.service import BY_NAME, Service, service_of_lan_switch
 
 _WEB = ("webmail", "worldclient", "http", "https")
 
@@ -206,7 +206,7 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 where += f" (the LAN is empty{missing})"
-            fix = ("mailpolicy", str(confined_by(switch)), "anywhere", address)
+            fix = ("mailpolicy", str(service_of_lan_switch(switch)), "anywhere", address)
             return Reason(gate, where, policy.key_path(account, switch, setting.layer), setting.layer, fix)
         case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
             return _server_reason(policy, service, gate)

@@ -13,7 +13,7 @@ from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MOST_GUESSES, nearest_key
-from mailpolicy.policy.service import MEANINGS
+from mailpolicy.policy.service import SWITCH_MEANINGS
 
 # The keys of host.toml and what they mean.
 HOST_KEYS = {
@@ -62,7 +62,7 @@ SMART_HOST: dict[str, tuple[type, str]] = {
         "*Allow per-account authentication*: whether an account's own login is used; missing: false",
     ),
 }
-SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in MEANINGS.items()}
+SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in SWITCH_MEANINGS.items()}
 ACCOUNT: dict[str, tuple[type, str]] = {
     **SWITCH_KEYS,
     "template": (str, "the template that fills in what the account leaves out"),

@@ -10,7 +10,7 @@ from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import Answers, judge, question
+from mailpolicy.policy.verdict import BatchAnswers, judge, question
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
 IPS = {
@@ -136,7 +136,7 @@ def test_every_combination_of_the_switches() -> None:
 
 def compare(facts: dict[str, Any], service: str) -> None:
     policy = policy_of(facts)
-    answers = Answers(policy)
+    answers = BatchAnswers(policy)
     for ip, inside in IPS.items():
         expected = naive(facts, service, inside)
         verdict = judge(policy, question("a@x.example", service, ip))

@@ -41,7 +41,7 @@ class ServerSetting(NamedTuple):
         return ("mailpolicy", "server", "set", self.key.replace("_", "-"), self.wanted)
 
 
-ON_SERVER = {
+SERVER_GATES = {
     Gate.IMAP_NEEDS_PRO: ServerSetting("edition", "pro", "needs the pro edition, and the edition is standard"),
     Gate.CONNECTOR_NOT_INSTALLED: ServerSetting("outlook_connector_installed", "on", "is not installed on the server"),
     Gate.MULTIPOP_OFF_ON_SERVER: ServerSetting("multipop", "on", "is off for the whole server"),
@@ -229,7 +229,7 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
 
 
 def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
-    setting = ON_SERVER[gate]
+    setting = SERVER_GATES[gate]
     path: KeyPath = ("server", setting.key)
     message = f"{service.label} {setting.closed}"
     if setting.key in policy.server.written:
@@ -246,7 +246,7 @@ def decide(policy: Policy, address: str, service: Service) -> Decision:
     return gates[0] if gates else None, policy.scope(address, service)
 
 
-class Answers:
+class BatchAnswers:
     """Many questions on one policy: allowed or not and the first reason, without the rest of the explanation.
 
     Accounts that say the same for themselves share one table of answers. Memory is bounded by the policy and a fixed

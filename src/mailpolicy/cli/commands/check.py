@@ -18,7 +18,7 @@ from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import counted, line_refusal
 from mailpolicy.policy.nearest import nearest_address
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import Answers, Question, QuestionRejected, judge, question
+from mailpolicy.policy.verdict import BatchAnswers, Question, QuestionRejected, judge, question
 from mailpolicy.store.store import Store
 
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
@@ -128,7 +128,7 @@ def _batch(out: Output, name: str) -> int:
 
 
 def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
-    first_reason = Answers(policy).first_reason
+    first_reason = BatchAnswers(policy).first_reason
     number = 0
     denied = wrong = False
     for part in chunks:

@@ -11,7 +11,7 @@ from conftest import Run
 
 from mailpolicy.diagnostics import MOST_SHOWN
 from mailpolicy.policy.names import LONGEST_LINE
-from mailpolicy.policy.nearest import MOST_GUESSES
+from mailpolicy.policy.nearest import MAX_GUESSES
 from mailpolicy.store import locate, schema
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import LARGEST, LARGEST_STORE
@@ -51,11 +51,11 @@ def unknown_tables(count: int) -> dict[str, object]:
 @pytest.mark.parametrize("made", [unknown_templates, unknown_keys, unknown_tables])
 def test_names_are_guessed_for_the_first_problems_only(made: object) -> None:
     """Four times the problems: not even four times the work, as most of it is for the first ones."""
-    few, many = made(4 * MOST_GUESSES), made(16 * MOST_GUESSES)  # type: ignore[operator]
+    few, many = made(4 * MAX_GUESSES), made(16 * MAX_GUESSES)  # type: ignore[operator]
     assert work(many) < 4 * work(few)
     problems = schema.read(many).problems
-    assert len(problems) == 16 * MOST_GUESSES
-    assert not any("did you mean" in problem.message for problem in problems[MOST_GUESSES:])
+    assert len(problems) == 16 * MAX_GUESSES
+    assert not any("did you mean" in problem.message for problem in problems[MAX_GUESSES:])
 
 
 def test_a_guess_does_not_compare_very_long_names(run: Run, tmp_path: Path) -> None:

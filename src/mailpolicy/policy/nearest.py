@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-FEW = 2000  # so many names are all compared
-AROUND = 400  # of more names these, before and after the mistyped one in the order of the alphabet
-ELSEWHERE = 100  # and these, with the same local part in another domain
-MOST_GUESSES = 100  # problems of one file for which a name is looked for
+COMPARE_ALL_UP_TO = 2000  # so many names are all compared
+NEIGHBOURS = 400  # of more names these, before and after the mistyped one in the order of the alphabet
+SAME_LOCAL_PART = 100  # and these, with the same local part in another domain
+MAX_GUESSES = 100  # problems of one file for which a name is looked for
 _LONGEST = 253  # characters of a name that may be a mistyped one
 
 Distance = Callable[[str, str], "int | None"]
@@ -21,16 +21,16 @@ Distance = Callable[[str, str], "int | None"]
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name, a template's for example, that `name` is a slip of; None if there is none or more than one."""
     names = list(known)
-    return _only_nearest(name, names if len(names) <= FEW else _around(name, names), _slips)
+    return _only_nearest(name, names if len(names) <= COMPARE_ALL_UP_TO else _neighbours(name, names), _slips)
 
 
 def nearest_address(address: str, known: Iterable[str]) -> str | None:
     """The known address that `address` is a slip of; None if there is none or more than one."""
     names = list(known)
-    return most_like(address, names if len(names) <= FEW else _around(address, names))
+    return nearest_among(address, names if len(names) <= COMPARE_ALL_UP_TO else _neighbours(address, names))
 
 
-def most_like(address: str, candidates: Iterable[str]) -> str | None:
+def nearest_among(address: str, candidates: Iterable[str]) -> str | None:
     """The candidate that an address is a slip of, every one compared."""
     return _only_nearest(address, candidates, _address_slips)
 
@@ -107,18 +107,18 @@ def _edits(name: str, other: str) -> int:
     return row[-1]
 
 
-def _around(name: str, names: Sequence[str]) -> set[str]:
+def _neighbours(name: str, names: Sequence[str]) -> set[str]:
     from heapq import nlargest, nsmallest
 
-    first, beyond = namesakes(name)
+    first, end = same_local_part_range(name)
     return {
-        *nlargest(AROUND, [other for other in names if other < name]),
-        *nsmallest(AROUND, [other for other in names if other >= name]),
-        *nsmallest(ELSEWHERE, [other for other in names if first <= other < beyond]),
+        *nlargest(NEIGHBOURS, [other for other in names if other < name]),
+        *nsmallest(NEIGHBOURS, [other for other in names if other >= name]),
+        *nsmallest(SAME_LOCAL_PART, [other for other in names if first <= other < end]),
     }
 
 
-def namesakes(name: str) -> tuple[str, str]:
+def same_local_part_range(name: str) -> tuple[str, str]:
     """Between which two names all addresses with the same local part stand: the first, and the one beyond the last."""
     local = name.partition("@")[0]
     return f"{local}@", f"{local}A"  # in ASCII the letter A follows the @

@@ -19,7 +19,7 @@ from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.model import Gate, Policy, can_close
-from mailpolicy.policy.nearest import MOST_GUESSES, nearest_key
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.policy.networks import ANYWHERE, NetworkSet
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import Question, Reason, judge, service_named
@@ -128,7 +128,7 @@ class _Reading:
     def _check_keys(self) -> None:
         for key, value in self._table.items():
             if key not in KEYS:
-                nearest = nearest_key(key, KEYS) if len(self._problems) < MOST_GUESSES else None
+                nearest = nearest_key(key, KEYS) if len(self._problems) < MAX_GUESSES else None
                 hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(KEYS)}"
                 self._wrong("MP005", key, f"unknown key '{names.short(key)}', {hint}")
             elif type(value) is not str and not (key == "ip" and type(value) is list):

@@ -18,7 +18,7 @@ from conftest import MINIMAL, Run
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.names import MAX_LINE_BYTES
 from mailpolicy.policy.verdict import judge, question
 from mailpolicy.review import loginlog, replay
 from mailpolicy.review.loginlog import LineRejected, login
@@ -232,7 +232,7 @@ def test_no_login(line: str) -> None:
         ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "each a string"),
         ('{"address": "a@x.example"', "none"),
         ('{"a":' * 6_000, "none"),
-        ("x" * (LONGEST_LINE + 1), "longer than 65536 bytes"),
+        ("x" * (MAX_LINE_BYTES + 1), "longer than 65536 bytes"),
         (f"{SYSLOG} " * 12_000 + WORDS, "longer than 65536 bytes"),
         (f"weird words {WORDS}", "not understood: 'weird words imap-login"),
         (f"weird words dovecot[1]: {WORDS}", "not understood"),

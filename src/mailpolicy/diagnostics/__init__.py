@@ -13,7 +13,7 @@ KeyPath = tuple[str | int, ...]
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
 _RANKS = (ERROR, WARNING, HINT)
-MOST_SHOWN = 1000  # findings of one file; a review tool takes few more, and nobody reads them
+MAX_FINDINGS_SHOWN = 1000  # findings of one file; a review tool takes few more, and nobody reads them
 
 
 class Problem(NamedTuple):
@@ -47,11 +47,11 @@ class Finding(NamedTuple):
 
 def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
     """The findings of one file that are shown, in their order, and how many are left out; no error for a warning."""
-    if len(findings) <= MOST_SHOWN:
+    if len(findings) <= MAX_FINDINGS_SHOWN:
         return list(findings), 0
     ranks = [_RANKS.index(finding.problem.severity) for finding in findings]
-    chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MOST_SHOWN]
-    return [findings[index] for index in sorted(chosen)], len(findings) - MOST_SHOWN
+    chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MAX_FINDINGS_SHOWN]
+    return [findings[index] for index in sorted(chosen)], len(findings) - MAX_FINDINGS_SHOWN
 
 
 def worst(findings: Iterable[Finding], *, strict: bool) -> bool:

@@ -39,7 +39,7 @@ def printable(text: str) -> str:
     return re.sub(_UNSAFE, lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
-LONGEST_LINE = 1 << 16  # bytes of a line of a list or a log
+MAX_LINE_BYTES = 1 << 16  # bytes of a line of a list or a log
 _FIRST_FIELD = re.compile(r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)")
 
 
@@ -62,9 +62,9 @@ def line_refusal(line: str, why: str) -> str:
 
     What follows the first separator may be a password. `why` is what is wrong if the first field is an address.
     """
-    if len(line) > LONGEST_LINE:
-        why = f"the line is longer than {LONGEST_LINE} bytes"
-    line = line[:LONGEST_LINE].strip("\0 \t\r\n")
+    if len(line) > MAX_LINE_BYTES:
+        why = f"the line is longer than {MAX_LINE_BYTES} bytes"
+    line = line[:MAX_LINE_BYTES].strip("\0 \t\r\n")
     match = _FIRST_FIELD.match(line)
     first = match[1] if match is not None else ""
     rest = line[match.end() :].removeprefix('"') if match is not None else line

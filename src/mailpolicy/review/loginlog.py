@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.names import MAX_LINE_BYTES
 
 
 class Login(NamedTuple):
@@ -110,8 +110,8 @@ def login(line: str) -> Login | None:
 
     Raises LineRejected.
     """
-    if len(line) > LONGEST_LINE:
-        raise LineRejected(f"the line is longer than {LONGEST_LINE} bytes")
+    if len(line) > MAX_LINE_BYTES:
+        raise LineRejected(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if (text := line.lstrip()).startswith(("{", "data: {")):
         return _object(text.removeprefix("data: "))
     if "-login" in line and (found := _dovecots(line)) is not None:

@@ -12,8 +12,8 @@ from mailpolicy.diagnostics.rules.naming import NAMING
 from mailpolicy.diagnostics.rules.rule import Rule
 from mailpolicy.diagnostics.rules.secrets import SECRETS
 from mailpolicy.diagnostics.rules.sources import SOURCES
-from mailpolicy.diagnostics.rules.warnings import DOUBTS
+from mailpolicy.diagnostics.rules.warnings import WARNINGS
 
-RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **DOUBTS, **SECRETS}.items()))
+RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **WARNINGS, **SECRETS}.items()))
 
 __all__ = ["RULES", "Rule"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailpolicy.diagnostics import HINT, WARNING
 from mailpolicy.diagnostics.rules.rule import Rule
 
-DOUBTS = {
+WARNINGS = {
     "MP030": Rule(
         WARNING,
         "Outlook Connector without IMAP",

@@ -82,7 +82,7 @@ class Machine:
     def users(self) -> list[str] | None:
         """The secrets that the store names; None where it cannot be read."""
         try:
-            return [secret.user for secret in bindings.named(self.store.policy())]
+            return [secret.user for secret in bindings.named_secrets(self.store.policy())]
         except StoreError:
             return None
 
@@ -133,7 +133,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
         yield Found(WARNING, str(error), error.fix)
         return
     name = chosen.name
-    why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
+    why = f"named by {named_by}" if chosen.named_secrets else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
     elif name in (*SAFE, SEALED):
@@ -164,7 +164,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
-    users = [secret.user for secret in bindings.named(machine.store.policy())]
+    users = [secret.user for secret in bindings.named_secrets(machine.store.policy())]
     if not users:
         yield Found(OK, "the store names no secret")
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from mailpolicy.errors import Command, KeyringError, Refused
-from mailpolicy.policy.bindings import Secret, absences
+from mailpolicy.policy.bindings import Secret, explain_missing
 from mailpolicy.policy.model import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
@@ -50,7 +50,7 @@ class Request(NamedTuple):
         missing = [secret for secret in wanted if secret.user not in kept]
         if not missing:
             return {secret: kept[secret.user] for secret in wanted}
-        absence = absences(missing, self.names())[missing[0]]
+        absence = explain_missing(missing, self.names())[missing[0]]
         also = ", ".join(str(secret.owner) for secret in missing[1:_NAMED])
         also = f"; missing too: {also}" if also else ""
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""

@@ -96,7 +96,7 @@ class Comparison:
 
     def redirections(self, addresses: Iterable[str] | None = None) -> list[Redirection]:
         """The passwords of the server and of `addresses`, or of all accounts where None, that would be sent elsewhere."""
-        moved = bindings.moved(self.old, self.new, addresses)
+        moved = bindings.redirected(self.old, self.new, addresses)
         return [Redirection(old.owner, old.destination, new.destination) for old, new in moved.items()]
 
     def changes(self) -> list[AccessChange | Redirection]:

@@ -65,15 +65,15 @@ class Secret(NamedTuple):
     destination: str
 
     @classmethod
-    def of(cls, user: str) -> Secret | None:
+    def parse(cls, user: str) -> Secret | None:
         """The secret that a user name of the keyring stands for; None where it is none of ours."""
         match = _USER.fullmatch(user)
         if match is None:
             return None
-        whose, address, source, destination = match.groups()
-        if whose is None:
+        owner_name, address, source, destination = match.groups()
+        if owner_name is None:
             return cls(Owner(address, source), destination)
-        return cls(Owner(None if whose == _SERVER else whose), destination)
+        return cls(Owner(None if owner_name == _SERVER else owner_name), destination)
 
     @property
     def user(self) -> str:
@@ -88,12 +88,12 @@ def smart_host_secret(server: Server, address: str | None) -> Secret:
     """The smart host password of an account, or with None of the server."""
     if server.smart_host is None:
         return Secret(Owner(address), "")
-    return Secret(Owner(address), _at(names.host_name(server.smart_host), server.relay_port))
+    return Secret(Owner(address), _host_port(names.host_name(server.smart_host), server.relay_port))
 
 
 def source_secret(address: str, name: str, source: Source) -> Secret:
     """The password of one of an account's MultiPOP sources."""
-    return Secret(Owner(address, name), f"{source.login}@{_at(source.host, source.port)}/{source.tls}")
+    return Secret(Owner(address, name), f"{source.login}@{_host_port(source.host, source.port)}/{source.tls}")
 
 
 def secret_of(policy: Policy, owner: Owner) -> Secret:
@@ -103,19 +103,19 @@ def secret_of(policy: Policy, owner: Owner) -> Secret:
     return source_secret(owner.address, owner.source, policy.accounts[owner.address].sources[owner.source])
 
 
-def _at(host: str, port: int) -> str:
+def _host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def named(policy: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, KeyPath]:
+def named_secrets(policy: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, KeyPath]:
     """Every secret that the store names, with the key that names it: of the server, and of some accounts or of all."""
     found: dict[Secret, KeyPath] = {}
     if policy.server.smart_host_login is not None:
         found[smart_host_secret(policy.server, None)] = ("server", "smart_host", "login")
-    return found | of_accounts(policy, policy.accounts if addresses is None else addresses)
+    return found | account_secrets(policy, policy.accounts if addresses is None else addresses)
 
 
-def of_accounts(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPath]:
+def account_secrets(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPath]:
     """The secrets that accounts name, of their logins and sources, each with the key that names it."""
     relay = smart_host_secret(policy.server, None)
     found: dict[Secret, KeyPath] = {}
@@ -131,31 +131,31 @@ def of_accounts(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPat
     return found
 
 
-def moved(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
+def redirected(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
     """The secrets that both policies name, and that the new one would send to another destination than the old one.
 
     With `addresses` those of sources are looked for in these accounts only; a smart host is everybody's.
     """
     if addresses is not None and smart_host_secret(old.server, None) != smart_host_secret(new.server, None):
         addresses = None
-    after = {secret.owner: secret for secret in named(new, addresses) if secret.destination}
+    after = {secret.owner: secret for secret in named_secrets(new, addresses) if secret.destination}
     return {
         secret: after[secret.owner]
-        for secret in named(old, addresses)
+        for secret in named_secrets(old, addresses)
         if secret.destination and secret.owner in after and after[secret.owner] != secret
     }
 
 
-def elsewhere(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:
+def secrets_by_owner(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:
     """The secrets of some owners among the keyring's user names, whatever their destination."""
     found: dict[Owner, list[Secret]] = {}
     for user in users:
-        if (secret := Secret.of(user)) is not None and secret.owner in owners:
+        if (secret := Secret.parse(user)) is not None and secret.owner in owners:
             found.setdefault(secret.owner, []).append(secret)
     return found
 
 
-def meant(secret: Secret, text: str) -> list[Secret]:
+def former_secrets(secret: Secret, text: str) -> list[Secret]:
     """What a former destination may be that somebody names: as it is, or of a source its host and port alone."""
     destinations = [text]
     if secret.owner.source is not None:
@@ -164,19 +164,19 @@ def meant(secret: Secret, text: str) -> list[Secret]:
     return [secret._replace(destination=destination) for destination in destinations]
 
 
-def not_set_yet(owners: Sequence[Owner]) -> Advice:
+def passwords_to_set(owners: Sequence[Owner]) -> Advice:
     """What is said where logins were given without their passwords."""
     more = f" and those of {len(owners) - 1} more" if len(owners) > 1 else ""
     return Advice(f"this sets no password, set {owners[0]}{more}", owners[0].command(keep=True))
 
 
-def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:
+def explain_missing(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:
     """Why each of these secrets is missing; `users` are the keyring's user names, None where it cannot list them."""
-    others = elsewhere(users or (), {secret.owner for secret in missing})
-    return {secret: _absence(secret, others.get(secret.owner, []), listed=users is not None) for secret in missing}
+    others = secrets_by_owner(users or (), {secret.owner for secret in missing})
+    return {secret: _explain(secret, others.get(secret.owner, []), listed=users is not None) for secret in missing}
 
 
-def _absence(secret: Secret, others: list[Secret], *, listed: bool) -> Advice:
+def _explain(secret: Secret, others: list[Secret], *, listed: bool) -> Advice:
     owner, destination = secret
     if not destination:
         message = f"{owner} is kept for the smart host that it is sent to, and the store names none"

@@ -69,7 +69,7 @@ class Case(NamedTuple):
         return "allow" if self.allow else f"deny: {self.reason}" if self.reason else "deny"
 
 
-class Miss(NamedTuple):
+class Mismatch(NamedTuple):
     """Where a case is not as expected: which of the addresses asked about, what holds there, and the keys that decided."""
 
     asked: str
@@ -199,7 +199,7 @@ class _Reading:
         return found
 
 
-def misses(policy: Policy, case: Case) -> list[Miss]:
+def mismatches(policy: Policy, case: Case) -> list[Mismatch]:
     """Where the policy decides otherwise than the case expects; nowhere for a case that holds."""
     found = []
     admitted = policy.admitted(case.address, case.service)
@@ -223,21 +223,21 @@ def _question(case: Case, asked: NetworkSet) -> Question:
     return Question(case.address, case.service, str(ipaddress.ip_address(packed)), packed)
 
 
-def _miss(policy: Policy, case: Case, part: str, wrong: NetworkSet) -> Miss:
+def _miss(policy: Policy, case: Case, part: str, wrong: NetworkSet) -> Mismatch:
     verdict = judge(policy, _question(case, wrong))
     if not verdict.allowed:
         reason = verdict.reasons[0]
-        return Miss(part, f"deny: {reason.gate}", reason.message, (reason.key,) if reason.key is not None else ())
+        return Mismatch(part, f"deny: {reason.gate}", reason.message, (reason.key,) if reason.key is not None else ())
     account, service = policy.accounts[case.address], case.service
     switches = [service.switch, *([service.lan_switch] if service.lan_switch is not None else [])]
     settings = [(switch, policy.setting(account, switch)) for switch in switches]
     keys = (
         policy.key_path(account, switch, setting.layer) for switch, setting in settings if setting.layer is not None
     )
-    return Miss(part, "allow", "", tuple(keys))
+    return Mismatch(part, "allow", "", tuple(keys))
 
 
-def untouched(policy: Policy, cases: Iterable[Case]) -> dict[str, list[Service]]:
+def uncovered(policy: Policy, cases: Iterable[Case]) -> dict[str, list[Service]]:
     """The accounts with the services that no case asks about, in the store's order."""
     touched = {(case.address, case.service) for case in cases}
     left = {

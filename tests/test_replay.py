@@ -414,15 +414,17 @@ def test_memory_does_not_grow_with_the_log() -> None:
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert fed.beyond > 1000, "unknown names are no longer told one by one"
+    assert fed.untallied > 1000, "unknown names are no longer told one by one"
     assert held[-1] - held[4] < 50_000
 
 
 def test_too_many_unknown_names_are_counted_together(run: Run, store: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MOST_UNKNOWN + 5)) * 2)
+    log.write_text(
+        "".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MAX_UNKNOWN_NAMES + 5)) * 2
+    )
     result = run("--file", str(store), "replay", str(log))
-    assert len(result.out.splitlines()) == replay.MOST_UNKNOWN
+    assert len(result.out.splitlines()) == replay.MAX_UNKNOWN_NAMES
     assert "10 logins by more unknown names than 1000, which are counted but not listed" in result.err
     assert "2010 of 2010 logins would be refused, for more than 1000 accounts" in result.err
 
@@ -432,7 +434,7 @@ def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) 
     log.write_text("alice@example.com imap 10.0.0.1\n" + "nonsense\n" * 25)
     result = run("--file", str(store), "replay", str(log))
     assert result.status == 0
-    assert result.err.count("a record has the fields") == replay.MOST_BROKEN
+    assert result.err.count("a record has the fields") == replay.MAX_BROKEN_SHOWN
     assert f"{log}: 15 more broken lines\n" in result.err
     assert run("--file", str(store), "replay", str(log), "--strict").status == 2
 
@@ -534,14 +536,14 @@ def test_one_address_in_a_long_log() -> None:
     names = ("alice@example.com", "bob@example.com")
     for part in range(20):
         fed.feed(f"{names[number % 2]} imap 10.0.{part}.1" for number in range(2000))
-    assert fed.everybody() is None
+    assert fed.dominant_address() is None
     fed = Replay(POLICY)
     for _ in range(20):
         fed.feed(
             f"{names[number % 2]} imap {'10.0.0.1' if number % 20 else f'10.9.{number % 250}.1'}"
             for number in range(2000)
         )
-    source = fed.everybody()
+    source = fed.dominant_address()
     assert source is not None
     assert source.ip == "10.0.0.1"
     assert 0.93 < source.share < 0.97

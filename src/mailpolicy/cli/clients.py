@@ -34,7 +34,7 @@ def look(policy: Policy, log: str | None) -> Clients:
     logs = [log] if log else [path for path in LOGS if os.path.isfile(path) and os.access(path, os.R_OK)]
     for path in logs:
         replay = _end_of(path, policy)
-        if (source := replay.everybody()) is not None:
+        if (source := replay.dominant_address()) is not None:
             return Clients(True, f"{path}: {one_address(source)}", ("mailpolicy", "replay", path))
         if replay.logins:
             return Clients(False, f"{path}: {counted(replay.logins, 'login')}, not all from one address of the LAN")

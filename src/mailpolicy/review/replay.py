@@ -21,19 +21,19 @@ from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import Decision, QuestionRejected, decide, service_named
 from mailpolicy.review.loginlog import LineRejected, Login, login
 
-MOST_UNKNOWN = 1000  # names that are not in the store and have a tally of their own
-MOST_IPS = 3  # of each tally, the first ones
-MOST_BROKEN = 10  # broken lines that are told one by one
-MOST_SOURCES = 1000  # addresses that are counted; the rarest are forgotten first
+MAX_UNKNOWN_NAMES = 1000  # names that are not in the store and have a tally of their own
+MAX_IPS_SHOWN = 3  # of each tally, the first ones
+MAX_BROKEN_SHOWN = 10  # broken lines that are told one by one
+MAX_ADDRESSES_COUNTED = 1000  # addresses that are counted; the rarest are forgotten first
 # Up to so many lines all of them are looked at for where they came from, then one of some: enough for a share.
-_ALL_UP_TO, _SAMPLED = 8192, 17
-NEARLY_ALL, FEWEST_LOGINS = 0.9, 10  # what makes an address everybody's
-_LONGEST_TIME, _LONGEST_IP, _LONGEST_NAME = 40, 60, 400  # characters that are kept
+_READ_ALL_UP_TO, _SAMPLE_EVERY = 8192, 17
+DOMINANT_SHARE, MIN_LOGINS_FOR_DOMINANT = 0.9, 10  # what makes an address everybody's
+_MAX_TIME, _MAX_IP, _MAX_NAME = 40, 60, 400  # characters that are kept
 
 _NONE: dict[str, Tally] = {}
 
 
-class Source(NamedTuple):
+class DominantAddress(NamedTuple):
     """An address and which share of the logins came from it, of very many as a sample says."""
 
     ip: str
@@ -45,12 +45,12 @@ class Tally:
 
     __slots__ = ("address", "closed", "free", "ips", "last", "logins", "reach", "refused", "service")
 
-    def __init__(self, address: str, service: Service, closed: Gate | None, scope: NetworkSet) -> None:
+    def __init__(self, address: str, service: Service, gate: Gate | None, scope: NetworkSet) -> None:
         self.address = address
         self.service = service
-        self.closed = closed
+        self.gate = gate
         self.scope = scope
-        self.free = closed is None and scope is ANYWHERE  # let in from wherever
+        self.always_allowed = gate is None and scope is ANYWHERE  # let in from wherever
         self.logins = 0
         self.refused = 0
         self.ips: tuple[str, ...] = ()  # some that would have been refused, as they were written
@@ -59,15 +59,15 @@ class Tally:
     @property
     def reason(self) -> Gate:
         """Why the refused ones would have been refused."""
-        return self.closed or Gate.OUTSIDE_LAN
+        return self.gate or Gate.OUTSIDE_LAN
 
     def refuse(self, ip: str, time: str | None, times: int = 1) -> None:
         """Count a login that would have been refused."""
         self.refused += times
-        if len(self.ips) < MOST_IPS and ip not in self.ips:
-            self.ips += (ip[:_LONGEST_IP],)
+        if len(self.ips) < MAX_IPS_SHOWN and ip not in self.ips:
+            self.ips += (ip[:_MAX_IP],)
         if time:
-            self.last = time[:_LONGEST_TIME].rstrip()
+            self.last = time[:_MAX_TIME].rstrip()
 
 
 class Replay:
@@ -91,7 +91,7 @@ class Replay:
         self.skipped = 0
         self.broken: list[tuple[int, str]] = []  # the first ones: line and reason
         self.broken_lines = 0
-        self.beyond = 0  # logins of unknown names that have no tally of their own
+        self.untallied = 0  # logins of unknown names that have no tally of their own
 
     def feed(self, lines: Iterable[str]) -> None:
         """Count the logins of the lines; what was cut off a line that is too long stands in NULs.
@@ -99,14 +99,14 @@ class Replay:
         Of a long log only the beginning of each part is looked at for where the logins come from.
         """
         lines = list(lines)
-        looked_at = len(lines) if self.lines < _ALL_UP_TO else len(lines) // _SAMPLED
+        looked_at = len(lines) if self.lines < _READ_ALL_UP_TO else len(lines) // _SAMPLE_EVERY
         came_from: list[bytes] = []
         self._count(lines[:looked_at], came_from)
         self._count(lines[looked_at:], None)
         self._sources.update(came_from)
         self._sampled += len(came_from)
-        if len(self._sources) > MOST_SOURCES:
-            self._sources = Counter(dict(self._sources.most_common(MOST_SOURCES // 2)))
+        if len(self._sources) > MAX_ADDRESSES_COUNTED:
+            self._sources = Counter(dict(self._sources.most_common(MAX_ADDRESSES_COUNTED // 2)))
 
     def _count(self, lines: list[str], came_from: list[bytes] | None) -> None:
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
@@ -119,14 +119,14 @@ class Replay:
                 tally = spelled.get(fields[0], _NONE).get(fields[1]) or first_seen(fields[0], fields[1])
                 packed = pack(ip) if ":" in ip else pack_v4(ip)
             except (LookupError, ValueError, OSError, UsageError):  # no plain record of an account
-                self._take(line, number)
+                self._count_other(line, number)
                 continue
             tally.logins += 1
             if came_from is not None:
                 came_from.append(packed)
-            if tally.free or (tally.closed is None and packed in tally.scope):
+            if tally.always_allowed or (tally.gate is None and packed in tally.scope):
                 continue
-            if len(tally.ips) < MOST_IPS or len(fields) == 4:
+            if len(tally.ips) < MAX_IPS_SHOWN or len(fields) == 4:
                 tally.refuse(ip, fields[3] if len(fields) == 4 else None)
             else:
                 tally.refused += 1
@@ -135,28 +135,28 @@ class Replay:
     @property
     def logins(self) -> int:
         """How many logins there were."""
-        return sum(tally.logins for tally in self._all()) + self.beyond
+        return sum(tally.logins for tally in self._all()) + self.untallied
 
     @property
     def refused(self) -> int:
         """How many of them would have been refused."""
-        return sum(tally.refused for tally in self._all()) + self.beyond
+        return sum(tally.refused for tally in self._all()) + self.untallied
 
-    def everybody(self) -> Source | None:
+    def dominant_address(self) -> DominantAddress | None:
         """The one address of the LAN that nearly all logins come from, if there is one.
 
         Behind a proxy or NAT "from the LAN only" then lets everybody in from anywhere.
         """
-        if self._sampled < FEWEST_LOGINS:
+        if self._sampled < MIN_LOGINS_FOR_DOMINANT:
             return None
         [(packed, found)] = self._sources.most_common(1)
         share = found / self._sampled
-        if share < NEARLY_ALL or packed not in self._policy.server.lan:
+        if share < DOMINANT_SHARE or packed not in self._policy.server.lan:
             return None
         busiest = max(sum(tally.logins for tally in tallies.values()) for tallies in self._tallies.values())
         if share * self.logins <= busiest:  # perhaps one account's desk
             return None
-        return Source(str(ip_address(packed)), share)
+        return DominantAddress(str(ip_address(packed)), share)
 
     def refusals(self) -> list[Tally]:
         """The tallies with logins that would have been refused, the most first."""
@@ -192,7 +192,7 @@ class Replay:
             tally = tallies[text] = Tally(address, service, *known)
         return tally
 
-    def _take(self, line: str, number: int) -> None:
+    def _count_other(self, line: str, number: int) -> None:
         record = None
         try:
             record = login(line)
@@ -203,18 +203,18 @@ class Replay:
             tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._of_record(record)
         except (LineRejected, AddressRejected, QuestionRejected) as error:
             self.broken_lines += 1
-            if len(self.broken) < MOST_BROKEN:
+            if len(self.broken) < MAX_BROKEN_SHOWN:
                 why = str(error) if isinstance(error, LineRejected) else error.reason
                 self.broken.append((number, why if record is None or record.dovecot else line_refusal(line, why)))
             return
         if tally is None:
-            self.beyond += record.times
+            self.untallied += record.times
             return
         tally.logins += record.times
-        if number < _ALL_UP_TO or not number % _SAMPLED:
+        if number < _READ_ALL_UP_TO or not number % _SAMPLE_EVERY:
             self._sources[packed] += record.times
             self._sampled += record.times
-        if tally.closed is not None or packed not in tally.scope:
+        if tally.gate is not None or packed not in tally.scope:
             tally.refuse(record.ip, record.time, record.times)
 
     def _of_record(self, record: Login) -> Tally | None:
@@ -223,14 +223,14 @@ class Replay:
         address, possible = self._address(record)
         account = self._policy.accounts.get(address)
         if account is None and str(service) not in self._tallies.get(address, _NONE):
-            if self._unknown >= MOST_UNKNOWN:
+            if self._unknown >= MAX_UNKNOWN_NAMES:
                 return None
             self._unknown += 1
         tally = self._tally(address, account, service)
         if len(self._spelled) >= self._limit:
             self._spelled.clear()
         # Other spellings are without number, and an impossible name is one of Dovecot's only.
-        if possible and len(record.name) <= _LONGEST_NAME and record.protocol.islower():
+        if possible and len(record.name) <= _MAX_NAME and record.protocol.islower():
             self._spelled.setdefault(record.name, {})[record.protocol] = tally
         return tally
 

@@ -133,7 +133,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
         yield Found(WARNING, str(error), error.fix)
         return
     name = chosen.name
-    why = f"named by {named_by}" if chosen.named_secrets else "found automatically (no backend is configured)"
+    why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
     if chosen.exposed is not None:
         yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
     elif name in (*SAFE, SEALED):

@@ -12,7 +12,7 @@ from mailpolicy.cli import line_reader
 from mailpolicy.errors import Command
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
-from mailpolicy.review.replay import Replay, Source
+from mailpolicy.review.replay import DominantAddress, Replay
 
 # Where Debian's and Red Hat's syslog, and Dovecot's own log_path in most examples, put logins.
 LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
@@ -57,7 +57,7 @@ def _end_of(path: str, policy: Policy) -> Replay:
     return replay
 
 
-def one_address(source: Source) -> str:
+def one_address(source: DominantAddress) -> str:
     """What it means that nearly all logins come from one address of the LAN."""
     return (
         f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "

@@ -14,7 +14,7 @@ from mailpolicy.deploy.managed import Place
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
-from mailpolicy.export.options import OptionRejected, options, target_named
+from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.replacing import Attributes
@@ -120,7 +120,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
 def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
     """The options; what is wrong with the token's file is this machine's state and no mistake in host.toml."""
     try:
-        return options(target_name, given), None
+        return parse_options(target_name, given), None
     except MailpolicyError as error:
         problem = error
     except OptionRejected as error:
@@ -128,7 +128,9 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
             raise
         problem = Refused(str(error))
     without = {key: value for key, value in given.items() if key != "token_file"}
-    return options(target_name, without), Refused(problem.message, file=problem.file, code="token", fix=problem.fix)
+    return parse_options(target_name, without), Refused(
+        problem.message, file=problem.file, code="token", fix=problem.fix
+    )
 
 
 def _refuse_mismatch(file: str, found: list[Configured]) -> None:

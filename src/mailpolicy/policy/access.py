@@ -34,7 +34,7 @@ class AccessChange(NamedTuple):
     service: Service
     before: NetworkSet
     after: NetworkSet
-    access: Direction
+    direction: Direction
 
 
 class Redirection(NamedTuple):
@@ -50,7 +50,7 @@ class Redirection(NamedTuple):
         return "credentials"
 
     @property
-    def access(self) -> Direction:
+    def direction(self) -> Direction:
         """The direction: somebody gets it who did not have it."""
         return Direction.WIDENED
 
@@ -246,7 +246,7 @@ def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) ->
 
 def direction(access_changes: Iterable[AccessChange | Redirection]) -> Direction:
     """The direction of many shifts taken together."""
-    directions = {change.access for change in access_changes}
+    directions = {change.direction for change in access_changes}
     if not directions:
         return Direction.SAME
     return directions.pop() if len(directions) == 1 else Direction.BOTH

@@ -222,7 +222,7 @@ class Policy(NamedTuple):
         """From where the account may use the service: nowhere, the LAN, or anywhere."""
         return NOWHERE if self.gates(address, service) else self.scope(address, service)
 
-    def alike(self) -> Iterable[list[Account]]:
+    def groups(self) -> Iterable[list[Account]]:
         """The accounts in groups that say the same for themselves, so that what a group resolves to is asked once.
 
         Within a group the gates, the reach and every setting are the same; logins and sources may differ.

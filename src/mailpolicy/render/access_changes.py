@@ -58,7 +58,7 @@ def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
         (
             _subject(change),
             str(change.service),
-            str(change.access),
+            str(change.direction),
             where(change.before),
             where(change.after),
             "; ".join(_told(cause, sides) for cause in causes),
@@ -86,7 +86,7 @@ def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
         {
             "address": change.address,
             "protocol": str(change.service),
-            "access": str(change.access),
+            "access": str(change.direction),
             "before": where(change.before),
             "after": where(change.after),
             **(
@@ -113,7 +113,7 @@ def summary(changes: Changes) -> str:
     counts: list[str] = []
     decisions = [change for change in changes if isinstance(change, AccessChange)]
     for access in (Direction.WIDENED, Direction.NARROWED, Direction.BOTH):
-        if reached := {change.address for change in decisions if change.access is access}:
+        if reached := {change.address for change in decisions if change.direction is access}:
             noun = "" if counts else " account" if len(reached) == 1 else " accounts"
             way = "widened and narrowed at once" if access is Direction.BOTH else str(access)
             counts.append(f"{len(reached)}{noun} {way}")
@@ -129,13 +129,13 @@ def markdown(changes: Changes, sides: Sides) -> str:
     """A comment for a pull request, what widens first; nothing where nothing changes."""
     if not changes:
         return ""
-    chosen = sorted(changes, key=lambda change: _ORDER.index(change.access))[:MOST_ROWS]
+    chosen = sorted(changes, key=lambda change: _ORDER.index(change.direction))[:MOST_ROWS]
     title = {Direction.BOTH: "widened and narrowed"}.get(direction(changes), str(direction(changes)))
     lines = [f"### Access {title}: {summary(changes)}", ""]
     lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
     where = sides.comparison.where
     for change, causes in caused(chosen, sides):
-        access = f"**{change.access}**" if change.access is not Direction.NARROWED else str(change.access)
+        access = f"**{change.direction}**" if change.direction is not Direction.NARROWED else str(change.direction)
         keys = "<br>".join(
             f"{_code(dotted(cause.key))}{'' if cause.new else ' removed'}, {_code(sides.place(cause))}"
             for cause in causes

@@ -43,7 +43,7 @@ class DominantAddress(NamedTuple):
 class Tally:
     """The logins of one account over one service."""
 
-    __slots__ = ("address", "closed", "free", "ips", "last", "logins", "reach", "refused", "service")
+    __slots__ = ("address", "always_allowed", "gate", "ips", "last", "logins", "refused", "scope", "service")
 
     def __init__(self, address: str, service: Service, gate: Gate | None, scope: NetworkSet) -> None:
         self.address = address

@@ -13,7 +13,7 @@ from mailpolicy.deploy.configured import place_for
 from mailpolicy.deploy.managed import Place, look, put
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
-from mailpolicy.export.options import OptionRejected, options, target_named
+from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy.names import printable
@@ -97,7 +97,7 @@ def _export(
     given = {name: value for name, value in given.items() if value is not None}
     try:
         wanted = target_named(target)
-        chosen = options(target, given)
+        chosen = parse_options(target, given)
     except OptionRejected as error:
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)

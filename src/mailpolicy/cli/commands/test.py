@@ -30,7 +30,7 @@ class Trial(NamedTuple):
     file: str
     line: int
     case: Case
-    misses: list[Mismatch]
+    mismatches: list[Mismatch]
 
 
 class Run(NamedTuple):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from test_access import SWITCHES, probes, written
 
 from mailpolicy.policy.lan import region
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.review.cases import Case, mismatches, read, uncovered
 from mailpolicy.store.store import Store
 

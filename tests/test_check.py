@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from conftest import EXAMPLE, MINIMAL, Run
 
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store import locate
 from mailpolicy.store.store import Store
 

@@ -19,7 +19,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailpolicy.policy.names import MAX_LINE_BYTES
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.review import loginlog, replay
 from mailpolicy.review.loginlog import LineRejected, login
 from mailpolicy.review.replay import Replay

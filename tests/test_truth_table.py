@@ -6,11 +6,13 @@ import ipaddress
 from itertools import product
 from typing import Any
 
+from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import BatchAnswers, judge, question
+from mailpolicy.policy.verdict import judge
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
 IPS = {

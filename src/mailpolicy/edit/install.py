@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from mailpolicy.edit.text import diff
 from mailpolicy.errors import Advice, FileMissing
-from mailpolicy.policy.access import EMPTY, AccessChange, Comparison, Redirection
+from mailpolicy.policy.access import EMPTY, Comparison
+from mailpolicy.policy.changes import AccessChange, Redirection
 from mailpolicy.secrets import pending
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import read_whole

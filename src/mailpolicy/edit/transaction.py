@@ -18,7 +18,7 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_of
 from mailpolicy.errors import Refused
 from mailpolicy.policy import access
-from mailpolicy.policy.access import Direction
+from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema

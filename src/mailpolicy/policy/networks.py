@@ -184,6 +184,15 @@ NOWHERE = NetworkSet(())
 ANYWHERE = NetworkSet([(bytes(4), b"\xff" * 4), (bytes(16), b"\xff" * 16)])
 
 
+def describe(networks: NetworkSet, lan: NetworkSet | None) -> str:
+    """Return `nowhere`, `anywhere`, `LAN` if the set is `lan`, otherwise its networks."""
+    if not networks:
+        return "nowhere"
+    if networks == ANYWHERE:
+        return "anywhere"
+    return "LAN" if networks == lan else str(networks)
+
+
 def network_set(networks: Iterable[Network]) -> NetworkSet:
     """The set of all addresses of the networks."""
     return NetworkSet((network.network_address.packed, network.broadcast_address.packed) for network in networks)

@@ -1,31 +1,16 @@
-"""May this account use this service from this address, and why.
-
-Promises: every gate that closes is a reason, the first one is *the* reason; a denial always has one. The gates are
-asked of the policy, only the look at the IP is taken here. Not promised: that the password is right.
-"""
+"""Decide whether an account may use a service from an address, and give the reasons."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.errors import Command, UsageError
+from mailpolicy.errors import Command
 from mailpolicy.policy.lan import is_reserved
 from mailpolicy.policy.model import Account, Gate, LanEntry, Layer, Policy
-from mailpolicy.policy.names import NameRejected, account_address, printable
-from mailpolicy.policy.networks import (
-    ANYWHERE,
-    AddressRejected,
-    NetworkSet,
-    network_of,
-    network_set,
-    packed_address,
-    packer,
-)
-from mailpolicy.policy.service import BY_NAME, Service, service_of_lan_switch
-
-_WEB = ("webmail", "worldclient", "http", "https")
+from mailpolicy.policy.networks import ANYWHERE, network_of, network_set
+from mailpolicy.policy.question import Question
+from mailpolicy.policy.service import Service, service_of_lan_switch
 
 
 class ServerSetting(NamedTuple):
@@ -46,23 +31,6 @@ SERVER_GATES = {
     Gate.CONNECTOR_NOT_INSTALLED: ServerSetting("outlook_connector_installed", "on", "is not installed on the server"),
     Gate.MULTIPOP_OFF_ON_SERVER: ServerSetting("multipop", "on", "is off for the whole server"),
 }
-
-
-class Question(NamedTuple):
-    """A well-formed question. `ip` is as it was asked, None where none was given; `packed` its packed form."""
-
-    address: str
-    service: Service
-    ip: str | None
-    packed: bytes | None
-
-
-class QuestionRejected(UsageError):
-    """A question that cannot be asked; `reason` says why without the text that was given, which a list may not repeat."""
-
-    def __init__(self, message: str, reason: str | None = None, *, fix: Command | None = None) -> None:
-        super().__init__(message, fix=fix)
-        self.reason = reason or message
 
 
 class Reason(NamedTuple):
@@ -116,46 +84,6 @@ class Verdict(NamedTuple):
         return [reason.server_fix for reason in self.reasons if reason.server_fix is not None]
 
 
-def service_named(text: str) -> Service:
-    """The service that a protocol's name stands for. Raises QuestionRejected; webmail is told which page governs it."""
-    service = BY_NAME.get(text) or BY_NAME.get(text.lower())
-    if service is not None:
-        return service
-    if text.lower() in _WEB:
-        raise QuestionRejected(
-            f"{text} is governed by the page Web Services, not by Mail Services: there is no verdict on it here"
-        )
-    if text.lower() == "activesync":
-        raise QuestionRejected(f"{text} is not governed here: there is no verdict on it")
-    *first, last = Service
-    known = f"choose {', '.join(first)} or {last}"
-    raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
-
-
-def question(address: str, protocol: str, ip: str | None) -> Question:
-    """The question asked in words. Raises QuestionRejected where one of them is malformed or missing."""
-    normalised = _address(address)
-    service = service_named(protocol)
-    if ip is None:
-        if not service.facts.connects_out:
-            raise QuestionRejected(
-                f"missing IP address: whether {service} is allowed depends on it",
-                fix=("mailpolicy", "check", normalised, str(service), "IP"),
-            )
-        return Question(normalised, service, None, None)
-    try:
-        return Question(normalised, service, ip, packed_address(ip))
-    except AddressRejected as error:
-        raise QuestionRejected(str(error), error.reason) from None
-
-
-def _address(text: str) -> str:
-    try:
-        return account_address(text)
-    except NameRejected as error:
-        raise QuestionRejected(str(error), "not an address") from None
-
-
 def judge(policy: Policy, asked: Question) -> Verdict:
     """The verdict on a question, with every reason against it."""
     gates = policy.gates(asked.address, asked.service)
@@ -187,14 +115,14 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
     address, service = asked.address, asked.service
     account = policy.accounts.get(address)
     if account is None:
-        return Reason(gate, f"there is no account {address} in the store; mailpolicy account add would make one")
+        return Reason(gate, f"no account {address}; to add it: mailpolicy account add {address}")
     own: KeyPath = ("accounts", account.key)
     match gate:
         case Gate.ACCOUNT_SUSPENDED:
             fix = ("mailpolicy", "account", "resume", address)
             return Reason(gate, f"{address} is suspended", (*own, "suspended"), Layer.ACCOUNT, fix)
         case Gate.SERVICE_OFF:
-            # Without Outlook Connector on the server the command is refused, and no fix of the account's helps.
+            # Without Outlook Connector on the server the command would be refused, and a fix that is printed must work.
             no_fix = service is Service.CONNECTOR and not policy.server.outlook_connector_installed
             return _switched_off(policy, account, service, gate, None if no_fix else service)
         case Gate.CONNECTOR_NEEDS_IMAP:
@@ -222,10 +150,10 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
         Layer.DEFAULTS: "switched off by the defaults",
         None: "not granted by the account, a template or the defaults",
     }[setting.layer]
-    rides = "Outlook Connector rides on IMAP, and " if gate is Gate.CONNECTOR_NEEDS_IMAP else ""
+    prefix = "Outlook Connector uses IMAP, and " if gate is Gate.CONNECTOR_NEEDS_IMAP else ""
     fix = None if fixing is None else ("mailpolicy", str(fixing), "on", account.address)
     key = policy.key_path(account, service.switch, setting.layer)
-    return Reason(gate, f"{rides}{service.label} is {source}", key, setting.layer, fix)
+    return Reason(gate, f"{prefix}{service.label} is {source}", key, setting.layer, fix)
 
 
 def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
@@ -235,60 +163,3 @@ def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
     if setting.key in policy.server.written:
         return Reason(gate, message, path, Layer.SERVER, server_fix=setting.fix)
     return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=setting.fix)
-
-
-Decision = tuple[Gate | None, NetworkSet]
-
-
-def decide(policy: Policy, address: str, service: Service) -> Decision:
-    """The first gate that is closed whatever the IP, and from where the service could be used if none were."""
-    gates = policy.gates(address, service)
-    return gates[0] if gates else None, policy.scope(address, service)
-
-
-class BatchAnswers:
-    """Many questions on one policy: allowed or not and the first reason, without the rest of the explanation.
-
-    Accounts that say the same for themselves share one table of answers. Memory is bounded by the policy and a fixed
-    number of spellings, not by the number of questions.
-    """
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._pack: Callable[[str], bytes] = packer()
-        self._tables: dict[str, dict[str, Decision]] = {}  # by the address as it was spelled, then by the protocol
-        self._shapes: dict[tuple[object, ...], dict[str, Decision]] = {}
-        self._limit = 2 * len(policy.accounts) + 10_000
-
-    def first_reason(self, address: str, protocol: str, ip: str | None) -> Gate | None:
-        """The first closed gate, None where the question is answered with yes. Raises QuestionRejected."""
-        try:
-            gate, scope = self._tables[address][protocol]
-        except KeyError:
-            gate, scope = self._look_up(address, protocol)
-        if ip is None:
-            question(address, protocol, ip)  # only MultiPOP does without an IP
-            return gate
-        try:
-            packed = self._pack(ip)
-        except AddressRejected as error:
-            raise QuestionRejected(str(error), error.reason) from None
-        if gate is None and scope is not ANYWHERE and packed not in scope:
-            return Gate.OUTSIDE_LAN
-        return gate
-
-    def _look_up(self, address: str, protocol: str) -> Decision:
-        normalised = _address(address)
-        service = service_named(protocol)
-        account = self._policy.accounts.get(normalised)
-        shape = account.shape if account is not None else ()
-        table = self._shapes.setdefault(shape, {})
-        if len(self._tables) >= self._limit:
-            self._tables.clear()
-        self._tables[address] = table
-        known = table.get(protocol)
-        if known is None:
-            known = decide(self._policy, normalised, service)
-            if protocol in BY_NAME:  # any other spelling is understood, and not kept
-                table[protocol] = known
-        return known

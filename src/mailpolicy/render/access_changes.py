@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.policy.access import AccessChange, Cause, Comparison, Direction, Redirection, direction
+from mailpolicy.policy.access import Comparison
+from mailpolicy.policy.changes import AccessChange, Cause, Direction, Redirection, direction
 from mailpolicy.policy.names import counted, printable
 from mailpolicy.policy.networks import NetworkSet
 
@@ -53,14 +54,14 @@ def caused(changes: Changes, sides: Sides) -> list[tuple[AccessChange | Redirect
 
 def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
     """A record for each shift, with the fields of COLUMNS."""
-    where = sides.comparison.where
+    describe = sides.comparison.describe
     return [
         (
             _subject(change),
             str(change.service),
             str(change.direction),
-            where(change.before),
-            where(change.after),
+            describe(change.before),
+            describe(change.after),
             "; ".join(_told(cause, sides) for cause in causes),
         )
         for change, causes in caused(changes, sides)
@@ -77,7 +78,7 @@ def _told(cause: Cause, sides: Sides) -> str:
 
 def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
     """An object for each shift."""
-    where = sides.comparison.where
+    describe = sides.comparison.describe
     networks: dict[NetworkSet, list[str]] = {}  # there are few sets among many shifts
     decisions = [change for change in changes if isinstance(change, AccessChange)]
     for reach in {reach for change in decisions for reach in (change.before, change.after)}:
@@ -87,8 +88,8 @@ def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
             "address": change.address,
             "protocol": str(change.service),
             "access": str(change.direction),
-            "before": where(change.before),
-            "after": where(change.after),
+            "before": describe(change.before),
+            "after": describe(change.after),
             **(
                 {"before_networks": networks[change.before], "after_networks": networks[change.after]}
                 if isinstance(change, AccessChange)
@@ -133,7 +134,7 @@ def markdown(changes: Changes, sides: Sides) -> str:
     title = {Direction.BOTH: "widened and narrowed"}.get(direction(changes), str(direction(changes)))
     lines = [f"### Access {title}: {summary(changes)}", ""]
     lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
-    where = sides.comparison.where
+    describe = sides.comparison.describe
     for change, causes in caused(chosen, sides):
         access = f"**{change.direction}**" if change.direction is not Direction.NARROWED else str(change.direction)
         keys = "<br>".join(
@@ -141,7 +142,7 @@ def markdown(changes: Changes, sides: Sides) -> str:
             for cause in causes
         )
         if isinstance(change, AccessChange):
-            service, before, after = change.service.label, where(change.before), where(change.after)
+            service, before, after = change.service.label, describe(change.before), describe(change.after)
         else:
             service, before, after = change.service, _code(change.before), _code(change.after)
         cells = (_code(_subject(change)), service, access, before, after, keys)

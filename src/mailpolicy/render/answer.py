@@ -9,7 +9,8 @@ from typing import Any
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
 from mailpolicy.policy.names import counted
-from mailpolicy.policy.verdict import Grant, Question, Reason, Verdict
+from mailpolicy.policy.question import Question
+from mailpolicy.policy.verdict import Grant, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
 Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered

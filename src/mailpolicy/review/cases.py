@@ -21,8 +21,9 @@ from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.model import Gate, Policy, can_close
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.policy.networks import ANYWHERE, NetworkSet
+from mailpolicy.policy.question import Question, service_named
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import Question, Reason, judge, service_named
+from mailpolicy.policy.verdict import Reason, judge
 
 KEYS: dict[str, str] = {
     "address": "the account",

@@ -14,11 +14,12 @@ from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
+from mailpolicy.policy.batch import Decision, decide
 from mailpolicy.policy.model import Account, Gate, Policy
 from mailpolicy.policy.names import NameRejected, account_address, line_refusal, printable
 from mailpolicy.policy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
+from mailpolicy.policy.question import QuestionRejected, service_named
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import Decision, QuestionRejected, decide, service_named
 from mailpolicy.review.loginlog import LineRejected, Login, login
 
 MAX_UNKNOWN_NAMES = 1000  # names that are not in the store and have a tally of their own

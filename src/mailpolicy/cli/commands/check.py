@@ -14,11 +14,13 @@ from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
+from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import counted, line_refusal
 from mailpolicy.policy.nearest import nearest_address
+from mailpolicy.policy.question import Question, QuestionRejected, question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import BatchAnswers, Question, QuestionRejected, judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"

@@ -12,7 +12,8 @@ import typer
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output, drop_stdout, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.policy.access import EMPTY, Comparison, Direction, direction
+from mailpolicy.policy.access import EMPTY, Comparison
+from mailpolicy.policy.changes import Direction, direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.render.access_changes import COLUMNS, Changes, Sides, markdown, objects, records, summary
 from mailpolicy.store.document import without_gc

@@ -14,7 +14,7 @@ from mailpolicy.cli.selection import DryRun
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Installation, Judge, install
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.access import Redirection, direction
+from mailpolicy.policy.changes import Redirection, direction
 from mailpolicy.policy.names import printable
 from mailpolicy.render.access_changes import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store.store import Store

@@ -1,7 +1,7 @@
-"""The services of the Mail Services page, and everything that is true of one of them.
+"""The services of the Mail Services page, and the facts about each.
 
-A service that is added here has a key, commands, a column in lists and a place in every verdict; what another program
-calls it is said in the exports.
+A new member gets a key, commands, a column in lists and a place in every verdict; the exports say what other programs
+call it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What is true of a service. `meaning` is that of its key, `lan_meaning` that of its LAN key, if it has one.
+    """The facts about a service.
 
-    `column` is its heading in lists. `uses` names the service that it uses, whose LAN key confines it too. To one that
-    `connects_out` nobody connects, so no address of a client counts.
+    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists. `uses`
+    names the service whose LAN key restricts this one too. A service that `connects_out` has no clients, so IP
+    addresses do not matter to it.
     """
 
     label: str
@@ -28,7 +29,7 @@ class Facts(NamedTuple):
 
 
 class Service(StrEnum):
-    """A service, by the name that the command line gives it."""
+    """A service, by its name on the command line."""
 
     POP = (
         "pop",
@@ -64,7 +65,7 @@ class Service(StrEnum):
     lan_switch: str | None  # the key that confines it, which may be that of the service that it rides on
 
     def __new__(cls, name: str, facts: Facts) -> Service:
-        """Make the member and its keys, which are asked for in every verdict."""
+        """Make a member and its keys once, as every verdict asks for them."""
         service = str.__new__(cls, name)
         service._value_ = name
         service.facts, service.label = facts, facts.label

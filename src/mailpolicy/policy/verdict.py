@@ -1,4 +1,4 @@
-"""Decide whether an account may use a service from an address, and give the reasons."""
+"""Decide whether an account may use a service from an address, and give every reason against it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mailpolicy.policy.service import Service, service_of_lan_switch
 
 
 class ServerSetting(NamedTuple):
-    """A setting of the server that alone opens a gate, the value that does, and what a service is while it is closed."""
+    """A server setting that alone opens a gate: its key, the value it needs, and the state of the service until then."""
 
     key: str
     wanted: str
@@ -22,7 +22,7 @@ class ServerSetting(NamedTuple):
 
     @property
     def fix(self) -> Command:
-        """The command that opens the gate."""
+        """Return the command that opens the gate."""
         return ("mailpolicy", "server", "set", self.key.replace("_", "-"), self.wanted)
 
 
@@ -34,9 +34,9 @@ SERVER_GATES = {
 
 
 class Reason(NamedTuple):
-    """One closed gate: which, why in words, the key that decided and its layer, and the command that opens it.
+    """One closed gate: the message, the key that decided with its layer, and the command that opens it.
 
-    `fix` concerns the account alone, `server_fix` the whole server.
+    `fix` changes the account only, `server_fix` the whole server.
     """
 
     gate: Gate
@@ -48,7 +48,7 @@ class Reason(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What allowed it: the key that switches the service on, its layer, and for LAN only the entry that has the IP."""
+    """The setting that allows an access: its key and layer, and if it is LAN only the entry that has the IP address."""
 
     key: KeyPath
     layer: Layer
@@ -56,9 +56,9 @@ class Grant(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The answer to one question; allowed if there is no reason against it, and then there is a grant.
+    """The answer to one question: allowed with a grant, or denied with reasons.
 
-    `alternatives` are commands that open a gate in another way than its fix, for more accounts than this one.
+    `alternatives` are commands that open a gate for more accounts than this one.
     """
 
     question: Question
@@ -68,24 +68,24 @@ class Verdict(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the answer is yes."""
+        """Return whether access is allowed."""
         return not self.reasons
 
     @property
     def fixes(self) -> list[Command]:
-        """The commands that open the gates, in the order in which to run them: IMAP before what rides on it."""
+        """Return the commands that open the gates, in the order in which to run them."""
         order = (Gate.ACCOUNT_SUSPENDED, Gate.CONNECTOR_NEEDS_IMAP, Gate.SERVICE_OFF, Gate.OUTSIDE_LAN)
         fixes = {reason.gate: reason.fix for reason in self.reasons if reason.fix is not None}
         return [fixes[gate] for gate in order if gate in fixes]
 
     @property
     def server_fixes(self) -> list[Command]:
-        """The commands about the whole server that open the other gates."""
+        """Return the commands that open the other gates for the whole server."""
         return [reason.server_fix for reason in self.reasons if reason.server_fix is not None]
 
 
 def judge(policy: Policy, asked: Question) -> Verdict:
-    """The verdict on a question, with every reason against it."""
+    """Return the verdict on a question, with every reason against it."""
     gates = policy.gates(asked.address, asked.service)
     account = policy.accounts.get(asked.address)
     if account is None:
@@ -93,7 +93,7 @@ def judge(policy: Policy, asked: Question) -> Verdict:
     alternatives: tuple[Command, ...] = ()
     if asked.packed is not None and asked.packed not in policy.scope(asked.address, asked.service):
         gates = (*gates, Gate.OUTSIDE_LAN)
-        # An address of the Internet in the LAN would let everybody in to cure one, and more tomorrow.
+        # A public address in the LAN would admit every LAN-only account, and strangers once the address changes hands.
         client = network_of(asked.packed)
         if is_reserved([client]):
             alternatives = (("mailpolicy", "lan", "add", str(client.network_address)),)
@@ -104,7 +104,7 @@ def judge(policy: Policy, asked: Question) -> Verdict:
 
 def _grant(policy: Policy, asked: Question, account: Account) -> Grant:
     setting = policy.setting(account, asked.service.switch)
-    assert setting.layer is not None, "what no layer grants is off"
+    assert setting.layer is not None, "a switch that no layer sets is off"
     network = None
     if asked.packed is not None and policy.scope(asked.address, asked.service) is not ANYWHERE:
         network = next(entry for entry in policy.server.lan_entries if asked.packed in network_set(entry.networks))
@@ -130,12 +130,12 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
         case Gate.OUTSIDE_LAN:
             switch = service.lan_switch or ""
             setting = policy.setting(account, switch)
-            where = f"{address} may use {service.label} only from the LAN, and {asked.ip} is outside it"
+            message = f"{address} may use {service.label} only from the LAN, and {asked.ip} is outside it"
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
-                where += f" (the LAN is empty{missing})"
+                message += f" (the LAN is empty{missing})"
             fix = ("mailpolicy", str(service_of_lan_switch(switch)), "anywhere", address)
-            return Reason(gate, where, policy.key_path(account, switch, setting.layer), setting.layer, fix)
+            return Reason(gate, message, policy.key_path(account, switch, setting.layer), setting.layer, fix)
         case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
             return _server_reason(policy, service, gate)
         case Gate.UNKNOWN_ACCOUNT:

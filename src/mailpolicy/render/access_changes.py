@@ -1,4 +1,4 @@
-"""What changes in access, as records, as objects and as a comment of a pull request."""
+"""Changes of access as records, as objects, and as a comment for a pull request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mailpolicy.policy.names import counted, printable
 from mailpolicy.policy.networks import NetworkSet
 
 COLUMNS = ("account", "service", "access", "before", "after", "key")
-MOST_ROWS = 200  # in a comment; GitHub takes 65 536 characters
+MAX_ROWS = 200  # in a comment; GitHub takes 65 536 characters
 
 Changes = Sequence[AccessChange | Redirection]
 LinesOf = Callable[[Iterable[KeyPath]], dict[KeyPath, int]]
 
 
 class Sides:
-    """Where the keys of the two policies are written."""
+    """The two policies, and the lines of their keys."""
 
     def __init__(self, comparison: Comparison, old: tuple[str, LinesOf], new: tuple[str, LinesOf]) -> None:
         self.comparison = comparison
@@ -29,31 +29,31 @@ class Sides:
         self._lines: dict[bool, dict[KeyPath, int]] = {False: {}, True: {}}
 
     def look_up(self, causes: Iterable[Cause]) -> None:
-        """Look up the lines of many keys, each text in one scan."""
+        """Look up the lines of many keys, with one scan of each text."""
         causes = list(causes)
         for new in (False, True):
             if paths := {cause.key for cause in causes if cause.new is new}:
                 self._lines[new] = self._lines_of[new](paths)
 
     def line(self, cause: Cause) -> int | None:
-        """The line of a key that was looked up."""
+        """Return the line of a key that was looked up."""
         return self._lines[cause.new].get(cause.key)
 
     def place(self, cause: Cause) -> str:
-        """`FILE:LINE` of a key that was looked up."""
+        """Return `FILE:LINE` of a key that was looked up."""
         line, name = self.line(cause), self.names[cause.new]
         return f"{name}:{line}" if line else name
 
 
 def caused(changes: Changes, sides: Sides) -> list[tuple[AccessChange | Redirection, list[Cause]]]:
-    """Each shift with its causes, their lines looked up."""
+    """Return each change with its causes, whose lines are looked up."""
     found = [(change, sides.comparison.causes(change)) for change in changes]
     sides.look_up(cause for _, causes in found for cause in causes)
     return found
 
 
 def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
-    """A record for each shift, with the fields of COLUMNS."""
+    """Return a record for each change, with the fields of COLUMNS."""
     describe = sides.comparison.describe
     return [
         (
@@ -62,7 +62,7 @@ def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
             str(change.direction),
             describe(change.before),
             describe(change.after),
-            "; ".join(_told(cause, sides) for cause in causes),
+            "; ".join(_describe_cause(cause, sides) for cause in causes),
         )
         for change, causes in caused(changes, sides)
     ]
@@ -72,12 +72,12 @@ def _subject(change: AccessChange | Redirection) -> str:
     return change.address or "server"
 
 
-def _told(cause: Cause, sides: Sides) -> str:
+def _describe_cause(cause: Cause, sides: Sides) -> str:
     return f"{dotted(cause.key)} {'' if cause.new else 'removed, '}{sides.place(cause)}"
 
 
 def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
-    """An object for each shift."""
+    """Return an object for each change."""
     describe = sides.comparison.describe
     networks: dict[NetworkSet, list[str]] = {}  # there are few sets among many shifts
     decisions = [change for change in changes if isinstance(change, AccessChange)]
@@ -109,15 +109,20 @@ def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
     ]
 
 
+_VERBS = {
+    Direction.WIDENED: ("gains access", "gain access"),
+    Direction.NARROWED: ("loses access", "lose access"),
+    Direction.BOTH: ("gains and loses access", "gain and lose access"),
+}
+
+
 def summary(changes: Changes) -> str:
-    """`2 accounts widened, 1 narrowed, 1 password sent elsewhere`."""
+    """Return a summary such as `2 accounts gain access, 1 account loses access, 1 password sent elsewhere`."""
     counts: list[str] = []
     decisions = [change for change in changes if isinstance(change, AccessChange)]
-    for access in (Direction.WIDENED, Direction.NARROWED, Direction.BOTH):
-        if reached := {change.address for change in decisions if change.direction is access}:
-            noun = "" if counts else " account" if len(reached) == 1 else " accounts"
-            way = "widened and narrowed at once" if access is Direction.BOTH else str(access)
-            counts.append(f"{len(reached)}{noun} {way}")
+    for way, (singular, plural) in _VERBS.items():
+        if accounts := {change.address for change in decisions if change.direction is way}:
+            counts.append(f"{counted(len(accounts), 'account')} {singular if len(accounts) == 1 else plural}")
     if redirected := len(changes) - len(decisions):
         counts.append(f"{counted(redirected, 'password')} sent elsewhere")
     return ", ".join(counts)
@@ -127,10 +132,10 @@ _ORDER = (Direction.WIDENED, Direction.BOTH, Direction.NARROWED)
 
 
 def markdown(changes: Changes, sides: Sides) -> str:
-    """A comment for a pull request, what widens first; nothing where nothing changes."""
+    """Return a comment for a pull request, widened access first; an empty text if nothing changes."""
     if not changes:
         return ""
-    chosen = sorted(changes, key=lambda change: _ORDER.index(change.direction))[:MOST_ROWS]
+    chosen = sorted(changes, key=lambda change: _ORDER.index(change.direction))[:MAX_ROWS]
     title = {Direction.BOTH: "widened and narrowed"}.get(direction(changes), str(direction(changes)))
     lines = [f"### Access {title}: {summary(changes)}", ""]
     lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
@@ -153,7 +158,7 @@ def markdown(changes: Changes, sides: Sides) -> str:
 
 
 def _code(text: str) -> str:
-    """The text as code in a cell of a table: nothing in it is markup, a mention or the end of the cell."""
+    """Return the text as code in a table cell, so that nothing in it is markup, a mention or the end of the cell."""
     shown = printable(text).replace("|", "\\|")
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)

@@ -1,8 +1,8 @@
 """Tables for a terminal.
 
-Promises: every cell is text and nothing else, no markup and no control character gets through; a line ends between words
-and never within one, so that an address or a FILE:LINE can be copied, unless it alone is wider than the terminal. Imported
-on a terminal only, as rich costs start-up.
+A cell is text only: no markup and no control character gets through. Lines break between words, so that an address or a
+FILE:LINE can be copied, unless one alone is wider than the terminal. Imported on a terminal only, as importing rich is
+slow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GAP = 3  # between two columns of the box below
 
 
 def drawn(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The table as the terminal shows it; where its words do not fit side by side, a block of lines for each row."""
+    """Return the table as text; if its words do not fit side by side, a block of lines for each row."""
     cells = [[printable(cell) for cell in row] for row in rows]
     console = Console(highlight=False, markup=False, emoji=False)
     widths = _widths([columns, *cells], console.width)
@@ -39,7 +39,7 @@ def drawn(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _widths(rows: Sequence[Sequence[str]], whole: int) -> list[int] | None:
-    """How wide each column is, long cells going on in a second line; None where some word would have to be broken."""
+    """Return the width of each column, or None if a word would have to be broken."""
     columns = list(zip(*rows, strict=True))
     wanted = [max(map(cell_len, cells)) for cells in columns]
     widths = [max(_longest_word(cell) for cell in cells) for cells in columns]
@@ -58,7 +58,7 @@ def _longest_word(cell: str) -> int:
 
 
 def _lines(cell: str, width: int) -> list[str]:
-    """The cell in lines of that width, parted at blanks; rich's own wrapping breaks words of wide characters."""
+    """Return the cell wrapped at blanks; rich's own wrapping breaks words of wide characters."""
     first, *words = cell.split(" ")
     lines = [first]
     for word in words:
@@ -70,7 +70,7 @@ def _lines(cell: str, width: int) -> list[str]:
 
 
 def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], whole: int) -> Text:
-    """For each row its first cell, and below it each other one that is not empty beside the name of its column."""
+    """Return a block for each row: its first cell, then the other cells with the names of their columns."""
     indent = max(map(cell_len, columns[1:]), default=0) + len("  : ")
     text = Text()
     for row in rows:

@@ -22,7 +22,7 @@ from mailpolicy.policy.names import printable
 def app() -> typer.Typer:
     """The command export."""
     command = new_app()
-    listed = "\n".join(f"  {name:<21} {target.what}" for name, target in TARGETS.items())
+    listed = "\n".join(f"  {name:<21} {target.description}" for name, target in TARGETS.items())
     command.command(
         help="Write the policy as a file that another program reads, so that it enforces what `check` says.\n\n"
         f"\b\nTargets:\n{listed}\n\n"

@@ -18,7 +18,8 @@ from mailpolicy.policy.service import Service
 from mailpolicy.render import github
 from mailpolicy.render.annotation import Annotation
 from mailpolicy.review import cases
-from mailpolicy.review.cases import Case, CasesInvalid, Mismatch
+from mailpolicy.review.cases import Case, CasesInvalid
+from mailpolicy.review.evaluation import Mismatch, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import LARGEST, read_regular
@@ -96,15 +97,13 @@ def _test(
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     trials = [
-        Trial(document.path, line, case, cases.mismatches(policy, case))
+        Trial(document.path, line, case, mismatches(policy, case))
         for document, found in read
         for case, line in zip(found, _lines(document, found), strict=True)
     ]
     asked = [trial.case for trial in trials]
     keys = {key for trial in trials for miss in trial.mismatches for key in miss.keys}
-    run = Run(
-        store, policy, trials, cases.uncovered(policy, asked) if coverage else None, store.lines(keys) if keys else {}
-    )
+    run = Run(store, policy, trials, uncovered(policy, asked) if coverage else None, store.lines(keys) if keys else {})
     if out.context.format not in _WARNS_ITSELF:
         for _, warning in _unknown(run):
             out.message(f"warning: {warning}")

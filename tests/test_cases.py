@@ -17,7 +17,8 @@ from mailpolicy.policy.lan import region
 from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
-from mailpolicy.review.cases import Case, mismatches, read, uncovered
+from mailpolicy.review.cases import Case, read
+from mailpolicy.review.evaluation import mismatches, uncovered
 from mailpolicy.store.store import Store
 
 switches = st.fixed_dictionaries(dict.fromkeys(SWITCHES, st.booleans()))

@@ -492,7 +492,7 @@ def test_fail_on_wants_a_login_that_is_understood(run: Run, store: Path, tmp_pat
 def test_a_login_that_is_not_understood_is_counted_and_shown(run: Run, store: Path, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"{PREFIXED[0]}\nstrange words {WORDS}\n{SYSLOG} mx sshd[1]: Invalid user {WORDS}\n")
     result = run("--file", str(store), "replay", "log")
-    assert "log:2: a Dovecot login that is not understood: 'strange words imap-login" in result.err
+    assert "log:2: cannot parse this login of Dovecot: 'strange words imap-login" in result.err
     assert "0 of 1 login would be refused; 1 broken line not counted" in result.err
     assert run("--file", str(store), "replay", "log", "--strict").status == 2
 

@@ -87,7 +87,7 @@ allow	-	ALICE@acme.example	POP3	10.20.0.1
 allow	-	jonas@acme.example	multipop
 allow	-	jonas@acme.example	multipop	1.2.3.4
 error	8	jonas@acme.example: not an IP address: an IPv4 address has four parts from 0 to 255
-error	9	alice@acme.example: missing IP address: whether pop is allowed depends on it
+error	9	alice@acme.example: missing IP address
 error	10	alice@acme.example: a question has the fields ADDRESS PROTOCOL IP
 error	11	alice@acme.example: unknown protocol: choose pop, imap, multipop or outlook-connector
 deny	unknown-account	nobody@acme.example	imap	::ffff:10.20.0.1

@@ -39,7 +39,7 @@ def export(request: Request) -> Exported:
         )
         if any(tail is not None for tail in tails):
             tails_of.update(dict.fromkeys([key for account in group for key in keys(account.address)], tails))
-    ordered = sorted(tails_of)
+    ordered = sorted(tails_of)  # the same policy makes the same bytes
     lines = []
     for position, service in enumerate((*SERVICES, *options.lock)):
         prefix = f"{service}/"

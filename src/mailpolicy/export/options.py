@@ -30,8 +30,8 @@ def target_named(name: str) -> Target:
     """Return the target of that name, or raise OptionRejected."""
     if name in TARGETS:
         return TARGETS[name]
-    meant = nearest(name, TARGETS)
-    hint = f", did you mean {meant}?" if meant else ""
+    suggestion = nearest(name, TARGETS)
+    hint = f", did you mean {suggestion}?" if suggestion else ""
     raise OptionRejected("target", f"no export target {name[:60]!a}{hint or ': choose ' + ', '.join(TARGETS)}")
 
 

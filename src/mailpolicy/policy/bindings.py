@@ -137,6 +137,7 @@ def redirected(old: Policy, new: Policy, addresses: Iterable[str] | None = None)
 
     With `addresses`, only the sources of these accounts are compared; the smart host concerns every account.
     """
+    # A new smart host redirects the passwords of every account, not only of those that were asked about.
     if addresses is not None and smart_host_secret(old.server, None) != smart_host_secret(new.server, None):
         addresses = None
     after = {secret.owner: secret for secret in named_secrets(new, addresses) if secret.destination}

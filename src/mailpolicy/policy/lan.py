@@ -130,6 +130,7 @@ def _own(text: str) -> tuple[Network, ...]:
 def _foreign(text: str) -> EntryRejected | None:
     """Return the error for an entry in another program's notation, or None if it is in none of them."""
     kind = "not-a-network"
+    # Lists copied from Postfix's mynetworks or a spreadsheet have separators at their ends or between entries.
     parts = [part for part in re.split(r"[\s,;]+", text) if part]
     if len(parts) == 1 and parts[0] != text:
         forms = _valid_forms(parts[0], foreign=True)
@@ -142,8 +143,10 @@ def _foreign(text: str) -> EntryRejected | None:
         return EntryRejected(
             kind, f"{text[:80]!a} holds more than one entry: write {each_form} as separate strings", forms
         )
+    # Postfix writes IPv6 networks as [::1]/128.
     if "[" in text and (bare := re.sub(r"[\[\]]", "", text)) != text:
         return _rejected(kind, text, "has brackets", bare)
+    # tcp_wrappers and Apache write 192.168. for a prefix, and routers 10/8.
     if match := re.fullmatch(r"((?:[0-9]{1,3}\.){1,2}[0-9]{1,3}|[0-9]{1,3})\.?(/[0-9]+)?", text):
         parts, length = match[1].split("."), match[2]
         fill = "0" if length else "*"
@@ -153,6 +156,7 @@ def _foreign(text: str) -> EntryRejected | None:
         parts = match[1].split(".")[:-1]
         whole = ".".join([*parts, *["*"] * (4 - len(parts))])
         return _rejected(kind, text, "does not have four parts, each 0 to 255 or *", whole)
+    # nmap and DHCP servers write 192.168.1.10-20.
     if match := re.fullmatch(r"((?:[0-9]{1,3}\.){3})([0-9]{1,3})-([0-9]{1,3})", text):
         return _rejected(kind, text, "ends in half an address", f"{match[1]}{match[2]}-{match[1]}{match[3]}")
     if match := re.fullmatch(r"((?:[0-9A-Fa-f]{1,4}:){1,7})[:*]*\*", text):
@@ -162,6 +166,7 @@ def _foreign(text: str) -> EntryRejected | None:
 
 
 def _refuse_too_large(first: IPv4Address | IPv6Address, last: IPv4Address | IPv6Address, text: str) -> None:
+    # These two prefixes are larger than the limit, but no packet from the internet can come from them.
     if any(first in local and last in local for local in _LOCAL_IPV6):
         return
     if int(last) - int(first) + 1 > _MAX_ADDRESSES[first.version]:

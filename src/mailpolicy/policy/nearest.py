@@ -61,6 +61,7 @@ def _only_nearest(name: str, candidates: Iterable[str], distance: Distance) -> s
         if (slips := distance(name, candidate)) is not None:
             found.append((slips, candidate))
     found.sort()
+    # Two candidates with equally few slips: suggesting either could name somebody else's account.
     if not found or (len(found) > 1 and found[1][0] == found[0][0]):
         return None
     return found[0][1]
@@ -96,6 +97,7 @@ def _digits(name: str) -> str:
 
 def _edits(name: str, other: str) -> int:
     """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours."""
+    # Three rows of the table are enough: a swap looks two rows back.
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(name, 1):

@@ -78,6 +78,8 @@ class NetworkSet:
     __slots__ = ("_ends", "_starts", "spans")
 
     def __init__(self, spans: Iterable[Span]) -> None:
+        # Spans that touch are merged too, so that equal sets have equal spans. Sorting by length keeps IPv4 and IPv6
+        # apart, as packed addresses of different lengths do not compare as addresses.
         merged: list[list[bytes]] = []
         for first, last in sorted(spans, key=lambda span: (len(span[0]), span[0])):
             if merged and len(merged[-1][0]) == len(first) and first <= _after(merged[-1][1]):
@@ -135,7 +137,7 @@ class NetworkSet:
         """Return all addresses that are not in the set."""
         spans: list[Span] = []
         for size in (4, 16):
-            position: bytes | None = bytes(size)
+            position: bytes | None = bytes(size)  # the first address not yet covered; None behind the last one
             for first, last in zip(self._starts[size], self._ends[size], strict=True):
                 if position is not None and position < first:
                     spans.append((position, _before(first)))
@@ -163,6 +165,7 @@ def _intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Spa
         (begin, end), (start, stop) = first[left], second[right]
         if len(begin) == len(start) and max(begin, start) <= min(end, stop):
             yield max(begin, start), min(end, stop)
+        # The span that ends first cannot meet any further span of the other sequence.
         if (len(end), end) < (len(stop), stop):
             left += 1
         else:

@@ -84,35 +84,35 @@ class Verdict(NamedTuple):
         return [reason.server_fix for reason in self.reasons if reason.server_fix is not None]
 
 
-def judge(policy: Policy, asked: Question) -> Verdict:
+def judge(policy: Policy, question: Question) -> Verdict:
     """Return the verdict on a question, with every reason against it."""
-    gates = policy.gates(asked.address, asked.service)
-    account = policy.accounts.get(asked.address)
+    gates = policy.gates(question.address, question.service)
+    account = policy.accounts.get(question.address)
     if account is None:
-        return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates))
+        return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates))
     alternatives: tuple[Command, ...] = ()
-    if asked.packed is not None and asked.packed not in policy.scope(asked.address, asked.service):
+    if question.packed is not None and question.packed not in policy.scope(question.address, question.service):
         gates = (*gates, Gate.OUTSIDE_LAN)
         # A public address in the LAN would admit every LAN-only account, and strangers once the address changes hands.
-        client = network_of(asked.packed)
+        client = network_of(question.packed)
         if is_reserved([client]):
             alternatives = (("mailpolicy", "lan", "add", str(client.network_address)),)
     if not gates:
-        return Verdict(asked, (), _grant(policy, asked, account))
-    return Verdict(asked, tuple(_reason(policy, asked, gate) for gate in gates), None, alternatives)
+        return Verdict(question, (), _grant(policy, question, account))
+    return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates), None, alternatives)
 
 
-def _grant(policy: Policy, asked: Question, account: Account) -> Grant:
-    setting = policy.setting(account, asked.service.switch)
+def _grant(policy: Policy, question: Question, account: Account) -> Grant:
+    setting = policy.setting(account, question.service.switch)
     assert setting.layer is not None, "a switch that no layer sets is off"
     network = None
-    if asked.packed is not None and policy.scope(asked.address, asked.service) is not ANYWHERE:
-        network = next(entry for entry in policy.server.lan_entries if asked.packed in network_set(entry.networks))
-    return Grant(policy.key_path(account, asked.service.switch, setting.layer), setting.layer, network)
+    if question.packed is not None and policy.scope(question.address, question.service) is not ANYWHERE:
+        network = next(entry for entry in policy.server.lan_entries if question.packed in network_set(entry.networks))
+    return Grant(policy.key_path(account, question.service.switch, setting.layer), setting.layer, network)
 
 
-def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
-    address, service = asked.address, asked.service
+def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
+    address, service = question.address, question.service
     account = policy.accounts.get(address)
     if account is None:
         return Reason(gate, f"no account {address}; to add it: mailpolicy account add {address}")
@@ -130,7 +130,7 @@ def _reason(policy: Policy, asked: Question, gate: Gate) -> Reason:
         case Gate.OUTSIDE_LAN:
             switch = service.lan_switch or ""
             setting = policy.setting(account, switch)
-            message = f"{address} may use {service.label} only from the LAN, and {asked.ip} is outside it"
+            message = f"{address} may use {service.label} only from the LAN, and {question.ip} is outside it"
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 message += f" (the LAN is empty{missing})"
@@ -160,6 +160,6 @@ def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:
     setting = SERVER_GATES[gate]
     path: KeyPath = ("server", setting.key)
     message = f"{service.label} {setting.closed}"
-    if setting.key in policy.server.written:
-        return Reason(gate, message, path, Layer.SERVER, server_fix=setting.fix)
-    return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=setting.fix)
+    if setting.key not in policy.server.written:
+        return Reason(gate, f"{message}: the key {dotted(path)} is missing", path, server_fix=setting.fix)
+    return Reason(gate, message, path, Layer.SERVER, server_fix=setting.fix)

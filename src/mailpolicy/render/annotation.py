@@ -10,13 +10,13 @@ from mailpolicy.policy.names import printable
 class Annotation(NamedTuple):
     """One message about a place in a file; line and column count from 1, columns in characters."""
 
-    code: str  # what kind of thing it is, such as `MP012`: short, the same in every run
+    code: str  # the kind of finding, such as `MP012`; short, and the same in every run
     severity: str  # `error`, `warning` or `hint`
-    file: str  # relative to where the tool that reads it stands, or absolute
+    file: str  # relative to the directory of the tool that reads it, or absolute
     line: int
     column: int
     message: str  # one sentence
-    identity: str = ""  # what stays the same while lines move and the wording changes; where empty, the message does
+    identity: str = ""  # stays the same while lines move and the wording changes; if empty, the message is used
 
 
 def shown(text: str) -> str:

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     name: str
     file: str
     line: int = 1
-    outcome: str = PASSED  # PASSED, FAILED: the answer is no, or BROKEN: there is no answer
+    outcome: str = PASSED  # PASSED, FAILED (the answer is no) or BROKEN (there is no answer)
     kind: str = ""
     message: str = ""
 

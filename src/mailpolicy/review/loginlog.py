@@ -1,6 +1,6 @@
 """Parse login records: one line of a log, one successful login.
 
-There are three kinds, told apart line by line: `ADDRESS PROTOCOL IP [TIME]` separated by tabs or blanks; a JSON object
+There are three kinds, which may be mixed: `ADDRESS PROTOCOL IP [TIME]` separated by tabs or blanks; a JSON object
 with the keys `address`, `protocol`, `ip` and perhaps `time`; and the lines of Dovecot 2.3 (`imap-login: Login:
 user=<...>`) and 2.4 (`imap-login: Logged in: user=<...>`), with any prefix of a syslog, a journal or a container, also
 as the `MESSAGE` of a journal's JSON object or the `log` of a container's.

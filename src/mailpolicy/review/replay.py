@@ -105,11 +105,13 @@ class Replay:
         self._sources.update(came_from)
         self._sampled += len(came_from)
         if len(self._sources) > MAX_ADDRESSES_COUNTED:
+            # Half are dropped, so that this sort is rare.
             self._sources = Counter(dict(self._sources.most_common(MAX_ADDRESSES_COUNTED // 2)))
 
     def _count(self, lines: list[str], came_from: list[bytes] | None) -> None:
         spelled, pack, pack_v4, first_seen = self._spelled, self._pack, self._pack_v4, self._first_seen
         number = self.lines
+        # A log has millions of lines, so plain records are counted right here, without an object for each.
         for line in lines:
             number += 1
             fields = line.split(None, 3)
@@ -182,12 +184,12 @@ class Replay:
         tally = tallies.get(text)
         if tally is None:
             shape = account.shape if account is not None else None
-            alike = self._decisions.get(shape)
-            if alike is None:
-                alike = self._decisions[shape] = {}
-            known = alike.get(text)
+            decisions = self._decisions.get(shape)
+            if decisions is None:
+                decisions = self._decisions[shape] = {}
+            known = decisions.get(text)
             if known is None:
-                known = alike[text] = decide(self._policy, address, service)
+                known = decisions[text] = decide(self._policy, address, service)
             tally = tallies[text] = Tally(address, service, *known)
         return tally
 

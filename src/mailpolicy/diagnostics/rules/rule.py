@@ -15,9 +15,9 @@ class Rule(NamedTuple):
     severity: str
     name: str
     fix: str
-    meaning: str  # why it is a finding: one paragraph of Markdown
+    meaning: str  # the reason for the finding: one paragraph of Markdown
     example: str
     wrong: str = ""
     right: str = ""
-    given: str = ""  # what else it takes to have the finding, where the text is not enough
-    encoding: str = "utf-8"  # how the example is saved
+    given: str = ""  # a further condition, if the text alone does not give the finding
+    encoding: str = "utf-8"  # of the file with the example

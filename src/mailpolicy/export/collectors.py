@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mailpolicy.policy.bindings import Secret, source_secret
@@ -22,6 +23,15 @@ class PolledSource(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.address}/{self.name}"
+
+
+def keeping_notes(program: str, sources: Iterable[PolledSource]) -> tuple[str, ...]:
+    """Return a note for each source whose copies should be deleted after some days, which the program cannot do."""
+    return tuple(
+        f"note: {program} cannot delete after some days, so {polled} keeps its copies; use getmail to delete them"
+        for polled in sources
+        if polled.source.delete_after_days is not None
+    )
 
 
 def polled_sources(policy: Policy) -> list[PolledSource]:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 
 from mailpolicy.export import dovecot
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 from mailpolicy.policy.names import unicode_address
 
 # Dovecot's default, and the other characters that an account's address may have.
@@ -38,12 +38,7 @@ def export(request: Request) -> Exported:
     """Return the snippet."""
     options = request.options
     path = options.data or ""
-    if not path.startswith("/") or any(character.isspace() or character in "%\"'#\\$" for character in path):
-        raise CannotCarry(
-            [
-                f"--data {path!a} cannot be written into Dovecot's configuration: use an absolute path without white space or quotes"
-            ]
-        )
+    require_plain_path(path, "Dovecot's configuration", "%\"'#\\$")
     empty_variable = _EMPTY_VARIABLE[options.dovecot]
     if options.strategy == "allow-list":
         path += empty_variable

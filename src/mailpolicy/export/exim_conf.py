@@ -7,7 +7,7 @@ the rest of the configuration is not checked. Source: the Exim specification, 30
 from __future__ import annotations
 
 from mailpolicy.export.credentials import smart_host
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 
 _SMTPS = 465
 
@@ -17,12 +17,7 @@ def export(request: Request) -> Exported:
     server = request.policy.server
     host = smart_host(request.policy)
     data = request.options.data or ""
-    if not data.startswith("/") or any(character.isspace() or character in "{}$\\:;" for character in data):
-        raise CannotCarry(
-            [
-                f"--data {data!a} cannot be written into Exim's configuration: use an absolute path without white space, braces, ; or $"
-            ]
-        )
+    require_plain_path(data, "Exim's configuration", "{}$\\:;")
     port = server.relay_port
     smtps = "  protocol = smtps\n" if port == _SMTPS else ""
     authenticated = server.per_account_auth or server.smart_host_login is not None

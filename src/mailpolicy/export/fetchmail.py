@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from mailpolicy.export.collectors import PolledSource, polled_sources
+from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.export.stamp import MASK, masked_unless_plain
 from mailpolicy.policy.model import Tls
@@ -24,12 +24,7 @@ def export(request: Request) -> Exported:
     if unfit := [str(polled) for polled in sources if re.search("[\0\r\n]", passwords[polled.secret])]:
         raise CannotCarry(f"the password of {name} contains a newline or a NUL" for name in unfit)
     stanzas = [_stanza(polled, passwords[polled.secret], request.options.smtp) for polled in sources]
-    notes = tuple(
-        f"note: fetchmail cannot delete after some days, so {polled} keeps its copies; use getmail to delete them"
-        for polled in sources
-        if polled.source.delete_after_days is not None
-    )
-    return Exported("\n".join(stanzas), notes)
+    return Exported("\n".join(stanzas), keeping_notes("fetchmail", sources))
 
 
 def _stanza(polled: PolledSource, password: str, smtp: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 
-from mailpolicy.export.collectors import PolledSource, polled_sources
+from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.policy.model import Tls
 
@@ -23,12 +23,7 @@ _TLS = {
 def export(request: Request) -> Exported:
     """Return the mpoprc; `mpop -a` polls all of it."""
     sources = polled_sources(request.policy)
-    notes = tuple(
-        f"note: mpop cannot delete after some days, so {polled} keeps its copies; use getmail to delete them"
-        for polled in sources
-        if polled.source.delete_after_days is not None
-    )
-    return Exported("\n".join(_account(polled, request.command) for polled in sources), notes)
+    return Exported("\n".join(_account(polled, request.command) for polled in sources), keeping_notes("mpop", sources))
 
 
 def _account(polled: PolledSource, command: tuple[str, ...]) -> str:

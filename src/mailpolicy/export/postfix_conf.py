@@ -11,7 +11,7 @@ from __future__ import annotations
 import os.path
 
 from mailpolicy.export.postfix_sasl_passwd import nexthop
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 
 _SMTPS = 465
 
@@ -23,12 +23,7 @@ def export(request: Request) -> Exported:
     data = options.data or ""
     logins = options.sender_login or os.path.join(os.path.dirname(data), "sender_login")
     for path in (data, logins):
-        if not path.startswith("/") or any(character.isspace() or character in "$,{}" for character in path):
-            raise CannotCarry(
-                [
-                    f"{path!a} cannot be written into main.cf: use an absolute path without white space, $, braces or commas"
-                ]
-            )
+        require_plain_path(path, "main.cf", "$,{}")
     per_account = server.per_account_auth
     notes = []
     authenticated = per_account or server.smart_host_login is not None

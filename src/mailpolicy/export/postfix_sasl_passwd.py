@@ -10,7 +10,7 @@ import re
 
 from mailpolicy.export.credentials import Login, collect, smart_host, spellings
 from mailpolicy.export.request import Exported, Request
-from mailpolicy.export.stamp import MASK, masked_unless_plain
+from mailpolicy.export.stamp import password_masked
 from mailpolicy.policy.model import Policy
 
 _STRIPPED = " \t\n\v\f\r"
@@ -45,5 +45,4 @@ _LINE = re.compile(r"((?:[^\s:@]+@[^\s:@]+|\[[^\]\s]+\](?::[0-9]+)?) [^:\t]+:).*
 
 def masked(line: str) -> str:
     """Return a line without its password; a line of another form is masked whole."""
-    match = _LINE.fullmatch(line)
-    return f"{match[1]}{MASK}" if match else masked_unless_plain(line)
+    return password_masked(_LINE, line)

@@ -71,3 +71,13 @@ class CannotCarry(Refused):
         listed = list(problems)
         more = f"; and {len(listed) - _MAX_SHOWN} more" if len(listed) > _MAX_SHOWN else ""
         super().__init__(f"nothing was exported: {'; '.join(listed[:_MAX_SHOWN])}{more}", code="cannot-carry", fix=fix)
+
+
+def require_plain_path(path: str, program: str, forbidden: str) -> None:
+    """Raise CannotCarry unless a program's configuration can name the path without quoting."""
+    if not path.startswith("/") or any(character.isspace() or character in forbidden for character in path):
+        raise CannotCarry(
+            [
+                f"{path!a} cannot be written into {program}: use an absolute path without white space or any of {forbidden}"
+            ]
+        )

@@ -21,6 +21,12 @@ def masked_unless_plain(line: str) -> str:
     return line if not line.strip() or re.fullmatch(r"# (?:made by mailpolicy .*|sha256 [0-9a-f]{64})", line) else MASK
 
 
+def password_masked(pattern: re.Pattern[str], line: str) -> str:
+    """Return a line without its password, which follows the first group; a line of another form is masked whole."""
+    match = pattern.fullmatch(line)
+    return f"{match[1]}{MASK}" if match else masked_unless_plain(line)
+
+
 class State(StrEnum):
     """The state of a file on disk, compared with the policy."""
 

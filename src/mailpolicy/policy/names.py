@@ -169,19 +169,19 @@ def unicode_address(address: str) -> str | None:
 
 def template_name(text: str) -> str:
     """Return a valid template name unchanged, or raise NameRejected."""
-    if re.fullmatch(TEMPLATE_PATTERN, text):
-        return text
-    raise NameRejected(
-        f"'{short(text)}' is not a template name: use 1 to 63 of a-z 0-9 _ -, starting with a letter or a digit"
-    )
+    return _plain_name(text, "template")
 
 
 def source_name(text: str) -> str:
     """Return a valid name of a MultiPOP source unchanged, or raise NameRejected."""
+    return _plain_name(text, "source")
+
+
+def _plain_name(text: str, kind: str) -> str:
     if re.fullmatch(TEMPLATE_PATTERN, text):
         return text
     raise NameRejected(
-        f"'{short(text)}' is not a source name: use 1 to 63 of a-z 0-9 _ -, starting with a letter or a digit"
+        f"'{short(text)}' is not a {kind} name: use 1 to 63 of a-z 0-9 _ -, starting with a letter or a digit"
     )
 
 

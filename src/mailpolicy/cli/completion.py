@@ -258,7 +258,7 @@ VALUES: dict[str, Values] = {
     "multipop source add SOURCE": _nothing,
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
-    "TARGET": lambda _line: [Candidate(name, target.what) for name, target in TARGETS.items()],
+    "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
     "PROTOCOL": lambda _line: [
         Candidate(name, service.label) for name, service in BY_NAME.items() if name == service.value
     ],

@@ -171,18 +171,18 @@ def _refuse_too_large(first: IPv4Address | IPv6Address, last: IPv4Address | IPv6
         return
     if int(last) - int(first) + 1 > _MAX_ADDRESSES[first.version]:
         most = "an IPv4 /8" if first.version == 4 else "an IPv6 /16"
-        raise _too_large(text, f"holds more addresses than {most}")
+        raise _too_large(text, f"more addresses than {most}")
     if first.version == 4:
         return
     for prefix, behind in _TRANSLATING:
         low, high = max(int(first), int(prefix[0])), min(int(last), int(prefix[-1]))
         if (high >> behind) - (low >> behind) + 1 > _MAX_ADDRESSES[4]:
-            raise _too_large(text, f"holds more than an IPv4 /8 of addresses translated into {prefix}")
+            raise _too_large(text, f"more than an IPv4 /8 of addresses translated into {prefix}")
 
 
 def _too_large(text: str, why: str) -> EntryRejected:
     fix = "to allow access from everywhere use `anywhere`, otherwise list the networks one by one"
-    return _rejected("too-large", text, f"is too large for a LAN: it {why}", otherwise=fix)
+    return _rejected("too-large", text, f"is too large for a LAN ({why})", otherwise=fix)
 
 
 def _address(text: str, entry: str) -> IPv4Address | IPv6Address:

@@ -58,11 +58,11 @@ class Service(StrEnum):
         ),
     )
 
-    label: str  # as a sentence names it
+    label: str  # its name in sentences
     facts: Facts
     switch: str  # the key that switches it on
-    own_lan_switch: str | None  # the key that confines it and belongs to it
-    lan_switch: str | None  # the key that confines it, which may be that of the service that it rides on
+    own_lan_switch: str | None  # its own key that restricts it to the LAN
+    lan_switch: str | None  # the key that restricts it to the LAN, perhaps that of the service that it uses
 
     def __new__(cls, name: str, facts: Facts) -> Service:
         """Make a member and its keys once, as every verdict asks for them."""

@@ -66,11 +66,10 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
         chosen["smtp"] = _smtp(given["smtp"])
     if "source" in given:
         address, _, source = given["source"].rpartition("/")
-        wanted_source = (
+        chosen["source"] = (
             _checked("source", names.account_address, address),
             _checked("source", names.source_name, source),
         )
-        chosen["source"] = wanted_source
     return Options(**chosen)
 
 

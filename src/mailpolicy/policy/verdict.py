@@ -74,6 +74,7 @@ class Verdict(NamedTuple):
     @property
     def fixes(self) -> list[Command]:
         """Return the commands that open the gates, in the order in which to run them."""
+        # IMAP comes before Outlook Connector, which is refused while IMAP is off.
         order = (Gate.ACCOUNT_SUSPENDED, Gate.CONNECTOR_NEEDS_IMAP, Gate.SERVICE_OFF, Gate.OUTSIDE_LAN)
         fixes = {reason.gate: reason.fix for reason in self.reasons if reason.fix is not None}
         return [fixes[gate] for gate in order if gate in fixes]

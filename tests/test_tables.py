@@ -83,4 +83,4 @@ def test_a_terminal_of_that_width(width: int, wanted: str, tmp_path: Path, monke
     shown = child.before or ""
     for style in ("\x1b[1m", "\x1b[0m"):
         shown = shown.replace(style, "")
-    assert "\n".join(line.rstrip() for line in shown.splitlines()) == f"{wanted}access widened: 1 account widened"
+    assert "\n".join(line.rstrip() for line in shown.splitlines()) == f"{wanted}access widened: 1 account gains access"

@@ -13,9 +13,10 @@ from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
-from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.networks import ANYWHERE, describe
+from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
-from mailpolicy.policy.verdict import Question, judge
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
 
@@ -62,7 +63,7 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
     setting = policy.setting(account, service.switch)
     key = policy.key_path(account, service.switch, setting.layer)
     why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
-    confined = policy.reach(account.address, service) is not ANYWHERE
+    confined = policy.scope(account.address, service) is not ANYWHERE
     if setting.value and confined:
         switch = service.lan_switch or ""
         lan = policy.setting(account, switch)
@@ -91,8 +92,6 @@ def place(store: Store, path: tuple[str | int, ...]) -> str:
 
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
     """An account as JSON shows it; lines only where the store is given."""
-    from mailpolicy.policy.access import where  # 1.4 ms, not for check
-
     services: dict[str, Any] = {}
     for service in Service:
         setting = policy.setting(account, service.switch)
@@ -102,7 +101,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
             "on": setting.value,
             "layer": setting.layer,
             "lan_only": policy.setting(account, lan).value if lan else None,
-            "admitted": where(admitted, policy.server.lan),
+            "admitted": describe(admitted, policy.server.lan),
             "closed": list(policy.gates(account.address, service)),
         }
         if store is not None:
@@ -160,7 +159,7 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
 def _short(policy: Policy, account: Account, service: Service) -> str:
     if not policy.setting(account, service.switch).value:
         return "off"
-    return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
+    return "on" if policy.scope(account.address, service) is ANYWHERE else "LAN only"
 
 
 def list_templates(out: Output, name: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Which MultiPOP sources are polled, for the targets that collect: those of accounts that may, and that are enabled."""
+"""List the MultiPOP sources to poll: those that are enabled, of accounts that may use MultiPOP."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mailpolicy.policy.bindings import Secret, source_secret
 from mailpolicy.policy.model import Policy, Source
 
 
-class Polled(NamedTuple):
-    """One source that is polled for an account."""
+class PolledSource(NamedTuple):
+    """One source of an account that is polled."""
 
     address: str
     name: str
@@ -17,17 +17,17 @@ class Polled(NamedTuple):
 
     @property
     def secret(self) -> Secret:
-        """Its password."""
+        """Return the secret of its password."""
         return source_secret(self.address, self.name, self.source)
 
     def __str__(self) -> str:
         return f"{self.address}/{self.name}"
 
 
-def polled(policy: Policy) -> list[Polled]:
-    """All sources that are polled, in the order of address and name."""
+def polled_sources(policy: Policy) -> list[PolledSource]:
+    """Return all sources to poll, sorted by address and name."""
     found = []
     for account in policy.accounts.values():
         if account.sources:
-            found += [Polled(account.address, name, source) for name, source in policy.polled(account).items()]
-    return sorted(found, key=lambda one: (one.address, one.name))
+            found += [PolledSource(account.address, name, source) for name, source in policy.polled(account).items()]
+    return sorted(found, key=lambda polled: (polled.address, polled.name))

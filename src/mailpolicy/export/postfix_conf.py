@@ -1,9 +1,9 @@
-"""The lines of Postfix's main.cf that send mail out over the smart host with each sender's own login.
+"""The lines of Postfix's main.cf that send mail over the smart host with each sender's own login.
 
-Promises: sender-dependent logins only under per-account authentication. Not promised: that they fit what else is in
-main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. Plain `reject_sender_login_mismatch`
-is not used: it refuses whoever logs in and sends with an address that the map does not have, so every account without a
-login of its own. That either does nothing without smtpd_sasl_auth_enable was seen on 3.7.
+Sender-dependent logins are used only under per-account authentication. Whether the lines fit the rest of main.cf is not
+checked. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. Plain `reject_sender_login_mismatch`
+is not used: it refuses anybody who logs in and sends with an address that is not in the map, so every account without a
+login of its own. Neither restriction does anything without smtpd_sasl_auth_enable (seen on 3.7).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SMTPS = 465
 
 
 def export(request: Request) -> Exported:
-    """The lines, each with its reason where it is not plain."""
+    """Return the lines, with the reasons that are not obvious."""
     policy, options = request.policy, request.options
     server = policy.server
     data = options.data or ""
@@ -25,7 +25,9 @@ def export(request: Request) -> Exported:
     for path in (data, logins):
         if not path.startswith("/") or any(character.isspace() or character in "$,{}" for character in path):
             raise CannotCarry(
-                [f"{path!a} is no path that main.cf can be told: absolute, no white space, no $ or comma"]
+                [
+                    f"{path!a} cannot be written into main.cf: use an absolute path without white space, $, braces or commas"
+                ]
             )
     per_account = server.per_account_auth
     notes = []
@@ -50,5 +52,5 @@ def export(request: Request) -> Exported:
             f"smtpd_sender_login_maps = {options.map}:{logins}",
             "smtpd_sender_restrictions = reject_known_sender_login_mismatch",
         ]
-        notes.append("note: smtpd_sender_restrictions is ignored by Postfix unless smtpd_sasl_auth_enable = yes")
+        notes.append("note: Postfix ignores smtpd_sender_restrictions unless smtpd_sasl_auth_enable = yes")
     return Exported("\n".join(lines) + "\n", tuple(notes))

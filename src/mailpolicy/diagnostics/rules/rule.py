@@ -1,4 +1,4 @@
-"""What is to be said about one code."""
+"""The description of one code."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 class Rule(NamedTuple):
     """One kind of finding.
 
-    `example` is a whole store that has this finding, and no other error. With `wrong` in it replaced by `right` it has
-    no finding at all; where both are empty, no other text would help.
+    `example` is a whole store with this finding and no other error. Replacing `wrong` with `right` leaves no finding;
+    both are empty if no change of the text would help.
     """
 
     severity: str
     name: str
-    cure: str
+    fix: str
     meaning: str  # why it is a finding: one paragraph of Markdown
     example: str
     wrong: str = ""

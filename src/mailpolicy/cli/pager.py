@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shlex
 import shutil
 import signal
 import subprocess
@@ -15,16 +14,15 @@ from contextlib import contextmanager, suppress
 _LESS = {"LESS": "FRX", "LV": "-c"}
 
 
-def command(environment: Mapping[str, str]) -> str | None:
-    """Return the user's pager; None if there is none, or none is wanted."""
-    chosen = environment.get("PAGER", "less").strip()
-    words = shlex.split(chosen) if chosen else []
-    return chosen if words and words != ["cat"] and shutil.which(words[0]) else None
-
-
 @contextmanager
 def paged(pager: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Send stdout through the pager, and wait until its user has left it; leaving it early is no error."""
+    """Send stdout through the pager, and wait until its user has left it; leaving it early is no error.
+
+    If the pager is not installed, stdout stays as it is.
+    """
+    if shutil.which(pager.split()[0]) is None:
+        yield
+        return
     sys.stdout.flush()
     process = subprocess.Popen(
         pager, shell=True, stdin=subprocess.PIPE, env={**_LESS, **environment, "LESSSECURE": "1"}

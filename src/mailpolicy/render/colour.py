@@ -11,6 +11,7 @@ STYLES = {
     "suspended": "33", "warning": "33", "changed": "33",
     "off": "2", "-": "2", "hint": "2",
     "heading": "1",
+    "struck": "9",
 }  # fmt: skip
 _WORDS = re.compile(
     r"^(?:allow|deny)(?=$|[:\t ])"  # a verdict
@@ -23,6 +24,14 @@ def painted(style: str, text: str) -> str:
     """Return the text in a style; as it is if there is no such style."""
     code = STYLES.get(style)
     return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
+
+
+def painted_hunk(line: str) -> str:
+    """Return a line of a unified diff in the colours that git gives it."""
+    for start, code in (("+++", "1"), ("---", "1"), ("@@", "36"), ("+", "32"), ("-", "31")):
+        if line.startswith(start):
+            return f"\x1b[{code}m{line}\x1b[0m"
+    return line
 
 
 def painted_line(line: str) -> str:

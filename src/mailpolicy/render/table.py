@@ -1,8 +1,8 @@
-"""Tables for a terminal: one row is one line where that is possible, and never a block of lines.
+"""Tables for a terminal. Every cell is text and nothing else: no markup and no control character gets through.
 
-Every cell is text and nothing else: no markup and no control character gets through. A column in which all rows agree
-is left out and said below. If a table is too wide, its longer cells go on in a second line, between words; then the
-first column is shortened, in the middle; only then are words of the others broken.
+If a table is too wide, its longer cells go on in a second line, between words. If that is not enough, it depends: a list
+of things stays a table, whose first column is shortened, and whose words are broken only then; of any other table each
+row becomes a block of lines, so that a key or FILE:LINE stays whole and can be copied.
 """
 
 from __future__ import annotations
@@ -44,14 +44,18 @@ def table(
     shown, agreed = _parted(columns, cells) if of is not None and len(cells) > 1 else (list(range(len(columns))), [])
     heading = [columns[index].upper() for index in shown]
     cells = [[row[index] for index in shown] for row in cells]
-    widths = _widths([heading, *cells], width)
+    wanted, narrowest = _measured([heading, *cells], width)
+    if of is None and sum(narrowest) + _GAP * (len(shown) - 1) > width:
+        yield from _blocks(columns, cells, width, paint)
+        return
+    widths = _fitted(wanted, narrowest, width)
     yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
     for row in cells:
         yield from _row(row, widths, ellipsis, paint)
     if agreed:
         yield ""
         told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])
-        yield from _wrapped(f"The same for all {counted(len(cells), str(of))}: {told}", width)
+        yield from wrapped(f"The same for all {counted(len(cells), str(of))}: {told}", width)
 
 
 def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:
@@ -66,7 +70,8 @@ def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list
     return shown, agreed
 
 
-def _widths(rows: Sequence[Sequence[str]], whole: int) -> list[int]:
+def _measured(rows: Sequence[Sequence[str]], whole: int) -> tuple[list[int], list[int]]:
+    """Return how wide each column wants to be, and how narrow it can be without breaking a word."""
     wanted = [0] * len(rows[0])
     for row in rows:
         for index, cell in enumerate(row):
@@ -74,22 +79,26 @@ def _widths(rows: Sequence[Sequence[str]], whole: int) -> list[int]:
             size = len(cell) if cell.isascii() else cell_len(cell)
             if size > wanted[index]:
                 wanted[index] = size
-    spare = whole - _GAP * (len(wanted) - 1) - sum(wanted)
-    if spare >= 0:
-        return wanted
-    widths = [
-        wanted[0],
-        *(max(min(wanted[index], _SHORT), *(_longest_word(row[index]) for row in rows)) for index in range(1, len(wanted))),
-    ]
-    spare = whole - _GAP * (len(wanted) - 1) - sum(widths)
-    if spare < 0:
-        widths[0] = max(widths[0] + spare, min(widths[0], _SHORTEST_KEY))
-    while (spare := whole - _GAP * (len(wanted) - 1) - sum(widths)) < 0:
+    if sum(wanted) + _GAP * (len(wanted) - 1) <= whole:
+        return wanted, wanted
+    longest = (max(_longest_word(row[index]) for row in rows) for index in range(1, len(wanted)))
+    narrowest = [max(size, min(most, _SHORT)) for size, most in zip(longest, wanted[1:], strict=True)]
+    return wanted, [max(_longest_word(row[0]) for row in rows), *narrowest]
+
+
+def _fitted(wanted: Sequence[int], narrowest: Sequence[int], whole: int) -> list[int]:
+    """Return the widths: as narrow as need be, the first column shortened before a word of another one is broken."""
+    widths = list(narrowest)
+    room = whole - _GAP * (len(widths) - 1)
+    if (missing := sum(widths) - room) > 0:
+        widths[0] = max(widths[0] - missing, min(widths[0], _SHORTEST_KEY))
+    while sum(widths) > room:
         widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
         if widths[widest] <= _SHORTEST:
             break
         widths[widest] -= 1
-    for index in sorted(range(1, len(widths)), key=lambda index: wanted[index] - widths[index]):
+    spare = room - sum(widths)
+    for index in sorted(range(len(widths)), key=lambda index: wanted[index] - widths[index]):
         more = max(0, min(wanted[index] - widths[index], spare))
         widths[index] += more
         spare -= more
@@ -105,8 +114,8 @@ def _row(cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Pain
         padded = [paint(cell, cell.ljust(width)) for cell, width in zip(cells, widths, strict=True)]
         yield (" " * _GAP).join(padded).rstrip()
         return
-    key = _shortened(cells[0], widths[0], ellipsis)
-    columns = [[key], *(_wrapped(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+    key = [_shortened(cells[0], widths[0], ellipsis)] if " " not in cells[0] else wrapped(cells[0], widths[0])
+    columns = [key, *(wrapped(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
     for parts in zip_longest(*columns, fillvalue=""):
         padded = [
             paint(cell, set_cell_size(part, width)) for cell, part, width in zip(cells, parts, widths, strict=True)
@@ -126,7 +135,7 @@ def _shortened(text: str, width: int, ellipsis: str) -> str:
     return f"{head}{ellipsis}{text[len(text) - tail :]}"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """Part a text into lines between words; a word that is wider than a line is broken."""
     lines = [""]
     for word in text.split(" "):
@@ -145,3 +154,18 @@ def _wrapped(text: str, width: int) -> list[str]:
             word = word[taken:]
         lines[-1] = word
     return lines
+
+
+def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int, paint: Paint) -> Iterator[str]:
+    """Yield for each row its first cell, and below it each other one that is not empty beside the name of its column."""
+    indent = max(map(cell_len, columns[1:]), default=0) + len("  : ")
+    for row in rows:
+        yield paint("heading", row[0])
+        for column, cell in zip(columns[1:], row[1:], strict=True):
+            label, margin = f"  {column}:", indent
+            if cell and indent + _longest_word(cell) > width:
+                yield label
+                label, margin = "", len("    ")
+            for line in wrapped(cell, max(width - margin, _longest_word(cell))) if cell else ():
+                yield f"{label.ljust(margin)}{line}"
+                label = ""

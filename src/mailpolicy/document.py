@@ -32,7 +32,7 @@ class Document:
         return self.data
 
     @cached_property
-    def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
+    def _parsed(self) -> tuple[str, dict[str, Any], list[Problem]]:
         import tomli
 
         data = self._parsed_bytes
@@ -46,22 +46,23 @@ class Document:
             return (
                 "",
                 {},
-                Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
+                [Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position)],
             )
         try:
             with without_gc():
-                return text, tomli.loads(text), None
+                return text, tomli.loads(text), []
         except tomli.TOMLDecodeError as error:
-            message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
-            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(message)}", (error.lineno, error.colno))
+            from mailpolicy import mistakes  # only a text that the parser refuses needs it
+
+            return text, {}, mistakes.explained(text, error)
         except RecursionError:
             return (
                 text,
                 {},
-                Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1)),
+                [Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1))],
             )
         except ValueError:  # Python reads no decimal integer of more digits than a limit of its own
-            return text, {}, _too_long(text)
+            return text, {}, [_too_long(text)]
 
     @property
     def text(self) -> str:
@@ -74,8 +75,8 @@ class Document:
         return self._parsed[1]
 
     @property
-    def fault(self) -> Problem | None:
-        """What keeps the content from being TOML; None where it is."""
+    def faults(self) -> list[Problem]:
+        """Return what keeps the content from being TOML; nothing if it is."""
         return self._parsed[2]
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
@@ -148,9 +149,3 @@ def without_gc() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _one_line(message: str) -> str:
-    from mailpolicy.names import printable
-
-    return printable(message.splitlines()[0] if message else message)

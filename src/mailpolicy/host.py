@@ -52,8 +52,8 @@ def read(path: str | None) -> Host:
             "--host-config /dev/null",
             file=name,
         ) from None
-    if document.fault is not None:
-        raise invalid(document, (), document.fault.message, document.fault.position)
+    if document.faults:
+        raise HostUnreadable(document.placed(document.faults))
     for key, value in document.tree.items():
         if key not in HOST_KEYS:
             nearest = nearest_key(key, HOST_KEYS)

@@ -12,11 +12,11 @@ from typing import Any
 
 import json_schema
 
-from mailpolicy import keys
-from mailpolicy.cli.commands import COMMANDS, root
-from mailpolicy.cli.surroundings import OPTIONS
+from mailpolicy.cli.app import COMMANDS, root
+from mailpolicy.cli.context import OPTIONS
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import explanation
+from mailpolicy.store import tables
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "src" / "mailpolicy"
@@ -54,19 +54,19 @@ def file_format() -> str:
     """The keys of a store, table by table."""
     lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
     lines.append("`mailpolicy schema` prints the same as a JSON Schema, for editors.\n")
-    tables: dict[int, tuple[list[str], Any]] = {}
-    for path, (table, _) in keys.TABLES.items():
+    groups: dict[int, tuple[list[str], Any]] = {}
+    for path, (table, _) in tables.TABLES.items():
         header = ".".join(f'"{part}"' if part == "ADDRESS" else part for part in path)
-        tables.setdefault(id(table), ([], table))[0].append(f"`[{header}]`" if header else "The top of the file")
-    for titles, table in tables.values():
+        groups.setdefault(id(table), ([], table))[0].append(f"`[{header}]`" if header else "The top of the file")
+    for titles, table in groups.values():
         lines.append(f"## {' and '.join(titles)}\n\n| key | type | meaning |\n| --- | --- | --- |")
-        lines += (f"| `{key}` | {keys.type_title(kind)} | {meaning} |" for key, (kind, meaning) in table.items())
+        lines += (f"| `{key}` | {tables.type_title(kind)} | {meaning} |" for key, (kind, meaning) in table.items())
         lines.append("")
     lines.append(
         "## `host.toml`\n\nThese keys describe one machine and belong in `host.toml`; in `accounts.toml` they are errors.\n"
     )
     lines.append("| key | meaning |\n| --- | --- |")
-    lines += (f"| `{key}` | {meaning} |" for key, meaning in keys.HOST_KEYS.items())
+    lines += (f"| `{key}` | {meaning} |" for key, meaning in tables.HOST_KEYS.items())
     lines.append("")
     return "\n".join(lines)
 
@@ -97,7 +97,7 @@ def main(check: bool) -> int:
         DOCS / "commands.md": commands(),
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
-        PACKAGE / "accounts.schema.json": json_schema.text(),
+        PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
     }
     for page, text in made.items():
         name = page.relative_to(DOCS.parent)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mailpolicy import names, schema
-from mailpolicy.keys import TABLES, Table
+from mailpolicy.policy import names
+from mailpolicy.store import schema
+from mailpolicy.store.tables import TABLES, Table
 
 _TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object"}
 _BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space that is no control character

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from mailpolicy import schema
-from mailpolicy.policy import Policy
+from mailpolicy.policy.model import Policy
+from mailpolicy.store import schema
 
 ADDRESSES = (
     "ann@x.example",

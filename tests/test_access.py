@@ -11,14 +11,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.access import Comparison, compare
-from mailpolicy.cli.diff import tell
+from mailpolicy.cli.commands.diff import tell
+from mailpolicy.cli.context import Surroundings
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.surroundings import Surroundings
-from mailpolicy.policy import Policy
-from mailpolicy.service import Service
-from mailpolicy.store import Store
-from mailpolicy.verdict import judge, question
+from mailpolicy.policy.access import Comparison, compare
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import judge, question
+from mailpolicy.store.store import Store
 
 Tree = dict[str, Any]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from policies import ADDRESSES, IPS, Invented, policies
 
 from mailpolicy.export import TARGETS, Options, Request
-from mailpolicy.verdict import judge, question
+from mailpolicy.policy.verdict import judge, question
 
 PROTOCOLS = {"imap": "imap", "pop3": "pop"}
 

@@ -16,10 +16,10 @@ from policies import LOGINS
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, RELAY, SECOND, STORE, Machine, user
 from sealing import BACKEND, host_config, sealed_file
 
-from mailpolicy import bindings
-from mailpolicy.bindings import Owner, Secret
 from mailpolicy.export import TARGETS, Options, Request
-from mailpolicy.policy import Policy, Server, Source, Tls
+from mailpolicy.policy import bindings
+from mailpolicy.policy.bindings import Owner, Secret
+from mailpolicy.policy.model import Policy, Server, Source, Tls
 
 GMX = f"multipop/{ALICE}/gmx/"
 AT_GMX = "alice@pop.gmx.example:995/implicit"

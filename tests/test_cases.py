@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_access import SWITCHES, probes, written
 
-from mailpolicy.cases import Case, misses, read, untouched
-from mailpolicy.lan import region
-from mailpolicy.service import Service
-from mailpolicy.store import Store
-from mailpolicy.verdict import judge, question
+from mailpolicy.policy.lan import region
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import judge, question
+from mailpolicy.review.cases import Case, misses, read, untouched
+from mailpolicy.store.store import Store
 
 switches = st.fixed_dictionaries(dict.fromkeys(SWITCHES, st.booleans()))
 stores = st.builds(

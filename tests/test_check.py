@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from conftest import EXAMPLE, MINIMAL, Run
 
-from mailpolicy import locate
-from mailpolicy.store import Store
-from mailpolicy.verdict import judge, question
+from mailpolicy.policy.verdict import judge, question
+from mailpolicy.store import locate
+from mailpolicy.store.store import Store
 
 FILE = ("--file", str(EXAMPLE))
 
@@ -221,18 +221,23 @@ def test_check_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
         [sys.executable, "-c", code, *FILE, "check", *arguments], capture_output=True, text=True, check=True
     )
     loaded = set(done.stderr.splitlines()[-1].split())
-    assert "mailpolicy.verdict" in loaded
+    assert "mailpolicy.policy.verdict" in loaded
     tops = {name.partition(".")[0] for name in loaded}
     assert not tops & {"pydantic", "rich", "tomlkit", "keyring", "idna", "socket"}
     assert not {
         name
         for name in loaded
         if name.startswith(
-            ("mailpolicy.export", "mailpolicy.credentials", "mailpolicy.edit.transaction", "mailpolicy.edit.pen")
+            (
+                "mailpolicy.export",
+                "mailpolicy.secrets.credentials",
+                "mailpolicy.edit.transaction",
+                "mailpolicy.edit.text.splices",
+            )
         )
     }
     if "imani@acme.example" in arguments:
-        assert "mailpolicy.locate" not in loaded
+        assert "mailpolicy.store.locate" not in loaded
 
 
 def test_help_imports_no_command() -> None:
@@ -242,7 +247,7 @@ def test_help_imports_no_command() -> None:
     assert not {
         name
         for name in loaded
-        if name.startswith(("mailpolicy.edit", "mailpolicy.store", "mailpolicy.cli.check", "rich"))
+        if name.startswith(("mailpolicy.edit", "mailpolicy.store.store", "mailpolicy.cli.commands.check", "rich"))
     }
 
 

@@ -12,8 +12,8 @@ import pytest
 import tomli
 from conftest import MINIMAL, ROOT, Run
 
-from mailpolicy.cli.commands import LazyGroup
-from mailpolicy.lan import lan_entry
+from mailpolicy.cli.app import LazyGroup
+from mailpolicy.policy.lan import lan_entry
 
 STORE = """\
 version = 1

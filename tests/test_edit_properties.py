@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from test_fixtures import _patched
 
 from mailpolicy.edit import accounts, services
-from mailpolicy.edit.hunks import Splice, spliced, unified
-from mailpolicy.edit.targets import Targets
+from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.text.diff import Splice, spliced, unified
 from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
-from mailpolicy.service import Service
-from mailpolicy.store import Store
+from mailpolicy.policy.service import Service
+from mailpolicy.store.store import Store
 
 SETTINGS = settings(
     max_examples=int(os.environ.get("MAILPOLICY_EXAMPLES", "150")),

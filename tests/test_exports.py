@@ -182,7 +182,7 @@ def test_what_is_about_a_file_needs_one(option: str, case: Run) -> None:
 
 
 def test_secrets_refuse_a_terminal(case: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailpolicy.cli.surroundings._is_terminal", lambda stream: True)
+    monkeypatch.setattr("mailpolicy.cli.context._is_terminal", lambda stream: True)
     for arguments in (("postfix-sasl-passwd",), ("exim-passwd",), ("fetchmail",), ("dovecot", "--token-file", "token")):
         refused = case("acme", *arguments)
         assert (refused.status, refused.out) == (5, "")

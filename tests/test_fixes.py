@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from mailpolicy.policy import Gate
+from mailpolicy.policy.model import Gate
 
 OUTSIDE = "203.0.113.9"  # of the Internet
 BRANCH = "192.168.7.9"  # reserved for local use, and not in the LAN

@@ -24,27 +24,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from test_edit_properties import ADDRESS, store_text
 
-from mailpolicy import cache as caches
-from mailpolicy import slices
-from mailpolicy import store as stores
-from mailpolicy.cache import Cache
-from mailpolicy.cli import surroundings
-from mailpolicy.document import Document
-from mailpolicy.edit import accounts, pen, pieces, server, services, templates
-from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import Layout, newline_of
+import mailpolicy
+from mailpolicy.cli import context
+from mailpolicy.edit import accounts, partial, server, services, templates
 from mailpolicy.edit.plan import Planner
-from mailpolicy.edit.targets import Targets
+from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.text import splices
+from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.layout import Layout, newline_of
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
-from mailpolicy.index import reading, writing
-from mailpolicy.nearest import nearest_address
+from mailpolicy.policy.nearest import nearest_address
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import judge, question
 from mailpolicy.render import answer
-from mailpolicy.service import Service
-from mailpolicy.slices import Piece
-from mailpolicy.store import Store
+from mailpolicy.store import outline
+from mailpolicy.store import store as stores
+from mailpolicy.store.document import Document
+from mailpolicy.store.index import cache as caches
+from mailpolicy.store.index import reader, writer
+from mailpolicy.store.index.cache import Cache
+from mailpolicy.store.outline import Piece
+from mailpolicy.store.store import Store
 from mailpolicy.system.held import locked
-from mailpolicy.verdict import judge, question
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
 KNOWN = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
@@ -352,7 +354,7 @@ def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: s
     store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
     piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
     wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
-    assert pieces.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
+    assert partial.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
 
 
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
@@ -370,7 +372,7 @@ def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> No
 def test_an_index_with_very_many_moves_is_made_anew(
     indexed: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_MOST_MOVES", 3)
+    monkeypatch.setattr(writer, "_MOST_MOVES", 3)
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
         kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
@@ -391,9 +393,9 @@ def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[
     for address, name in dict.fromkeys(made):
         there = name in tables[keys[address]]
         path = ("accounts", keys[address], name)
-        operations.append(pen.Drop(path) if there and name == "pop" else pen.Put(path, True))
+        operations.append(splices.Drop(path) if there and name == "pop" else splices.Put(path, True))
     whole = Layout(text, newline_of(text))
-    assert pen.splices(text, operations) == pen._made(whole, operations)
+    assert splices.splices(text, operations) == splices._made(whole, operations)
 
 
 @QUIET
@@ -425,19 +427,20 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
 ) -> None:
     """A newer mailpolicy, or an older one, may find an error where this one found none."""
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    package = Path(mailpolicy.__file__).parent
     code = tmp_path / "code"
-    code.mkdir()
-    for name in reading._JUDGES:
-        shutil.copy2(Path(reading.__file__).parent.with_name(f"{name}.py"), code)
-    monkeypatch.setattr(reading, "__file__", str(code / "index" / "reading.py"))
-    reading._judges.cache_clear()
+    for name in reader._JUDGES:
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(package / f"{name}.py", code / f"{name}.py")
+    monkeypatch.setattr(mailpolicy, "__file__", str(code / "__init__.py"))
+    reader._judges.cache_clear()
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
-    os.utime(code / "keys.py")
-    reading._judges.cache_clear()
+    os.utime(code / "store" / "tables.py")
+    reader._judges.cache_clear()
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
     assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
     monkeypatch.undo()
-    reading._judges.cache_clear()
+    reader._judges.cache_clear()
 
 
 def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
@@ -539,7 +542,7 @@ def read_whole_and_kept(path: Path, cache: Cache) -> None:
 def confirmed_after_an_edit(path: Path, cache: Cache) -> None:
     """As if the edit had just put there what stands there now."""
     content = path.read_bytes()
-    stamp = writing.confirmed(cache, str(path), content)
+    stamp = writer.confirmed(cache, str(path), content)
     assert stamp is None
     Store(str(path), content).replaced(content, None)
 
@@ -682,7 +685,7 @@ def sealed_again(file: Path, change: Callable[[str], str]) -> None:
         for first, beyond, content in connection.execute("SELECT first, beyond, content FROM block").fetchall():
             new = change(content.decode()).encode()
             connection.execute(
-                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, reading.seal(first, beyond, new), first)
+                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, reader.seal(first, beyond, new), first)
             )
     connection.close()
 
@@ -810,7 +813,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir(0o700)
     script = (
-        "import sys; from mailpolicy.cache import Cache; from mailpolicy.store import Store\n"
+        "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
         "notes = []; store = Store.look_up(sys.argv[1], [], Cache(sys.argv[2], notes.append, smallest=0))\n"
         "print(len(store.policy().accounts), len(notes), store.cut)"
     )
@@ -853,7 +856,7 @@ def test_no_login_is_in_the_index(tmp_path: Path, cache: Cache) -> None:
 def cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The program's own cache, elsewhere."""
     folder = tmp_path / "cached"
-    monkeypatch.setattr(surroundings, "_cache_folder", lambda *_, **__: str(folder))
+    monkeypatch.setattr(context, "_cache_folder", lambda *_, **__: str(folder))
     monkeypatch.delenv("MAILPOLICY_NO_CACHE")
     return folder
 
@@ -947,7 +950,7 @@ def test_an_installed_store_is_not_looked_up_by_the_old_index(run: Run, tmp_path
 
 
 def test_where_indexes_are_kept() -> None:
-    folder = surroundings._cache_folder
+    folder = context._cache_folder
     home = {"HOME": "/home/ann"}
     assert folder(home, is_root=False) == "/home/ann/.cache/mailpolicy"
     assert folder({**home, "XDG_CACHE_HOME": "/c"}, is_root=False) == "/c/mailpolicy"
@@ -961,7 +964,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     path.write_text(store_of(3000))
     settle()
     script = (
-        "import sys; from mailpolicy.cache import Cache; from mailpolicy.store import Store\n"
+        "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
         "store = Store.look_up(sys.argv[1], [sys.argv[3]], Cache(sys.argv[2], smallest=0))\n"
         "print(store.policy().accounts[sys.argv[3]].own)"
     )
@@ -1064,8 +1067,8 @@ TestMixed.settings = settings(
 
 def test_an_outline_is_the_whole_text() -> None:
     text = store_of(5)
-    found = slices.outline(text)
+    found = outline.outline(text)
     assert found is not None
-    pieces = sorted((*found.head, *found.accounts), key=lambda piece: piece.start)
-    assert "".join(text[piece.start : piece.end] for piece in pieces) == text
-    assert [text.count("\n", 0, piece.start) + 1 for piece in pieces] == [piece.line for piece in pieces]
+    partial = sorted((*found.head, *found.accounts), key=lambda piece: piece.start)
+    assert "".join(text[piece.start : piece.end] for piece in partial) == text
+    assert [text.count("\n", 0, piece.start) + 1 for piece in partial] == [piece.line for piece in partial]

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_fixtures import _patched
 
-from mailpolicy.edit.hunks import between, spliced, unified
 from mailpolicy.edit.install import Installation, install
+from mailpolicy.edit.text.diff import between, spliced, unified
 from mailpolicy.errors import Refused
-from mailpolicy.store import Store
+from mailpolicy.store.store import Store
 
 WIDER = MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false")
 

@@ -19,12 +19,12 @@ from conftest import EXAMPLE, ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy import schema
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.diagnostics.rules import RULES
-from mailpolicy.keys import TABLES
+from mailpolicy.store import schema
+from mailpolicy.store.tables import TABLES
 
-DOCUMENT = json.loads(resources("mailpolicy").joinpath("accounts.schema.json").read_text(encoding="utf-8"))
+DOCUMENT = json.loads(resources("mailpolicy.store").joinpath("accounts.schema.json").read_text(encoding="utf-8"))
 JUDGE = jsonschema.Draft7Validator(DOCUMENT)
 
 # What is about the shape of the file, both refuse. What is about the meaning of one value, the schema may know in part.
@@ -32,7 +32,7 @@ SHAPE = {"MP003", "MP004", "MP005", "MP006", "MP007", "MP008", "MP013", "MP014",
 VALUE = {"MP010", "MP012", "MP015", "MP020", "MP021", "MP022", "MP023", "MP024", "MP025", "MP026", "MP027"}
 
 TESTS = Path(__file__).parent
-STORES = sorted([*TESTS.rglob("*.toml"), *ROOT.glob("src/mailpolicy/*.toml"), EXAMPLE])
+STORES = sorted([*TESTS.rglob("*.toml"), *ROOT.glob("src/mailpolicy/cli/*.toml"), EXAMPLE])
 
 
 def refused(tree: Any) -> set[KeyPath]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from mailpolicy import locate, schema
 from mailpolicy.diagnostics import MOST_SHOWN
-from mailpolicy.names import LONGEST_LINE
-from mailpolicy.nearest import MOST_GUESSES
-from mailpolicy.store import Store
+from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.nearest import MOST_GUESSES
+from mailpolicy.store import locate, schema
+from mailpolicy.store.store import Store
 from mailpolicy.system.files import LARGEST, LARGEST_STORE
 
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.names import NameRejected, account_address, domain_name, host_name, login, printable, template_name
+from mailpolicy.policy.names import (
+    NameRejected,
+    account_address,
+    domain_name,
+    host_name,
+    login,
+    printable,
+    template_name,
+)
 
 SPELLINGS = [
     ("alice@example.com", "alice@example.com"),

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.lan import RESERVED, EntryRejected, is_reserved, lan_entry, region
-from mailpolicy.networks import ANYWHERE, NOWHERE, AddressRejected, NetworkSet, network_set, packed_address, packer
+from mailpolicy.policy.lan import RESERVED, EntryRejected, is_reserved, lan_entry, region
+from mailpolicy.policy.networks import (
+    ANYWHERE,
+    NOWHERE,
+    AddressRejected,
+    NetworkSet,
+    network_set,
+    packed_address,
+    packer,
+)
 
 MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),

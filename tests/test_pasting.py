@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import MINIMAL, RELAYED, Run
 
-from mailpolicy.cli.surroundings import split
+from mailpolicy.cli.context import split
 
 NAMES = (
     "plain.toml",

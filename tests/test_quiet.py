@@ -12,7 +12,7 @@ import typer
 from conftest import MINIMAL, RELAY, RELAYED, Run
 from sealing import options, sealed_file
 
-from mailpolicy.cli.commands import root
+from mailpolicy.cli.app import root
 
 STORE = (
     RELAYED

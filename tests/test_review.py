@@ -17,11 +17,11 @@ from conftest import ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy import locate
 from mailpolicy.diagnostics.rules import RULES
-from mailpolicy.names import printable
+from mailpolicy.policy.names import printable
 from mailpolicy.render import github, junit, sarif
 from mailpolicy.render.annotation import Annotation
+from mailpolicy.store import locate
 
 HERE = Path(__file__).parent
 STORES = sorted(path for folder in ("invalid", "advice") for path in (HERE / folder).glob("*.toml"))

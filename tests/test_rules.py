@@ -12,7 +12,7 @@ from conftest import ROOT, Run, missing
 from real.machine import JSON, Machine, user
 
 from mailpolicy.diagnostics.rules import RULES
-from mailpolicy.store import Store
+from mailpolicy.store.store import Store
 
 BY_TEXT = [code for code, rule in RULES.items() if not rule.given or rule.encoding != "utf-8"]
 

@@ -26,12 +26,13 @@ from keyring.backends import fail
 from keyring.testing.backend import BackendBasicTests
 from sealing import options, sealed_file
 
-from mailpolicy import backends, sealed
+from mailpolicy import sealed
 from mailpolicy.errors import KeyringError, Refused, StillLocked
 from mailpolicy.sealed.file import SecretsFile
 from mailpolicy.sealed.format import Header, Key, Secrets, header, seal, unseal
 from mailpolicy.sealed.key_source import Sources
 from mailpolicy.system import held
+from mailpolicy.system.keyrings import choice
 
 SERVICE, ALICE, BOB = "mailpolicy", "smart-host/alice@example.com", "smart-host/bob@example.com"
 SECRETS = {ALICE: "s3cret-of-alice", BOB: "s3cret of bob\nwith a line", "smart-host/@server": "x" * 65536}
@@ -92,7 +93,7 @@ def test_it_is_never_chosen_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (type(chosen) is sealed.Keyring) is (not others and limit is None)
     assert sealed.Keyring.priority < fail.Keyring.priority
     assert keyring.core._load_keyring_class("mailpolicy.sealed.Keyring") is sealed.Keyring
-    assert backends.class_name(sealed.Keyring()) == backends.SEALED
+    assert choice.class_name(sealed.Keyring()) == choice.SEALED
 
 
 def test_another_program_names_it(filled: SecretsFile, tmp_path: Path) -> None:
@@ -525,7 +526,7 @@ class Silent:
 
 
 def test_a_silent_desktop_keyring_makes_nobody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "wallet", lambda is_root: Silent())
+    monkeypatch.setattr(choice, "wallet", lambda is_root: Silent())
     sealed_file(tmp_path)
     file = located(tmp_path, Sources(deadline=0.05))
     for action in (file.rotate, file.make, file.facts, lambda: file.change(SERVICE, {ALICE: "new"})):

@@ -19,9 +19,9 @@ from conftest import Run
 from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
 from sealing import BACKEND, host_config, sealed_file
 
-from mailpolicy.calls import Calls
-from mailpolicy.credentials import Choice, Credentials
 from mailpolicy.errors import KeyringError, StillLocked
+from mailpolicy.secrets.credentials import Choice, Credentials
+from mailpolicy.system.keyrings.deadline import Calls
 
 HAS_LOGIN = 'smart_host_login = "ours"'
 

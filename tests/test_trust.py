@@ -15,11 +15,11 @@ import pytest
 from conftest import MINIMAL, Run, missing
 
 from mailpolicy.edit import services
+from mailpolicy.edit.selection import Targets
 from mailpolicy.edit.services import Verb
-from mailpolicy.edit.targets import Targets
 from mailpolicy.edit.transaction import transact
-from mailpolicy.service import Service
-from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.policy.service import Service
+from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.held import Held
 
 NOBODY = 65534

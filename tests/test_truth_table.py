@@ -6,11 +6,11 @@ import ipaddress
 from itertools import product
 from typing import Any
 
-from mailpolicy.lan import lan_entry
-from mailpolicy.networks import network_set
-from mailpolicy.policy import Account, Gate, LanEntry, Policy, Server, can_close
-from mailpolicy.service import Service
-from mailpolicy.verdict import Answers, judge, question
+from mailpolicy.policy.lan import lan_entry
+from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
+from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import Answers, judge, question
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
 IPS = {

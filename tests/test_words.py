@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import MINIMAL, Run
 
-from mailpolicy.nearest import nearest, nearest_address, nearest_key
+from mailpolicy.policy.nearest import nearest, nearest_address, nearest_key
 
 TRIED = [
     ("enable pop alice@x", "pop on alice@x"),

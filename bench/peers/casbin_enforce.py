@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import casbin
 from cedar import ALIASES
 
-from mailpolicy.service import SWITCHES
-from mailpolicy.store import Store
+from mailpolicy.policy.service import SWITCHES
+from mailpolicy.store.store import Store
 
 _MODEL = """
 [request_definition]

@@ -12,9 +12,9 @@ from typing import Any
 
 import cedarpy
 
-from mailpolicy.policy import Policy
-from mailpolicy.service import SWITCHES
-from mailpolicy.store import Store
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import SWITCHES
+from mailpolicy.store.store import Store
 
 CALL = 2000  # requests in one call; with more its rate falls, as its answers fill the memory
 ALIASES = {"pop3": "pop", "imaps": "imap"}

@@ -13,7 +13,7 @@ from time import perf_counter
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mailpolicy.credentials import Choice, Credentials, sealed_file
+from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
 
 RUNS = 7
 

@@ -15,9 +15,9 @@ import keyring.core
 import pytest
 from keyring.backends import SecretService, chainer, fail, null
 
-from mailpolicy.cli.surroundings import DEFAULT_FILE, look_around
-from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.cli.context import DEFAULT_FILE, look_around
 from mailpolicy.errors import KeyringError
+from mailpolicy.secrets.credentials import Choice, Credentials
 from real.backends import Json, PlaintextKeyring
 from real.conftest import Desktop
 from real.machine import ALICE, FIRST, JSON, Machine, user

@@ -229,6 +229,6 @@ def test_the_files_are_what_the_services_read(machine: Machine) -> None:
 
 
 def test_what_the_page_says_of_the_formats() -> None:
-    from mailpolicy.cli.judgements import FORMATS
+    from mailpolicy.cli.findings import FORMATS
 
     assert re.findall(r"^\| `([a-z]+)` \|", PAGE, re.MULTILINE) == list(FORMATS)

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from mailpolicy.credentials import Choice, Credentials
 from mailpolicy.errors import KeyringError
+from mailpolicy.secrets.credentials import Choice, Credentials
 from real.conftest import Desktop
 from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from conftest import Result, Run
 
-from mailpolicy.store import Store
+from mailpolicy.store.store import Store
 from real.loopback import Certificate, folder, need
 from real.machine import JSON, Machine
 from real.pop3 import Dovecot

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from conftest import EXAMPLES, Run
 
-from mailpolicy.lan import lan_entry
-from mailpolicy.names import account_address, unicode_address
-from mailpolicy.networks import network_set
+from mailpolicy.policy.lan import lan_entry
+from mailpolicy.policy.names import account_address, unicode_address
+from mailpolicy.policy.networks import network_set
 from real.dovecot import Attempt, Dovecot
 
 pytestmark = pytest.mark.real

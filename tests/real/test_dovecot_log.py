@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from mailpolicy.replay import Replay
-from mailpolicy.store import Store
+from mailpolicy.review.replay import Replay
+from mailpolicy.store.store import Store
 from real.dovecot import Attempt, Dovecot
 
 pytestmark = pytest.mark.real

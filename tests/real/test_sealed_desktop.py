@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sealing import BACKEND
 
-from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Choice, Credentials
 from real.conftest import Desktop
 from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
 

@@ -7,20 +7,26 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy import bindings, pending
-from mailpolicy.backends import SAFE, SEALED
+from mailpolicy.cli import clients
+from mailpolicy.cli.exports import Workshop
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets import choice
-from mailpolicy.credentials import Choice, Credentials, sealed_file
+from mailpolicy.cli.secrets.lookup import choice
+from mailpolicy.deploy import dovecot, managed
+from mailpolicy.deploy.configured import data_files
 from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
-from mailpolicy.names import counted
-from mailpolicy.networks import ANYWHERE
-from mailpolicy.service import Service
-from mailpolicy.store import Store
+from mailpolicy.export.stamp import State, stamped
+from mailpolicy.policy import bindings
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.service import Service
+from mailpolicy.secrets import pending
+from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
+from mailpolicy.store.store import Store
+from mailpolicy.system.keyrings.choice import SAFE, SEALED
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_others, cure_for_root
 
 if TYPE_CHECKING:
-    from mailpolicy.cli.making import Workshop
+    from mailpolicy.cli.exports import Workshop
     from mailpolicy.deploy.configured import Configured
 
 OK, WARNING, ERROR, SKIPPED = "ok", "warning", "error", "skipped"
@@ -178,8 +184,6 @@ def _exports(machine: Machine) -> Iterator[Found]:
     exports = machine.out.machine().exports
     if not exports:
         return
-    from mailpolicy.cli.making import Workshop
-
     workshop = Workshop(machine.out)
     for export in exports:
         try:
@@ -189,11 +193,8 @@ def _exports(machine: Machine) -> Iterator[Found]:
 
 
 def _looked_at(workshop: Workshop, export: Configured) -> Found:
-    from mailpolicy.deploy.place import look
-    from mailpolicy.export.stamp import State, stamped
-
     made = workshop.make(export.target, export.options)
-    placed = look(export.place, stamped(export.target_name, made.body))
+    placed = managed.look(export.place, stamped(export.target_name, made.body))
     cure = ("mailpolicy", "deploy", export.name)
     if placed.state is not State.CURRENT:
         return Found(ERROR, f"{export.name}: {export.place.path} is {placed.state}", cure)
@@ -212,9 +213,6 @@ def _dovecot(machine: Machine) -> Iterator[Found]:
 
 
 def _obeyed(machine: Machine, export: Configured) -> Found:
-    from mailpolicy.deploy import dovecot
-    from mailpolicy.deploy.configured import data_files
-
     doveconf = dovecot.Doveconf(export.doveconf)
     if (server := doveconf.configuration()) is not None:
         dovecot.refuse_other_version(server, export.options)
@@ -227,11 +225,9 @@ def _clients(machine: Machine) -> Iterator[Found]:
     policy = machine.store.policy()
     if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
         return  # nobody's access depends on where the client is
-    from mailpolicy.cli.clients import look
-
-    clients = look(policy, machine.log)
-    state = WARNING if clients.one else OK if clients.step is None else SKIPPED
-    yield Found(state, clients.message, clients.command, step=clients.step)
+    seen = clients.look(policy, machine.log)
+    state = WARNING if seen.one else OK if seen.step is None else SKIPPED
+    yield Found(state, seen.message, seen.command, step=seen.step)
 
 
 Check = Callable[[Machine], Iterator[Found]]

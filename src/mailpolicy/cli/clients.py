@@ -1,4 +1,4 @@
-"""Whether clients come to the mail server with their own addresses, as far as its log says; for doctor.
+"""Whether clients come to the mail server with their own addresses, as far as its log says; for doctor and replay.
 
 Promises: only the end of the log is read. Not promised: to find a log; what is looked at and what not is said.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from mailpolicy.cli import lines
-from mailpolicy.cli.replay import one_address
+from mailpolicy.cli import line_reader
 from mailpolicy.errors import Command
-from mailpolicy.names import counted
-from mailpolicy.policy import Policy
-from mailpolicy.replay import Replay
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.names import counted
+from mailpolicy.review.replay import Replay, Source
 
 # Where Debian's and Red Hat's syslog, and Dovecot's own log_path in most examples, put logins.
 LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
@@ -45,14 +44,23 @@ def look(policy: Policy, log: str | None) -> Clients:
 
 def _end_of(path: str, policy: Policy) -> Replay:
     replay = Replay(policy)
-    descriptor = lines.opened(path)
+    descriptor = line_reader.opened(path)
     try:
         cut = os.fstat(descriptor).st_size > _LOOKED_AT
         if cut:
             os.lseek(descriptor, -_LOOKED_AT, os.SEEK_END)
-        for part in lines.chunks(path, descriptor):
+        for part in line_reader.chunks(path, descriptor):
             replay.feed(part[1:] if cut else part)  # the first line is the rest of one
             cut = False
     finally:
         os.close(descriptor)
     return replay
+
+
+def one_address(source: Source) -> str:
+    """What it means that nearly all logins come from one address of the LAN."""
+    return (
+        f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "
+        "a container's gateway or a webmail, `LAN only` admits everybody behind it: see docs/enforcement.md, "
+        '"One address for everybody"'
+    )

@@ -14,8 +14,8 @@ from mailpolicy.cli.output import Output
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.names import printable
-from mailpolicy.store import Store
+from mailpolicy.policy.names import printable
+from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held
 
 ASK_FROM = 21  # accounts

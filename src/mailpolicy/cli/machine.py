@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy import host
-from mailpolicy.cli.surroundings import Surroundings
+from mailpolicy.cli.context import Surroundings
+from mailpolicy.store import host
 from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
 
@@ -35,7 +35,7 @@ def read(around: Surroundings) -> Machine:
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, configured
+    from mailpolicy.deploy.configured import InvalidExport, configured  # 17 ms, only if host.toml has exports
 
     try:
         return Machine(settings, configured(path(around), settings.exports), trusted)

@@ -13,13 +13,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.surroundings import Surroundings, split
+from mailpolicy.cli.context import Surroundings, split
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
-from mailpolicy.names import json_printable, printable
+from mailpolicy.policy.names import json_printable, printable
+from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream
 
 if TYPE_CHECKING:
-    from mailpolicy.cache import Cache
     from mailpolicy.cli.machine import Machine
+    from mailpolicy.diagnostics import Finding
+    from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
 
@@ -37,14 +39,14 @@ class Output:
     @property
     def cache(self) -> Cache | None:
         """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
-        from mailpolicy.cache import Cache
+        from mailpolicy.store.index.cache import Cache  # 1.5 ms, only for a large store
 
         return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
 
     def machine(self) -> Machine:
         """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
         if self._machine is None:
-            from mailpolicy.cli import machine
+            from mailpolicy.cli import machine  # 4 ms, only for commands that read host.toml
 
             if self.around.host_config == os.devnull:
                 self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
@@ -89,6 +91,11 @@ class Output:
         """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
         self.data("".join([f"{self.plain(printable(line))}\n" for line in lines]))
 
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """A line for each finding; on a terminal with the line of the file, if how it is written is what is wrong."""
+        terminal = self.around.stdout_is_terminal
+        self.lines(line for finding in findings for line in (str(finding), *self._excerpt(finding, terminal=terminal)))
+
     def patch(self, text: str) -> None:
         """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
         if self.around.stdout_is_terminal or self.around.in_workflow:
@@ -99,7 +106,7 @@ class Output:
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
         if self.around.drawing:
-            from mailpolicy.render import table
+            from mailpolicy.render import table  # 32 ms of rich, only on a terminal
 
             self.data(table.drawn(columns, rows))
         else:
@@ -180,6 +187,7 @@ class Output:
 
         The line begins with what the error is `about`, if that is said, and with the file that it names.
         """
+        findings: list[Finding] = getattr(error, "findings", [])
         if self.around.format == "json":
             content: dict[str, Any] = {
                 "exit": error.exit_status,
@@ -193,20 +201,39 @@ class Output:
                 content["file"] = self.around.file
             if error.line is not None:
                 content["line"] = error.line
-            if findings := getattr(error, "findings", None):
+            if findings:
                 content["findings"] = [finding_object(finding) for finding in findings]
             content |= error.content
             self.json("error/1", content)
             return
         with suppress(BrokenPipeError, OutputFailed):  # whoever flushes at the end is told
             self.flush()
-        for finding in getattr(error, "findings", ()):
-            self._stderr(str(finding))
+        if not error.is_first_finding:
+            self._findings_on_stderr(findings)
         if about is None and error.file is None and error.about_store:
             about = self.around.file
         self._stderr(": ".join(["mailpolicy", *([about] if about is not None else []), str(error)]))
+        if error.is_first_finding:
+            for line in self._excerpt(findings[0], terminal=self.around.stderr_is_terminal):
+                self._stderr(line)
+            self._findings_on_stderr(findings[1:])
         if error.fix is not None:
             self._stderr(f"  try: {self.command(error.fix)}")
+
+    def _findings_on_stderr(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            for line in (str(finding), *self._excerpt(finding, terminal=self.around.stderr_is_terminal)):
+                self._stderr(line)
+
+    def _excerpt(self, finding: Finding, *, terminal: bool) -> list[str]:
+        """The line that a finding is about, for somebody at a terminal; never where a program or a log reads it."""
+        if finding.source is None or not terminal or self.around.dumb or self.around.in_workflow:
+            return []
+        from shutil import get_terminal_size  # both only for a person, who waits for rich
+
+        from mailpolicy.render import excerpt
+
+        return excerpt.lines(finding.line, finding.column, finding.source, get_terminal_size().columns)
 
     def _stderr(self, text: str) -> None:
         if sys.stderr is None:
@@ -255,8 +282,6 @@ def require_format(around: Surroundings, *formats: str) -> None:
 
 def stdin_bytes(limit: int | None = None) -> bytes:
     """All of stdin. Raises StoreError, also for more bytes than `limit`, which is a store's if none is given."""
-    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream  # not where there is no POSIX
-
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mailpolicy.deploy.place import Place
+from mailpolicy.deploy.managed import Place
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
-from mailpolicy.nearest import nearest_key
+from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.replacing import Attributes
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")

@@ -27,18 +27,19 @@ class Problem(NamedTuple):
     @property
     def severity(self) -> str:
         """`error`, `warning` or `hint`."""
-        from mailpolicy.diagnostics.rules import RULES  # only needed where there is something to print
+        from mailpolicy.diagnostics.rules import RULES  # 1 ms, only if there is something to print
 
         return RULES[self.code].severity
 
 
 class Finding(NamedTuple):
-    """A problem placed in the text of a file."""
+    """A problem placed in the text of a file; `source` is the line, if what is wrong is how it is written."""
 
     file: str
     line: int
     column: int
     problem: Problem
+    source: str | None = None
 
     def __str__(self) -> str:
         code, _, message, _ = self.problem

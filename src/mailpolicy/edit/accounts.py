@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mailpolicy.bindings import Owner, not_set_yet
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.selection import Targets, chosen
 from mailpolicy.edit.services import refuse_connector
-from mailpolicy.edit.targets import Targets, chosen
 from mailpolicy.errors import Refused
-from mailpolicy.lookup import require_account, require_template
-from mailpolicy.policy import Account, Policy
-from mailpolicy.service import Service
+from mailpolicy.policy.bindings import Owner, not_set_yet
+from mailpolicy.policy.lookup import require_account, require_template
+from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.service import Service
 
 SUSPEND_NOTE = (
     "this stops POP, IMAP, MultiPOP and Outlook Connector; not stopped are sending (SMTP), open sessions, "

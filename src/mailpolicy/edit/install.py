@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailpolicy import pending
-from mailpolicy.access import EMPTY, Comparison, Redirection, Shift
-from mailpolicy.edit import hunks
+from mailpolicy.edit.text import diff
 from mailpolicy.errors import Advice, FileMissing
-from mailpolicy.store import Store, StoreInvalid
+from mailpolicy.policy.access import EMPTY, Comparison, Redirection, Shift
+from mailpolicy.secrets import pending
+from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import read_whole
 from mailpolicy.system.held import Held, Moved, locked, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -39,7 +39,7 @@ class Installation(NamedTuple):
     def diff(self) -> str:
         """The unified diff of the two texts."""
         old, new = (_text(store) for store in (self.old, self.new))
-        return hunks.unified(self.path, old, hunks.between(old, new))
+        return diff.unified(self.path, old, diff.between(old, new))
 
 
 Judge = Callable[[Installation], None]

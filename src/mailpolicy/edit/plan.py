@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.edit.operations import Operation
 from mailpolicy.errors import Advice
-from mailpolicy.policy import Policy
+from mailpolicy.policy.model import Policy
 
 
 class Line(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailpolicy.errors import Advice, Command
-from mailpolicy.names import counted
-from mailpolicy.policy import Account, Gate, Layer, Policy
-from mailpolicy.service import Service
-from mailpolicy.verdict import ON_SERVER
+from mailpolicy.policy.model import Account, Gate, Layer, Policy
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import ON_SERVER
 
 _NAMED = 20  # how many accounts a sentence names before it only counts
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
 from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.lan import RESERVED, is_reserved, lan_entry
-from mailpolicy.lookup import require_account
-from mailpolicy.names import counted
-from mailpolicy.networks import Network, network_set
-from mailpolicy.policy import LanEntry, Policy
-from mailpolicy.service import Service
+from mailpolicy.policy.lan import RESERVED, is_reserved, lan_entry
+from mailpolicy.policy.lookup import require_account
+from mailpolicy.policy.model import LanEntry, Policy
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import Network, network_set
+from mailpolicy.policy.service import Service
 
 
 def set_key(policy: Policy, key: str, value: Scalar) -> Plan:

@@ -14,12 +14,12 @@ from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Drop, Path, Put
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.remarks import named
-from mailpolicy.edit.targets import Targets, chosen
+from mailpolicy.edit.selection import Targets, chosen
 from mailpolicy.errors import Refused
-from mailpolicy.lookup import require_template
-from mailpolicy.names import counted
-from mailpolicy.policy import Account, Gate, Layer, Policy
-from mailpolicy.service import Service
+from mailpolicy.policy.lookup import require_template
+from mailpolicy.policy.model import Account, Gate, Layer, Policy
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.service import Service
 
 
 class Verb(StrEnum):

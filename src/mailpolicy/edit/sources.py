@@ -13,10 +13,10 @@ from mailpolicy.edit.operations import Add, Drop, Path, Put, Scalar, shown_value
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.server import text_of
 from mailpolicy.errors import NotFound, Refused
-from mailpolicy.lookup import require_account
-from mailpolicy.nearest import nearest
-from mailpolicy.policy import Account, Policy, Source
-from mailpolicy.service import Service
+from mailpolicy.policy.lookup import require_account
+from mailpolicy.policy.model import Account, Policy, Source
+from mailpolicy.policy.nearest import nearest
+from mailpolicy.policy.service import Service
 
 
 def add(policy: Policy, address: str, name: str, asked: Mapping[str, Scalar], source: Source) -> Plan:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from mailpolicy.edit.operations import Add, Drop, Put, Rename
 from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.remarks import named
-from mailpolicy.edit.targets import Targets, chosen
+from mailpolicy.edit.selection import Targets, chosen
 from mailpolicy.errors import Refused
-from mailpolicy.lookup import require_template
-from mailpolicy.policy import Policy
+from mailpolicy.policy.lookup import require_template
+from mailpolicy.policy.model import Policy
 
 
 def add(policy: Policy, name: str) -> Plan:

@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy import access, pending, schema
-from mailpolicy.access import Access
-from mailpolicy.document import without_gc
-from mailpolicy.edit import hunks, pen, pieces
-from mailpolicy.edit.hunks import Splice
-from mailpolicy.edit.layout import CannotWrite
+from mailpolicy.edit import partial
 from mailpolicy.edit.operations import Rename, applied
 from mailpolicy.edit.plan import Plan, Planner
+from mailpolicy.edit.text import diff
+from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.layout import CannotWrite
+from mailpolicy.edit.text.splices import splices as splices_of
 from mailpolicy.errors import Refused
-from mailpolicy.policy import Policy
-from mailpolicy.slices import Piece
-from mailpolicy.store import Store
+from mailpolicy.policy import access
+from mailpolicy.policy.access import Access
+from mailpolicy.policy.model import Policy
+from mailpolicy.secrets import pending
+from mailpolicy.store import schema
+from mailpolicy.store.document import without_gc
+from mailpolicy.store.outline import Piece
+from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, Moved, locked, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -111,44 +115,44 @@ class _Edited(NamedTuple):
     """A store, the splices of its text, and the policy that they make; `parts` are the splices in a cut store's pieces."""
 
     store: Store
-    splices: list[hunks.Splice]
+    splices: list[diff.Splice]
     policy: Policy
-    parts: dict[Piece, list[hunks.Splice]] | None = None
+    parts: dict[Piece, list[diff.Splice]] | None = None
 
     def content(self) -> bytes:
         """The whole new file."""
         if self.parts is not None:
-            return pieces.joined(self.store, self.parts)
-        return self.store.bom + hunks.spliced(self.store.text, self.splices).encode("utf-8")
+            return partial.joined(self.store, self.parts)
+        return self.store.bom + diff.spliced(self.store.text, self.splices).encode("utf-8")
 
     def diff(self) -> str:
         """The unified diff of the whole file."""
-        splices = self.splices if self.parts is None else pieces.in_whole(self.store, self.parts)
+        splices = self.splices if self.parts is None else partial.in_whole(self.store, self.parts)
         text = self.store.data.decode("utf-8")  # a byte order mark belongs to line 1
         mark = len(self.store.bom.decode("utf-8"))
-        return hunks.unified(
+        return diff.unified(
             self.store.path, text, [Splice(start + mark, end + mark, new) for start, end, new in splices]
         )
 
     def grown(self) -> dict[str, tuple[int, int]] | None:
         """By how many bytes and lines each account has grown, where only accounts' own lines have changed."""
-        return pieces.grown(self.store, self.parts) if self.parts is not None else None
+        return partial.grown(self.store, self.parts) if self.parts is not None else None
 
 
 def _edited(store: Store, plan: Plan) -> _Edited:
     """The plan carried out, and proved: what the reading parser reads is the tree that was meant."""
     if not plan.operations:
         return _Edited(store, [], store.policy(), {} if store.cut is not None else None)
-    if store.cut is not None and not pieces.within_accounts(plan):
+    if store.cut is not None and not partial.within_accounts(plan):
         store = Store(store.path, store.data)
-    store = pieces.narrowed(store, plan)
+    store = partial.narrowed(store, plan)
     try:
         with without_gc():
-            splices = pen.splices(store.text, plan.operations)
+            splices = splices_of(store.text, plan.operations)
     except CannotWrite as reason:
         raise _by_hand(store, reason.offset, str(reason)) from None
     wanted = applied(store.tree, plan.operations)
-    proof = Store(store.path, hunks.spliced(store.text, splices).encode("utf-8"))
+    proof = Store(store.path, diff.spliced(store.text, splices).encode("utf-8"))
     if _without_empty(proof.tree) != _without_empty(wanted):
         offset = splices[0].start
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
@@ -156,8 +160,8 @@ def _edited(store: Store, plan: Plan) -> _Edited:
     policy = _new_policy(store, plan, wanted)
     if store.cut is None:
         return _Edited(store, splices, policy)
-    parts = pieces.touched(store, splices)
-    if parts is None or not pieces.proved(store, wanted, parts):
+    parts = partial.touched(store, splices)
+    if parts is None or not partial.proved(store, wanted, parts):
         return _edited(Store(store.path, store.data), plan)
     return _Edited(store, splices, policy, parts)
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mailpolicy import names
 from mailpolicy.errors import Refused
 from mailpolicy.export import TARGETS, Target
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS, Options
-from mailpolicy.nearest import nearest
+from mailpolicy.policy import names
+from mailpolicy.policy.nearest import nearest
 from mailpolicy.system.files import read_regular
 
 _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}

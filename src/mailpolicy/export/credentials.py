@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailpolicy.bindings import smart_host_secret
 from mailpolicy.export.request import CannotCarry, Request
-from mailpolicy.names import unicode_address
-from mailpolicy.policy import Layer, Policy
+from mailpolicy.policy.bindings import smart_host_secret
+from mailpolicy.policy.model import Layer, Policy
+from mailpolicy.policy.names import unicode_address
 
 
 class Login(NamedTuple):

@@ -13,10 +13,10 @@ from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.export.stamp import HIDDEN, hidden
-from mailpolicy.names import unicode_address
-from mailpolicy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
-from mailpolicy.policy import Account, Policy
-from mailpolicy.service import Service
+from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.names import unicode_address
+from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
+from mailpolicy.policy.service import Service
 
 SERVICES = {"imap": Service.IMAP, "pop3": Service.POP}
 # Bytes of the file from which auth may run out of memory with the vsz_limit that Debian's Dovecot has (256 MiB): it takes

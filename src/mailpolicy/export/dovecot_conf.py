@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from mailpolicy.export import dovecot
 from mailpolicy.export.request import CannotCarry, Exported, Request
-from mailpolicy.names import unicode_address
+from mailpolicy.policy.names import unicode_address
 
 # Dovecot's default, and what an account's address may have besides.
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@+=~'&"

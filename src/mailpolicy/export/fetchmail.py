@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
+from mailpolicy.export.collectors import Polled, polled
 from mailpolicy.export.request import CannotCarry, Exported, Request
-from mailpolicy.export.sources import Polled, polled
 from mailpolicy.export.stamp import HIDDEN, hidden
-from mailpolicy.policy import Tls
+from mailpolicy.policy.model import Tls
 
 _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck', Tls.NONE: 'sslproto ""'}
 

@@ -8,9 +8,9 @@ documentation, configuration.
 from __future__ import annotations
 
 from mailpolicy.errors import NotFound, UsageError
+from mailpolicy.export.collectors import Polled, polled
 from mailpolicy.export.request import CannotCarry, Exported, Request
-from mailpolicy.export.sources import Polled, polled
-from mailpolicy.policy import Policy, Tls
+from mailpolicy.policy.model import Policy, Tls
 
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian keeps them
 

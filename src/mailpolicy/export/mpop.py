@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 
+from mailpolicy.export.collectors import Polled, polled
 from mailpolicy.export.request import Exported, Request
-from mailpolicy.export.sources import Polled, polled
-from mailpolicy.policy import Tls
+from mailpolicy.policy.model import Tls
 
 _TLS = {
     Tls.IMPLICIT: ("tls on", "tls_starttls off"),

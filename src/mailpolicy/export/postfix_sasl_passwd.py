@@ -11,7 +11,7 @@ import re
 from mailpolicy.export.credentials import Login, gather, smart_host, spellings
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.export.stamp import HIDDEN, hidden
-from mailpolicy.policy import Policy
+from mailpolicy.policy.model import Policy
 
 _STRIPPED = " \t\n\v\f\r"
 

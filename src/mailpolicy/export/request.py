@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mailpolicy.bindings import Secret, absences
 from mailpolicy.errors import Command, KeyringError, Refused
-from mailpolicy.policy import Policy
+from mailpolicy.policy.bindings import Secret, absences
+from mailpolicy.policy.model import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
 MAPS = ("texthash", "lmdb", "hash", "cdb")

@@ -8,8 +8,8 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
-from mailpolicy.names import counted
-from mailpolicy.verdict import Grant, Question, Reason, Verdict
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.verdict import Grant, Question, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
 Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered

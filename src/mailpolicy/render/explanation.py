@@ -9,7 +9,7 @@ from typing import Any
 
 from mailpolicy.diagnostics import ERROR, Finding
 from mailpolicy.diagnostics.rules import Rule
-from mailpolicy.store import Store
+from mailpolicy.store.store import Store
 
 _FILE = "accounts.toml"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailpolicy.diagnostics import ERROR, HINT, WARNING
-from mailpolicy.names import printable
+from mailpolicy.policy.names import printable
 from mailpolicy.render.annotation import Annotation
 
 _COMMANDS = {ERROR: "error", WARNING: "warning", HINT: "notice"}

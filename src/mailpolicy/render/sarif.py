@@ -16,7 +16,7 @@ from typing import Any
 from mailpolicy import __version__
 from mailpolicy.diagnostics import ERROR, HINT, WARNING, more_findings
 from mailpolicy.diagnostics.rules import Rule
-from mailpolicy.names import printable
+from mailpolicy.policy.names import printable
 from mailpolicy.render import explanation
 from mailpolicy.render.annotation import Annotation
 

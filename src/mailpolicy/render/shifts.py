@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailpolicy.access import Access, Cause, Comparison, Redirection, Shift, direction
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.names import counted, printable
-from mailpolicy.networks import NetworkSet
+from mailpolicy.policy.access import Access, Cause, Comparison, Redirection, Shift, direction
+from mailpolicy.policy.names import counted, printable
+from mailpolicy.policy.networks import NetworkSet
 
 COLUMNS = ("account", "service", "access", "before", "after", "key")
 MOST_ROWS = 200  # in a comment; GitHub takes 65 536 characters

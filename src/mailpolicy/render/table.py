@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mailpolicy.names import printable
+from mailpolicy.policy.names import printable
 
 _GAP = 3  # between two columns of the box below
 

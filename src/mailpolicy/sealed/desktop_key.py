@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from mailpolicy import backends
-from mailpolicy.calls import Calls
 from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.format import master_key
 from mailpolicy.sealed.key_files import WITH_CREDENTIAL
+from mailpolicy.system.keyrings import choice
+from mailpolicy.system.keyrings.deadline import Calls
 
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
@@ -85,7 +85,7 @@ class DesktopKey:
 
     def _call(self, method: str, entry: str, *more: str) -> str | None:
         def ask() -> str | None:
-            answer: str | None = getattr(backends.wallet(is_root=self._is_root), method)(_SERVICE, entry, *more)
+            answer: str | None = getattr(choice.wallet(is_root=self._is_root), method)(_SERVICE, entry, *more)
             return answer
 
         return self._calls.make(ask)

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError, PasswordDeleteError, PasswordSetError
 
-from mailpolicy import host
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.sealed.file import SecretsFile
 from mailpolicy.sealed.key_source import Sources
+from mailpolicy.store import host
 
 
 class Keyring(KeyringBackend):

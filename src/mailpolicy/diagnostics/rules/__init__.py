@@ -6,13 +6,13 @@ it, and the tests hold each example to it. A new code is one entry in the module
 
 from __future__ import annotations
 
-from mailpolicy.diagnostics.rules.doubts import DOUBTS
 from mailpolicy.diagnostics.rules.file import FILE
 from mailpolicy.diagnostics.rules.lan import LAN
 from mailpolicy.diagnostics.rules.naming import NAMING
 from mailpolicy.diagnostics.rules.rule import Rule
 from mailpolicy.diagnostics.rules.secrets import SECRETS
 from mailpolicy.diagnostics.rules.sources import SOURCES
+from mailpolicy.diagnostics.rules.warnings import DOUBTS
 
 RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **DOUBTS, **SECRETS}.items()))
 

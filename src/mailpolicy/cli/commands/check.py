@@ -1,0 +1,210 @@
+"""check: may this account use this service from this address, one question or a stream of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import line_reader, views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import Advice, UsageError
+from mailpolicy.policy.model import Gate, Policy
+from mailpolicy.policy.names import counted, line_refusal
+from mailpolicy.policy.nearest import nearest_address
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import Answers, Question, QuestionRejected, judge, question
+from mailpolicy.store.store import Store
+
+_OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
+_WIDE_SPACE = "[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_FIELDS = "a question has the fields ADDRESS PROTOCOL IP"
+FirstReason = Callable[[str, str, str | None], Gate | None]
+
+
+def app() -> typer.Typer:
+    """The command check."""
+    command = new_app()
+    command.command(
+        help="Say whether a user would be allowed to use a protocol from an IP address, and why.\n\n"
+        f"Protocols: {', '.join(Service)} (multipop needs no IP). Exit status: 0 allowed, 1 denied."
+    )(_check)
+    return command
+
+
+def _check(
+    context: typer.Context,
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="ADDRESS", show_default=False, help="the account; alone: show its Mail Services"),
+    ] = None,
+    protocol: Annotated[str | None, typer.Argument(metavar="PROTOCOL", show_default=False)] = None,
+    ip: Annotated[str | None, typer.Argument(metavar="IP", show_default=False)] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE", help="answer the lines ADDRESS PROTOCOL IP of a file, or - for stdin"),
+    ] = None,
+) -> int:
+    out: Output = context.obj
+    if batch is not None:
+        if address is not None:
+            raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")
+        return _batch(out, batch)
+    if address is None:
+        raise UsageError(
+            "name the account, the protocol and the IP address",
+            fix=("mailpolicy", "check", "ADDRESS", "PROTOCOL", "IP"),
+        )
+    if protocol is None:
+        from mailpolicy.cli.selection import address as normalised  # 2 ms, only for one address without a protocol
+
+        return views.show_account(out, normalised(address))
+    asked = question(address, protocol, ip)
+    store, policy = views.open_store(out, [asked.address])
+    verdict = judge(policy, asked)
+    if not out.around.quiet:
+        from mailpolicy.render import answer  # 2 ms, only for an answer with words
+
+        def lets_in() -> int:
+            # Of a large store only the lines about the one account were read.
+            whole = policy if store.cut is None else Store.read(store.path).policy()
+            return whole.waiting_outside()
+
+        if out.around.format == "json":
+            out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
+        else:
+            verbose = out.around.verbose
+            out.lines(answer.lines(verdict, store.path, store.line, lets_in, out.command, verbose=verbose))
+            _suggest(out, policy, asked.address)
+            _tell_sources(out, policy, asked)
+    return 0 if verdict.allowed else 1
+
+
+def _suggest(out: Output, policy: Policy, address: str) -> None:
+    if address not in policy.accounts and (known := nearest_address(address, policy.accounts)) is not None:
+        out.message(f"the nearest account is {known}")
+
+
+def _sources(policy: Policy, asked: Question) -> dict[str, int]:
+    """How many sources MultiPOP would poll, where that was the question."""
+    account = policy.accounts.get(asked.address)
+    if asked.service is not Service.MULTIPOP or account is None:
+        return {}
+    return {"sources": len(policy.polled(account))}
+
+
+def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
+    polled = _sources(policy, asked).get("sources")
+    if polled is None:
+        return
+    there = len(policy.accounts[asked.address].sources)
+    if there:
+        shown = counted(polled, "source") if polled == there else f"{polled} of {there} sources"
+        out.lines([f"  {shown} would be polled"])
+    elif not policy.gates(asked.address, Service.MULTIPOP):
+        add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")
+        out.detail(Advice("there is nothing to poll yet", add))
+
+
+def _batch(out: Output, name: str) -> int:
+    # The questions' file is opened first: a wrong name is a usage error, which comes before the store's errors.
+    descriptor = line_reader.opened(name)
+    try:
+        store, policy = views.open_store(out)
+        answered = (
+            _objects(out, store, policy, line_reader.chunks(name, descriptor))
+            if out.around.format == "json"
+            else _lines(out, policy, line_reader.chunks(name, descriptor))
+        )
+    finally:
+        if name != "-":
+            os.close(descriptor)
+    return answered
+
+
+def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    first_reason = Answers(policy).first_reason
+    number = 0
+    denied = wrong = False
+    for part in chunks:
+        answers: list[str] = []
+        add = answers.append
+        fields_of = _fields_of(part)
+        for line in part:
+            number += 1
+            fields = fields_of(line)
+            try:
+                if len(fields) == 3:
+                    address, protocol, ip = fields
+                    gate = first_reason(address, protocol, ip)
+                elif not fields or fields[0][0] == "#":
+                    continue
+                else:
+                    gate = _short_question(first_reason, fields)
+            except QuestionRejected as error:
+                if fields[0][0] == "#":
+                    continue
+                add(f"error\t{number}\t{line_refusal(line, error.reason)}")
+                wrong = True
+                continue
+            if gate is None:
+                add("allow\t-\t" + "\t".join(fields))
+            else:
+                denied = True
+                add("deny\t" + gate + "\t" + "\t".join(fields))
+        if answers:
+            answers.append("")
+            out.data("\n".join(answers))
+            out.flush()
+    return 2 if wrong else int(denied)
+
+
+def _fields_of(lines: list[str]) -> Callable[[str], list[str]]:
+    """How to take these lines apart at blanks and tabs; Python's own way knows more white space, and is quicker."""
+    text = "".join(lines)
+    if not any(map(text.__contains__, _OTHER_SPACE)) and (text.isascii() or not re.search(_WIDE_SPACE, text)):
+        return str.split
+    return _parted
+
+
+def _parted(line: str) -> list[str]:
+    return re.findall("[^ \t]+", line.removesuffix("\r"))
+
+
+def _short_question(first_reason: FirstReason, fields: list[str]) -> Gate | None:
+    if len(fields) != 2:
+        raise QuestionRejected(_FIELDS)
+    return first_reason(fields[0], fields[1], None)
+
+
+def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    from mailpolicy.render import answer  # 2 ms, only for an answer with words
+
+    number = 0
+    denied = wrong = False
+    line_of, lets_in = store.line_of_any(), cache(policy.waiting_outside)
+    for part in chunks:
+        fields_of = _fields_of(part)
+        for line in part:
+            number += 1
+            fields = fields_of(line)
+            if not fields or fields[0][0] == "#":
+                continue
+            try:
+                if not 2 <= len(fields) <= 3:
+                    raise QuestionRejected(_FIELDS)
+                verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
+            except QuestionRejected as error:
+                wrong = True
+                message = line_refusal(line, error.reason)
+                out.json("error/1", {"exit": 2, "code": "usage", "line": number, "message": message, "fix": None})
+                continue
+            denied = denied or not verdict.allowed
+            out.json("check/1", answer.content(verdict, store.path, line_of, lets_in))
+        out.flush()
+    return 2 if wrong else int(denied)

@@ -1,0 +1,70 @@
+"""init: a commented starter store, where there is none yet, and beside it the JSON Schema that its first line names."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files as resources
+
+import typer
+
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.commands import schema
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit.text import diff as text_diff
+from mailpolicy.errors import FileMissing
+from mailpolicy.system.files import is_there, opened
+from mailpolicy.system.held import locked, without_lock
+
+
+def app() -> typer.Typer:
+    """The command init."""
+    command = new_app()
+    command.command(
+        help="Write a commented starter store, and beside it the JSON Schema with which editors check it; "
+        "what is there stays as it is."
+    )(_init)
+    return command
+
+
+def _init(context: typer.Context, dry_run: DryRun = False) -> int:
+    out: Output = context.obj
+    path = out.around.file
+    described = os.path.join(os.path.dirname(path), schema.FILE)
+    with without_lock(path, out.trusted):
+        pass  # refused before anything is made
+    fresh = not _is_there(path)
+    describe = fresh and not is_there(described)
+    starter = resources("mailpolicy.cli").joinpath("starter.toml").read_bytes()
+    diff = text_diff.unified(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
+    if fresh and not dry_run:
+        with locked(path, out.around.lock_timeout, out.trusted, make_folders=0o755) as store:
+            fresh = store.facts() is None
+            describe = describe and fresh
+            if fresh:
+                if describe:
+                    with without_lock(described, out.trusted) as file:
+                        file.create(schema.content())
+                store.create(starter)
+    if not out.tells(dry_run=dry_run):
+        return 0
+    if out.around.format == "json":
+        content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}
+        content["schema_file"] = described if describe else None
+        out.json("edit/1", content if diff is None else {**content, "diff": diff})
+    elif diff is not None:
+        out.patch(diff)
+    else:
+        if describe:
+            out.record((described, "schema", "written", "changed"))
+        out.record((path, "store", "written" if fresh else "there already", "changed" if fresh else "ok"))
+    return 0
+
+
+def _is_there(path: str) -> bool:
+    """Whether a store file is there. Raises StoreError where something else is."""
+    try:
+        with opened(path):
+            return True
+    except FileMissing:
+        return False

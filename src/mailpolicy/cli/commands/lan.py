@@ -1,0 +1,77 @@
+"""lan: the networks that count as the LAN."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit import server
+from mailpolicy.errors import UsageError
+from mailpolicy.policy.lan import EntryRejected, is_reserved, lan_entry
+
+_Networks = Annotated[
+    list[str], typer.Argument(metavar="NETWORK...", help="CIDR, address, range a-b or 192.168.*.*", show_default=False)
+]
+
+
+def app() -> typer.Typer:
+    """The commands about the LAN."""
+    group = new_app(help="List, add, remove and reset the LAN's networks.", no_args_is_help=True)
+    group.command("list", help="list the entries, with the networks they stand for")(_list)
+    group.command("add", help="add networks")(_add)
+    group.command("remove", help="remove networks")(_remove)
+    group.command("reset", help="make the LAN exactly the ranges reserved for local use")(_reset)
+    return group
+
+
+def _list(context: typer.Context) -> int:
+    out: Output = context.obj
+    store, policy = views.open_store(out, [])
+    rows = []
+    for index, entry in enumerate(policy.server.lan_entries):
+        networks = [str(network) for network in entry.networks]
+        reserved = is_reserved(entry.networks)
+        if out.around.format == "json":
+            line = store.line(("server", "lan", index))
+            out.json(
+                "lan/1",
+                {"file": store.path, "entry": entry.text, "networks": networks, "reserved": reserved, "line": line},
+            )
+        rows.append((entry.text, ", ".join(networks), "reserved" if reserved else "public"))
+    if out.around.format != "json":
+        out.rows(("entry", "networks", "range"), rows)
+        if not rows:
+            out.message("the LAN is empty: what is open to the LAN only admits nobody")
+    return 0
+
+
+def _checked(networks: list[str]) -> tuple[str, ...]:
+    wrong = []
+    for text in networks:
+        try:
+            lan_entry(text)
+        except EntryRejected as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return tuple(dict.fromkeys(networks))
+
+
+def _add(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
+    texts = _checked(networks)
+    return edit(context, lambda policy: server.lan_add(policy, texts), dry_run=dry_run, yes=True)
+
+
+def _remove(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
+    texts = _checked(networks)
+    return edit(context, lambda policy: server.lan_remove(policy, texts), dry_run=dry_run, yes=True)
+
+
+def _reset(context: typer.Context, dry_run: DryRun = False) -> int:
+    return edit(context, server.lan_reset, dry_run=dry_run, yes=True)

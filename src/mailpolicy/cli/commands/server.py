@@ -1,0 +1,85 @@
+"""server: what holds for the whole server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit import server
+from mailpolicy.edit.server import text_of
+from mailpolicy.errors import Command, UsageError
+from mailpolicy.store import schema, tables
+
+_KEYS = ("edition", "outlook_connector_installed", "multipop")
+_YES, _NO = ("on", "true", "yes"), ("off", "false", "no")
+
+
+def app() -> typer.Typer:
+    """The commands about the server."""
+    group = new_app(help="Show and set what holds for the whole server.", no_args_is_help=True)
+    group.command("show", help="show the server's keys, its smart host and its LAN")(_show)
+    group.command("set", help=f"give a key a value: {', '.join(key.replace('_', '-') for key in _KEYS)}")(_set)
+    return group
+
+
+def _show(context: typer.Context) -> int:
+    out: Output = context.obj
+    store, policy = views.open_store(out, [])
+    server = policy.server
+    values: dict[str, str | int | bool | list[str] | None] = {
+        "edition": server.edition,
+        "outlook_connector_installed": server.outlook_connector_installed,
+        "multipop": server.multipop,
+        "lan": [entry.text for entry in server.lan_entries],
+        "smart_host.host": server.smart_host,
+        "smart_host.port": server.smart_host_port,
+        "smart_host.login": server.smart_host_login,
+        "smart_host.per_account_auth": server.per_account_auth,
+    }
+    if out.around.format == "json":
+        out.json("server/1", {"file": store.path, "values": values, "written": sorted(server.written)})
+        return 0
+    rows = []
+    for key, value in values.items():
+        written = key in server.written
+        shown = ", ".join(value) or "empty" if isinstance(value, list) else _shown(value)
+        rows.append(
+            (key.replace("_", "-"), shown, views.place(store, ("server", *key.split("."))) if written else "not set")
+        )
+    out.rows(("server", "value", "where"), rows)
+    return 0
+
+
+def _shown(value: str | int | bool | None) -> str:
+    return text_of(value)
+
+
+def _set(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", show_default=False)],
+    value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False)],
+    dry_run: DryRun = False,
+) -> int:
+    name = key.replace("-", "_").lower()
+    if name not in _KEYS:
+        smart_host = ("mailpolicy", "smart-host", "set", "--server")
+        elsewhere: dict[str, Command] = {"lan": ("mailpolicy", "lan", "add", "NETWORK"), "smart_host": smart_host}
+        known = ", ".join(known.replace("_", "-") for known in _KEYS)
+        fix = elsewhere.get(name, smart_host if name in tables.SMART_HOST else None)
+        raise UsageError(f"server set has no key {key!a}, choose {known}", fix=fix)
+    wanted: str | bool
+    if name == "edition":
+        if value.lower() not in schema.EDITIONS:
+            raise UsageError(f"the edition is pro or standard, not {value!a}")
+        wanted = value.lower()
+    elif value.lower() in (*_YES, *_NO):
+        wanted = value.lower() in _YES
+    else:
+        raise UsageError(f"{key} is on or off, not {value!a}")
+    return edit(context, lambda policy: server.set_key(policy, name, wanted), dry_run=dry_run, yes=True)

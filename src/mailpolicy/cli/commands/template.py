@@ -1,0 +1,114 @@
+"""template: named sets of switches that accounts share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
+from mailpolicy.edit import templates
+from mailpolicy.errors import UsageError
+from mailpolicy.policy import names
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+
+
+def app() -> typer.Typer:
+    """The commands about templates."""
+    group = new_app(
+        help="Add, remove, rename, list, show, assign and unassign templates. "
+        "A template's switches: mailpolicy pop on --in-template NAME",
+        no_args_is_help=True,
+    )
+    group.command("add", help="add a template without a switch")(_add)
+    group.command("remove", help="remove a template that no account uses")(_remove)
+    group.command("rename", help="give a template another name, in every account that uses it")(_rename)
+    group.command("list", help="list the templates and their switches")(_list)
+    group.command("show", help="show one template")(_show)
+    group.command("assign", help="give accounts a template")(_assign)
+    group.command("unassign", help="take the template of accounts away")(_unassign)
+    return group
+
+
+def _checked(name: str) -> str:
+    try:
+        return names.template_name(name)
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+
+
+def _add(context: typer.Context, name: _Name, dry_run: DryRun = False) -> int:
+    wanted = _checked(name)
+    return edit(context, lambda policy: templates.add(policy, wanted), dry_run=dry_run, yes=True)
+
+
+def _remove(
+    context: typer.Context,
+    name: _Name,
+    if_exists: Annotated[bool, typer.Option("--if-exists", help="a template that is not there is ok")] = False,
+    dry_run: DryRun = False,
+) -> int:
+    wanted = _checked(name)
+    return edit(
+        context, lambda policy: templates.remove(policy, wanted, if_exists=if_exists), dry_run=dry_run, yes=True
+    )
+
+
+def _rename(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
+    dry_run: DryRun = False,
+) -> int:
+    before, after = _checked(old), _checked(new)
+    return edit(context, lambda policy: templates.rename(policy, before, after), dry_run=dry_run, yes=True)
+
+
+def _list(context: typer.Context) -> int:
+    return views.list_templates(context.obj, None)
+
+
+def _show(context: typer.Context, name: _Name) -> int:
+    return views.list_templates(context.obj, _checked(name))
+
+
+def _assign(
+    context: typer.Context,
+    name: _Name,
+    target: Addresses = None,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    skip_unknown: SkipUnknown = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    wanted = _checked(name)
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    return edit(
+        context,
+        lambda policy: templates.assign(policy, wanted, chosen),
+        about=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
+    )
+
+
+def _unassign(
+    context: typer.Context,
+    target: Addresses = None,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    skip_unknown: SkipUnknown = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    return edit(
+        context, lambda policy: templates.assign(policy, None, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes
+    )

@@ -1,0 +1,84 @@
+"""who: which accounts could use a service, from anywhere at all or from certain addresses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import UsageError
+from mailpolicy.policy.access import users, where
+from mailpolicy.policy.lan import EntryRejected, region
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import service_named
+
+
+def app() -> typer.Typer:
+    """The command who."""
+    command = new_app()
+    command.command(
+        help="Say which accounts could use a service, and from where.\n\n"
+        f"Protocols: {', '.join(Service)}. Exit status: 0, also where nobody could."
+    )(_who)
+    return command
+
+
+def _who(
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", show_default=False)],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="IP|NETWORK", help="only those who could from there, or from a part of it"),
+    ] = None,
+    outside_lan: Annotated[
+        bool, typer.Option("--outside-lan", help="only those who could from outside the LAN: what is exposed")
+    ] = False,
+) -> int:
+    out: Output = context.obj
+    service = service_named(protocol)
+    if outside_lan and service.facts.connects_out:
+        raise UsageError(f"--outside-lan: the server connects out for {service.label}, nobody connects to it")
+    try:
+        asked = region(source) if source is not None else ANYWHERE
+    except EntryRejected as error:
+        raise UsageError(f"--from: {error}") from None
+    if service.facts.connects_out:
+        asked = ANYWHERE  # as in check: an address must be well-formed and has no effect
+    store, policy = views.open_store(out)
+    if outside_lan:
+        asked = asked - policy.server.lan
+    found = list(users(policy, service, asked))
+    lan = policy.server.lan
+    if out.around.format == "json":
+        for user in found:
+            out.json(
+                "who/1",
+                {
+                    "file": store.path,
+                    "address": user.address,
+                    "protocol": str(service),
+                    "admitted": where(user.admitted, lan),
+                    "networks": [str(network) for network in user.there.networks()],
+                },
+            )
+        return 0
+    rows = [[user.address, str(service), where(user.admitted, lan)] for user in found]
+    columns = ["account", "service", "admitted from"]
+    if source is not None:
+        columns.append("of those asked about")
+        for row, user in zip(rows, found, strict=True):
+            row.append("all" if user.there == asked else str(user.there))
+    out.rows(columns, rows)
+    out.message(_count(len(found), len(policy.accounts), service, source, outside_lan=outside_lan))
+    return 0
+
+
+def _count(found: int, known: int, service: Service, source: str | None, *, outside_lan: bool) -> str:
+    places = [f"from {source}"] if source is not None else []
+    places += ["from outside the LAN"] if outside_lan else []
+    return " ".join([f"{found} of {counted(known, 'account')} could use {service.label}", *places])

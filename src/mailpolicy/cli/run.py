@@ -1,0 +1,169 @@
+"""One run from the arguments to the exit status: the only place that catches errors and turns them into codes.
+
+Promises: every outcome is mapped here by hand, also those that Typer would answer with 1.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+
+from mailpolicy.cli import was_interrupted
+from mailpolicy.cli.context import FORMATS, INSTEAD, Surroundings, look_around, split
+from mailpolicy.cli.output import Output, drop_stdout, require_format
+from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
+
+INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised where the program stands, so that it cleans up on its way out."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, _terminate)
+    _buffer_stdout()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # Until the options are read, a wrong one is answered in the form that the arguments seem to ask for.
+    out = Output(Surroundings(format="json" if "--json" in arguments else "text"))
+    try:
+        _require_posix()
+        options, rest = split(arguments)
+        out = Output(look_around(options, os.environ))
+        for name in out.around.ignored:
+            out.message(f"note: {name} is not obeyed under sudo: {INSTEAD[name]}")
+        status = _command(out, rest)
+        out.flush()
+        return status
+    except BrokenPipeError:
+        drop_stdout()
+        return BROKEN_PIPE
+    except MailpolicyError as error:
+        return _failed(out, error)
+    except KeyboardInterrupt:
+        drop_stdout()
+        return INTERRUPTED
+    except Terminated:
+        drop_stdout()
+        return TERMINATED
+    except OSError as error:
+        if _is_echo(error):
+            return _failed(out, OutputFailed(f"stdout could not be written: {(error.strerror or '').lower()}"))
+        return _crashed(out, error)
+    except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
+        for signalled, status in ((KeyboardInterrupt, INTERRUPTED), (Terminated, TERMINATED)):
+            if was_interrupted(error, signalled):
+                drop_stdout()
+                return status
+        return _crashed(out, error)
+
+
+def _require_posix() -> None:
+    """Raise UnsupportedSystem where there are no POSIX locks, owners and modes, before anything looks for them."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise UnsupportedSystem(
+            "this operating system is not supported: mailpolicy needs Linux or another POSIX system; on Windows run it in "
+            "WSL (wsl --install) or in a container"
+        ) from None
+
+
+def _buffer_stdout() -> None:
+    """Put a buffer between stdout and its file if Python was told to have none (`-u`, PYTHONUNBUFFERED).
+
+    Without one a write that the system takes only in part, as on a disk that fills up, loses the rest in silence.
+    """
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(raw)
+        sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, line_buffering=sys.stdout.isatty())
+
+
+def settled() -> None:
+    """Let a signal end the process at once: all is done and said, and an exception would find nobody to catch it."""
+    with suppress(ValueError):  # not the main thread
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _command(out: Output, arguments: list[str]) -> int:
+    import typer
+
+    from mailpolicy.cli.app import root  # 34 ms of typer, not needed to refuse a misplaced option
+
+    try:
+        command = root()
+        with command.make_context("mailpolicy", arguments, obj=out) as context:
+            if out.around.format not in FORMATS:
+                require_format(out.around, *FORMATS)
+            return int(command.invoke(context) or 0)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # Typer's own errors are known by this method; their common class has another name in each of its versions.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and out.around.format != "json":
+            out.usage(error.format_message())
+            return UsageError.exit_status
+        path = context.command_path if context is not None else "mailpolicy"
+        message = error.format_message().rstrip(".")
+        raise UsageError(message[:1].lower() + message[1:], fix=(*path.split(), "--help")) from None
+
+
+def _failed(out: Output, error: MailpolicyError) -> int:
+    if not isinstance(error, OutputFailed):
+        try:
+            out.failure(error)
+            out.flush()
+            return error.exit_status
+        except BrokenPipeError:
+            drop_stdout()
+            return BROKEN_PIPE
+        except OutputFailed as failed:
+            error = failed
+    drop_stdout()
+    Output(out.around._replace(format="text")).failure(error)
+    return error.exit_status
+
+
+def _crashed(out: Output, error: Exception) -> int:
+    """An error of ours. Only its type and place are shown: a message or a local variable may hold a secret."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    failure = MailpolicyError(
+        f"internal error ({type(error).__name__} at {place}), the result may be incomplete, please report it"
+    )
+    with suppress(BrokenPipeError, OutputFailed):
+        out.failure(failure)
+        out.flush()
+    if out.around.verbose:
+        for frame in frames:
+            out.message(f"  {frame.filename}:{frame.lineno} in {frame.name}")
+    return CRASHED
+
+
+def _is_echo(error: OSError) -> bool:
+    """Whether it was Typer that could not write: help pages and questions are its own, all other output is ours."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_code.co_name == "echo"
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

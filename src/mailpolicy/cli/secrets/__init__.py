@@ -1,0 +1,1 @@
+"""The flows that pair a secret with an edit of the store."""

@@ -1,0 +1,100 @@
+"""The words that people try for a command, and the right line for what they wrote.
+
+Promises: the line is made of the arguments that were given, so that it can be pasted; no word stands for the opposite of
+what it says. Not promised: that the line does what was meant; nothing is ever run by another name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from mailpolicy.cli.context import OPTIONS
+from mailpolicy.errors import UsageError
+from mailpolicy.policy.names import short
+from mailpolicy.policy.nearest import nearest
+
+# Verbs of others, and those of ours that may be meant; the first one that the noun has is.
+_VERBS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("create", "new", "insert", "append", "make"), ("add",)),
+    **dict.fromkeys(("delete", "del", "rm", "drop", "erase"), ("remove", "clear")),
+    **dict.fromkeys(("unsuspend", "unlock", "unblock", "reactivate", "activate", "restore"), ("resume",)),
+    **dict.fromkeys(("lock", "block", "deactivate", "ban"), ("suspend",)),
+    **dict.fromkeys(("enable", "allow", "start", "yes", "true"), ("on", "resume")),
+    **dict.fromkeys(("disable", "deny", "stop", "no", "false"), ("off", "suspend")),
+    **dict.fromkeys(("lan_only", "lanonly", "lan", "local", "restrict", "internal"), ("lan-only",)),
+    **dict.fromkeys(("everywhere", "any", "world", "unrestrict", "external"), ("anywhere",)),
+    **dict.fromkeys(("unset", "default", "unpin"), ("inherit",)),
+    **dict.fromkeys(("mv", "move"), ("rename",)),
+    **dict.fromkeys(("ls", "all"), ("list", "show")),
+    **dict.fromkeys(("get", "info", "view", "display", "cat", "print"), ("show", "list")),
+    **dict.fromkeys(("add", "update", "change"), ("set",)),
+    **dict.fromkeys(("remove",), ("clear", "unassign")),
+    **dict.fromkeys(("apply", "use"), ("assign",)),
+}
+_NOUNS: dict[str, str] = {
+    **dict.fromkeys(("accounts", "user", "users", "mailbox", "mailboxes"), "account"),
+    **dict.fromkeys(("pop3", "pop3s"), "pop"),
+    **dict.fromkeys(("imap4", "imaps"), "imap"),
+    **dict.fromkeys(("connector", "outlook"), "outlook-connector"),
+    **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
+    **dict.fromkeys(("templates", "group", "groups"), "template"),
+    **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
+    **dict.fromkeys(("lint", "verify"), "validate"),
+    **dict.fromkeys(("can", "may", "ask"), "check"),
+}
+_MEANT = ". Did you mean '{}'?"
+Verbs = Callable[[str], Collection[str]]  # the verbs of a noun, none of one that has none
+
+
+def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: Verbs) -> UsageError:
+    """The refusal of a word that is no command, with the right line if it can be told."""
+    turned = ": first the noun, then the verb"
+    if rest and (noun := _noun(rest[0], nouns)) is not None and (verb := _verb(word, verbs(noun))) is not None:
+        return _refusal(word, turned, [noun, verb, *rest[1:]])
+    verb = _verb(word, verbs("account"))
+    if verb is not None and (verb == "list" or (rest and _is_address(rest[0]))):
+        return _refusal(word, turned, ["account", verb, *rest])
+    if (noun := _noun(word, nouns)) is not None:
+        return _refusal(word, "", [noun, *rest])
+    if (noun := nearest(word, nouns)) is not None:
+        return _refusal(word, _MEANT.format(noun), [noun, *rest])
+    return _refusal(word, "", [])
+
+
+def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str]) -> UsageError:
+    """The refusal of a word that is no command of the noun `path`, with the right line if it can be told."""
+    noun = path.split(" ")[1:]
+    if (verb := _verb(word, verbs)) is not None:
+        return _refusal(word, "", [*noun, verb, *rest])
+    if (verb := nearest(word, verbs)) is not None:
+        return _refusal(word, _MEANT.format(verb), [*noun, verb, *rest])
+    for index, given in enumerate(rest):
+        if (verb := _verb(given, verbs)) is not None:
+            line = [*noun, verb, word, *rest[:index], *rest[index + 1 :]]
+            return _refusal(word, ": first the verb, then the target", line)
+    if noun == ["server"] and rest:
+        return _refusal(word, "", ["server", "set", word.removeprefix("set-"), *rest])
+    return _refusal(word, "", [], path)
+
+
+def _refusal(word: str, why: str, line: Sequence[str], path: str = "mailpolicy") -> UsageError:
+    for index, given in enumerate(line):
+        if given.partition("=")[0] in OPTIONS:  # it stood behind a `--`, or it would not be among the words
+            line = [*line[:index], "--", *line[index:]]
+            break
+    fix = ("mailpolicy", *line) if line else (*path.split(" "), "--help")
+    return UsageError(f"there is no command {short(word)}{why}", fix=fix)
+
+
+def _noun(word: str, nouns: Collection[str]) -> str | None:
+    return word if word in nouns else _NOUNS.get(word.lower())
+
+
+def _verb(word: str, verbs: Collection[str]) -> str | None:
+    if word in verbs:
+        return word
+    return next((verb for verb in _VERBS.get(word.lower(), ()) if verb in verbs), None)
+
+
+def _is_address(text: str) -> bool:
+    return "@" in text or text == "-"

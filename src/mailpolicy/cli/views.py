@@ -1,0 +1,192 @@
+"""What the commands that only read have in common: one account, many accounts, the server, the templates.
+
+Promises: reading takes no lock and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import Advice, UsageError
+from mailpolicy.policy import names
+from mailpolicy.policy.lookup import require_account, require_template
+from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.verdict import Question, judge
+from mailpolicy.store.store import Store
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
+
+
+def open_store(
+    out: Output, about: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+) -> tuple[Store, Policy]:
+    """The store and its policy, with a warning where root should not trust it. Raises StoreError.
+
+    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others. A
+    command that reads host.toml says whom root trusts besides itself.
+    """
+    if about is not None:
+        store = Store.look_up(out.around.file, about, out.cache)
+    else:
+        store = Store.read(out.around.file, out.cache)
+        store.keep_index()
+    policy = store.policy()
+    if out.around.is_root and (cure := cure_for_root(out.around.file, trusted)) is not None:
+        out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
+    return store, policy
+
+
+def show_account(out: Output, address: str) -> int:
+    """The Mail Services of one account. Raises NotFound."""
+    store, policy = open_store(out, [address])
+    account = require_account(policy, address)
+    if out.around.format == "json":
+        out.json("account/1", account_object(store, policy, account))
+        return 0
+    rows = [("account", account.address, place(store, ("accounts", account.key)))]
+    rows.append(("template", account.template or "none", ""))
+    rows.append(("suspended", "yes" if account.suspended else "no", ""))
+    for service in Service:
+        rows.append((str(service), *_service_cells(store, policy, account, service)))
+    smart_host = policy.smart_host_login(account)
+    login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
+    rows.append(("smart-host", login, smart_host.why))
+    out.rows(("mail service", address, "why"), rows)
+    return 0
+
+
+def _service_cells(store: Store, policy: Policy, account: Account, service: Service) -> tuple[str, str]:
+    setting = policy.setting(account, service.switch)
+    key = policy.key_path(account, service.switch, setting.layer)
+    why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
+    confined = policy.reach(account.address, service) is not ANYWHERE
+    if setting.value and confined:
+        switch = service.lan_switch or ""
+        lan = policy.setting(account, switch)
+        why += f"; LAN only: {lan.layer} {place(store, policy.key_path(account, switch, lan.layer))}"
+    result = (
+        "off"
+        if not setting.value
+        else "on, from the LAN only"
+        if confined
+        else "on"
+        if service.lan_switch is None
+        else "on, from anywhere"
+    )
+    if setting.value:
+        closed = judge(policy, Question(account.address, service, None, None)).reasons
+        if closed:
+            result += f", but denied: {', '.join(reason.gate for reason in closed)}"
+    return result, why
+
+
+def place(store: Store, path: tuple[str | int, ...]) -> str:
+    """`FILE:LINE` of a key."""
+    line = store.line(path)
+    return f"{store.path}:{line}" if line else store.path
+
+
+def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
+    """An account as JSON shows it; lines only where the store is given."""
+    from mailpolicy.policy.access import where  # 1.4 ms, not for check
+
+    services: dict[str, Any] = {}
+    for service in Service:
+        setting = policy.setting(account, service.switch)
+        admitted = policy.admitted(account.address, service)
+        lan = service.lan_switch
+        services[str(service)] = {
+            "on": setting.value,
+            "layer": setting.layer,
+            "lan_only": policy.setting(account, lan).value if lan else None,
+            "admitted": where(admitted, policy.server.lan),
+            "closed": list(policy.gates(account.address, service)),
+        }
+        if store is not None:
+            services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
+    smart_host = policy.smart_host_login(account)
+    content: dict[str, Any] = {
+        "address": account.address,
+        "template": account.template,
+        "suspended": account.suspended,
+        "own": dict(account.own),
+        "services": services,
+        "smart_host": {
+            "own_login": account.login,
+            "login": smart_host.login,
+            "owner": smart_host.owner,
+            "why": smart_host.why,
+        },
+    }
+    return {"file": store.path, **content} if store is not None else content
+
+
+def list_accounts(out: Output, domain: str | None, with_template: str | None) -> int:
+    """The accounts, a record each. Raises NotFound and UsageError."""
+    try:
+        domain = names.domain_name(domain) if domain is not None else None
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+    _, policy = open_store(out)
+    if with_template is not None:
+        require_template(policy, with_template, offer=False)
+    chosen = [
+        account
+        for account in policy.accounts.values()
+        if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
+    ]
+    if out.around.format == "json":
+        for account in chosen:
+            out.json("account/1", {"file": out.around.file, **account_object(None, policy, account)})
+        return 0
+    rows = (
+        (
+            account.address,
+            account.template or "-",
+            "suspended" if account.suspended else "active",
+            *(_short(policy, account, service) for service in Service),
+            account.login or "-",
+        )
+        for account in chosen
+    )
+    columns = (service.facts.column or str(service) for service in Service)
+    out.rows(("address", "template", "state", *columns, "smart host login"), rows)
+    return 0
+
+
+def _short(policy: Policy, account: Account, service: Service) -> str:
+    if not policy.setting(account, service.switch).value:
+        return "off"
+    return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
+
+
+def list_templates(out: Output, name: str | None) -> int:
+    """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
+    store, policy = open_store(out)
+    if name is not None:
+        require_template(policy, name, offer=False)
+    users: dict[str, int] = {}
+    for account in policy.accounts.values():
+        if account.template is not None:
+            users[account.template] = users.get(account.template, 0) + 1
+    chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
+    if out.around.format == "json":
+        for title, table in chosen.items():
+            content = {
+                "file": store.path,
+                "name": title,
+                "line": store.line(("templates", title)),
+                "accounts": users.get(title, 0),
+            }
+            out.json("template/1", {**content, "switches": dict(table)})
+        return 0
+    cells = {True: "on", False: "off", None: "-"}
+    rows = [
+        (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
+        for title, table in chosen.items()
+    ]
+    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows)
+    return 0

@@ -1,0 +1,1 @@
+"""The policy and its decision: values and rules, no I/O."""

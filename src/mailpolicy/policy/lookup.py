@@ -1,0 +1,39 @@
+"""Accounts and templates by name; one that does not exist is told in one way everywhere, with the nearest that does."""
+
+from __future__ import annotations
+
+from mailpolicy.errors import NotFound
+from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.names import printable
+from mailpolicy.policy.nearest import nearest, nearest_address
+
+
+def require_account(policy: Policy, address: str, *, offer: bool = True) -> Account:
+    """Return the account of a normalised address. Raises NotFound, with an `offer` to add it if none is like it."""
+    account = policy.accounts.get(address)
+    if account is None:
+        raise no_account(policy, [address], offer=offer)
+    return account
+
+
+def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> NotFound:
+    """Return the failure that names every unknown address, and for a single one the nearest that exists."""
+    if len(unknown) > 1:
+        return NotFound(
+            f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account"
+        )
+    hint = nearest_address(unknown[0], policy.accounts)
+    message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
+    fix = ("mailpolicy", "account", "add", unknown[0]) if offer and not hint else None
+    return NotFound(message, code="no-such-account", fix=fix)
+
+
+def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
+    """Raise NotFound if there is no such template, with an `offer` to add it if none is like it."""
+    if name not in policy.templates:
+        hint = nearest(name, policy.templates)
+        raise NotFound(
+            f"there is no template {printable(name)}" + (f", did you mean {hint}?" if hint else ""),
+            code="no-such-template",
+            fix=("mailpolicy", "template", "add", name) if offer and not hint else None,
+        )

@@ -1,0 +1,1 @@
+"""Which secret belongs to what, and where it is kept."""

@@ -1,0 +1,1 @@
+"""A TOML file of ours: its text, its tree, its tables, and where things stand in it."""

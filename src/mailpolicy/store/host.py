@@ -1,0 +1,84 @@
+"""`host.toml`: what is true of this machine and not of the policy, such as which keyring keeps the secrets.
+
+Promises: as root it is obeyed only where nobody else can have written it; any error in it is an error of every command
+that reads it, as guards may stand in it. Not read by check, validate, test and diff.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mailpolicy.diagnostics import Finding, KeyPath
+from mailpolicy.errors import FileMissing, StoreError
+from mailpolicy.policy.nearest import nearest_key
+from mailpolicy.store.document import Document
+from mailpolicy.store.tables import HOST_KEYS
+from mailpolicy.system.files import LARGEST, is_there, opened_trusted, read_whole
+
+DEFAULT_PATH = "/etc/mailpolicy/host.toml"
+
+
+class HostUnreadable(StoreError):
+    """host.toml is not TOML: the error is the first of the `findings`, which are all mistakes, placed."""
+
+    code = "invalid-host"
+    is_first_finding = True
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        super().__init__(first.problem.message, file=first.file, line=first.line)
+
+
+class Host(NamedTuple):
+    """The settings of one machine; None where the file does not say. `document` is the file, None where there is none."""
+
+    keyring_backend: str | None = None
+    keyring_service: str | None = None
+    exports: Mapping[str, Any] = MappingProxyType({})  # `[exports.NAME]`, as written
+    secrets_file: str | None = None
+    key_file: str | None = None
+    trusted_group: str | None = None
+    document: Document | None = None
+
+
+def read(path: str | None) -> Host:
+    """The settings in the file at `path`; with None in the usual place, where it may be missing.
+
+    Raises StoreError where the file cannot be read or says something it may not, Refused where root must not obey it.
+    """
+    if path == os.devnull:  # asked for: there is none
+        return Host()
+    name = path or DEFAULT_PATH
+    try:
+        with opened_trusted(name) as descriptor:
+            document = Document(name, read_whole(descriptor, LARGEST))
+    except FileMissing:
+        if path is None and not is_there(name):  # a link to nothing was meant to lead somewhere
+            return Host()
+        raise FileMissing(
+            "no such file or directory: make it, an empty file will do, or say that there is none with "
+            "--host-config /dev/null",
+            file=name,
+        ) from None
+    if document.faults:
+        raise HostUnreadable(document.placed(document.faults))
+    for key, value in document.tree.items():
+        if key not in HOST_KEYS:
+            nearest = nearest_key(key, HOST_KEYS)
+            hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(HOST_KEYS)}"
+            raise invalid(document, (key,), f"unknown key {key!a}, {hint}")
+        if type(value) is not (dict if key == "exports" else str):
+            raise invalid(document, (key,), f"{key} must be a {'table' if key == 'exports' else 'string'}")
+    for key in ("secrets_file", "key_file"):
+        if key in document.tree and not os.path.isabs(document.tree[key]):
+            raise invalid(document, (key,), f"{key} must be an absolute path")
+    return Host(**document.tree, document=document)
+
+
+def invalid(document: Document, key: KeyPath, message: str) -> StoreError:
+    """Return the error that host.toml says something it may not, with the line of the key."""
+    return StoreError(message, file=document.path, line=document.line(key), code="invalid-host")

@@ -1,0 +1,177 @@
+"""Mistakes in keys and headers: what needs quotes, what stands between key and value, what is written twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import tomli
+
+from mailpolicy.diagnostics import KeyPath, dotted
+from mailpolicy.policy.names import short
+from mailpolicy.store import locate
+from mailpolicy.store.mistakes.stop import STRING, WORD, Mistake, Stop
+from mailpolicy.store.tables import ACCOUNT
+
+_HEADER = re.compile(r"(\[\[?)([^\n#]*?)(\]*)[ \t]*(?:\#[^\n]*)?$", re.MULTILINE)
+_BARE = re.compile("[A-Za-z0-9_-]+")
+# An address with what may stand before and after it in a dotted key.
+_ADDRESS = re.compile(
+    rf"""((?:accounts\.)?)["']?([^\s"'=@\[\]]+@[^\s"'=@\[\]]+?)["']?((?:\.sources\.[A-Za-z0-9_-]+)?(?:\.(?:{"|".join(ACCOUNT)}))?)"""
+)
+_SEPARATOR = re.compile(":=|:|=>|->|==")
+
+
+def address(stop: Stop) -> Iterator[Mistake]:
+    """Yield an address that is a key or part of one, without quotes."""
+    if stop.in_header:
+        start, end = stop.line
+        header = _HEADER.search(stop.text, start, end)
+        found = _ADDRESS.fullmatch(header[2].strip()) if header is not None else None
+        if header is None or found is None:
+            return
+        closing = "]" * len(header[1])
+        right = f'{header[1]}{found[1]}"{found[2]}"{found[3]}{closing}'
+        yield Mistake(header.start(2), f"an address must stand in quotes: write {short(right)}", start, end, right)
+    elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
+        found = _ADDRESS.fullmatch(stop.shown(stop.token).rstrip(":"))
+        if found is None:
+            return
+        start = stop.token.start
+        right = f'{found[1]}"{found[2]}"{found[3]}'
+        yield Mistake(
+            start, f"an address must stand in quotes: write {short(right)}", start, start + found.end(), right
+        )
+
+
+def unquoted(stop: Stop) -> Iterator[Mistake]:
+    """Yield a key with a character that only a key in quotes may have."""
+    message = "a key of other characters than A-Z a-z 0-9 _ - must stand in quotes: write {}"
+    if stop.in_header:
+        start, end = stop.line
+        header = _HEADER.search(stop.text, start, end)
+        if header is None or not header[3]:
+            return
+        parts = [part.strip() for part in header[2].split(".")]
+        wrong = [
+            part for part in parts if part and not _BARE.fullmatch(part) and not set(part) & {'"', "'", "\\", "[", "]"}
+        ]
+        if wrong and all(parts):
+            right = ".".join([f'"{part}"' if part in wrong else part for part in parts])
+            at = stop.text.index(wrong[0], header.start(2))
+            yield Mistake(
+                at,
+                message.format(short(f"{header[1]}{right}{header[3]}")),
+                start,
+                end,
+                f"{header[1]}{right}{header[3]}",
+            )
+    elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
+        text = stop.shown(stop.token)
+        if not re.match("[ \t]*=", stop.text[stop.token.end :]) or set(text) & {"\\", ":"} or not all(text.split(".")):
+            return
+        right = ".".join([part if _BARE.fullmatch(part) else f'"{part}"' for part in text.split(".")])
+        yield Mistake(stop.token.start, message.format(short(right)), stop.token.start, stop.token.end, right)
+
+
+def separator(stop: Stop) -> Iterator[Mistake]:
+    """Yield what stands between a key and its value in the place of a single =, or that nothing does."""
+    last = stop.last
+    found = _SEPARATOR.match(stop.text, stop.pos)
+    if stop.key is not None and found is not None and found[0] != "==" and (stop.key or stop.pos > stop.start):
+        message = f"write = between a key and its value, not {found[0]}"
+        yield Mistake(stop.pos, message, stop.pos, found.end(), "=")
+    elif stop.character in ("=", ">") and last is not None and last.kind == "=":
+        yield Mistake(stop.pos, "write a single = between a key and its value", stop.pos, stop.pos + 1, " ")
+    elif stop.key and (last is None or last.kind in (WORD, STRING)):
+        if stop.at_end:
+            at = stop.key[-1].end
+            yield Mistake(at, "a key needs a value: write = and the value", at, at, " = 0")
+        elif stop.text[stop.pos - 1 : stop.pos] in (" ", "\t") and stop.character not in ("=", ".", ",", "]", "}"):
+            message = "the = between a key and its value is missing: write it here"
+            yield Mistake(stop.pos, message, stop.pos, stop.pos, "= ")
+
+
+def unclosed_header(stop: Stop) -> Iterator[Mistake]:
+    """Yield a header without its closing bracket."""
+    last = stop.last
+    if last is None or not stop.in_header or not stop.brackets:
+        return
+    closing = "]" * len(stop.brackets)
+    one_stands = stop.character == "]" and "]" not in stop.text[stop.pos + 1 : stop.line[1]]
+    if stop.at_end or one_stands:
+        message = f"the header is not closed: write {closing} at its end"
+        yield Mistake(last.end, message, last.end, last.end + one_stands, closing)
+
+
+def twice(stop: Stop) -> Iterator[Mistake]:
+    """Yield a table or a key that is there already."""
+    end = stop.line_around(stop.pos)[1]
+    statement = stop.text[stop.start : end]
+    try:
+        tomli.loads(statement)
+    except ValueError:
+        return  # it cannot be read even alone
+    above = stop.text[: stop.start]
+    entry = [entry for entry in locate.entries(stop.text[:end]) if entry.kind in (locate.HEADER, locate.KEY)][-1]
+    first = _first(above, entry.path)
+    if first is None:
+        return
+    line = above.count("\n", 0, first.start) + 1
+    header = entry.kind == locate.HEADER
+    written = short(stop.text[entry.start : entry.end if header else entry.value].rstrip("= \t"))
+    other = short(above[first.start : first.end])
+    if first.kind == locate.KEY and len(first.path) < len(_named(entry.path)):
+        message = (
+            f"{written} adds to {short(dotted(first.path))}, which has its value on line {line}: write all of it there"
+        )
+    elif not header:
+        message = f"{written} is already on line {line}: keep one of the two"
+    elif first.kind == locate.KEY:
+        message = f"{written} is already given by {short(dotted(first.path))} on line {line}: put both into one table"
+    elif written.startswith("[[") != other.startswith("[["):
+        message = f"{written} is written {other} on line {line}: write both the same way"
+    else:
+        message = f"{written} is already on line {line}: put both into one table"
+    instead = another(stop) if header else "\n" * statement.count("\n")
+    yield Mistake(entry.start, message, stop.start, end, instead)
+
+
+def another(stop: Stop) -> str:
+    """Return a header that no other line has."""
+    return f'["line {stop.number}"]'
+
+
+def _first(text: str, path: KeyPath) -> locate.Entry | None:
+    """Return the first entry that writes a key or something below it, or a value above it, which cannot be added to."""
+    named = _named(path)
+    for entry in locate.entries(text):
+        if entry.path[: len(named)] == named or (entry.kind == locate.KEY and path[: len(entry.path)] == entry.path):
+            return entry
+    return None
+
+
+def _named(path: KeyPath) -> KeyPath:
+    """Return the path as its header names it: without the index in an array of tables."""
+    return path[:-1] if isinstance(path[-1], int) else path
+
+
+def twice_inline(stop: Stop) -> Iterator[Mistake]:
+    """Yield a key that an inline table has twice."""
+    if not stop.brackets or stop.brackets[-1].kind != "{" or stop.character not in (",", "}"):
+        return
+    depth, keys, tokens = 0, [], [token for token in stop.tokens if token.start > stop.brackets[-1].start]
+    for token, after in pairwise(tokens):
+        depth += (token.kind in "[{") - (token.kind in "]}")
+        if depth == 0 and after.kind == "=" and token.kind in (WORD, STRING):
+            keys.append((stop.shown(token).strip("\"'"), token.start))
+    if keys and keys[-1][0] in [name for name, _ in keys[:-1]]:
+        name, at = keys[-1]
+        yield Mistake(
+            at,
+            f"{short(name)} is already in this inline table: keep one of the two",
+            at,
+            stop.pos,
+            f'"line {stop.number}" = 0',
+        )

@@ -1,0 +1,250 @@
+"""From a TOML tree to a policy and problems: every rule about what a store may say, each checked and none skipped.
+
+Promises: all problems in one run, in the order of the file's tables; a policy only where there is no error.
+Not promised: advice about settings that are allowed but unwise; that is `advice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mailpolicy.diagnostics import KeyPath, Problem
+from mailpolicy.policy import names
+from mailpolicy.policy.lan import EntryRejected, lan_entry
+from mailpolicy.policy.model import Account, LanEntry, Policy, Server, Source, Tls
+from mailpolicy.policy.names import NameRejected
+from mailpolicy.policy.nearest import MOST_GUESSES, nearest
+from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.service import SWITCHES
+from mailpolicy.store.tables import (
+    ACCOUNT,
+    SERVER,
+    SMART_HOST,
+    SOURCE,
+    SWITCH_KEYS,
+    TABLES,
+    TOP,
+    checked,
+    is_table,
+    named,
+    type_name,
+)
+
+VERSION = 1
+EDITIONS = ("pro", "standard")
+# What a key may be, in whichever table it stands, where its type says too little: one of these, or within these.
+CHOICES: dict[str, tuple[str, ...]] = {"edition": EDITIONS, "tls": tuple(Tls)}
+RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days": (1, 2147483647)}
+_ENTRY_CODES = {
+    "not-a-network": "MP020",
+    "host-bits": "MP021",
+    "netmask": "MP022",
+    "wildcard": "MP023",
+    "leading-zeros": "MP024",
+    "range": "MP025",
+    "zone": "MP026",
+    "too-large": "MP027",
+}
+
+
+class Reading(NamedTuple):
+    """What a tree says: the policy, None where there is an error, and the errors.
+
+    `draft` is the policy of those parts that have no error: good enough to look for warnings, never for a verdict.
+    """
+
+    policy: Policy | None
+    problems: list[Problem]
+    draft: Policy | None = None
+
+
+def read(tree: Mapping[str, Any]) -> Reading:
+    """The policy that a store's TOML tree describes, and every error in it."""
+    problems: list[Problem] = []
+    if "version" not in tree:
+        problems.append(
+            Problem("MP003", (), f"the key version is missing: write `version = {VERSION}` as the first line")
+        )
+    top = checked(tree, TOP, (), problems)
+    if (version := top.get("version", VERSION)) != VERSION:
+        newer = version > VERSION
+        message = "written for a newer mailpolicy" if newer else "there is no such version"
+        problems.append(
+            Problem("MP004", ("version",), f"version {_shown(version)}: {message}, this one reads version {VERSION}")
+        )
+        if newer:
+            return Reading(None, problems)
+    server = _server(top.get("server"), problems)
+    defaults = checked(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
+    templates: dict[str, dict[str, bool]] = {}
+    for name, table in top.get("templates", {}).items():
+        named(names.template_name, name, "MP013", ("templates", name), problems)
+        templates[name] = {}  # there, for the accounts that name it, whatever is wrong with it
+        if is_table(table, ("templates", name), problems):
+            templates[name] = checked(table, SWITCH_KEYS, ("templates", name), problems)
+    accounts = _accounts(top.get("accounts", {}), templates, problems)
+    policy = Policy(server, defaults, templates, accounts)
+    return Reading(None if problems else policy, problems, policy)
+
+
+def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems: list[Problem]) -> dict[str, Account]:
+    accounts: dict[str, Account] = {}
+    switches = frozenset(SWITCHES)
+    address_of = names.account_address
+    for key, table in tables.items():
+        try:
+            address = address_of(key)
+        except NameRejected as error:
+            problems.append(Problem("MP010", ("accounts", key), str(error)))
+            address = ""
+        own, template = table, None
+        if type(table) is dict and type(template := table.get("template")) is str and template in templates:
+            own = table.copy()
+            del own["template"]
+        if type(own) is dict and switches.issuperset(own) and _all_boolean(own):
+            account = Account(address, key, own, template)  # switches and a template, as most accounts are written
+        else:
+            if not is_table(table, ("accounts", key), problems):
+                continue
+            account = _account(address, key, checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
+        if address in accounts and address:
+            message = f"this is the account {address} a second time, the other is written '{names.short(accounts[address].key)}'"
+            problems.append(Problem("MP011", ("accounts", key), message))
+        if address:
+            accounts[address] = account
+    return accounts
+
+
+def _all_boolean(table: Mapping[str, object]) -> bool:
+    return all([value is True or value is False for value in table.values()])
+
+
+def _account(
+    address: str, key: str, table: dict[str, Any], templates: Mapping[str, Any], problems: list[Problem]
+) -> Account:
+    path: KeyPath = ("accounts", key)
+    template, suspended, login, sources = (
+        table.pop("template", None),
+        table.pop("suspended", False),
+        table.pop("smart_host_login", None),
+        table.pop("sources", None),
+    )
+    if template is not None and template not in templates:
+        meant = nearest(template, templates) if len(problems) < MOST_GUESSES else None
+        hint = f", did you mean '{meant}'?" if meant else ""
+        message = (
+            f"there is no template '{names.short(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
+        )
+        problems.append(Problem("MP012", (*path, "template"), message))
+        template = None
+    if login is not None:
+        named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
+    if sources is None:  # as with nearly all
+        return Account(address, key, table, template, suspended, login)
+    return Account(address, key, table, template, suspended, login, _sources(sources, (*path, "sources"), problems))
+
+
+def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> dict[str, Source]:
+    """The MultiPOP sources of one account."""
+    sources = {}
+    for name, table in tables.items():
+        below = (*path, name)
+        named(names.source_name, name, "MP016", below, problems)
+        before = len(problems)
+        source = checked(table, SOURCE, below, problems)
+        for key in TABLES["accounts", "ADDRESS", "sources", "NAME"].required:
+            if isinstance(table, dict) and key not in table:
+                problems.append(Problem("MP017", below, f'the source has no {key}: write `{key} = "..."` in it'))
+        _source_values(source, below, problems)
+        if len(problems) == before:
+            sources[name] = new_source(source)
+    return sources
+
+
+def _source_values(source: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
+    named(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
+    named(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
+    _allowed(source, path, problems)
+    if "delete_after_days" in source and source.get("keep") is False:
+        message = "delete_after_days needs a copy that is kept: write `keep = true`, or take delete_after_days out"
+        problems.append(Problem("MP018", (*path, "delete_after_days"), message))
+
+
+def new_source(table: Mapping[str, Any]) -> Source:
+    """The source that a table without an error describes, with what it leaves out filled in."""
+    tls = Tls(table.get("tls", Tls.IMPLICIT))
+    return Source(
+        host=names.host_name(table["host"]),
+        port=table.get("port", tls.port),
+        login=table["login"],
+        tls=tls,
+        keep=table.get("keep", True),
+        enabled=table.get("enabled", True),
+        max_size_kb=table.get("max_size_kb"),
+        delete_after_days=table.get("delete_after_days"),
+    )
+
+
+def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
+    """A problem for each value of the right type that is none of those allowed."""
+    for key in table.keys() & CHOICES.keys():
+        if table[key] not in CHOICES[key]:
+            *first, last = (f"'{choice}'" for choice in CHOICES[key])
+            message = f"{key} is '{names.short(table[key])}': write {', '.join(first)} or {last}"
+            problems.append(Problem("MP008", (*path, key), message))
+    for key in table.keys() & RANGES.keys():
+        least, most = RANGES[key]
+        if not least <= table[key] <= most:
+            message = f"{key} is {_shown(table[key])}: write a number from {least} to {most}"
+            problems.append(Problem("MP008", (*path, key), message))
+
+
+def _shown(number: int) -> str:
+    """The number in a sentence; one of thousands of digits, which hexadecimal can be, Python does not even write."""
+    return str(number) if -(2**63) <= number < 2**63 else "beyond 64 bits"
+
+
+def _server(table: Any, problems: list[Problem]) -> Server:
+    path: KeyPath = ("server",)
+    server = checked(table if table is not None else {}, SERVER, path, problems)
+    smart_host = checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
+    # A key with a wrong value is not missing; what is wrong with it is said already.
+    there: Mapping[str, Any] = table if isinstance(table, dict) else SERVER if table is not None else {}
+    below: Any = there.get("smart_host", {})
+    edition = server.get("edition", "standard" if "edition" not in there else "pro")
+    _allowed(server, path, problems)
+    if edition not in EDITIONS:
+        edition = "pro"  # for the draft, which has enough to say about the wrong value
+    _allowed(smart_host, (*path, "smart_host"), problems)
+    if (host := smart_host.get("host")) is not None:
+        named(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
+    if (login := smart_host.get("login")) is not None:
+        named(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
+    entries = _lan(server.get("lan", []), (*path, "lan"), problems)
+    written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
+    return Server(
+        edition=edition,
+        outlook_connector_installed=server.get("outlook_connector_installed", False),
+        multipop=server.get("multipop", False),
+        lan_entries=entries,
+        lan=network_set(network for entry in entries for network in entry.networks),
+        smart_host=host,
+        smart_host_port=smart_host.get("port"),
+        smart_host_login=login,
+        per_account_auth=smart_host.get("per_account_auth", False),
+        written=written,
+    )
+
+
+def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanEntry, ...]:
+    entries = []
+    for index, text in enumerate(texts):
+        if type(text) is not str:
+            problems.append(Problem("MP006", (*path, index), f"a LAN entry is a string, this is {type_name(text)}"))
+            continue
+        try:
+            entries.append(LanEntry(text, lan_entry(text), index))
+        except EntryRejected as error:
+            problems.append(Problem(_ENTRY_CODES[error.kind], (*path, index), str(error)))
+    return tuple(entries)

@@ -1,0 +1,198 @@
+"""A file as git has it: `REV:PATH`, read without a checkout.
+
+Promises: the bytes that were committed, without textconv, filters or replacements; a revision never becomes an option of
+git's; the text of a symbolic link is never taken for a file; nothing that a repository's configuration names is run, and
+nothing is fetched. Root does not read a repository of somebody else's.
+Not promised: anything about which repository; git looks for it from the current directory, as always.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from mailpolicy.errors import Refused, StoreError
+from mailpolicy.policy.names import printable
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+LINK = "120000"  # the mode of a symbolic link
+_LONGEST_LINK = 4096  # PATH_MAX of Linux
+# `REV:` or the index, and the path, parted as git does: a colon in braces belongs to REV.
+_NAME = re.compile(r"(:[0-3]:|(?:\{[^}]*\}|[^:{])*:)(.*)", re.DOTALL)
+_HERE = ("./", "../")  # what a path from the current directory begins with, any other is from the root
+# The commands below read objects and the index. What of a repository's configuration could still run a program is a fetch
+# of a missing object (a promisor remote, with its ssh command, upload pack or helper), the monitor that reading an index
+# may ask, and a hook. Replacements and grafts would show another commit than the one that is named.
+_SAFELY = {
+    "GIT_ALLOW_PROTOCOL": "none",  # unlike protocol.allow this stands above the repository's protocol.NAME.allow
+    "GIT_NO_LAZY_FETCH": "1",  # from git 2.45 and 2.39.4 on
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_GRAFT_FILE": os.devnull,
+    "LC_ALL": "C",
+}
+_OPTIONS = ("--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+_FOREIGN = b"detected dubious ownership"  # git's refusal of a repository that belongs to somebody else
+FETCH_MORE = "fetch it first; a shallow clone does not have it (actions/checkout: fetch-depth: 0, GitLab: GIT_DEPTH: 0)"
+
+
+class NoSuchRevision(StoreError):
+    """The repository has no such revision, perhaps because it is a shallow clone."""
+
+    code = "no-such-revision"
+
+
+class NotInRevision(StoreError):
+    """The revision is there and has no such file."""
+
+    code = "not-in-revision"
+
+
+class SymbolicLink(StoreError):
+    """`name` is a symbolic link in git; `leads_to` is what names its target, None where nothing of git's does."""
+
+    code = "symbolic-link"
+
+    def __init__(self, name: str, content: bytes) -> None:
+        target = content.decode("utf-8", "backslashreplace")
+        super().__init__(f"this is a symbolic link in git, to '{printable(target)}'", file=name)
+        self.name = name
+        self.leads_to = _beside(name, target)
+
+
+def blob(name: str, folder: str | None = None) -> bytes:
+    """The content of `REV:PATH`; an empty REV is the index. The repository is that of `folder`, else of this directory.
+
+    Raises StoreError, also as NoSuchRevision, NotInRevision and SymbolicLink, and Refused.
+    """
+    try:
+        done = _git("cat-file", "blob", "--end-of-options", name, folder=folder)
+        if done.returncode:
+            raise _unreadable(name, done, folder)
+        if 0 < len(done.stdout) <= _LONGEST_LINK and _is_link(name, folder):
+            raise SymbolicLink(name, done.stdout)
+    except FileNotFoundError:
+        raise StoreError("there is no such file, and git, which could know it, is not installed", file=name) from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"git cannot be asked: {error}", file=name) from None
+    return done.stdout
+
+
+def _unreadable(name: str, done: CompletedProcess[bytes], folder: str | None) -> StoreError:
+    """Why git did not show `REV:PATH`, with what to do."""
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    reason = said[0].removeprefix("fatal: ") if said else f"exit status {done.returncode}"
+    parted = _NAME.fullmatch(name)
+    if parted is not None and _git("rev-parse", "--git-dir", folder=folder).returncode == 0:
+        start, path = parted.groups()
+        revision = start.removesuffix(":")
+        if not start.startswith(":") and not _resolves(f"{revision}^{{tree}}", folder):
+            shallow = _git("rev-parse", "--is-shallow-repository", folder=folder).stdout.strip() == b"true"
+            fix = ("git", "fetch", "--unshallow") if shallow else None
+            return NoSuchRevision(f"there is no revision {revision} here: {FETCH_MORE}", file=name, fix=fix)
+        if not _resolves(name, folder):
+            where = "the index" if start.startswith(":") else revision
+            return NotInRevision(
+                f"{path!r} does not exist in {where}: if the file is new, --missing-ok takes it for an empty store; "
+                f"if {where} should have it, {FETCH_MORE}",
+                file=name,
+            )
+    advice = [tuple(shlex.split(line)) for line in said if line.startswith("\tgit ")]
+    return StoreError(
+        f"no file of this directory, and git says: {reason}", file=name, fix=advice[0] if advice else None
+    )
+
+
+def _resolves(name: str, folder: str | None) -> bool:
+    return not _git("rev-parse", "--verify", "--quiet", "--end-of-options", name, folder=folder).returncode
+
+
+def _is_link(name: str, folder: str | None) -> bool:
+    """Whether git has `REV:PATH` as a symbolic link. Only a listing of a tree or of the index tells the mode."""
+    parted = _NAME.fullmatch(name)
+    if parted is None:
+        return False
+    start, path = parted.groups()
+    if start.startswith(":"):
+        magic = "literal" if path.startswith(_HERE) else "top,literal"
+        listed = _git("ls-files", "--stage", "-z", "--", f":({magic}){path}", folder=folder).stdout
+        stage = (start.strip(":") or "0").encode()
+        entry = re.compile(LINK.encode() + b" [0-9a-f]+ " + stage + b"\t")
+        return any(map(entry.match, listed.split(b"\0")))
+    above, slash, last = path.rpartition("/")
+    tree = f"{start}{above}{slash}"
+    listed = _git("--literal-pathspecs", "ls-tree", "--full-tree", "--end-of-options", tree, last, folder=folder).stdout
+    return listed.startswith(LINK.encode())
+
+
+def _beside(name: str, target: str) -> str | None:
+    """What names the target of the link `name`; None where it lies outside the repository or cannot be shown."""
+    parted = _NAME.fullmatch(name)
+    if parted is None or printable(target) != target:
+        return None
+    if target.startswith("/"):
+        return target
+    start, path = parted.groups()
+    there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    upward = there.partition("/")[0] == ".."
+    if path.startswith(_HERE):
+        return f"{start}{there if upward else f'./{there}'}"
+    return None if upward else f"{start}{there}"
+
+
+def knows(name: str) -> bool:
+    """Whether `REV:PATH` is a file of some revision, or of the index."""
+    try:
+        return not _git("cat-file", "-e", "--end-of-options", name).returncode
+    except (OSError, ValueError, Refused):  # no git that could be asked, so no revisions
+        return False
+
+
+def in_repository(path: str) -> tuple[str, str]:
+    """The folder of the file that `path` leads to, and the file's path from the root of its repository. Raises StoreError."""
+    folder, name = os.path.split(os.path.realpath(path))
+    try:
+        done = _git("rev-parse", "--show-prefix", folder=folder)
+    except (OSError, ValueError):
+        raise StoreError("git, which could know an older version, is not installed", file=path) from None
+    if done.returncode:
+        raise _unreadable(path, done, folder)
+    return folder, os.fsdecode(done.stdout.removesuffix(b"\n")) + name
+
+
+def is_revision(name: str, folder: str | None = None) -> bool:
+    """Whether the repository has a revision of this name."""
+    try:
+        return _resolves(f"{name}^{{tree}}", folder)
+    except (OSError, ValueError, Refused):  # no git that could be asked, so no revisions
+        return False
+
+
+def _git(*arguments: str, folder: str | None = None) -> CompletedProcess[bytes]:
+    import subprocess  # costs start-up, and most stores are files
+
+    # Without SUDO_UID git itself refuses root the repository of sudo's caller; a caller's HOME may name a configuration.
+    environment = {name: value for name, value in os.environ.items() if name != "SUDO_UID"} | _SAFELY
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
+        environment["GIT_CONFIG_GLOBAL"] = os.devnull
+    there = ("-C", folder) if folder is not None else ()
+    done = subprocess.run(
+        ["git", *_OPTIONS, *there, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=environment,
+    )
+    if done.returncode and _FOREIGN in done.stderr and os.geteuid() == 0:
+        raise Refused(
+            "this repository belongs to another user, so root does not read it: run this as its "
+            "owner, or pipe what the owner's `git show REV:PATH` prints, and write - for it",
+            file=folder or os.curdir,
+            code="foreign-repository",
+        )
+    return done

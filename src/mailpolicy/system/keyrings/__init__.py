@@ -1,0 +1,1 @@
+"""The keyrings of the operating system."""

@@ -36,6 +36,7 @@ _EXPLANATIONS: tuple[Callable[[Stop], Iterator[Mistake]], ...] = (
     characters.comment,
     keys.unquoted,
     keys.unclosed_header,
+    values.list_before_statement,
     values.word,
     values.missing_value,
     values.doubled_comma,
@@ -67,19 +68,15 @@ def explained(text: str, error: tomli.TOMLDecodeError) -> list[Problem]:
     reader = _Reader()
     stop: Stop | None = Stop(text.replace("\r\n", "\n"), error.pos, error.msg)  # as the parser read it
     problems: list[Problem] = []
+    unfinished = -1  # the line of the mistake before, if the rest of it may stand on the next one
     while stop is not None and len(problems) < MOST and reader.read < _MOST_READ:
         cured = _cured(reader, stop)
-        found = cured.problems if cured is not None else [_unexplained(stop)]
-        if not _follows(stop, problems):
-            problems += found
+        follows = unfinished + 1 == stop.number and not stop.brackets and not stop.begins_statement
+        if not follows:
+            problems += cured.problems if cured is not None else [_unexplained(stop)]
+        unfinished = stop.number if follows or cured is None or cured.unfinished else -1
         stop = cured.following if cured is not None else _without(reader, stop)
     return problems[:MOST]
-
-
-def _follows(stop: Stop, problems: list[Problem]) -> bool:
-    """Whether the stop only follows from the mistake before: the rest of it, on the next line."""
-    above = problems[-1].position if problems else None
-    return above is not None and above[0] + 1 == stop.number and not stop.brackets and not stop.begins_statement
 
 
 class _Cured(NamedTuple):
@@ -87,6 +84,7 @@ class _Cured(NamedTuple):
 
     problems: list[Problem]
     following: Stop | None
+    unfinished: bool
 
 
 def _cured(reader: _Reader, stop: Stop, beyond: int = -1, most: int = _MOST_IN_LINE) -> _Cured | None:
@@ -115,12 +113,12 @@ def _with_cure(reader: _Reader, stop: Stop, mistake: Mistake, most: int) -> _Cur
     following = reader.stop(text, min(stop.start, mistake.start), cures)
     problem = _problem(stop, mistake.at, mistake.message)
     if following is None or following.number > stop.number:
-        return _Cured([problem], following)
+        return _Cured([problem], following, mistake.unfinished)
     if most and following.number == stop.number and following.at > mistake.at:
         beyond = mistake.start + len(mistake.instead) - (mistake.end > mistake.start)
         rest = _cured(reader, following, beyond, most - 1)
         if rest is not None:
-            return _Cured([problem, *rest.problems], rest.following)
+            return _Cured([problem, *rest.problems], rest.following, rest.unfinished)
     return None
 
 

@@ -9,17 +9,17 @@ from itertools import pairwise
 import tomli
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.policy.names import short
+from mailpolicy.policy.names import NameRejected, account_address, short
 from mailpolicy.store import locate
 from mailpolicy.store.mistakes.stop import STRING, WORD, Mistake, Stop
 from mailpolicy.store.tables import ACCOUNT
 
 _HEADER = re.compile(r"(\[\[?)([^\n#]*?)(\]*)[ \t]*(?:\#[^\n]*)?$", re.MULTILINE)
 _BARE = re.compile("[A-Za-z0-9_-]+")
+_QUOTES_AND_BRACKETS = frozenset("\"'[]\\")
+_EQUALS = re.compile("[ \t]*=")
 # An address with what may stand before and after it in a dotted key.
-_ADDRESS = re.compile(
-    rf"""((?:accounts\.)?)["']?([^\s"'=@\[\]]+@[^\s"'=@\[\]]+?)["']?((?:\.sources\.[A-Za-z0-9_-]+)?(?:\.(?:{"|".join(ACCOUNT)}))?)"""
-)
+_ADDRESS = re.compile(rf"(accounts\.|)([^\s@]+@[^\s@]+?)((?:\.sources\.[A-Za-z0-9_-]+)?(?:\.(?:{'|'.join(ACCOUNT)}))?)")
 _SEPARATOR = re.compile(":=|:|=>|->|==")
 
 
@@ -28,51 +28,57 @@ def address(stop: Stop) -> Iterator[Mistake]:
     if stop.in_header:
         start, end = stop.line
         header = _HEADER.search(stop.text, start, end)
-        found = _ADDRESS.fullmatch(header[2].strip()) if header is not None else None
-        if header is None or found is None:
-            return
-        closing = "]" * len(header[1])
-        right = f'{header[1]}{found[1]}"{found[2]}"{found[3]}{closing}'
-        yield Mistake(header.start(2), f"an address must stand in quotes: write {short(right)}", start, end, right)
+        right = _with_address_quoted(header[2].strip()) if header is not None else None
+        if header is not None and right is not None:
+            right = f"{header[1]}{right}{']' * len(header[1])}"
+            yield Mistake(header.start(2), f"an address must stand in quotes: write {right}", start, end, right)
     elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
-        found = _ADDRESS.fullmatch(stop.shown(stop.token).rstrip(":"))
-        if found is None:
-            return
         start = stop.token.start
-        right = f'{found[1]}"{found[2]}"{found[3]}'
-        yield Mistake(
-            start, f"an address must stand in quotes: write {short(right)}", start, start + found.end(), right
-        )
+        written = stop.shown(stop.token).rstrip(":")
+        right = _with_address_quoted(written)
+        if right is not None:
+            yield Mistake(start, f"an address must stand in quotes: write {right}", start, start + len(written), right)
+
+
+def _with_address_quoted(key: str) -> str | None:
+    """Return a dotted key with its address in quotes; None if it has none, or more than that: it may be a password."""
+    found = _ADDRESS.fullmatch(key)
+    if found is None:
+        return None
+    try:
+        account_address(found[2])
+    except NameRejected:
+        return None
+    return f'{found[1]}"{found[2]}"{found[3]}'
 
 
 def unquoted(stop: Stop) -> Iterator[Mistake]:
     """Yield a key with a character that only a key in quotes may have."""
-    message = "a key of other characters than A-Z a-z 0-9 _ - must stand in quotes: write {}"
+    message = "a key of other characters than A-Z a-z 0-9 _ - must stand in quotes"
     if stop.in_header:
         start, end = stop.line
         header = _HEADER.search(stop.text, start, end)
-        if header is None or not header[3]:
+        if header is None or not header[3] or set(header[2]) & _QUOTES_AND_BRACKETS:
             return
         parts = [part.strip() for part in header[2].split(".")]
-        wrong = [
-            part for part in parts if part and not _BARE.fullmatch(part) and not set(part) & {'"', "'", "\\", "[", "]"}
-        ]
-        if wrong and all(parts):
-            right = ".".join([f'"{part}"' if part in wrong else part for part in parts])
-            at = stop.text.index(wrong[0], header.start(2))
-            yield Mistake(
-                at,
-                message.format(short(f"{header[1]}{right}{header[3]}")),
-                start,
-                end,
-                f"{header[1]}{right}{header[3]}",
-            )
+        right = _quoted(parts)
+        if right is not None:
+            at = next(stop.text.index(part, header.start(2)) for part in parts if not _BARE.fullmatch(part))
+            right = f"{header[1]}{right}{header[3]}"
+            yield Mistake(at, f"{message}: write {short(right)}", start, end, right)
     elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
         text = stop.shown(stop.token)
-        if not re.match("[ \t]*=", stop.text[stop.token.end :]) or set(text) & {"\\", ":"} or not all(text.split(".")):
-            return
-        right = ".".join([part if _BARE.fullmatch(part) else f'"{part}"' for part in text.split(".")])
-        yield Mistake(stop.token.start, message.format(short(right)), stop.token.start, stop.token.end, right)
+        right = _quoted(text.split("."))
+        if right is not None and _EQUALS.match(stop.text, stop.token.end) and ":" not in text:
+            # The key is not repeated: it may be a line of another file, with a password.
+            yield Mistake(stop.token.start, message, stop.token.start, stop.token.end, right)
+
+
+def _quoted(parts: list[str]) -> str | None:
+    """Return a dotted key with those parts in quotes that need them; None if there are none, or if a part is empty."""
+    if not all(parts) or all(_BARE.fullmatch(part) for part in parts):
+        return None
+    return ".".join([part if _BARE.fullmatch(part) else f'"{part}"' for part in parts])
 
 
 def separator(stop: Stop) -> Iterator[Mistake]:
@@ -83,11 +89,12 @@ def separator(stop: Stop) -> Iterator[Mistake]:
         message = f"write = between a key and its value, not {found[0]}"
         yield Mistake(stop.pos, message, stop.pos, found.end(), "=")
     elif stop.character in ("=", ">") and last is not None and last.kind == "=":
-        yield Mistake(stop.pos, "write a single = between a key and its value", stop.pos, stop.pos + 1, " ")
+        wrong = f"={stop.text[last.end : stop.pos]}{stop.character}"
+        yield Mistake(last.start, f"write = between a key and its value, not {wrong}", stop.pos, stop.pos + 1, " ")
     elif stop.key and (last is None or last.kind in (WORD, STRING)):
         if stop.at_end:
             at = stop.key[-1].end
-            yield Mistake(at, "a key needs a value: write = and the value", at, at, " = 0")
+            yield Mistake(at, "a key needs a value: write = and the value", at, at, " = 0", unfinished=True)
         elif stop.text[stop.pos - 1 : stop.pos] in (" ", "\t") and stop.character not in ("=", ".", ",", "]", "}"):
             message = "the = between a key and its value is missing: write it here"
             yield Mistake(stop.pos, message, stop.pos, stop.pos, "= ")
@@ -102,7 +109,7 @@ def unclosed_header(stop: Stop) -> Iterator[Mistake]:
     one_stands = stop.character == "]" and "]" not in stop.text[stop.pos + 1 : stop.line[1]]
     if stop.at_end or one_stands:
         message = f"the header is not closed: write {closing} at its end"
-        yield Mistake(last.end, message, last.end, last.end + one_stands, closing)
+        yield Mistake(last.end, message, last.end, last.end + one_stands, closing, unfinished=True)
 
 
 def twice(stop: Stop) -> Iterator[Mistake]:

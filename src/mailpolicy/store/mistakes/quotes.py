@@ -42,7 +42,7 @@ def left_open(stop: Stop) -> Iterator[Mistake]:
     message = f"the quote opened in column {column} is not closed on this line: write {mark} at the end of the text"
     for length in _ends(stop.text[token.start + 1 : end], is_key=stop.key is not None):
         close = token.start + 1 + length
-        yield Mistake(token.start, message, close, close, mark)
+        yield Mistake(token.start, message, close, close, mark, unfinished=True)
 
 
 def _ends(line: str, *, is_key: bool) -> Iterator[int]:

@@ -42,13 +42,17 @@ class Token(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """An explanation: the place, the sentence with the cure, and which part of the text the cure replaces with which."""
+    """An explanation: the place, the sentence with the cure, and which part of the text the cure replaces with which.
+
+    Of something `unfinished` the rest may stand on the next line.
+    """
 
     at: int
     message: str
     start: int
     end: int
     instead: str
+    unfinished: bool = False
 
 
 class Cure(NamedTuple):

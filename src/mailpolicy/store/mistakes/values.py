@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailpolicy.store.mistakes.stop import STRING, WORD, Mistake, Stop
+from mailpolicy.store.mistakes.stop import STRING, WORD, Mistake, Stop, Token
 
 _YES_OR_NO = ("yes", "no", "on", "off")
 _NOTHING = ("null", "none", "nil", "undefined")
@@ -57,7 +57,27 @@ def missing_value(stop: Stop) -> Iterator[Mistake]:
         if below is not None:
             lines = "\n" * below[1].count("\n")
             yield Mistake(at, "the value must begin on this line, after =", at, below.end(), f" {below[2]}{lines}")
-        yield Mistake(at, "the value is missing after =: write one, or leave the key out", at, at, " 0")
+        yield Mistake(
+            at, "the value is missing after =: write one, or leave the key out", at, at, " 0", unfinished=True
+        )
+
+
+def list_before_statement(stop: Stop) -> Iterator[Mistake]:
+    """Yield a list that is left open, so that the next header or key is read as one of its values."""
+    line_start = stop.line[0]
+    above = [bracket for bracket in stop.brackets if bracket.start < line_start]
+    if not above or above[-1].kind != "[" or stop.in_header or not stop.begins_statement:
+        return
+    last = [token for token in stop.tokens if token.start < line_start][-1]
+    yield _unclosed(stop, above, last.end)
+
+
+def _unclosed(stop: Stop, brackets: list[Token], at: int, most: int | None = None) -> Mistake:
+    """Return the mistake that brackets are not closed at a place: all of them, or the innermost ones."""
+    what = "list" if brackets[-1].kind == "[" else "inline table"
+    line = stop.text.count("\n", 0, brackets[-1].start) + 1
+    closing = "".join(["]" if bracket.kind == "[" else "}" for bracket in reversed(brackets)][:most])
+    return Mistake(at, f"the {what} that begins on line {line} is not closed: write {closing} here", at, at, closing)
 
 
 def parting(stop: Stop) -> Iterator[Mistake]:
@@ -71,11 +91,9 @@ def parting(stop: Stop) -> Iterator[Mistake]:
         message = f"a comma is missing between two {parts} of the {what}: write it here"
         yield Mistake(last.end, message, last.end, last.end, ",")
     if not stop.character or "\n" in stop.text[last.end : stop.pos]:
-        line = stop.text.count("\n", 0, bracket.start) + 1
-        closings = ["]" if open_bracket.kind == "[" else "}" for open_bracket in reversed(stop.brackets)]
-        for closing in dict.fromkeys(("".join(closings), closings[0])):  # all of them, or the innermost only
-            message = f"the {what} that begins on line {line} is not closed: write {closing} here"
-            yield Mistake(last.end, message, last.end, last.end, closing)
+        yield _unclosed(stop, stop.brackets, last.end)
+        if len(stop.brackets) > 1:
+            yield _unclosed(stop, stop.brackets, last.end, most=1)
 
 
 def doubled_comma(stop: Stop) -> Iterator[Mistake]:

@@ -138,7 +138,7 @@ def _finish(command: Any) -> None:
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
-        require_format(context.obj.around, *getattr(command.callback, "formats", _FORMATS))
+        require_format(context.obj.context, *getattr(command.callback, "formats", _FORMATS))
         return invoke(context)
 
     command.invoke = invoke_in_format

@@ -58,7 +58,7 @@ class Machine:
     @cached_property
     def store(self) -> Store:
         """The store. Raises StoreError."""
-        return Store.read(self.out.around.file)
+        return Store.read(self.out.context.file)
 
     @cached_property
     def trusted(self) -> Trusted:
@@ -98,8 +98,8 @@ def _store(machine: Machine) -> Iterator[Found]:
 
 
 def _permissions(machine: Machine) -> Iterator[Found]:
-    path = machine.out.around.file
-    fix = cure_for_root(path, machine.trusted) if machine.out.around.is_root else cure_for_others(path)
+    path = machine.out.context.file
+    fix = cure_for_root(path, machine.trusted) if machine.out.context.is_root else cure_for_others(path)
     if fix:
         yield Found(ERROR, f"others can write {path} or a directory above it", fix)
     else:
@@ -108,7 +108,7 @@ def _permissions(machine: Machine) -> Iterator[Found]:
 
 def _who(machine: Machine) -> str:
     """Who can change a store that is safe."""
-    if not machine.out.around.is_root:
+    if not machine.out.context.is_root:
         return "its owner and group"
     group = machine.trusted.group
     if group is None:
@@ -124,7 +124,7 @@ def _host(machine: Machine) -> Iterator[Found]:
 
 
 def _keyring(machine: Machine) -> Iterator[Found]:
-    named_by = "--keyring-backend" if machine.out.around.keyring_backend else "host.toml"
+    named_by = "--keyring-backend" if machine.out.context.keyring_backend else "host.toml"
     try:
         chosen = machine.vault.used()
     except KeyringError as error:
@@ -155,7 +155,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
     yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
         yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
-    if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
+    if machine.out.context.is_root and (cure := cure_for_root(file.path)) is not None:
         yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
     if file.half_rotated():
         yield Found(
@@ -176,7 +176,7 @@ def _secrets(machine: Machine) -> Iterator[Found]:
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
-    for name in pending.names(machine.out.around.file, machine.trusted):
+    for name in pending.names(machine.out.context.file, machine.trusted):
         yield Found(WARNING, f"a change of {name} stopped half-way", ("mailpolicy", "validate", "--secrets"))
 
 

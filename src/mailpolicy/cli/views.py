@@ -29,13 +29,13 @@ def open_store(
     command that reads host.toml says whom root trusts besides itself.
     """
     if about is not None:
-        store = Store.look_up(out.around.file, about, out.cache)
+        store = Store.look_up(out.context.file, about, out.cache)
     else:
-        store = Store.read(out.around.file, out.cache)
+        store = Store.read(out.context.file, out.cache)
         store.keep_index()
     policy = store.policy()
-    if out.around.is_root and (cure := cure_for_root(out.around.file, trusted)) is not None:
-        out.message(Advice(f"warning: {out.around.file}: can be changed by users other than root", cure))
+    if out.context.is_root and (cure := cure_for_root(out.context.file, trusted)) is not None:
+        out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 
 
@@ -43,7 +43,7 @@ def show_account(out: Output, address: str) -> int:
     """The Mail Services of one account. Raises NotFound."""
     store, policy = open_store(out, [address])
     account = require_account(policy, address)
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))
         return 0
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
@@ -138,9 +138,9 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
         for account in policy.accounts.values()
         if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
     ]
-    if out.around.format == "json":
+    if out.context.format == "json":
         for account in chosen:
-            out.json("account/1", {"file": out.around.file, **account_object(None, policy, account)})
+            out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     rows = (
         (
@@ -173,7 +173,7 @@ def list_templates(out: Output, name: str | None) -> int:
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
     chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
-    if out.around.format == "json":
+    if out.context.format == "json":
         for title, table in chosen.items():
             content = {
                 "file": store.path,

@@ -67,7 +67,7 @@ def _check(
     asked = question(address, protocol, ip)
     store, policy = views.open_store(out, [asked.address])
     verdict = judge(policy, asked)
-    if not out.around.quiet:
+    if not out.context.quiet:
         from mailpolicy.render import answer  # 2 ms, only for an answer with words
 
         def lets_in() -> int:
@@ -75,10 +75,10 @@ def _check(
             whole = policy if store.cut is None else Store.read(store.path).policy()
             return whole.waiting_outside()
 
-        if out.around.format == "json":
+        if out.context.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
         else:
-            verbose = out.around.verbose
+            verbose = out.context.verbose
             out.lines(answer.lines(verdict, store.path, store.line, lets_in, out.command, verbose=verbose))
             _suggest(out, policy, asked.address)
             _tell_sources(out, policy, asked)
@@ -118,7 +118,7 @@ def _batch(out: Output, name: str) -> int:
         store, policy = views.open_store(out)
         answered = (
             _objects(out, store, policy, line_reader.chunks(name, descriptor))
-            if out.around.format == "json"
+            if out.context.format == "json"
             else _lines(out, policy, line_reader.chunks(name, descriptor))
         )
     finally:

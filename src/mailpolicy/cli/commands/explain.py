@@ -32,7 +32,7 @@ def _explain(
 ) -> int:
     out: Output = context.obj
     chosen = [_known(code) for code in codes or RULES]
-    if out.around.format == "json":
+    if out.context.format == "json":
         for code in chosen:
             out.json("rule/1", explanation.content(code, RULES[code]))
     elif codes:

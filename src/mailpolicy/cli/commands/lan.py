@@ -37,14 +37,14 @@ def _list(context: typer.Context) -> int:
     for index, entry in enumerate(policy.server.lan_entries):
         networks = [str(network) for network in entry.networks]
         reserved = is_reserved(entry.networks)
-        if out.around.format == "json":
+        if out.context.format == "json":
             line = store.line(("server", "lan", index))
             out.json(
                 "lan/1",
                 {"file": store.path, "entry": entry.text, "networks": networks, "reserved": reserved, "line": line},
             )
         rows.append((entry.text, ", ".join(networks), "reserved" if reserved else "public"))
-    if out.around.format != "json":
+    if out.context.format != "json":
         out.rows(("entry", "networks", "range"), rows)
         if not rows:
             out.message("the LAN is empty: what is open to the LAN only admits nobody")

@@ -42,7 +42,7 @@ def _show(context: typer.Context) -> int:
         "smart_host.login": server.smart_host_login,
         "smart_host.per_account_auth": server.per_account_auth,
     }
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json("server/1", {"file": store.path, "values": values, "written": sorted(server.written)})
         return 0
     rows = []

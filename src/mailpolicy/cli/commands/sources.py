@@ -214,7 +214,7 @@ def _list(
     store, policy = views.open_store(out, [wanted] if wanted is not None else None)
     accounts = policy.accounts.values() if wanted is None else [require_account(policy, wanted)]
     found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
-    if out.around.format == "json":
+    if out.context.format == "json":
         for holder, name, source in found:
             line = store.line(("accounts", holder.key, "sources", name))
             content = {"file": store.path, "address": holder.address, "name": name, "line": line, **written(source)}

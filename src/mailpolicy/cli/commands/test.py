@@ -94,7 +94,7 @@ def _test(
     try:
         store, policy = views.open_store(out)
     except StoreError as error:
-        _refuse(out, [(out.around.file, error)])
+        _refuse(out, [(out.context.file, error)])
     trials = [
         Trial(document.path, line, case, cases.misses(policy, case))
         for document, found in read
@@ -105,13 +105,13 @@ def _test(
     run = Run(
         store, policy, trials, cases.untouched(policy, asked) if coverage else None, store.lines(keys) if keys else {}
     )
-    if out.around.format not in _WARNS_ITSELF:
+    if out.context.format not in _WARNS_ITSELF:
         for _, warning in _unknown(run):
             out.message(f"warning: {warning}")
-    _FORMATS[out.around.format](out, run)
-    if out.around.format == "github":  # without a file's name, which may look like a command
+    _FORMATS[out.context.format](out, run)
+    if out.context.format == "github":  # without a file's name, which may look like a command
         out.message(f"mailpolicy: {_counted(run)}")
-    elif out.around.format != "json":
+    elif out.context.format != "json":
         out.message(f"{run.store.path}: {_counted(run)}")
     return int(bool(run.failed))
 
@@ -131,7 +131,7 @@ def _unknown(run: Run) -> list[tuple[Trial, str]]:
 
 def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn:
     """End a run of which some files cannot be used; the reports of a review's tools hold that too."""
-    form, (_, first) = out.around.format, refused[0]
+    form, (_, first) = out.context.format, refused[0]
     if form in ("github", "junit"):
         told = [
             findings.Judgement(name, error.findings)

@@ -51,7 +51,7 @@ def _validate(
     out: Output = context.obj
     ignored = _codes(ignore or ())
     judged = []
-    for name in _once(files) if files else [out.around.file]:
+    for name in _once(files) if files else [out.context.file]:
         try:
             store = Store("-", stdin_bytes()) if name == "-" else Store.read(name, out.cache if not files else None)
         except StoreError as error:
@@ -67,9 +67,9 @@ def _validate(
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]
             findings = sorted([*findings, *found], key=lambda finding: (finding.line, finding.column))
         judged.append(Judgement(store.path, findings, left_out))
-    rendering.FORMATS[out.around.format](out, judged, strict)
+    rendering.FORMATS[out.context.format](out, judged, strict)
     unopened = [judgement.error for judgement in judged if judgement.error is not None]
-    if out.around.format == "text":
+    if out.context.format == "text":
         for failure in unopened:
             out.failure(failure)
     if unopened:

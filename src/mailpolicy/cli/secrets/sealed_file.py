@@ -34,8 +34,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     """A key, a sealed file and host.toml, those of them that are not there yet."""
     if key_in_keyring and key_file is not None:
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
-    around = out.around
-    config = around.host_config or host.DEFAULT_PATH
+    context = out.context
+    config = context.host_config or host.DEFAULT_PATH
     if config == os.devnull:
         raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
     with without_lock(config) as place:
@@ -45,8 +45,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not is_there(path)):
         key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
-    deadline = 120.0 if around.somebody_is_there else 15.0
-    use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
+    deadline = 120.0 if context.interactive else 15.0
+    use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
     file = sealed_file(use)
     settings = {"keyring_backend": SEALED, "secrets_file": path}
     if isinstance(file.source, KeyFile):
@@ -58,7 +58,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
             code="host-config-differs",
         )
     if not fresh:
-        _require(config, machine, settings, named=around.keyring_backend == SEALED)
+        _require(config, machine, settings, named=context.keyring_backend == SEALED)
     made_key, made_file = file.would_make()
     places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
     if made_file:
@@ -77,7 +77,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     )
     if made_key and not dry_run:
         out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
-    if fresh and around.host_config_option and not dry_run:
+    if fresh and context.host_config_option and not dry_run:
         out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
     return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
@@ -120,7 +120,7 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
 
 def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
-    with locked(config, out.around.lock_timeout, make_folders=0o755) as file:
+    with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
         if file.facts() is not None:
             raise Refused(
                 "this file appeared meanwhile, it stays as it is: run this again",
@@ -166,7 +166,7 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
         seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
         out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
         return
-    config = out.around.host_config or host.DEFAULT_PATH
+    config = out.context.host_config or host.DEFAULT_PATH
     instead = f", in the place of {file.source.name}" if isinstance(file.source, KeyFile) else ""
     line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
     out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
@@ -178,7 +178,7 @@ def _tell(
     if not out.tells(dry_run=dry_run):
         return 0
     changed = any(made for _, _, made in rows)
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json(f"secrets-{what}/1", {"changed": changed, "dry_run": dry_run, **facts})
         return 0
     for subject, item, made in rows:

@@ -27,17 +27,16 @@ def lines(number: int, column: int, source: str, width: int) -> list[str]:
 
 
 def _window(source: str, at: int, room: int) -> tuple[str, str]:
-    """Return what is shown before the caret and from it on; a cut end is marked, and half of the room at most is before."""
+    """Return what is shown before the caret and from it on, together no wider than the room; a cut end is marked."""
     # Only what could be shown is looked at, however long the line.
     before, after = _shown(source[max(at - room, 0) : at]), _shown(source[at : at + room])
-    cut_before, cut_after = at > room, len(source) > at + room
-    if not (cut_before or cut_after) and sum(map(cell_len, before + after)) < room:
-        return "".join(before), "".join(after)
-    after_cells = sum(map(cell_len, after))
-    kept = max(room // 2, room - after_cells - len(_MORE))
-    head = _fitting(before[::-1], kept, cut=cut_before)[::-1]
-    tail = _fitting(after, room - sum(map(cell_len, head)) - 1, cut=cut_after)
+    head = _fitting(before[::-1], max(room // 2, room - max(_cells(after), 1)), cut=at > room)[::-1]
+    tail = _fitting(after, room - _cells(head), cut=len(source) > at + room)
     return "".join(head), "".join(tail)
+
+
+def _cells(characters: list[str]) -> int:
+    return sum(map(cell_len, characters))
 
 
 def _shown(text: str) -> list[str]:
@@ -46,7 +45,7 @@ def _shown(text: str) -> list[str]:
 
 def _fitting(characters: list[str], room: int, *, cut: bool) -> list[str]:
     """Return as many of the characters as there is room for, and a mark if these are not all."""
-    if not cut and sum(map(cell_len, characters)) <= room:
+    if not cut and _cells(characters) <= room:
         return characters
     kept: list[str] = []
     left = room - len(_MORE)

@@ -54,7 +54,8 @@ class Document:
         except tomli.TOMLDecodeError as error:
             from mailpolicy.store import mistakes  # a run that reads a good file does not pay for it
 
-            return text, {}, mistakes.explained(text, error)
+            with without_gc():
+                return text, {}, mistakes.explained(text, error)
         except RecursionError:
             return (
                 text,

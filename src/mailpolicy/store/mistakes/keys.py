@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import tomli
@@ -120,15 +120,14 @@ def twice(stop: Stop) -> Iterator[Mistake]:
         tomli.loads(statement)
     except ValueError:
         return  # it cannot be read even alone
-    above = stop.text[: stop.start]
-    entry = [entry for entry in locate.entries(stop.text[:end]) if entry.kind in (locate.HEADER, locate.KEY)][-1]
+    *above, entry = (entry for entry in locate.entries(stop.text[:end]) if entry.kind in (locate.HEADER, locate.KEY))
     first = _first(above, entry.path)
     if first is None:
         return
-    line = above.count("\n", 0, first.start) + 1
+    line = stop.text.count("\n", 0, first.start) + 1
     header = entry.kind == locate.HEADER
     written = short(stop.text[entry.start : entry.end if header else entry.value].rstrip("= \t"))
-    other = short(above[first.start : first.end])
+    other = short(stop.text[first.start : first.end])
     if first.kind == locate.KEY and len(first.path) < len(_named(entry.path)):
         message = (
             f"{written} adds to {short(dotted(first.path))}, which has its value on line {line}: write all of it there"
@@ -150,10 +149,10 @@ def another(stop: Stop) -> str:
     return f'["line {stop.number}"]'
 
 
-def _first(text: str, path: KeyPath) -> locate.Entry | None:
+def _first(entries: Iterable[locate.Entry], path: KeyPath) -> locate.Entry | None:
     """Return the first entry that writes a key or something below it, or a value above it, which cannot be added to."""
     named = _named(path)
-    for entry in locate.entries(text):
+    for entry in entries:
         if entry.path[: len(named)] == named or (entry.kind == locate.KEY and path[: len(entry.path)] == entry.path):
             return entry
     return None

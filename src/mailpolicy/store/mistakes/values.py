@@ -15,6 +15,7 @@ _IP4, _IP6 = (
     "[0-9A-Fa-f:]*(?:::|(?::[0-9A-Fa-f]+){7})[0-9A-Fa-f:.]*",
 )
 _NETWORK = re.compile(rf"(?:{_IP4}|{_IP6})(?:/\d+|-[0-9A-Fa-f.:]+)?")
+_MOST_NESTED = 4  # brackets, so that a sentence that names them stays one
 _PLAIN_KEY = re.compile(r"""[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*=""")
 _NEXT_LINE = re.compile(r"([ \t]*(?:#[^\n]*)?\n\s*)([^\n]+)")
 _END_OF_TEXT = re.compile(r"[ \t]#|$", re.MULTILINE)
@@ -83,7 +84,7 @@ def _unclosed(stop: Stop, brackets: list[Token], at: int, most: int | None = Non
 def parting(stop: Stop) -> Iterator[Mistake]:
     """Yield a comma or a closing bracket that is missing in a list or an inline table."""
     last = stop.last
-    if last is None or not stop.brackets or stop.in_header:
+    if last is None or stop.in_header or not 0 < len(stop.brackets) <= _MOST_NESTED:
         return
     bracket = stop.brackets[-1]
     what, parts = ("list", "values") if bracket.kind == "[" else ("inline table", "keys")

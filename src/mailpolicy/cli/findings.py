@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli import locations
-from mailpolicy.cli.output import Output, finding_object
+from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
@@ -79,7 +79,7 @@ def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     return {
         "file": judgement.file,
         "valid": judgement.valid(strict),
-        "findings": [finding_object(finding) for finding in shown],
+        "findings": [finding.content for finding in shown],
         "findings_left_out": left_out,
         "hints_left_out": judgement.hints_left_out,
     }

@@ -201,7 +201,7 @@ class Output:
             if error.line is not None:
                 content["line"] = error.line
             if findings:
-                content["findings"] = [finding_object(finding) for finding in findings]
+                content["findings"] = [finding.content for finding in findings]
             content |= error.content
             self.json("error/1", content)
             return
@@ -256,19 +256,6 @@ def quoted(word: str) -> str:
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word)
     )
     return f"$'{''.join(escaped)}'"
-
-
-def finding_object(finding: Any) -> dict[str, Any]:
-    """A finding as JSON shows it."""
-    problem = finding.problem
-    return {
-        "file": finding.file,
-        "line": finding.line,
-        "column": finding.column,
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-    }
 
 
 def require_format(context: Context, *formats: str) -> None:

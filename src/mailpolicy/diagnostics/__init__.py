@@ -45,6 +45,18 @@ class Finding(NamedTuple):
         code, _, message, _ = self.problem
         return f"{self.file}:{self.line}:{self.column}: {self.problem.severity}[{code}]: {message}"
 
+    @property
+    def content(self) -> dict[str, str | int]:
+        """The finding as JSON shows it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.problem.severity,
+            "code": self.problem.code,
+            "message": self.problem.message,
+        }
+
 
 def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
     """The findings of one file that are shown, in their order, and how many are left out; no error for a warning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -120,8 +121,8 @@ def twice(stop: Stop) -> Iterator[Mistake]:
         tomli.loads(statement)
     except ValueError:
         return  # it cannot be read even alone
-    *above, entry = (entry for entry in locate.entries(stop.text[:end]) if entry.kind in (locate.HEADER, locate.KEY))
-    first = _first(above, entry.path)
+    entry = deque(_written(stop.text[:end]), maxlen=1).pop()
+    first = _first(_written(stop.text[: stop.start]), entry.path)
     if first is None:
         return
     line = stop.text.count("\n", 0, first.start) + 1
@@ -147,6 +148,11 @@ def twice(stop: Stop) -> Iterator[Mistake]:
 def another(stop: Stop) -> str:
     """Return a header that no other line has."""
     return f'["line {stop.number}"]'
+
+
+def _written(text: str) -> Iterator[locate.Entry]:
+    """Yield the headers of a text and the keys below them, not those within values."""
+    return (entry for entry in locate.entries(text) if entry.kind in (locate.HEADER, locate.KEY))
 
 
 def _first(entries: Iterable[locate.Entry], path: KeyPath) -> locate.Entry | None:

@@ -1,8 +1,9 @@
-"""Why the parser refused a text, and what to write instead: for a person, as a few mistakes have few causes.
+"""Why the parser refused a text, and what to write instead.
 
 Promises: the parser stays the only judge. A cure is told only if the parser, given the text with it, reads on beyond that
-line; else its own words are told. So is the next mistake found, in the text with the cures so far. Only loaded for a text
-that the parser refused. Not promised: that every mistake is found in one run.
+line; else the parser's own words are told. The next mistake is looked for in the text with the cures so far. No value is
+repeated, as it may be a password in the wrong place. Only loaded for a text that the parser refused. Not promised: that
+every mistake is found in one run.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from mailpolicy.policy.names import short
 from mailpolicy.store.mistakes import characters, keys, quotes, values
 from mailpolicy.store.mistakes.stop import OPEN, Cure, Mistake, Stop
 
-MOST = 20  # mistakes of one text; nobody mends more in one go
-_MOST_READ = 40_000_000  # characters given to the parser: a large store with many mistakes is not read for ever
+MOST = 20  # mistakes of one text: more than anybody corrects before looking again
+_MOST_READ = (
+    40_000_000  # characters given to the parser, so that a large store with many mistakes is not read for minutes
+)
 _MOST_IN_LINE = 8
 
-# What may be wrong, looked for in this order.
+# What may be wrong, looked for in this order: each looks at the place where the parser stopped, and yields a mistake with
+# its cure, or several of which the parser chooses, or nothing.
 _EXPLANATIONS: tuple[Callable[[Stop], Iterator[Mistake]], ...] = (
     characters.conflict,
     keys.twice,
@@ -114,7 +118,7 @@ def _with_cure(reader: _Reader, stop: Stop, mistake: Mistake, most: int) -> _Cur
     problem = _problem(stop, mistake.at, mistake.message)
     if following is None or following.number > stop.number:
         return _Cured([problem], following, mistake.unfinished)
-    if most and following.number == stop.number and following.at > mistake.at:
+    if most and reader.read < _MOST_READ and following.number == stop.number and following.at > mistake.at:
         beyond = mistake.start + len(mistake.instead) - (mistake.end > mistake.start)
         rest = _cured(reader, following, beyond, most - 1)
         if rest is not None:

@@ -10,7 +10,7 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector
 from mailpolicy.errors import Refused
-from mailpolicy.policy.bindings import Owner, not_set_yet
+from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import Service
@@ -63,7 +63,7 @@ def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> It
             gates = after.gates(account.address, service)
             yield from remarks.still_closed(service, ((address, gates) for address in new))
     if "smart_host_login" in settings:
-        yield not_set_yet([Owner(address) for address in new])
+        yield passwords_to_set([Owner(address) for address in new])
 
 
 def _new_account(address: str, settings: Mapping[str, Scalar]) -> Account:

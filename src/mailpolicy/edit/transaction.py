@@ -19,7 +19,7 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.errors import Refused
 from mailpolicy.policy import access
-from mailpolicy.policy.access import Access
+from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
@@ -36,7 +36,7 @@ class EditResult(NamedTuple):
     """
 
     plan: Plan
-    access: Access
+    access: Direction
     diff: str | None
     update_index: Callable[[], None] = lambda: None
 
@@ -73,7 +73,7 @@ def transact(
         return EditResult(plan, _access(rewrite, plan), rewrite.diff())
     if not plan.operations:
         store.update_index()
-        return EditResult(plan, Access.SAME, None)
+        return EditResult(plan, Direction.SAME, None)
     if confirm is not None:
         confirm(plan)
     return under_lock(
@@ -92,7 +92,7 @@ def _replace(
         plan = planner(current.policy())
         plan.notes += pending.notes(store.path, held.trusted)
         if not plan.operations:
-            return EditResult(plan, Access.SAME, None)
+            return EditResult(plan, Direction.SAME, None)
     rewrite = _rewrite(current, plan)
     if before_replace is not None:
         before_replace(held)
@@ -201,5 +201,5 @@ def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
-def _access(rewrite: _Rewrite, plan: Plan) -> Access:
+def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
     return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)

@@ -25,7 +25,7 @@ def hints(policy: Policy) -> Iterator[Problem]:
 
 
 def count_hints(policy: Policy, groups: Iterable[list[Account]]) -> int:
-    """Return the number of hints without making each; `groups` are those of Policy.alike()."""
+    """Return the number of hints without making each; `groups` are those of Policy.groups()."""
     in_templates = sum(len(_redundant_in_template(policy, table)) for table in policy.templates.values())
     in_accounts = sum(len(_redundant(policy, accounts[0])) * len(accounts) for accounts in groups)
     return len(_redundant_entries(policy)) + in_templates + in_accounts

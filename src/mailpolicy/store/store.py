@@ -215,8 +215,8 @@ class Store(Document):
 
     @cached_property
     def _validation(self) -> schema.Validation:
-        if self.fault is not None:
-            return schema.Validation(None, [self.fault])
+        if self.faults:
+            return schema.Validation(None, self.faults)
         with without_gc():
             return schema.validate(self.tree)
 
@@ -241,7 +241,7 @@ class Store(Document):
         left_out = 0
         if policy is not None:
             with without_gc():
-                groups = list(policy.alike())
+                groups = list(policy.groups())
                 problems += warnings(policy, groups)
                 if with_hints:
                     problems += hints(policy)

@@ -26,7 +26,7 @@ class _Decisions(NamedTuple):
 
 
 def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
-    """Return the warnings about a policy; `groups` are those of Policy.alike()."""
+    """Return the warnings about a policy; `groups` are those of Policy.groups()."""
     ineffective: dict[Gate, _Affected] = {}
     lan_only: _Affected = {}
     lan_is_empty = not policy.server.lan_entries  # else LAN-only services need no warning, and no look

@@ -63,12 +63,12 @@ class Index:
 
     def candidates(self, name: str) -> set[str]:
         """Return the addresses among which the one most like `name` is to be looked for."""
-        if self.header.accounts <= nearest.FEW:
+        if self.header.accounts <= nearest.COMPARE_ALL_UP_TO:
             return set(self._ascending(""))
-        first, end = nearest.namesakes(name)
-        found = set(islice(self._ascending(name), nearest.AROUND))
-        found.update(islice(self._descending(name), nearest.AROUND))
-        found.update(islice(self._ascending(first, end), nearest.ELSEWHERE))
+        first, end = nearest.same_local_part_range(name)
+        found = set(islice(self._ascending(name), nearest.NEIGHBOURS))
+        found.update(islice(self._descending(name), nearest.NEIGHBOURS))
+        found.update(islice(self._ascending(first, end), nearest.SAME_LOCAL_PART))
         return found
 
     def beginning_with(self, prefix: str) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _excerpt(index: Index, addresses: Iterable[str], size: int, read: Read) -> E
             absent.append(address)
         else:
             texts.update([_read_verified(piece, size, read)])
-    if len(absent) == 1 and (like := nearest.most_like(absent[0], index.candidates(absent[0]))) is not None:
+    if len(absent) == 1 and (like := nearest.nearest_among(absent[0], index.candidates(absent[0]))) is not None:
         if (piece := index.find(like)) is None:
             raise IndexUnusable("it is damaged")
         texts.update([_read_verified(piece, size, read)])

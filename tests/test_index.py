@@ -119,8 +119,8 @@ def indexed(tmp_path: Path, cache: Cache) -> Path:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     settle()
-    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).excerpt is None
-    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).excerpt is not None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is not None
     return path
 
 
@@ -162,7 +162,7 @@ def test_an_unknown_address_brings_the_one_most_like_it(indexed: Path, cache: Ca
         "nobody@nowhere.test",
     ):
         store = Store.read_for_lookup(str(indexed), [wrong], cache)
-        assert store.excerpt is not None
+        assert store.subset is not None
         right = nearest_address(wrong, known)
         assert list(store.policy().accounts) == ([right] if right else [])
 
@@ -184,7 +184,7 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
         "user0000@",
     ):
         store = Store.read_for_lookup(str(path), [wrong], cache)
-        assert store.excerpt is not None
+        assert store.subset is not None
         assert nearest_address(wrong, store.policy().accounts) == nearest_address(wrong, known)
 
 
@@ -193,7 +193,7 @@ def test_a_small_store_has_no_index(tmp_path: Path) -> None:
     path.write_text(store_of(100))
     settle()
     cache = Cache(str(tmp_path / "cache"))
-    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).excerpt is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
     assert not os.path.exists(cache.folder)
 
 
@@ -217,7 +217,7 @@ def test_a_style_that_is_not_understood_has_no_index(style: str, tmp_path: Path,
     path.write_bytes(style.encode())
     settle()
     for _ in range(2):
-        assert Store.read_for_lookup(str(path), ["ann@x.example"], cache).excerpt is None
+        assert Store.read_for_lookup(str(path), ["ann@x.example"], cache).subset is None
     assert "ann@x.example" in Store.read_for_lookup(str(path), ["ann@x.example"], cache).policy().accounts
     assert not list(Path(cache.folder).glob("*.index"))
 
@@ -247,7 +247,7 @@ imap = true""".encode()
     Store.read_for_lookup(str(path), [], cache)
     for address in ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example"):
         store = Store.read_for_lookup(str(path), [address], cache)
-        assert store.excerpt is not None
+        assert store.subset is not None
         assert list(store.policy().accounts) == [address]
     same_answers(path, cache, ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example", "cat@fass.example"))
 
@@ -316,10 +316,10 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
     for number, name in enumerate(("off", "on", "inherit", "on") * 3):
         address = f"user{number:04}@d{number % 7}.example"
         store = Store.read_for_edit(str(indexed), [address], cache)
-        assert store.excerpt is not None
+        assert store.subset is not None
         kept(store, verb(services.Verb(name), Service.IMAP, address))
         for asked in (address, *SOME):
-            assert Store.read_for_lookup(str(indexed), [asked], cache).excerpt is not None
+            assert Store.read_for_lookup(str(indexed), [asked], cache).subset is not None
         same_answers(indexed, cache, (address, *SOME))
     about = sqlite3.connect(index_file(cache)).execute("SELECT content FROM about").fetchone()[0].decode()
     assert len(about.split("\n")[4].split()) == 9
@@ -328,9 +328,9 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
 def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
     """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
     store = Store.read_for_edit(str(indexed), SOME[:1], cache)
-    assert store.excerpt is not None
+    assert store.subset is not None
     kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
-    assert Store.read_for_lookup(str(indexed), [SOME[1]], cache).excerpt is None
+    assert Store.read_for_lookup(str(indexed), [SOME[1]], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -364,11 +364,11 @@ def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> No
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     kept(Store.read_for_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    assert Store.read_for_lookup(str(path), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
     kept(Store.read_for_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
-    assert Store.read_for_lookup(str(path), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
     kept(Store.read_for_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
-    assert Store.read_for_lookup(str(path), ["new@d1.example"], cache).excerpt is not None
+    assert Store.read_for_lookup(str(path), ["new@d1.example"], cache).subset is not None
     same_answers(path, cache, ("new@d1.example", *SOME))
 
 
@@ -379,7 +379,7 @@ def test_an_index_with_very_many_moves_is_made_anew(
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
         kept(Store.read_for_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
-        assert Store.read_for_lookup(str(indexed), [address], cache).excerpt is not None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
     same_answers(indexed, cache, SOME)
 
 
@@ -429,7 +429,7 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
     indexed: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer mailpolicy, or an older one, may find an error where this one found none."""
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     package = Path(mailpolicy.__file__).parent
     code = tmp_path / "code"
     for name in index_format._VALIDATOR_MODULES:
@@ -437,11 +437,11 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
         shutil.copy2(package / f"{name}.py", code / f"{name}.py")
     monkeypatch.setattr(mailpolicy, "__file__", str(code / "__init__.py"))
     index_format.validator_fingerprint.cache_clear()
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None  # the same files
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # the same files
     os.utime(code / "store" / "tables.py")
     index_format.validator_fingerprint.cache_clear()
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is None
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None  # made anew
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # made anew
     monkeypatch.undo()
     index_format.validator_fingerprint.cache_clear()
 
@@ -452,7 +452,7 @@ def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None
     )
     with locked(str(indexed), 0):
         outcome.update_index()
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     late = transact(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
     kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
     late.update_index()  # of what is no more
@@ -566,7 +566,7 @@ def test_a_store_that_is_being_written_is_not_indexed(
     (tmp_path / "accounts.toml").write_text(store_of(300))
     settle()
     look_up = Store.read_for_lookup(str(tmp_path / "accounts.toml"), SOME[:1], cache)
-    assert look_up.excerpt is None
+    assert look_up.subset is None
     assert list(Path(cache.folder).glob("*.index"))  # it is at rest now
 
 
@@ -601,7 +601,7 @@ def test_whether_nobody_writes(tmp_path: Path) -> None:
 def test_a_clock_that_goes_back(indexed: Path, cache: Cache) -> None:
     notes: list[str] = []
     early = cache._replace(clock=lambda: caches.stamping_clock() - 3600 * 10**9, note=notes.append)
-    assert Store.read_for_lookup(str(indexed), SOME[:1], early).excerpt is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], early).subset is None
     assert "the clock has been set back" in notes[0]
     same_answers(indexed, early, SOME)
 
@@ -708,9 +708,9 @@ def test_a_wrong_index_gives_no_answer(shift: tuple[int, int], indexed: Path, ca
     for address in SOME[:-1]:
         file.write_bytes(good)
         sealed_again(file, moved)
-        assert Store.read_for_lookup(str(indexed), [address], cache).excerpt is None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is None
         assert file.read_bytes() != good  # made anew, by whoever had to parse the store
-        assert Store.read_for_lookup(str(indexed), [address], cache).excerpt is not None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
         file.write_bytes(good)
         sealed_again(file, moved)
         same_answers(indexed, cache, (address,))
@@ -724,7 +724,7 @@ def test_an_index_of_another_head_gives_no_answer(indexed: Path, cache: Cache) -
         content = "\n".join(lines).encode()
         connection.execute("UPDATE about SET content = ?, seal = ?", (content, crc32(content)))
     connection.close()
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -743,7 +743,7 @@ def test_a_planted_journal_is_not_played_back(indexed: Path, cache: Cache, tmp_p
     assert len(journal) > 512
     for name in ("-journal", "-wal", "-shm"):
         Path(f"{file}{name}").write_bytes(journal)
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     same_answers(indexed, cache, SOME)
     assert Path(f"{file}-journal").read_bytes() == journal
 
@@ -757,7 +757,7 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
         notes.clear()
         same_answers(indexed, cache, SOME[:1])
         return (
-            Store.read_for_lookup(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).excerpt is not None
+            Store.read_for_lookup(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).subset is not None
             or not notes
         )
 
@@ -785,7 +785,7 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     file.symlink_to(real / file.name)
     same_answers(indexed, cache, SOME[:1])
     assert not file.is_symlink()  # replaced by one of our own
-    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
@@ -824,7 +824,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
         "notes = []; store = Store.read_for_lookup(sys.argv[1], [], Cache(sys.argv[2], notes.append, min_size=0))\n"
-        "print(len(store.policy().accounts), len(notes), store.excerpt)"
+        "print(len(store.policy().accounts), len(notes), store.subset)"
     )
     command = f'mount -t tmpfs -o size=16k,mode=0700 none {folder} && exec {sys.executable} -c "$0" {path} {folder}'
     done = subprocess.run(
@@ -985,7 +985,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(ask, range(12)))
     assert found == [f"{{'pop': {bool(number % 3)}}}\n" for number in range(12)]
-    assert Store.read_for_lookup(str(path), SOME[:1], cache).excerpt is not None
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
     assert [file.suffix for file in Path(cache.folder).iterdir()] == [".index"]
 
 

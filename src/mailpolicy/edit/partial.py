@@ -15,7 +15,7 @@ from mailpolicy.edit.text.diff import Splice
 from mailpolicy.policy.names import account_address
 from mailpolicy.store import outline
 from mailpolicy.store.outline import Piece
-from mailpolicy.store.store import MAX_EXCERPT_ACCOUNTS, Store
+from mailpolicy.store.store import MAX_SUBSET_ACCOUNTS, Store
 
 # The splices of each edited account, counted in bytes of the file.
 ByPiece = Mapping[Piece, Sequence[Splice]]
@@ -27,30 +27,30 @@ def changes_only_account_keys(plan: Plan) -> bool:
 
 
 def limited_to_accounts(store: Store, plan: Plan) -> Store:
-    """Return an excerpt with the accounts of a plan if the store is large and the plan is about keys of a few."""
-    if store.excerpt is not None or store.cache is None or not changes_only_account_keys(plan):
+    """Return a subset with the accounts of a plan if the store is large and the plan is about keys of a few."""
+    if store.subset is not None or store.cache is None or not changes_only_account_keys(plan):
         return store
     keys = {operation.path[1] for operation in plan.operations}
-    if len(keys) > MAX_EXCERPT_ACCOUNTS or (found := outline.outline(store.text)) is None:
+    if len(keys) > MAX_SUBSET_ACCOUNTS or (found := outline.outline(store.text)) is None:
         return store
     found = outline.in_bytes(found, store.text, len(store.bom))
     wanted = [piece for piece in found.accounts if piece.key in keys]
-    excerpt = store.as_excerpt(outline.excerpt(store.data, [*found.head, *wanted]))
+    subset = store.as_subset(outline.subset(store.data, [*found.head, *wanted]))
     # An account with lines in the head as well has more in the tree than its piece.
-    return excerpt if len(wanted) == len(keys) == len(excerpt.tree.get("accounts", ())) else store
+    return subset if len(wanted) == len(keys) == len(subset.tree.get("accounts", ())) else store
 
 
 def splices_by_piece(store: Store, splices: Sequence[Splice]) -> ByPiece | None:
-    """Return the splices of an excerpt's text by account, or None if one is outside of all accounts."""
-    assert store.excerpt is not None
+    """Return the splices of a subset's text by account, or None if one is outside of all accounts."""
+    assert store.subset is not None
     found: dict[Piece, list[Splice]] = {}
     text, first = store.text, len(store.bom)
     for start, end, new in splices:
         begin = first + len(text[:start].encode("utf-8"))
         stop = begin + len(text[start:end].encode("utf-8"))
-        if (piece := store.excerpt.piece_at(begin, stop)) is None:
+        if (piece := store.subset.piece_at(begin, stop)) is None:
             return None
-        shift = piece.start - store.excerpt.start_of(piece)
+        shift = piece.start - store.subset.start_of(piece)
         found.setdefault(piece, []).append(Splice(begin + shift, stop + shift, new))
     return found
 

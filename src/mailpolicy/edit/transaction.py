@@ -107,7 +107,7 @@ def planned_policy(store: Store, plan: Plan) -> Policy:
 
 
 class _Rewrite(NamedTuple):
-    """A verified new text: the old store, the splices and the new policy. Of an excerpt, also the splices by piece."""
+    """A verified new text: the old store, the splices and the new policy. Of a subset, also the splices by piece."""
 
     store: Store
     splices: list[Splice]
@@ -137,8 +137,8 @@ class _Rewrite(NamedTuple):
 def _rewrite(store: Store, plan: Plan) -> _Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return _Rewrite(store, [], store.policy(), {} if store.excerpt is not None else None)
-    if store.excerpt is not None and not partial.changes_only_account_keys(plan):
+        return _Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
+    if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
     store = partial.limited_to_accounts(store, plan)
     try:
@@ -154,7 +154,7 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
-    if store.excerpt is None:
+    if store.subset is None:
         return _Rewrite(store, splices, policy)
     by_piece = partial.splices_by_piece(store, splices)
     if by_piece is None or not partial.is_verified(store, wanted, by_piece):

@@ -108,7 +108,7 @@ def account_key(before: str, text: str, after: str | None) -> str | None:
     return first.key if after is None or len(found.head) + len(found.accounts) > 2 else None
 
 
-class Excerpt(NamedTuple):
+class Subset(NamedTuple):
     """The head and some accounts of a file, joined in their order. Offsets of the pieces are bytes of the file."""
 
     pieces: tuple[Piece, ...]
@@ -147,7 +147,7 @@ class Excerpt(NamedTuple):
         return self._starts[self.pieces.index(piece)]
 
 
-def excerpt(data: bytes, pieces: Sequence[Piece]) -> Excerpt:
-    """Return the excerpt of a file's content that has these pieces."""
+def subset(data: bytes, pieces: Sequence[Piece]) -> Subset:
+    """Return the subset of a file's content that has these pieces."""
     ordered = tuple(sorted(pieces, key=lambda piece: piece.start))
-    return Excerpt(ordered, b"".join([data[piece.start : piece.end] for piece in ordered]))
+    return Subset(ordered, b"".join([data[piece.start : piece.end] for piece in ordered]))

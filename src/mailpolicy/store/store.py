@@ -23,9 +23,9 @@ from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.store.index.cache import Cache, Stamp
-    from mailpolicy.store.outline import Excerpt, Piece
+    from mailpolicy.store.outline import Piece, Subset
 
-MAX_EXCERPT_ACCOUNTS = 256  # an edit of more accounts reads the whole store
+MAX_SUBSET_ACCOUNTS = 256  # an edit of more accounts reads the whole store
 _MIN_OUTLINE_ACCOUNTS = 50  # for fewer, one scan of the text finds their lines sooner than an outline
 
 
@@ -50,14 +50,14 @@ class StoreInvalid(StoreError):
 class Store(Document):
     """A store file: a document with a policy.
 
-    Of a large store only an `excerpt` may have been parsed, for a question or an edit about a few accounts. Text, tree
-    and policy are then those of the excerpt, and lines are still those of the file. `data` is the whole file, except
+    Of a large store only a `subset` may have been parsed, for a question or an edit about a few accounts. Text, tree
+    and policy are then those of the subset, and lines are still those of the file. `data` is the whole file, except
     after read_for_lookup().
     """
 
-    def __init__(self, path: str, data: bytes, excerpt: Excerpt | None = None) -> None:
+    def __init__(self, path: str, data: bytes, subset: Subset | None = None) -> None:
         super().__init__(path, data)
-        self.excerpt = excerpt
+        self.subset = subset
         self.cache: Cache | None = None  # also None if the store is small
         self._addresses: tuple[str, ...] = ()  # those it was read for
         self._digest: str | None = None  # of the whole file, if it has an index
@@ -89,12 +89,12 @@ class Store(Document):
             if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.min_size:
                 from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
-                excerpt = reader.excerpt(
+                subset = reader.subset(
                     cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start)
                 )
                 # Looked at again: a change between the first stamp and the last read would mix two states of the file.
-                if excerpt is not None and cache.stamp(descriptor) == stamp:
-                    store = cls(path, excerpt.data, excerpt)
+                if subset is not None and cache.stamp(descriptor) == stamp:
+                    store = cls(path, subset.data, subset)
                     if store._validation.policy is not None:
                         return store
             store = cls._read(path, descriptor, cache)
@@ -107,24 +107,24 @@ class Store(Document):
         return cls.read(path, cache)._narrowed(tuple(addresses))
 
     def _narrowed(self, addresses: tuple[str, ...]) -> Store:
-        """Return an excerpt of this store with these accounts if it has an index, else the store itself."""
+        """Return a subset of this store with these accounts if it has an index, else the store itself."""
         self._addresses = addresses
-        if self.cache is None or not 0 < len(addresses) <= MAX_EXCERPT_ACCOUNTS:
+        if self.cache is None or not 0 < len(addresses) <= MAX_SUBSET_ACCOUNTS:
             return self
         from mailpolicy.store.index import format as index_format  # 4 ms, only for a large store
         from mailpolicy.store.index import reader
 
         digest = index_format.store_digest(self.data)
-        excerpt = reader.excerpt_of_content(self.cache, self.path, addresses, self.data, digest)
-        narrowed = self.as_excerpt(excerpt) if excerpt is not None else None
+        subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
+        narrowed = self.as_subset(subset) if subset is not None else None
         if narrowed is None or narrowed._validation.policy is None:
             return self
         narrowed._digest = digest
         return narrowed
 
-    def as_excerpt(self, excerpt: Excerpt) -> Store:
-        """Return this store with only an excerpt of it to be parsed."""
-        store = Store(self.path, self.data, excerpt)
+    def as_subset(self, subset: Subset) -> Store:
+        """Return this store with only a subset of it to be parsed."""
+        store = Store(self.path, self.data, subset)
         store.cache, store._addresses = self.cache, self._addresses
         return store
 
@@ -166,7 +166,7 @@ class Store(Document):
 
     @property
     def _parsed_bytes(self) -> bytes:
-        return self.data if self.excerpt is None else self.excerpt.data
+        return self.data if self.subset is None else self.subset.data
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
         """Return the line of each key, as Document.lines() does; of many accounts only their own lines are scanned."""
@@ -175,7 +175,7 @@ class Store(Document):
         for path in asked:
             if _in_own_table(path):
                 by_key.setdefault(path[1], []).append(path)
-        if len(by_key) < _MIN_OUTLINE_ACCOUNTS or self.excerpt is not None:
+        if len(by_key) < _MIN_OUTLINE_ACCOUNTS or self.subset is not None:
             return super().lines(asked)
         found: dict[KeyPath, int] = {}
         for key, piece in self._pieces.items():
@@ -211,7 +211,7 @@ class Store(Document):
         return {path: piece.line + text.count("\n", 0, entry.start) for path, entry in found.items()}
 
     def _line_in_file(self, line: int) -> int:
-        return line if self.excerpt is None else self.excerpt.line(line)
+        return line if self.subset is None else self.subset.line(line)
 
     @cached_property
     def _validation(self) -> schema.Validation:

@@ -74,7 +74,7 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about the one account were read.
-            whole = policy if store.excerpt is None else Store.read(store.path).policy()
+            whole = policy if store.subset is None else Store.read(store.path).policy()
             return whole.count_lan_only_accounts()
 
         if out.context.format == "json":

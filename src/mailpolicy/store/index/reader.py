@@ -13,7 +13,7 @@ from mailpolicy.policy import nearest
 from mailpolicy.policy.names import NameRejected, account_address
 from mailpolicy.store.index.cache import Cache, Stamp, is_own_file
 from mailpolicy.store.index.format import IndexUnusable, checksum, parse_header, quick_sha256
-from mailpolicy.store.outline import LONGEST_HEADER, Excerpt, Piece, account_key
+from mailpolicy.store.outline import LONGEST_HEADER, Piece, Subset, account_key
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -147,37 +147,35 @@ def is_current(cache: Cache, path: str, stamp: Stamp) -> bool:
     return bool(query(cache, path, lambda index: index.header.stamp == stamp and index.header.created <= cache.clock()))
 
 
-def excerpt(cache: Cache, path: str, addresses: Iterable[str], stamp: Stamp, read: Read) -> Excerpt | None:
+def subset(cache: Cache, path: str, addresses: Iterable[str], stamp: Stamp, read: Read) -> Subset | None:
     """Return the head and the lines of some accounts of a store that is unchanged since it was indexed.
 
     An address that is not in the store adds nothing; if it is the only such one, the account with the most similar
     address is included, for the suggestion in the error. Returns None if the whole store must be read.
     """
 
-    def ask(index: Index) -> Excerpt:
+    def ask(index: Index) -> Subset:
         if index.header.stamp != stamp:
             raise IndexUnusable("the store has changed since")
         if cache.clock() < index.header.created:
             raise IndexUnusable("the clock has been set back since")
-        return _excerpt(index, addresses, stamp.size, read)
+        return _subset(index, addresses, stamp.size, read)
 
     return query(cache, path, ask)
 
 
-def excerpt_of_content(
-    cache: Cache, path: str, addresses: Iterable[str], content: bytes, digest: str
-) -> Excerpt | None:
+def subset_of_content(cache: Cache, path: str, addresses: Iterable[str], content: bytes, digest: str) -> Subset | None:
     """Return the same from a store that was read as a whole and has this digest, whatever its stamp is."""
 
-    def ask(index: Index) -> Excerpt:
+    def ask(index: Index) -> Subset:
         if index.header.digest != digest:
             raise IndexUnusable("the store has changed since")
-        return _excerpt(index, addresses, len(content), lambda start, end: content[start:end])
+        return _subset(index, addresses, len(content), lambda start, end: content[start:end])
 
     return query(cache, path, ask)
 
 
-def _excerpt(index: Index, addresses: Iterable[str], size: int, read: Read) -> Excerpt:
+def _subset(index: Index, addresses: Iterable[str], size: int, read: Read) -> Subset:
     pieces = [index.moved(piece) for piece in index.header.head]
     head = [read(piece.start, piece.end) for piece in pieces]
     if quick_sha256(b"".join(head)) != index.header.head_digest:
@@ -194,7 +192,7 @@ def _excerpt(index: Index, addresses: Iterable[str], size: int, read: Read) -> E
             raise IndexUnusable("it is damaged")
         texts.update([_read_verified(piece, size, read)])
     ordered = sorted(texts, key=lambda piece: piece.start)
-    return Excerpt(tuple(ordered), b"".join([texts[piece] for piece in ordered]))
+    return Subset(tuple(ordered), b"".join([texts[piece] for piece in ordered]))
 
 
 def _read_verified(piece: Piece, size: int, read: Read) -> tuple[Piece, bytes]:

@@ -214,7 +214,7 @@ def test_broken_cases_list_their_mistakes(run: Run, store: Path, tmp_path: Path)
     assert result.err.splitlines() == [
         "cases.toml:1:7: error[MP002]: the header is not closed: write ]] at its end",
         "cases.toml:2:11: error[MP002]: this is not a TOML value: write true or false, or put a text in quotes",
-        "mailpolicy: cases.toml: the cases have 2 errors, nothing is tested",
+        "mailpolicy: cases.toml: the cases have 2 errors; no case was tested",
     ]
 
 

@@ -81,9 +81,7 @@ class Stop:
         self.start = self._scan(before)
 
     def _scan(self, position: int) -> int:
-        """Read the tokens up to the stop, beginning with a statement at `position`; return the start of the last
-        statement.
-        """
+        """Read the tokens from the statement at `position` up to the stop; return the start of the last statement."""
         line_start = self.text.rfind("\n", 0, self.pos) + 1
         start = position = _PLAIN_LINES.match(self.text, position, line_start).end()  # type: ignore[union-attr]
         while (match := _TOKEN.match(self.text, position)) is not None:

@@ -1,4 +1,4 @@
-"""Write the generated pages (docs/commands.md, docs/file-format.md, docs/rules.md) and the JSON Schema.
+"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages) and the JSON Schema.
 
 With --check write nothing, and fail if a page is not up to date.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import json_schema
+import manual
 
 from mailpolicy.cli.app import COMMANDS, root
 from mailpolicy.cli.context import OPTIONS
@@ -98,6 +99,7 @@ def main(check: bool) -> int:
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
         PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
+        **{DOCS / "man" / name: text for name, text in manual.pages().items()},
     }
     for page, text in made.items():
         name = page.relative_to(DOCS.parent)

@@ -29,14 +29,15 @@ last column is the range of the middle half of these ratios.
 * The stores are synthetic: departments with headings, templates, accounts of mixed kinds, comments. Questions are spread evenly over
   the accounts. Nearly all IP addresses differ, one in ten is IPv6, a few of these are IPv4-mapped, and a few questions are about
   unknown accounts. The generator is `bench/stores.py`.
-* `check`: whole processes of the same Python; mailpolicy is run by its console script. A denial also looks up the line of the key that
-  decided.
+* `check`, `account show`, and one toggle in 10 accounts: whole processes of the same Python; mailpolicy is run by its console script.
+  A denial also looks up the line of the key that decided, `account show` those of all keys. Each toggle changes the file, with lock,
+  proof and sync.
 * `check --batch`, after start-up: the process that answers all questions into a file, less the process that answers one. The bare
   loop has the IP addresses separated and in memory before its clock starts, and does nothing with the results.
 * Cedar gets its best case: policies and accounts are parsed and templates resolved beforehand, requests have the form that is fastest
   for cedarpy and come in calls of 2 000, and only these calls are timed. It answers the first 20 000 questions, with the same
   answers as mailpolicy.
-* `pop on` / `pop off`: whole processes; each run changes the file. The peer neither locks, proves nor syncs. In the end both files
+* `pop on` / `pop off` in 10 000 accounts: whole processes; each run changes the file. The peer neither locks, proves nor syncs. In the end both files
   have the same content.
 * Warm index, first `check`, `--all`: whole processes. Before each first `check` the file is rewritten; before each `pop off --all`
   the original store, which has no index, is restored. One toggle alternates between on and off; its peers neither lock, prove nor

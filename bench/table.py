@@ -37,8 +37,8 @@ last column is the range of the middle half of these ratios.
 * Cedar gets its best case: policies and accounts are parsed and templates resolved beforehand, requests have the form that is fastest
   for cedarpy and come in calls of 2 000, and only these calls are timed. It answers the first 20 000 questions, with the same
   answers as mailpolicy.
-* `pop on` / `pop off` in 10 000 accounts: whole processes; each run changes the file. The peer neither locks, proves nor syncs. In the end both files
-  have the same content.
+* `pop on` / `pop off` in 10 000 accounts: whole processes; each run changes the file. The peer neither locks, proves nor syncs.
+  In the end both files have the same content.
 * Warm index, first `check`, `--all`: whole processes. Before each first `check` the file is rewritten; before each `pop off --all`
   the original store, which has no index, is restored. One toggle alternates between on and off; its peers neither lock, prove nor
   sync (`sqlite3` does sync), and in the end their files have the same content. Casbin has one rule per protocol and is given the

@@ -78,10 +78,10 @@ def rules() -> str:
         f"# Rules\n\n{NOTE}The findings of `mailpolicy validate`. `mailpolicy explain CODE` prints the same text. Errors cannot be",
         "suppressed. Warnings and hints can: on their line with `# mailpolicy: allow CODE and why`, or for a whole run with",
         "`--ignore CODE`.\n",
-        "| code | severity | finding | remedy |\n| --- | --- | --- | --- |",
+        "| code | severity | finding | fix |\n| --- | --- | --- | --- |",
     ]
     lines += (
-        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items()
+        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.fix} |" for code, rule in RULES.items()
     )
     sections = (
         f"\n## {code}\n\n**{rule.name}** ({rule.severity})\n\n{explanation.markdown(code, rule)}"

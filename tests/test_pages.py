@@ -49,14 +49,14 @@ def test_every_file_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ABOUT_THE_CODE, ids=name_of)
 def test_every_name_of_the_code_exists(page: Path) -> None:
-    """`Class.method`, `function()`, `_private`, `CONSTANT`: what would send a reader searching in vain."""
+    """`Class.method`, `function()`, `any_name`, `CONSTANT`: a reader would search for them in vain."""
     code = "\n".join(
         path.read_text(encoding="utf-8")
         for folder in (SOURCE, ROOT / "tests", ROOT / "docs")
         for path in folder.rglob("*.py")
         if path.name != Path(__file__).name
     )
-    spelled = re.findall(r"`(_\w+|[A-Z]\w*[a-z]\w*(?:\.\w+)?|[A-Z][A-Z_]{3,}|[a-z_]+\(\w*\))`", prose(page))
+    spelled = re.findall(r"`(\w*_\w+(?:\.\w+)?|[A-Z]\w*[a-z]\w*(?:\.\w+)?|[A-Z]{3,}|\w+\(\w*\))`", prose(page))
     names = {part for name in spelled for part in re.sub(r"\(.*", "", name).split(".")}
     assert len(names) > 10
     assert not [name for name in names if not re.search(rf"\b{name}\b", code)]

@@ -59,6 +59,8 @@ class Context(NamedTuple):
     cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    dumb: bool = False  # the terminal: TERM=dumb
     can_ask: bool = False  # somebody sees a question, which goes to stderr, and can answer it, whatever stdout is
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
     interactive: bool = False  # a terminal or a display: somebody may unlock the keyring
@@ -85,9 +87,9 @@ class Context(NamedTuple):
         except ValueError:
             raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
         file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
-        stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
-        no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
+        stdin, stdout, stderr = map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))
         dumb = environment.get("TERM") == "dumb"
+        no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
         color = _color(options.get("--color", "auto"), environment, dumb=dumb)
         drawing = stdout and not dumb
         under_sudo = is_root and "SUDO_UID" in environment
@@ -104,13 +106,15 @@ class Context(NamedTuple):
             cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
             stdin_is_terminal=stdin,
             stdout_is_terminal=stdout,
-            can_ask=stdin and _is_terminal(sys.stderr),
-            progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
+            stderr_is_terminal=stderr,
+            dumb=dumb,
+            can_ask=stdin and stderr,
+            progress=stderr and not dumb and "--quiet" not in options,
             interactive=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
             drawing=drawing,
             headings="--headings" in options,
             color=color(stdout),
-            color_errors=color(_is_terminal(sys.stderr)),
+            color_errors=color(stderr),
             pager=_pager(environment) if drawing and (not under_sudo or "--pager" in options) else None,
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli import locations
 from mailpolicy.cli.output import Output
-from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, fails, more_findings
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.names import counted
@@ -40,7 +40,7 @@ class Judgement(NamedTuple):
 
     def valid(self, strict: bool) -> bool:
         """Whether the file can be used; with `strict` a warning suffices that it cannot."""
-        return self.error is None and not worst(self.findings, strict=strict)
+        return self.error is None and not fails(self.findings, strict=strict)
 
 
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
@@ -124,7 +124,7 @@ def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
                     _title(finding),
                     file,
                     finding.line,
-                    junit.FAILED if worst([finding], strict=strict) else junit.PASSED,
+                    junit.FAILED if fails([finding], strict=strict) else junit.PASSED,
                     f"{finding.problem.severity}[{finding.problem.code}]",
                     finding.problem.message,
                 )

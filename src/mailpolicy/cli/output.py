@@ -88,7 +88,7 @@ class Output:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
-        self.data("".join([f"{self.plain(printable(line))}\n" for line in lines]))
+        self.data("".join([f"{self._painted(self.plain(printable(line)))}\n" for line in lines]))
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """A line for each finding; on a terminal with the line of the file, if how it is written is what is wrong."""
@@ -99,17 +99,22 @@ class Output:
         """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
         if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
-            text = "".join([f"{self.plain(_readable(line))}\n" for line in lines])
+            text = "".join([f"{self._painted_hunk(self.plain(_readable(line)))}\n" for line in lines])
         self.data(text)
 
-    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
-        if self.context.drawing:
-            from mailpolicy.render import table  # 32 ms of rich, only on a terminal
+    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, of: str | None = None) -> None:
+        """Print a table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
 
-            self.data(table.drawn(columns, rows))
+        `of` names the things that are listed: then the table says below what is the same for all of them.
+        """
+        if self.context.drawing:
+            from mailpolicy.cli import terminal  # 8 ms, only on a terminal
+
+            terminal.show_table(self.context, self.data, columns, rows, of)
         else:
             rows = iter(rows)
+            if self.context.headings:
+                self.record(columns)
             while part := list(islice(rows, _AT_ONCE)):
                 self.records(part)
 
@@ -125,7 +130,21 @@ class Output:
             if not "".join(fields).isprintable():
                 fields = [printable(field) for field in fields]
             lines.append(parting.join(fields))
-        self.data("\n".join([*map(self.plain, lines), ""]))
+        self.data("\n".join([*(self._painted(self.plain(line)) for line in lines), ""]))
+
+    def _painted(self, line: str) -> str:
+        if not self.context.color:
+            return line
+        from mailpolicy.render import colour  # only on a terminal
+
+        return colour.painted_line(line)
+
+    def _painted_hunk(self, line: str) -> str:
+        if not self.context.color:
+            return line
+        from mailpolicy.render import colour  # only on a terminal
+
+        return colour.painted_hunk(line)
 
     def plain(self, line: str) -> str:
         """A line of text; in a log of GitHub's it never is a command to the runner, whatever name stands in it.
@@ -238,7 +257,12 @@ class Output:
         if sys.stderr is None:
             return
         try:
-            print(self.plain(printable(text)), file=sys.stderr, flush=True)
+            line = self.plain(printable(text))
+            if self.context.color_errors:
+                from mailpolicy.render import colour  # only on a terminal
+
+                line = colour.painted_line(line)
+            print(line, file=sys.stderr, flush=True)
         except (OSError, ValueError):
             return
 

@@ -239,7 +239,7 @@ class Store(Document):
         left_out = 0
         if policy is not None:
             with without_gc():
-                groups = list(policy.alike())
+                groups = list(policy.groups())
                 problems += warnings.warnings(policy, groups)
                 if hints:
                     problems += warnings.hints(policy)

@@ -69,7 +69,7 @@ def _of_new_login(former: str | None) -> Advice:
     """What is said of a login of the server's that comes without its password."""
     owner = Owner(None)
     if former is None:
-        return bindings.not_set_yet([owner])
+        return bindings.passwords_to_set([owner])
     return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
 
 
@@ -102,7 +102,7 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(bindings.not_set_yet([Owner(address, name)]))
+            plan.notes.append(bindings.passwords_to_set([Owner(address, name)]))
         return plan
 
     if password.given:
@@ -149,12 +149,12 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
 def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
     """Return the secrets of an owner that unfinished changes were about; if it is `gone` from the store, the keyring's too."""
-    noted = (Secret.of(user) for user in pending.names(store.path, out.trusted))
+    noted = (Secret.parse(user) for user in pending.names(store.path, out.trusted))
     found = [secret for secret in noted if secret is not None and secret.owner == owner]
     if gone and not dry_run:
         with suppress(KeyringError):  # without a keyring the owner is just not there
             users = credentials(out).names() or ()
-            found += bindings.elsewhere(users, {owner}).get(owner, [])
+            found += bindings.secrets_by_owner(users, {owner}).get(owner, [])
     return list(dict.fromkeys(found))
 
 
@@ -169,7 +169,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return edit_then_forget(out, store, planner, bindings.of_accounts(policy, going), dry_run=dry_run, yes=yes)
+    return edit_then_forget(out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes)
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -181,7 +181,7 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
         return accounts.rename(policy, old, new)
 
     planned = planner(policy)
-    secrets = bindings.of_accounts(policy, [old])
+    secrets = bindings.account_secrets(policy, [old])
     if not planned.operations or not secrets:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}

@@ -51,9 +51,9 @@ def set_secret(
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
-        absence = bindings.absences([bound], None)[bound]
+        absence = bindings.explain_missing([bound], None)[bound]
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    moves = bindings.moved(store.policy(), after)
+    moves = bindings.redirected(store.policy(), after)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -122,7 +122,7 @@ def edit_then_carry(out: Output, store: Store, planner: Planner, *, dry_run: boo
     """Edit the store, and carry along the secrets that it then sends elsewhere, after a question."""
     refuse_unsafe(out, store)
     planned = planner(store.policy())
-    moves = bindings.moved(store.policy(), planned_policy(store, planned))
+    moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     vault = credentials(out)
@@ -220,7 +220,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
         name = next(iter(left))
-        secret = Secret.of(name)
+        secret = Secret.parse(name)
         return left, KeyringError(
             f"the store is changed, the secret {name}{more} is left in the keyring: {error}",
             code=error.code,
@@ -237,7 +237,7 @@ def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list
     try:
         users = vault.names()
         if users is not None:
-            owned = bindings.elsewhere(users, {secret.owner for secret in secrets})
+            owned = bindings.secrets_by_owner(users, {secret.owner for secret in secrets})
             return [secret for found in owned.values() for secret in found]
         kept = vault.several([secret.user for secret in secrets])
         return [secret for secret in secrets if secret.user in kept]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli import locations
-from mailpolicy.cli.output import Output, finding_object
+from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, fails, more_findings
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
@@ -45,7 +45,7 @@ class Judgement(NamedTuple):
 
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
-        out.lines(map(str, judgement.shown[0]))
+        out.findings(judgement.shown[0])
         if judgement.error is None:
             out.message(_summary(judgement, strict))
 
@@ -79,7 +79,7 @@ def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     return {
         "file": judgement.file,
         "valid": judgement.valid(strict),
-        "findings": [finding_object(finding) for finding in shown],
+        "findings": [finding.content for finding in shown],
         "findings_left_out": left_out,
         "hints_left_out": judgement.hints_left_out,
     }

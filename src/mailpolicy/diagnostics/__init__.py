@@ -32,16 +32,29 @@ class Problem(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A problem with its place in a file."""
+    """A problem placed in the text of a file; `source` is the line, if what is wrong is how it is written."""
 
     file: str
     line: int
     column: int
     problem: Problem
+    source: str | None = None
 
     def __str__(self) -> str:
         code, _, message, _ = self.problem
         return f"{self.file}:{self.line}:{self.column}: {self.problem.severity}[{code}]: {message}"
+
+    @property
+    def content(self) -> dict[str, str | int]:
+        """The finding as JSON shows it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.problem.severity,
+            "code": self.problem.code,
+            "message": self.problem.message,
+        }
 
 
 def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 class Facts(NamedTuple):
     """The facts about a service.
 
-    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists. `uses`
+    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists, `short` the
+    one on a terminal. `uses`
     names the service whose LAN key restricts this one too. A service that `connects_out` has no clients, so IP
     addresses do not matter to it.
     """
@@ -23,6 +24,7 @@ class Facts(NamedTuple):
     lan_meaning: str | None = None
     aliases: tuple[str, ...] = ()
     column: str | None = None
+    short: str | None = None
     uses: str | None = None
     needs_pro: bool = False
     connects_out: bool = False
@@ -45,7 +47,10 @@ class Service(StrEnum):
             needs_pro=True,
         ),
     )
-    MULTIPOP = ("multipop", Facts("MultiPOP", "mail may be collected from other servers", connects_out=True))
+    MULTIPOP = (
+        "multipop",
+        Facts("MultiPOP", "mail may be collected from other servers", short="mpop", connects_out=True),
+    )
     CONNECTOR = (
         "outlook-connector",
         Facts(
@@ -53,6 +58,7 @@ class Service(StrEnum):
             "Outlook folders can be shared; needs IMAP, and Outlook Connector installed",
             aliases=("connector", "mdaemon-connector"),
             column="connector",
+            short="oc",
             uses="imap",
             needs_pro=True,
         ),

@@ -215,8 +215,8 @@ class Store(Document):
 
     @cached_property
     def _reading(self) -> schema.Reading:
-        if self.fault is not None:
-            return schema.Reading(None, [self.fault])
+        if self.faults:
+            return schema.Reading(None, self.faults)
         with without_gc():
             return schema.read(self.tree)
 

@@ -154,7 +154,7 @@ def _document(name: str) -> Document:
 
 
 def _cases(document: Document) -> list[Case]:
-    found, problems = cases.read(document.tree) if document.fault is None else ([], [document.fault])
+    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
     if problems:
         raise CasesInvalid(document.placed(problems))
     return found

@@ -73,7 +73,7 @@ def _who(
         columns.append("of those asked about")
         for row, exposure in zip(rows, found, strict=True):
             row.append("all" if exposure.matching == asked else str(exposure.matching))
-    out.rows(columns, rows)
+    out.rows(columns, rows, of="account")
     out.message(_count(len(found), len(policy.accounts), service, source, outside_lan=outside_lan))
     return 0
 

@@ -25,9 +25,11 @@ pop = true
     "MP002": Rule(
         ERROR,
         "not TOML",
-        "mend the syntax at the place named",
-        meaning="The file cannot be read as TOML 1.1. The finding names the place where reading ended, which may be a "
-        "little after the mistake; nothing else of the file is looked at until it is mended.",
+        "mend the line named; common causes: a quote left open, yes/no instead of true/false, an address without "
+        "quotes, a table written twice, conflict markers",
+        meaning="The file cannot be read as TOML 1.1. The finding names the mistake and what to write instead; if it "
+        "begins with `not TOML`, the place where reading ended, which may be a little after the mistake. Further "
+        "mistakes are listed if the rest can still be read; nothing else of the file is looked at until all are mended.",
         example="""\
 version = 1
 

@@ -1,4 +1,4 @@
-"""Colours for a terminal: of verdicts, states and severities, by the word that says them."""
+"""Colours of verdicts, states and severities on a terminal, by the words for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORDS = re.compile(
 
 
 def painted(style: str, text: str) -> str:
-    """Return the text in a style; as it is if there is no such style."""
+    """Return the text in a style, or unchanged if there is no such style."""
     code = STYLES.get(style)
     return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
 
@@ -35,5 +35,5 @@ def painted_hunk(line: str) -> str:
 
 
 def painted_line(line: str) -> str:
-    """Return a line of text with the words that say a verdict, a severity or a result in their colours."""
+    """Return a line with its verdict, severity or result in colour."""
     return _WORDS.sub(lambda found: painted(found[0], found[0]), line)

@@ -1,4 +1,4 @@
-"""The checks of doctor: what of this machine mailpolicy depends on, and for each ill the cure."""
+"""The checks of doctor; each yields results with the commands that fix a problem."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _VALIDATE = ("mailpolicy", "validate")
 
 
 class Found(NamedTuple):
-    """What a check came to, and the command that mends it, or the two to run one after the other."""
+    """The result of a check, with the command that fixes it, or two to run one after the other."""
 
     state: str
     message: str
     cure: Command | None = None
     then: Command | None = None
-    step: str | None = None  # what somebody must do by hand, where no command does it
+    step: str | None = None  # the manual step, if no command fixes it
 
     @property
     def cures(self) -> list[Command]:
-        """The commands in their order."""
+        """Return the commands in the order in which to run them."""
         return [command for command in (self.cure, self.then) if command is not None]
 
 
 class Machine:
-    """What the checks look at; each thing is read once, when the first check asks for it."""
+    """The input of the checks, each part read when it is first used."""
 
     def __init__(self, out: Output, log: str | None) -> None:
         self.out = out
@@ -57,12 +57,12 @@ class Machine:
 
     @cached_property
     def store(self) -> Store:
-        """The store. Raises StoreError."""
+        """Read the store. Raises StoreError."""
         return Store.read(self.out.context.file)
 
     @cached_property
     def trusted(self) -> Trusted:
-        """Whom root trusts with the store; nobody else if host.toml cannot be read, which has a line of its own."""
+        """Return whom root trusts with the store; only root if host.toml is invalid, which has a check of its own."""
         try:
             return self.out.trusted
         except MailpolicyError:
@@ -70,7 +70,7 @@ class Machine:
 
     @cached_property
     def choice(self) -> Choice:
-        """What was said about the keyring. Raises StoreError and Refused."""
+        """Return the configuration of the keyring. Raises StoreError and Refused."""
         return choice(self.out)
 
     @cached_property
@@ -80,7 +80,7 @@ class Machine:
 
     @cached_property
     def users(self) -> list[str] | None:
-        """The secrets that the store names; None where it cannot be read."""
+        """Return the user names of the secrets that the store names, None if the store cannot be read."""
         try:
             return [secret.user for secret in bindings.named(self.store.policy())]
         except StoreError:
@@ -101,13 +101,13 @@ def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.context.file
     fix = cure_for_root(path, machine.trusted) if machine.out.context.is_root else cure_for_others(path)
     if fix:
-        yield Found(ERROR, f"others can write {path} or a directory above it", fix)
+        yield Found(ERROR, f"other users can write {path} or a directory above it", fix)
     else:
-        yield Found(OK, f"{path} can be changed only by {_who(machine)}")
+        yield Found(OK, f"only {_who(machine)} can write {path}")
 
 
 def _who(machine: Machine) -> str:
-    """Who can change a store that is safe."""
+    """Return who can write a store that is safe."""
     if not machine.out.context.is_root:
         return "its owner and group"
     group = machine.trusted.group
@@ -115,7 +115,7 @@ def _who(machine: Machine) -> str:
         return "root"
     import grp
 
-    return f"root and the members of {grp.getgrgid(group).gr_name}, whom host.toml trusts"
+    return f"root and the trusted group {grp.getgrgid(group).gr_name}"
 
 
 def _host(machine: Machine) -> Iterator[Found]:
@@ -139,7 +139,7 @@ def _keyring(machine: Machine) -> Iterator[Found]:
     elif name in (*SAFE, SEALED):
         yield Found(OK, f"{name}, {why}: safe")
     else:
-        yield Found(WARNING, f"{name}, {why}: whether it is safe is not known", *_moves(name))
+        yield Found(WARNING, f"{name}, {why}: not known to be safe", *_moves(name))
 
 
 def _moves(name: str) -> tuple[Command, Command]:
@@ -154,13 +154,11 @@ def _sealed(machine: Machine) -> Iterator[Found]:
     facts = file.facts()
     yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
-        yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
+        yield Found(WARNING, f"other users can read {file.path}", ("chmod", "0600", file.path))
     if machine.out.context.is_root and (cure := cure_for_root(file.path)) is not None:
-        yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
+        yield Found(ERROR, f"other users can write {file.path} or a directory above it", cure)
     if file.half_rotated():
-        yield Found(
-            WARNING, "a rotation stopped after the file and before the key", ("mailpolicy", "secrets", "rotate")
-        )
+        yield Found(WARNING, "a rotation of the key was interrupted", ("mailpolicy", "secrets", "rotate"))
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
@@ -172,12 +170,12 @@ def _secrets(machine: Machine) -> Iterator[Found]:
     if missing:
         yield Found(ERROR, f"{missing} of {len(users)} secrets are missing", ("mailpolicy", "secrets", "verify"))
     else:
-        yield Found(OK, f"{len(users)} of {len(users)} secrets that the store names can be opened")
+        yield Found(OK, f"all {counted(len(users), 'secret')} can be opened")
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
     for name in pending.names(machine.out.context.file, machine.trusted):
-        yield Found(WARNING, f"a change of {name} stopped half-way", ("mailpolicy", "validate", "--secrets"))
+        yield Found(WARNING, f"a change of {name} was interrupted", ("mailpolicy", "validate", "--secrets"))
 
 
 def _exports(machine: Machine) -> Iterator[Found]:
@@ -243,7 +241,7 @@ CHECKS: dict[str, Check] = {
     "dovecot": _dovecot,
     "clients": _clients,
 }
-# The checks that are not made where another one could not be, and what is said then.
+# By check, the checks that must succeed first, with the reason to show if they did not.
 _STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")
 NEEDS = {
     "keyring": (_HOST_TOML,),

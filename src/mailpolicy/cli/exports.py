@@ -1,6 +1,6 @@
-"""What export and deploy have in common: the request that a target's file is made from.
+"""Build export targets from the store and the keyring, for the commands export, deploy and doctor.
 
-Promises: the keyring is asked only by targets with secrets. A store that others can write is refused as root.
+The keyring is opened only by targets with secrets. As root, a store that others can write is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Workshop:
-    """The store and the keyring from which any number of targets are made; the store is parsed anew only if it changed."""
+    """Builds any number of targets from one store and one keyring; the store is parsed again only if it changed."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -31,7 +31,7 @@ class Workshop:
         self._vault: Credentials | None = None
 
     def make(self, target: Target, options: Options) -> Exported:
-        """A target's file of the store as it is now. Raises StoreError, Refused and KeyringError."""
+        """Return the file of a target for the store as it is now. Raises StoreError, Refused and KeyringError."""
         current = Store.read(self._out.context.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
@@ -54,7 +54,7 @@ class Workshop:
 
 
 def _command(out: Output) -> tuple[str, ...]:
-    """How a program of this machine runs mailpolicy as it was run now."""
+    """Return the command with which another program runs mailpolicy on the same store and keyring."""
     import os
 
     context = out.context
@@ -69,9 +69,9 @@ def _command(out: Output) -> tuple[str, ...]:
 
 
 def refuse_own(out: Output, path: str) -> None:
-    """Raise Refused where a generated file would replace what it is made from."""
+    """Raise Refused if a generated file would replace the policy or host.toml."""
     import os
 
     own = {os.path.realpath(name) for name in (out.context.file, machine.path(out.context))}
     if os.path.realpath(path) in own:
-        raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")
+        raise Refused("nothing was written: this is the policy or host.toml itself", file=path, code="own-file")

@@ -1,6 +1,6 @@
-"""What `[exports.NAME]` of host.toml asks for: which target, where, for whom, and how its reader is told.
+"""The exports configured as `[exports.NAME]` in host.toml, checked as a whole before anything is written.
 
-Promises: everything is checked before anything is written. Not promised: that the programs named are there.
+The programs that they name are not looked for.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from mailpolicy.system.replacing import Attributes
 
 _OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 OPEN, CLOSED = 0o640, 0o600
-_INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # what postmap makes beside the text
+_INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
 
 
 class Configured(NamedTuple):
-    """One export of this machine; `kick` ends the sessions of the user whose name follows it, `doveconf` asks Dovecot."""
+    """A configured export; the command `kick`, with a user name added, ends that user's sessions."""
 
     name: str
     target_name: str
@@ -34,11 +34,11 @@ class Configured(NamedTuple):
     place: Place
     kick: tuple[str, ...] = ("doveadm", "kick", "--")
     doveconf: tuple[str, ...] = ("doveconf",)
-    problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
+    problem: MailpolicyError | None = None  # why this one cannot be made; the others still are
 
 
 class InvalidExport(StoreError):
-    """An `[exports.NAME]` says something it may not; `key` is the path of what it is."""
+    """A table `[exports.NAME]` is invalid; `key` is the path of the offending key."""
 
     code = "invalid-host"
 
@@ -48,31 +48,31 @@ class InvalidExport(StoreError):
 
 
 def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
-    """Where a target's file goes if nothing else is said: 0640, or 0600 and never more for one with secrets."""
+    """Return the default attributes of a target's file: mode 0640, or 0600 and never more if it has secrets."""
     mode = CLOSED if target.secret else OPEN
     attributes = Attributes(mode, most=mode, later=True)
     if postmap is None:
         return Place(path, attributes)
-    full = os.path.abspath(path)  # commands run elsewhere
+    full = os.path.abspath(path)  # commands run in /
     return Place(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEXES[postmap]}")
 
 
 def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
-    """The exports, those without secrets first, and among these data before the configuration that reads it.
+    """Return the exports in the order of their deployment. Raises InvalidExport.
 
-    Raises InvalidExport.
+    Those without secrets come first, as the keyring may be locked; data comes before the configuration that reads it.
     """
     found = [_one(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
     for one in found:
         if (other := paths.setdefault(os.path.realpath(one.place.path), one.name)) != one.name:
-            raise InvalidExport(file, one.name, f"path is that of exports.{other} too", "path")
+            raise InvalidExport(file, one.name, f"path is also the path of exports.{other}", "path")
     _refuse_mismatch(file, found)
     return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
 def data_files(found: Iterable[Configured]) -> list[str]:
-    """Return where the exports put what Dovecot reads to know who may log in."""
+    """Return the paths of the passwd-files among the exports."""
     return [one.place.path for one in found if one.target_name == "dovecot"]
 
 
@@ -82,7 +82,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
     try:
         target_name = table.get("target")
         if not isinstance(target_name, str):
-            raise ChoiceRejected("target", "the key target is missing, it names what is exported")
+            raise ChoiceRejected("target", "the key target is missing")
         target = target_named(target_name)
         given = {key: value for key, value in table.items() if key not in _OWN}
         for key in given.keys() - target.options:
@@ -95,7 +95,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
             raise ChoiceRejected("token_file", "token_file must be an absolute path")
         chosen, problem = _options(target_name, given)
         if os.path.realpath(path) == os.path.realpath(str(token)):
-            raise ChoiceRejected("path", "path is that of the token")
+            raise ChoiceRejected("path", "path is the same file as token_file")
         plain = place_for(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
@@ -118,7 +118,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
 
 
 def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
-    """The options; what is wrong with the token's file is this machine's state and no mistake in host.toml."""
+    """Return the options, and the error if the token file is unusable: a fault of the machine, not of host.toml."""
     try:
         return options(target_name, given), None
     except MailpolicyError as error:
@@ -132,14 +132,17 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
 
 
 def _refuse_mismatch(file: str, found: list[Configured]) -> None:
-    """A snippet that reads its data by another rule than they were written by lets in just those who must stay out."""
+    """Raise InvalidExport if a Dovecot snippet and its passwd-file differ in strategy or lock.
+
+    The snippet would then admit exactly the users that the file means to deny.
+    """
     data = {one.place.path: one for one in found if one.target_name == "dovecot"}
     for one in found:
         other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
         for key in ("strategy", "lock"):
             if other is not None and getattr(one.options, key) != getattr(other.options, key):
                 raise InvalidExport(
-                    file, one.name, f"{key} is not that of exports.{other.name}, whose file it reads", key
+                    file, one.name, f"{key} differs from exports.{other.name}, whose file this one reads", key
                 )
 
 
@@ -164,9 +167,9 @@ def _mode(table: Mapping[str, Any], usual: int) -> int:
         raise ChoiceRejected("mode", 'mode must be an octal string such as "0640"')
     mode = int(text, 8)
     if mode & 0o022:
-        raise ChoiceRejected("mode", f"mode {text} lets others write what a server obeys")
+        raise ChoiceRejected("mode", f"mode {text} lets other users write the file")
     if usual == CLOSED and mode & 0o007:
-        raise ChoiceRejected("mode", f"mode {text} lets everybody read the passwords inside")
+        raise ChoiceRejected("mode", f"mode {text} lets everybody read the passwords in the file")
     return mode
 
 
@@ -183,5 +186,5 @@ def _owner(text: Any) -> tuple[int, int]:
         uid = pwd.getpwnam(user).pw_uid if user else -1
         gid = grp.getgrnam(group).gr_gid if group else -1
     except KeyError:
-        raise ChoiceRejected("owner", f"there is no such user or group on this machine: {text!a}") from None
+        raise ChoiceRejected("owner", f"no such user or group on this machine: {text!a}") from None
     return uid, gid

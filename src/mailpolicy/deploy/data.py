@@ -1,7 +1,4 @@
-"""Whether Dovecot's auth process can read the file that says who may log in.
-
-Not promised: an answer where access lists or unknown users decide.
-"""
+"""Check whether Dovecot's auth process can read the passwd-file; files with an ACL are taken to be readable."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ class _Reader(NamedTuple):
     gids: frozenset[int]
 
     def lacks(self, path: str, bit: int) -> bool:
-        """Whether the mode of `path` does not grant a right."""
+        """Return whether the mode of `path` withholds the permission `bit`."""
         facts = os.stat(path)
         if self.uid == 0 or _has_access_list(path):
             return False
@@ -28,16 +25,16 @@ class _Reader(NamedTuple):
 
 
 def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], str | None]) -> str | None:
-    """Why Dovecot has nothing to go by in the file at `path`, None where it has.
+    """Return why Dovecot cannot read the passwd-file at `path`, None if it can or that is unknown.
 
-    `made` are the files that exports make, `text` is what `doveconf -n` prints, and `value` looks one setting up.
+    `made` lists the files that exports make, `text` is the output of `doveconf -n`, and `value` looks up one setting.
     """
     full = os.path.realpath(path)
     try:
         if not os.path.exists(full):
             if full in map(os.path.realpath, made):
-                return None  # the export of the file says so
-            return f'Dovecot reads {path}, which is not there, and no export with target = "dovecot" makes it'
+                return None  # reported by the export itself
+            return f'Dovecot reads {path}, which does not exist: add an export with target = "dovecot" and this path'
         reader = _auth(text, value)
         if reader is None:
             return None
@@ -46,19 +43,19 @@ def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], 
             folders.append(above)
         for folder in reversed(folders[1:]):
             if reader.lacks(folder, 1):
-                return f"Dovecot's auth process, user {reader.name}, cannot enter {folder}, so it cannot read {path}"
+                return f"Dovecot's auth process (user {reader.name}) cannot read {path}: it cannot enter {folder}"
         if reader.lacks(full, 4):
             return (
-                f"Dovecot's auth process, user {reader.name}, cannot read {path}: "
-                f'say owner = ":GROUP" in its export, with a group of that user'
+                f"Dovecot's auth process (user {reader.name}) cannot read {path}: "
+                f'set owner = ":GROUP" in its export, with a group of that user'
             )
-    except OSError:  # whoever may not look cannot tell
+    except OSError:  # without permission to look, the answer is unknown
         return None
     return None
 
 
 def _auth(text: str, value: Callable[[str], str | None]) -> _Reader | None:
-    """Whom service auth runs as; None where that cannot be told."""
+    """Return the user and groups of Dovecot's service auth, None if they are unknown on this machine."""
     own = re.search(r"^service auth {\n((?:  .*\n)*)}", text, re.M)
     said = dict(re.findall(r"^  (user|group|extra_groups) = ?(.*)$", own[1] if own else "", re.M))
 

@@ -1,8 +1,8 @@
-"""One generated file in its place: compared, replaced whole, and the program that reads it told.
+"""Deploy one generated file: compare it, replace it atomically, and run the commands that reload its reader.
 
-Promises: the policy is read while the file's lock is held, so two runs never leave the older one's work; what a command
-owes is noted in `PATH.reload` before the file is replaced and struck out when the command has succeeded; a file of
-somebody else's is not lost. Not promised: that the program obeys.
+The policy is read while the file's lock is held, so that of two runs the newer policy wins. The marker `PATH.reload` is
+written before the file is replaced and removed after the commands succeeded, so that an interrupted or failed reload is
+run again. A file that was edited by hand or made by others is never lost.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.trust import Trusted
 
-_RELOAD = "reload"  # the note that the commands are still to be run
-_PATIENCE = 120.0  # seconds for a command that tells a program
+_RELOAD = "reload"  # suffix of the marker: the commands have not succeeded yet
+_PATIENCE = 120.0  # seconds for one command
 
 
 class Place(NamedTuple):
-    """Where a file goes, what it shall be like, and the commands that make its reader notice.
+    """The path and attributes of a generated file, and the commands that reload its reader.
 
-    `product` is a file that the commands make: where it is missing they are owed. With `ours` a file that somebody
-    edited is kept as `PATH.edited` and replaced; without, it is left and refused, unless `force` is given.
+    `product` is a file that the commands create: if it is missing, they are run. A file that was edited by hand is saved
+    as `PATH.edited` and replaced with `ours`, overwritten with `force`, and else refused.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """What was found and done. `before` is the old content, None where there was none."""
+    """The state of a generated file and the changes made; `before` is the old content, None if there was none."""
 
     state: State
     before: bytes | None
@@ -47,22 +47,22 @@ class Placed(NamedTuple):
     corrected: bool = False  # mode or owner
     told: bool = False
     notes: tuple[str, ...] = ()
-    owing: Refused | None = None  # the command that failed, though the file is in its place
+    owing: Refused | None = None  # why the reload failed, although the file was written
 
     @property
     def changed(self) -> bool:
-        """Whether anything was done."""
+        """Return whether anything was changed."""
         return self.written or self.corrected or self.told
 
 
 def trusted_with(place: Place) -> Trusted:
-    """Return who may own the file that stands there already: root, and the owner that host.toml names."""
+    """Return who may own the existing file besides root: the owner named in host.toml."""
     owner = place.attributes.owner[0]
     return Trusted(owners=frozenset() if owner == -1 else frozenset({owner}))
 
 
 def look(place: Place, wanted: bytes) -> Placed:
-    """What is there, without changing it; a note for whatever differs besides the content."""
+    """Return the state of the file without changing it, with notes about other differences than the content."""
     with without_lock(place.path, judged=False) as file:
         before = _read(file)
         found = state(before, wanted)
@@ -70,7 +70,7 @@ def look(place: Place, wanted: bytes) -> Placed:
         if before is not None and not _fits(file, place.attributes):
             notes.append(f"{place.path}: mode or owner is not as configured")
         if before is not None and _is_owed(file, place):
-            notes.append(f"{place.path}: a reload is owed")
+            notes.append(f"{place.path}: reload pending")
     return Placed(found, before, notes=tuple(notes))
 
 
@@ -80,12 +80,11 @@ def put(
     lock_timeout: float,
     first: Callable[[Held, bytes | None, bytes], None] | None = None,
 ) -> Placed:
-    """Make the content and put it in its place; `lock_timeout` is in seconds.
+    """Make the content, write the file and reload its reader; `lock_timeout` is in seconds.
 
-    `first` gets the file as it is held, the old content and the new one before the file is replaced.
-
-    A command that fails leaves the file in its place, and is told of in `owing`. Raises Refused for a file that must not
-    be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and what `make` raises.
+    `first` is called with the locked file, its old content and the new one before the file is replaced. A failed reload
+    is returned in `owing`. Raises Refused for a file that must not be overwritten and for a folder that others can
+    write; StillLocked, WriteFailed, NotConfirmed; and the errors of `make`.
     """
     with locked(place.path, lock_timeout, trusted_with(place), make_folders=0o755) as file:
         wanted = make()
@@ -97,8 +96,7 @@ def put(
         if found in (State.EDITED, State.FOREIGN) and not place.force:
             if not place.ours:
                 raise Refused(
-                    f"nothing was written, the file there is {found}: look at it with --diff, "
-                    "and replace it with --force",
+                    f"nothing was written, the existing file is {found}: compare with --diff, replace with --force",
                     file=place.path,
                     code="edited",
                 )
@@ -106,6 +104,7 @@ def put(
         if written:
             if first is not None:
                 first(file, before, wanted)
+            # Before the replacement: if this run is killed right after it, the next one still reloads.
             if place.commands and not file.note(_RELOAD).exists():
                 file.note(_RELOAD).write(())
             file.replace(wanted, place.attributes)
@@ -124,7 +123,7 @@ def put(
 
 
 def _read(file: Held) -> bytes | None:
-    """Return what is there, None if nothing is. Raises Refused for what is no file of ours to replace."""
+    """Return the content of the file, None if it does not exist. Raises Refused if it is not a regular file."""
     try:
         return file.read()
     except StoreError as error:
@@ -132,7 +131,7 @@ def _read(file: Held) -> bytes | None:
 
 
 def _fits(file: Held, attributes: Attributes) -> bool:
-    """Whether mode and owner are as they must be."""
+    """Return whether mode and owner are as configured."""
     facts = file.facts()
     assert facts is not None
     mode = stat.S_IMODE(facts.st_mode)
@@ -144,7 +143,7 @@ def _fits(file: Held, attributes: Attributes) -> bool:
 
 
 def _keep(file: Held, place: Place, content: bytes) -> str:
-    """Keep what somebody wrote, never more open than the file shall be; return the path."""
+    """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
     facts = file.facts()
     assert facts is not None
     attributes = Attributes(
@@ -166,7 +165,7 @@ def _run(path: str, command: tuple[str, ...]) -> None:
         return
     shown = shlex.join(command)
     raise Refused(
-        f"is in its place, but {shown} {ended.failure}; it is owed until it succeeds",
+        f"was written, but `{shown}` {ended.failure}; the next deploy will run it again",
         file=path,
         code="reload-failed",
         fix=command,

@@ -1,8 +1,8 @@
-"""The passdbs that Dovecot asks, as `doveconf -n` shows them: those before the policy's, and what others make of the policy's.
+"""Analyse the passdbs in the output of `doveconf -n`: which are asked before the policy, and which settings alter the policy's.
 
-Source: seen on Dovecot 2.3.19 and 2.4.1. Those of `protocol` blocks are asked before all others, block by block as each is
-first met. In 2.4 all passdbs of one name are one, and `passdb_x` outside of them is what those have that say no `x`; in 2.3
-the names have no meaning, and the policy's is the first that bears its name.
+As observed with Dovecot 2.3.19 and 2.4.1: passdbs in `protocol` blocks are asked before all others, in the order in which
+the blocks first appear. 2.4 merges all passdbs of one name, and `passdb_x` outside of them is the default of `x`. In 2.3
+names have no meaning, and the policy's passdb is the first that has its name.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# Settings of 2.4 that say nothing to a passdb of ours that has none of its own; sites set them for all of theirs.
+# Settings of 2.4 that a passwd-file ignores; sites set them as defaults for their other passdbs.
 _IDLE = re.compile(r"(bsdauth|imap|ldap|lua|oauth2|pam|sql)_.*|use_(cache|worker)|default_password_scheme")
 _ALL = "passdb_*"
 
 
 class Passdb(NamedTuple):
-    """A passdb: the `protocol` block in which it stands, "" for none, what it is called, and its settings."""
+    """A passdb: its `protocol` block, "" for none, its name and its settings."""
 
     block: str
     name: str
@@ -27,15 +27,15 @@ class Passdb(NamedTuple):
         return f"{self.name or self.settings.get('driver', 'unnamed')} in {self.block}"
 
     def applies(self, service: str) -> bool:
-        """Whether it is there for a service."""
+        """Return whether the passdb is used for a service."""
         wanted = self.block.removeprefix("protocol ")
         return wanted in ("", service) or (wanted.startswith("!") and wanted != f"!{service}")
 
 
 def asked_first(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
-    """The passdbs that Dovecot asks before the policy's, which are those of the snippet; None where it does not read these.
+    """Return the passdbs that Dovecot asks before those of the snippet, None if it does not read the snippet.
 
-    One that is merged with a global one, as 2.4 does, comes later.
+    `merges` is whether Dovecot merges passdbs of one name: one merged with a global passdb is asked later.
     """
     listed = [passdb for passdb in _passdbs(text) if passdb.name != _ALL]
     known = {passdb.name for passdb in listed if merges and not passdb.block}
@@ -52,17 +52,17 @@ def asked_first(text: str, snippet: str, services: Sequence[str], *, merges: boo
             if passdb.name == waiting[-1]:
                 waiting.pop()
             elif passdb.name in ours and passdb.name not in waiting:
-                pass  # it was there already
-            # One that only denies, or that is for master users, lets nobody past the policy.
+                pass  # listed a second time
+            # A passdb that only denies, or is for master users, admits nobody past the policy.
             elif "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
                 early[str(passdb)] = None
     return list(early)
 
 
 def changed(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str]:
-    """Each setting by which the policy's passdbs are not what the snippet says, with where it stands.
+    """Return the settings outside of the snippet that alter its passdbs, each with its block.
 
-    `merges` is whether all passdbs of one name are one.
+    `merges` is whether Dovecot merges passdbs of one name.
     """
     listed = list(_passdbs(text))
     found: dict[str, None] = {}
@@ -72,10 +72,10 @@ def changed(text: str, snippet: str, services: Sequence[str], *, merges: bool) -
             continue
         same = [one for one in listed if one.name == wanted.name and one.applies(service)]
         if not same:
-            continue  # it is not read
+            continue  # the snippet is not read, which `asked_first` reports
         same = same if merges else [one for one in same if one.block][:1]
         for one in same:
-            if merges and not one.block:  # with it the policy's is asked as late as this one
+            if merges and not one.block:  # merged with a global passdb, the policy's is asked as late as that one
                 found[f"passdb {wanted.name}{_where(one)}"] = None
             for key in _differing(one, wanted):
                 found[f"{key} = {one.settings[key]} in passdb {wanted.name}{_where(one)}"] = None
@@ -100,7 +100,7 @@ def _where(passdb: Passdb) -> str:
 
 
 def _passdbs(text: str) -> Iterator[Passdb]:
-    """The passdbs in the order of what doveconf prints, and each setting for all of them as one called `passdb_*`."""
+    """Yield the passdbs in the order of doveconf's output, and each default setting as a passdb named `passdb_*`."""
     around: list[str] = []
     current: Passdb | None = None
     depth = 0  # of the current one

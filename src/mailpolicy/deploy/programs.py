@@ -1,4 +1,4 @@
-"""Programs of this machine that deploy runs: what they print, and in one line why they failed."""
+"""Run programs for deploy and return their output, or the reason of their failure in one line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_MOST = 8 << 20  # bytes; doveconf's and a reload's are kilobytes
+_MOST = 8 << 20  # bytes; doveconf and reload commands print some kilobytes
 
 
 class Ended(NamedTuple):
-    """How a program ended. `failure` says why it is no success, None where it is one; without a `status` it did not end."""
+    """The result of a program. `failure` is the reason if it failed; `status` is None if it did not start or end."""
 
     status: int | None
     out: str
@@ -21,18 +21,18 @@ class Ended(NamedTuple):
 
 
 def run(command: Sequence[str], patience: float) -> Ended:
-    """Run a command to its end, without a shell and without stdin, for at most `patience` seconds and 8 MiB."""
+    """Run a command without a shell and without stdin, for at most `patience` seconds and 8 MiB of output."""
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
         )
     except (OSError, ValueError) as error:
-        return Ended(None, "", f"cannot be started: {(getattr(error, 'strerror', None) or 'invalid command').lower()}")
+        return Ended(None, "", f"cannot start: {(getattr(error, 'strerror', None) or 'invalid command').lower()}")
     with process:
         try:
             printed = _printed(process, time.monotonic() + patience)
         finally:
-            process.kill()  # one that has ended is left alone
+            process.kill()  # does nothing if the process has ended
     if printed is None:
         return Ended(None, "", f"did not end within {patience:.3g} s")
     out, err = (part.decode("utf-8", "replace") for part in printed)
@@ -41,11 +41,11 @@ def run(command: Sequence[str], patience: float) -> Ended:
     if process.returncode == 0:
         return Ended(0, out, None)
     why = _reason(err) or _reason(out)
-    return Ended(process.returncode, out, f"ended with {process.returncode}{f': {why}' if why else ''}")
+    return Ended(process.returncode, out, f"failed (exit {process.returncode}){f': {why}' if why else ''}")
 
 
 def _printed(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes] | None:
-    """What a program prints until it ends or prints too much; None where it does not end in time."""
+    """Return the output of a process until it ends or prints too much, None if it does not end in time."""
     assert process.stdout is not None
     assert process.stderr is not None
     parts = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
@@ -71,7 +71,7 @@ def _printed(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, 
 
 
 def _reason(printed: str) -> str:
-    """The last line that is no warning: Dovecot 2.4 warns of itself after it has said what is wrong."""
+    """Return the last line that is not a warning: Dovecot 2.4 prints warnings about itself after the error."""
     lines = [line for line in printed.splitlines() if line.strip()]
     errors = [line for line in lines if "Warning:" not in line]
     return (errors or lines or [""])[-1].strip()

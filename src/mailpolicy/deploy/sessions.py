@@ -1,7 +1,7 @@
-"""Ending the sessions of accounts whose access narrowed: a server asks for the policy at login only.
+"""End the sessions of accounts whose access narrowed: servers check the policy only at login.
 
-Promises: whose session is ended is said; whose end is owed is noted in `PATH.kick` before the file is replaced, until it
-was asked for and succeeded. Not promised: that a session which began in the second of the change is met.
+The accounts are recorded in the marker `PATH.kick` before the file is replaced, and removed once their sessions were
+ended. A session that began within a second of the change may be missed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from mailpolicy.deploy import programs
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.trust import Trusted
 
-_NOTICED = 1.1  # seconds; Dovecot looks at the passwd-file at most once a second
-# What doveadm kick says if the user has no session: 2.3 with its status, 2.4 in words.
+_NOTICED = 1.1  # seconds; Dovecot checks the passwd-file for changes at most once a second
+# Results of doveadm kick for a user without a session: the exit status of 2.3, the output of 2.4.
 _NOBODY = 68
 _NO_SESSION = re.compile(r"0 connections kicked\b")
 _SUFFIX = "kick"
@@ -26,7 +26,7 @@ _PATIENCE = 30.0  # seconds for one kick
 
 
 def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
-    """The names that sessions of `users` go by: as they are, and without their domain where that is one of `short`."""
+    """Return the login names of users: their addresses, and their local parts in the domains `short`."""
     found = []
     for user in users:
         local, _, domain = user.rpartition("@")
@@ -35,16 +35,16 @@ def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
 
 
 class Ended(NamedTuple):
-    """Whose sessions were ended, and by user why others could not be."""
+    """The users whose sessions were ended, and the failures by user."""
 
     kicked: list[str]
     failed: dict[str, str]
 
 
 def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], None]) -> Ended:
-    """End the sessions of `users`; `told` gets a sentence for each.
+    """End the sessions of `users`; `told` is called with a message for each.
 
-    Waits until Dovecot has noticed the new file, as whoever is thrown out comes back at once.
+    Waits first until Dovecot has noticed the new file, because clients reconnect at once.
     """
     ended = Ended([], {})
     listed = list(users)
@@ -63,21 +63,18 @@ def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], N
 
 
 def owed(path: str) -> list[str]:
-    """Return whose sessions may be open that an earlier change of the file at `path` no longer allows.
-
-    Raises Refused and WriteFailed.
-    """
+    """Return the users whose open sessions the file at `path` may no longer allow. Raises Refused and WriteFailed."""
     with without_lock(path, judged=False) as file:
         return _owed(file)
 
 
 def owe(file: Held, users: Iterable[str]) -> None:
-    """Write down, before a file is replaced, whose sessions are to be ended. Raises Refused and WriteFailed."""
+    """Record, before a file is replaced, the users whose sessions must end. Raises Refused and WriteFailed."""
     file.note(_SUFFIX).write(sorted({*_owed(file), *users}))
 
 
 def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
-    """Strike out those of `users` who need no end any more. Raises Refused, StillLocked and WriteFailed."""
+    """Remove the record of `users` except those that failed. Raises Refused, StillLocked and WriteFailed."""
     done = set(users) - set(failed)
     with locked(path, lock_timeout, trusted) as file:
         left = [user for user in _owed(file) if user not in done]
@@ -88,5 +85,5 @@ def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeou
 
 
 def _owed(file: Held) -> list[str]:
-    # They become arguments of a command, so what is no user name is none that we wrote.
+    # These become arguments of a command; a line that is not a user name was not written by us.
     return [name for name in file.note(_SUFFIX).lines() if _USER.fullmatch(name)]

@@ -1,7 +1,4 @@
-"""A master key in the keyring of a desktop, as hexadecimal digits.
-
-Promises: no wait beyond the deadline; what was set was read back. Not promised: that there is a desktop.
-"""
+"""A master key in the desktop keyring, as hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -18,13 +15,13 @@ _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
 
 class DesktopKey:
-    """An entry in the keyring of the operating system, as hexadecimal digits."""
+    """The master key as an entry in the desktop keyring."""
 
     name = f"the entry {_ENTRY} of {_SERVICE} in the desktop keyring"
     writable = True
     cure = (
-        "as no key_file is named it is a credential of systemd, which only its services are given, or the entry "
-        f"{_ENTRY} of {_SERVICE} in a desktop keyring: run this where the key is, or name the key's file as key_file in host.toml"
+        "set key_file in host.toml, run inside the systemd unit that has the credential mailpolicy.key, "
+        "or unlock the desktop keyring that holds it"
     )
     fix = (*WITH_CREDENTIAL, "secrets", "verify")
 
@@ -33,13 +30,13 @@ class DesktopKey:
         self._calls = Calls(deadline)
 
     def masters(self) -> Iterator[bytes]:
-        """The key and the next one; none where there is no desktop keyring."""
+        """Yield the key and the next key, if they exist."""
         for entry in (_ENTRY, _NEXT):
             if (master := self._get(entry)) is not None:
                 yield master
 
     def next_master(self) -> bytes | None:
-        """The next one."""
+        """Return the next key, None if there is none."""
         return self._get(_NEXT)
 
     def _get(self, entry: str) -> bytes | None:
@@ -52,11 +49,11 @@ class DesktopKey:
         return master_key(self.name, text.encode("ascii", "replace")) if text is not None else None
 
     def require_safe(self) -> None:
-        """There must be a desktop keyring."""
+        """Raise KeyringError if there is no desktop keyring."""
         self._call("get_password", _ENTRY)
 
     def keep(self, master: bytes) -> None:
-        """Set the entry and read it back."""
+        """Set the entry of the key and read it back."""
         self._keep(_ENTRY, master)
 
     def keep_next(self, master: bytes) -> None:
@@ -64,7 +61,7 @@ class DesktopKey:
         self._keep(_NEXT, master)
 
     def promote(self) -> None:
-        """The next key's entry becomes the key's."""
+        """Replace the key by the next key."""
         following = self._get(_NEXT)
         if following is not None:
             self._keep(_ENTRY, following)
@@ -80,7 +77,7 @@ class DesktopKey:
         self._call("set_password", entry, master.hex())
         if self._call("get_password", entry) != master.hex():
             raise KeyringError(
-                "the desktop keyring did not keep the master key: what was read back differs", code="keyring-lost"
+                "the desktop keyring did not keep the master key: it returned a different value", code="keyring-lost"
             )
 
     def _call(self, method: str, entry: str, *more: str) -> str | None:

@@ -1,8 +1,8 @@
-"""The sealed file on the disk: read and replaced whole, under a lock, proved by reading back before it is in place.
+"""The sealed file on disk: read and replaced as a whole, under a lock, verified before it replaces the old file.
 
-A rotation replaces two files, which no system call does in one step. So the new key lies beside the old one first, the
-file is replaced, and then the new key takes the old one's place: killed anywhere, one of the two keys opens the file. An
-older copy of the whole file, put back with its key, is not recognised.
+A rotation replaces two files, which no system call does in one step. So the new key is first stored beside the old one,
+then the file is replaced, and then the new key replaces the old one: after a crash at any point one of the two keys opens
+the file. Replacing the file by an older copy, with the key of that time, is not detected.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
-_TRIES = 4  # to read the file and then its key, while a rotation replaces one after the other
+_TRIES = 4  # attempts to read file and key while a rotation replaces one after the other
 
 
 class WrongKey(KeyringError):
-    """The file is sealed with another key than the ones that are here."""
+    """The file is sealed with a key that is not available."""
 
     code = "wrong-key"
 
 
 class Opened(NamedTuple):
-    """What a file of sealed secrets holds, and the key that opened it."""
+    """The content of a sealed file, and the key that opened it."""
 
     header: Header
     key: Key
@@ -39,18 +39,18 @@ class Opened(NamedTuple):
 
 
 class SecretsFile:
-    """One file of sealed secrets and the source of its key; `lock_timeout` is in seconds."""
+    """A sealed file and the source of its key; `lock_timeout` is in seconds."""
 
     def __init__(self, path: str, source: KeySource, *, lock_timeout: float = 10.0) -> None:
         self.path = path
         self.source = source
         self._lock_timeout = lock_timeout
-        self._key: Key | None = None  # the last one that was used
-        self._held: Held | None = None  # while the file is being changed
+        self._key: Key | None = None  # the last key used; deriving it again costs more than reading the file
+        self._held: Held | None = None  # set while this object holds the lock
 
     @classmethod
     def located(cls, path: str | None, sources: Sources, lock_timeout: float = 10.0) -> SecretsFile:
-        """Return the file at `path`, or with None in the usual place, and the first key that is configured."""
+        """Return the file at `path`, by default DEFAULT_PATH, with the first configured key."""
         return cls(path or DEFAULT_PATH, configured(sources), lock_timeout=lock_timeout)
 
     def several(self, service: str, users: Collection[str]) -> dict[str, str]:
@@ -63,13 +63,13 @@ class SecretsFile:
         return self._read().secrets
 
     def facts(self) -> Header:
-        """Return what the first line of the file says, which is sound to its last bit. Raises KeyringError."""
+        """Return the header, after verifying the whole file. Raises KeyringError."""
         return self._read().header
 
     def change(self, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
-        """Set secrets of a service by user name, or remove those that are None; return what they were before.
+        """Set secrets of a service by user name, and delete those that are None; return the old secrets.
 
-        Raises KeyringError, StillLocked, WriteFailed and NotConfirmed. If nothing would change nothing is written.
+        Writes nothing if nothing would change. Raises KeyringError, StillLocked, WriteFailed and NotConfirmed.
         """
         with self._changing():
             old = self._read()
@@ -81,12 +81,13 @@ class SecretsFile:
         return before
 
     def make(self) -> tuple[bool, bool]:
-        """Make a key if there is none and an empty file if there is none; return which of the two were made.
+        """Create a key and an empty file if they do not exist; return whether each of the two was created.
 
-        Raises KeyringError, also if a file has lost its key, and WriteFailed.
+        Raises KeyringError, also if the file exists and its key does not, and WriteFailed.
         """
         self._refuse_unsafe()
-        next(self.source.masters(), None)  # a keyring that must be unlocked is, before others wait for us
+        # A locked desktop keyring asks its user for a password: do that before taking the lock.
+        next(self.source.masters(), None)
         with self._locked(make_folders=0o700) as held:
             if held.facts() is not None:
                 self.facts()
@@ -98,7 +99,7 @@ class SecretsFile:
         return made, True
 
     def would_make(self) -> tuple[bool, bool]:
-        """Return what `make` would. Raises what it would raise, so far as that can be seen without writing."""
+        """Return the result that `make` would have, and raise its errors as far as they show without writing."""
         self._refuse_unsafe()
         if is_there(self.path):
             self.facts()
@@ -108,18 +109,18 @@ class SecretsFile:
         return made, True
 
     def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
-        """Encrypt everything under a new key; return the ids of the old and the new key, and how many secrets there are.
+        """Encrypt everything under a new key; return the ids of the old and the new key and the number of secrets.
 
-        The new key takes the old one's place; with `new_key_file` it is the one in that file, which is made if it is not
-        there. Raises Refused, KeyringError, StillLocked, WriteFailed with all as it was, and NotConfirmed.
+        The new key replaces the old one; with `new_key_file` it is the key in that file, which is created if needed.
+        Raises Refused, KeyringError, StillLocked, WriteFailed (nothing was changed) and NotConfirmed.
         """
         with self._changing():
             old = self._read()
             self._require_new(new_key_file, old.key)
             try:
                 new = Key(kept_in_file(new_key_file)) if new_key_file is not None else self._next_key(old.key)
-            except NotConfirmed as error:  # which nothing may depend on
-                raise WriteFailed(f"{error.message}; the secrets are as they were", file=error.file) from None
+            except NotConfirmed as error:  # a key that a crash may still take away must not seal anything
+                raise WriteFailed(f"{error.message}; the secrets were not changed", file=error.file) from None
             try:
                 self._replace(new, old.header.writes + 1, old.secrets)
             except (KeyringError, WriteFailed):
@@ -132,23 +133,23 @@ class SecretsFile:
         return old.key.id, new.id, _count(old.secrets)
 
     def would_rotate(self, new_key_file: str | None = None) -> int:
-        """Return how many secrets `rotate` would encrypt. Raises what it would raise, so far as that can be seen."""
+        """Return the number of secrets that `rotate` would encrypt, and raise its errors as far as they show."""
         self._refuse_unsafe()
         old = self._read()
         self._require_new(new_key_file, old.key)
         return _count(old.secrets)
 
     def half_rotated(self) -> bool:
-        """Return whether only the next key opens the file: a rotation stopped after the file and before the key."""
+        """Return whether a rotation was interrupted after it replaced the file and before it replaced the key."""
         return self._is_next(self._read().key)
 
     def _require_new(self, new_key_file: str | None, old: Key) -> None:
-        """Raise Refused if the new key is not a new one, or has no place, and KeyringError if that is not safe."""
+        """Raise Refused if the new key is the old one or cannot be stored, and KeyringError if that is unsafe."""
         if new_key_file is None:
             if not self.source.writable:
                 raise Refused(
-                    f"its key is {self.source.name}, which only its giver can replace: "
-                    "name a file for the new one with --new-key-file PATH",
+                    f"the key is a systemd credential ({self.source.name}), which mailpolicy cannot replace: "
+                    "give a new key file with --new-key-file PATH",
                     file=self.path,
                     code="key-not-writable",
                 )
@@ -157,7 +158,7 @@ class SecretsFile:
 
     def _next_key(self, old: Key) -> Key:
         if self._is_next(old):
-            self.source.promote()  # of a rotation that stopped half-way
+            self.source.promote()  # complete an interrupted rotation before its key is overwritten
         master = os.urandom(KEY_SIZE)
         self.source.keep_next(master)
         return Key(master)
@@ -173,30 +174,30 @@ class SecretsFile:
             raise
         except MailpolicyError as error:
             raise NotConfirmed(
-                f"sealed with the new key, which opens it but still lies beside the old one: {error}",
+                f"the secrets are sealed with the new key, but it could not replace the old one: {error}",
                 file=self.path,
             ) from None
 
     def _read(self) -> Opened:
-        """Read the file with the key that it names. Raises KeyringError."""
+        """Read and decrypt the file. Raises KeyringError."""
         first, key, content = self._keyed()
         return Opened(first, key, unseal(self.path, key, content))
 
     def _keyed(self) -> tuple[Header, Key, bytes]:
-        """Read the file and find the key that its first line names. Raises KeyringError."""
+        """Read the file and find the key named in its header. Raises KeyringError."""
         tries = 0
         while True:
             content = self._content()
             first = header(self.path, content)
             try:
                 return first, self._key_of(first.key_id), content
-            except WrongKey:  # or a rotation has replaced the file after it was read here, and then its key
+            except WrongKey:  # unless a rotation replaced file and key after the file was read here
                 tries += 1
                 if tries == _TRIES:
                     raise
 
     def _key_of(self, key_id: str) -> Key:
-        """Return the key of that id. Raises KeyringError."""
+        """Return the key with that id. Raises KeyringError."""
         if self._key is not None and self._key.id == key_id:
             return self._key
         there = []
@@ -205,17 +206,17 @@ class SecretsFile:
                 self._key = key
                 return key
             there.append(key.id)
-        raise WrongKey(f"it is sealed with the key {key_id}, and the key here is {' or '.join(there)}", file=self.path)
+        raise WrongKey(f"sealed with the key {key_id}, but the key here is {' or '.join(there)}", file=self.path)
 
     def _keys(self) -> Iterator[Key]:
-        """Return the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""
+        """Yield the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""
         found = False
         for master in self.source.masters():
             found = True
             yield Key(master)
         if not found:
             raise KeyringError(
-                f"this file of sealed secrets is there, and its master key is not: {self.source.cure}",
+                f"cannot open the sealed secrets, no master key found: {self.source.cure}",
                 file=self.path,
                 code="no-key",
                 fix=self.source.fix,
@@ -227,7 +228,7 @@ class SecretsFile:
                 if descriptor is None:
                     raise self._missing()
                 if os.fstat(descriptor).st_size > LARGEST:
-                    raise damaged(self.path, "this is not a file of sealed secrets, it is too large")
+                    raise damaged(self.path, "too large for a sealed file")
                 return read_whole(descriptor)
         except FileMissing:
             raise self._missing() from None
@@ -236,7 +237,7 @@ class SecretsFile:
 
     def _missing(self) -> KeyringError:
         return KeyringError(
-            "there is no file of sealed secrets: bring it back from a backup, or make a new one",
+            "the sealed file does not exist: restore it from a backup, or create a new one",
             file=self.path,
             code="no-secrets-file",
             fix=("mailpolicy", "secrets", "init"),
@@ -244,16 +245,16 @@ class SecretsFile:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Hold the lock of a file that is there."""
+        """Hold the lock of an existing file."""
         self._refuse_unsafe()
         if self._key is None:
-            self._keyed()  # a desktop keyring may ask somebody to unlock it, and other writers would wait for us
+            self._keyed()  # a locked desktop keyring asks its user for a password: do that before taking the lock
         with self._locked():
             yield
 
     @contextmanager
     def _locked(self, *, make_folders: int | None = None) -> Iterator[Held]:
-        """Hold the lock of the file, which from now on is read and replaced where it was found."""
+        """Hold the lock; meanwhile the file is read and replaced through the folder in which it was found."""
         with _safe(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
             self._held = held
             try:
@@ -266,7 +267,7 @@ class SecretsFile:
             pass
 
     def _replace(self, key: Key, writes: int, secrets: Secrets) -> None:
-        """Put a file with these secrets in place, after it was read back and found to hold them."""
+        """Replace the file by one with these secrets, after reading the new one back."""
         assert self._held is not None
 
         def proof(file: BinaryIO) -> None:
@@ -277,7 +278,7 @@ class SecretsFile:
             except KeyringError:
                 pass
             raise WriteFailed(
-                "what was read back differs from what was written, the old file is intact", file=self.path
+                "the new file read back differs from what was written; the old file is intact", file=self.path
             )
 
         content = seal(self.path, key, writes, secrets)
@@ -290,7 +291,7 @@ def _count(secrets: Secrets) -> int:
 
 @contextmanager
 def _safe(place: AbstractContextManager[Held]) -> Iterator[Held]:
-    """Turn the refusal of a place into an error of the keyring, which is what the file is."""
+    """Convert Refused, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
     with ExitStack() as stack:
         try:
             held = stack.enter_context(place)

@@ -1,9 +1,7 @@
-"""Master keys in files: one of root's or of this user, and what systemd or a container's runtime gives as a credential.
+"""Master keys in files: a key file of root or of this user, or a credential from systemd or a container runtime.
 
-A key is 32 bytes; a file may also hold them as 64 hexadecimal digits and a newline.
-
-Promises: a key file that others may read or put in place is refused; a key is in no message. Not promised: that a
-credential is safe where its directory was chosen by somebody else.
+A key is 32 bytes, raw or as 64 hexadecimal digits with an optional newline. A key file that others can read or replace is
+refused. The directory of credentials is trusted as it is given.
 """
 
 from __future__ import annotations
@@ -19,58 +17,58 @@ from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
 
-CREDENTIAL = "mailpolicy.key"  # its name for systemd, and its file in $CREDENTIALS_DIRECTORY
+CREDENTIAL = "mailpolicy.key"  # the credential's name in systemd, and its file in $CREDENTIALS_DIRECTORY
 WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
 
 
 class Credential:
-    """A credential that systemd, or a container's runtime, gave to this process."""
+    """A credential that systemd or a container runtime passed to this process."""
 
     writable = False
     fix = None
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self.cure = f"ask who gives {path}"
+        self.cure = f"restore the credential that provides {path}"
 
     def masters(self) -> Iterator[bytes]:
-        """The key."""
+        """Yield the key."""
         content, facts = _credential(self.name)
-        # The owner may be root or this user, and where systemd gave access by an ACL the group's bits are its mask.
+        # The group bits are not checked: systemd may grant access by an ACL, and then they hold its mask.
         if facts.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
             raise _readable(self.name)
         yield master_key(self.name, content)
 
     def next_master(self) -> None:
-        """There is none."""
+        """Return None: a credential has no next key."""
 
     def require_safe(self) -> None:
-        """Never: it is not ours to write."""
+        """Raise KeyringError: mailpolicy cannot write a credential."""
         raise KeyringError(
-            "this is a credential, which only its giver can make", file=self.name, code="key-not-writable"
+            "this is a credential, which mailpolicy cannot write", file=self.name, code="key-not-writable"
         )
 
     def keep(self, _master: bytes) -> None:
-        """Never."""
+        """Raise KeyringError: mailpolicy cannot write a credential."""
         self.require_safe()
 
     keep_next = keep
 
     def promote(self) -> None:
-        """Never: there is no next one."""
+        """Do nothing: a credential has no next key."""
 
     forget_next = promote
 
 
 class KeyFile:
-    """A file that only its owner can read: this user, or as root nobody but root."""
+    """A key file that only its owner can read: this user or root."""
 
     writable = True
     fix = None
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self.cure = f"bring {path} back from a backup"
+        self.cure = f"restore {path} from a backup"
 
     @property
     def _next(self) -> str:
@@ -78,13 +76,13 @@ class KeyFile:
             return f"{target_of(self.name)}.next"
 
     def masters(self) -> Iterator[bytes]:
-        """The key and the next one."""
+        """Yield the key and the next key, if they exist."""
         for path in (self.name, self._next):
             if (master := self._read(path)) is not None:
                 yield master
 
     def next_master(self) -> bytes | None:
-        """What is in `KEY.next`."""
+        """Return the key in `KEY.next`, None if there is none."""
         return self._read(self._next)
 
     def _read(self, path: str) -> bytes | None:
@@ -96,29 +94,29 @@ class KeyFile:
         if facts.st_mode & 0o077:
             raise _readable(path)
         if facts.st_uid not in (0, os.geteuid()):
-            raise _unsafe(path, "this master key belongs to somebody else", ("chown", str(os.geteuid()), path))
+            raise _unsafe(path, "this master key belongs to another user", ("chown", str(os.geteuid()), path))
         return master_key(path, content)
 
     def require_safe(self) -> None:
-        """Nobody but root may be able to replace a key of root's."""
+        """Raise KeyringError if others could replace the key file of root."""
         with _safe(self.name):
             pass
 
     def keep(self, master: bytes) -> None:
-        """A new file, 0400, and its directory where there is none."""
+        """Create the file, mode 0400, and its directory if needed."""
         with _safe(self.name, make_folders=0o755) as file:
             file.clear_leftovers()
             file.create(master, Attributes(0o400))
 
     def keep_next(self, master: bytes) -> None:
-        """`KEY.next`, 0400. What is there already is lost only when the new one is there."""
+        """Write `KEY.next`, mode 0400, replacing an older one atomically."""
         with _safe(self.name) as file:
             file.clear_leftovers()
         with _safe(self._next) as file:
             file.replace(master, Attributes(0o400, exact=True))
 
     def promote(self) -> None:
-        """`KEY.next` becomes `KEY`."""
+        """Rename `KEY.next` to `KEY`."""
         with _safe(self._next) as following:
             if following.facts() is None:
                 return
@@ -133,7 +131,7 @@ class KeyFile:
 
 @contextmanager
 def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
-    """Hold the folder of a key file, which the lock of the secrets guards. Raises KeyringError and WriteFailed."""
+    """Open the folder of a key file; the lock of the sealed file guards it. Raises KeyringError and WriteFailed."""
     with ExitStack() as stack:
         try:
             file = stack.enter_context(without_lock(path, make_folders=make_folders))
@@ -143,7 +141,7 @@ def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
 
 
 def kept_in_file(path: str) -> bytes:
-    """The master key in a file, which is made with a new key where there is none. Raises KeyringError and WriteFailed."""
+    """Return the master key in a file, creating it with a new key if needed. Raises KeyringError and WriteFailed."""
     file = KeyFile(path)
     if not is_there(path):
         file.keep(os.urandom(KEY_SIZE))
@@ -151,12 +149,12 @@ def kept_in_file(path: str) -> bytes:
 
 
 def require_new(path: str, old: Key) -> None:
-    """Raise Refused if a key file has the old key, or has no folder, and KeyringError if no key is safe there."""
+    """Raise Refused if a key file holds the old key or has no folder, and KeyringError if the path is unsafe."""
     new = KeyFile(path)
     if is_there(path):
         if Key(next(new.masters())).id == old.id:
             raise Refused(
-                "this is the key that is in use: name a file that is not there, or has another key",
+                "this key is in use already: name a new file, or one with another key",
                 file=path,
                 code="same-key",
             )
@@ -168,7 +166,7 @@ def require_new(path: str, old: Key) -> None:
         folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise Refused(
-            "there is no directory for the new key",
+            "the directory for the new key does not exist",
             file=path,
             code="no-directory",
             fix=("mkdir", "-p", "-m", "0700", folder),
@@ -176,34 +174,40 @@ def require_new(path: str, old: Key) -> None:
 
 
 def _credential(path: str) -> tuple[bytes, os.stat_result]:
-    """As `_read`, of a folder that whoever started this process chose and made."""
+    """Return the content and stat result of a credential; its folder is trusted. Raises KeyringError."""
     try:
         with opened(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
+        raise _unreadable(error) from None
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result]:
-    """Return what a key file holds and what it is like. Raises FileMissing and KeyringError."""
+    """Return the content and stat result of a key file. Raises FileMissing and KeyringError."""
     try:
         with opened_trusted(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except FileMissing:
         raise
     except StoreError as error:
-        raise KeyringError(f"the master key cannot be read: {error.message}", file=error.file, code="no-key") from None
+        raise _unreadable(error) from None
     except Refused as error:
         raise _unsafe_key(error) from None
 
 
+def _unreadable(error: StoreError) -> KeyringError:
+    return KeyringError(f"cannot read the master key: {error.message}", file=error.file, code="no-key")
+
+
 def _unsafe_key(error: Refused) -> KeyringError:
-    return KeyringError(f"the master key: {error.message}", file=error.file, code="unsafe-key", fix=error.fix)
+    return KeyringError(
+        f"the master key is not safe: {error.message}", file=error.file, code="unsafe-key", fix=error.fix
+    )
 
 
 def _readable(path: str) -> KeyringError:
     return _unsafe(path, "this master key can be read by others", ("chmod", "0400", path))
 
 
-def _unsafe(path: str, what: str, fix: Command) -> KeyringError:
-    return KeyringError(what, file=path, code="unsafe-key", fix=fix)
+def _unsafe(path: str, message: str, fix: Command) -> KeyringError:
+    return KeyringError(message, file=path, code="unsafe-key", fix=fix)

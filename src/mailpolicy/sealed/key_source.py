@@ -1,7 +1,7 @@
-"""Where the master key is: a credential of systemd, a key file, or an entry in the keyring of a desktop; the first that is configured.
+"""The source of the master key: the first that is configured of systemd credential, key file and desktop keyring.
 
-Promises: while a rotation is under way the new key lies beside the old one, so that one of the two always opens the
-secrets. Not promised: that the other places are looked into where the first one has no key.
+If the first one has no key, the others are not tried. During a rotation a source holds the next key as well, so that one
+of the two always opens the secrets.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mailpolicy.system.files import is_there
 
 
 class Sources(NamedTuple):
-    """Where a master key may be: the directory of credentials, the key file; None where there is none.
+    """The configured places of a master key: the credentials directory and the key file, each None if not configured.
 
-    `deadline` is how many seconds a desktop keyring may take to answer.
+    `deadline` is the timeout of the desktop keyring in seconds.
     """
 
     credentials_folder: str | None = None
@@ -29,48 +29,48 @@ class Sources(NamedTuple):
 
 
 class KeySource(Protocol):
-    """Where one master key is kept, and while it is replaced the next one."""
+    """A place that holds the master key and, during a rotation, the next key."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Return the name of the source for messages."""
 
     @property
     def writable(self) -> bool:
-        """Whether mailpolicy may put a key there."""
+        """Return whether mailpolicy can write a key."""
 
     @property
     def cure(self) -> str:
-        """What brings a key back that is not there."""
+        """Return advice for a missing key."""
 
     @property
     def fix(self) -> Command | None:
-        """The command that does, where there is one."""
+        """Return the command that helps if the key is missing, if there is one."""
 
     def masters(self) -> Iterator[bytes]:
-        """The key, and after it the next one; those that are there. Raises KeyringError."""
+        """Yield the key and the next key, if they exist. Raises KeyringError."""
 
     def next_master(self) -> bytes | None:
-        """The next key, where there is one. Raises KeyringError."""
+        """Return the next key, None if there is none. Raises KeyringError."""
 
     def require_safe(self) -> None:
-        """Raise KeyringError where no key could be put there, or not safely."""
+        """Raise KeyringError if no key could be written, or not safely."""
 
     def keep(self, master: bytes) -> None:
-        """Put the first key there. Raises KeyringError and WriteFailed."""
+        """Write the first key. Raises KeyringError and WriteFailed."""
 
     def keep_next(self, master: bytes) -> None:
-        """Put the next key beside the key. Raises KeyringError and WriteFailed."""
+        """Write the next key beside the key. Raises KeyringError and WriteFailed."""
 
     def promote(self) -> None:
-        """Put the next key in the place of the key. Raises KeyringError, WriteFailed and NotConfirmed."""
+        """Replace the key by the next key. Raises KeyringError, WriteFailed and NotConfirmed."""
 
     def forget_next(self) -> None:
-        """Take the next key away again, if that can be done."""
+        """Remove the next key if possible."""
 
 
 def configured(sources: Sources) -> KeySource:
-    """Return the first source that is configured."""
+    """Return the first configured source."""
     if sources.credentials_folder:
         credential = os.path.join(sources.credentials_folder, CREDENTIAL)
         if is_there(credential):

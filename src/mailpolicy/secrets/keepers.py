@@ -1,7 +1,7 @@
-"""What keeps the secrets of one service: the sealed file, used directly, or a backend of keyring, asked with a deadline.
+"""Storage for the secrets of one service: the sealed file, used directly, or a backend of keyring with a timeout.
 
-Both keep what they were given or say that they did not: the sealed file proves it before it is in place, a backend is
-asked again. Only the sealed file takes all of many secrets or none.
+Both verify a write: the sealed file before it replaces the old one, a backend by reading back. Only the sealed file
+writes many secrets atomically.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Result = TypeVar("Result")
 
 
 class Keeper(Protocol):
-    """A keyring as far as it is asked about one service. Each method raises KeyringError."""
+    """The secrets of one service in a keyring. Each method raises KeyringError."""
 
     def chosen(self) -> Chosen:
-        """Return what the keyring is and why it is used."""
+        """Return the backend in use and how it was chosen."""
 
     def names(self) -> list[str] | None:
         """Return the user names of all secrets, None if the keyring cannot list them."""
@@ -35,21 +35,21 @@ class Keeper(Protocol):
         """Return the secrets by user name; users without one are left out."""
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
-        """Keep secrets and read them back. Raises NotConfirmed if they are in place."""
+        """Store secrets and verify them. Raises NotConfirmed if they are stored but not synced."""
 
     def delete_several(self, users: Collection[str]) -> None:
-        """Remove those of the secrets that are there. Raises NotConfirmed if they are gone."""
+        """Delete those secrets that exist. Raises NotConfirmed if the deletion is not synced."""
 
 
 class SealedKeeper:
-    """The sealed file. It needs no thread: its lock has a deadline of its own, as has a desktop keyring with its key."""
+    """The sealed file. It needs no timeout of its own: its lock has one, and so has a desktop keyring with its key."""
 
     def __init__(self, file: SecretsFile, service: str) -> None:
         self._file = file
         self._service = service
 
     def chosen(self) -> Chosen:
-        """Return its name."""
+        """Return the name of the sealed backend."""
         return Chosen(SEALED, True, None)
 
     def names(self) -> list[str]:
@@ -57,20 +57,20 @@ class SealedKeeper:
         return sorted(self._file.everything().get(self._service, ()))
 
     def several(self, users: Collection[str]) -> dict[str, str]:
-        """Return secrets, for which the file is opened once."""
+        """Return secrets, reading the file once."""
         return self._file.several(self._service, users)
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
-        """Keep all of the secrets or none."""
+        """Store all of the secrets or none."""
         self._file.change(self._service, secrets)
 
     def delete_several(self, users: Collection[str]) -> None:
-        """Remove all of the secrets or none."""
+        """Delete all of the secrets or none."""
         self._file.change(self._service, dict.fromkeys(users))
 
 
 class BackendKeeper:
-    """A backend of keyring, which is looked for with the first question; `deadline` is in seconds, for one answer."""
+    """A backend of keyring, chosen on first use; `deadline` is the timeout of one answer in seconds."""
 
     def __init__(
         self, name: str | None, service: str, deadline: float, warn: Callable[[str], None], *, is_root: bool
@@ -83,22 +83,22 @@ class BackendKeeper:
         self._found: tuple[KeyringBackend, Chosen] | None = None
 
     def chosen(self) -> Chosen:
-        """Return the backend that is used, after looking for it."""
+        """Return the backend in use, choosing it if needed."""
         return self._calls.make(lambda: self._choose()[1])
 
     def names(self) -> list[str] | None:
-        """Return the user names, which only the Secret Service lists."""
+        """Return the user names, None unless the backend is the Secret Service."""
 
         def listed(backend: KeyringBackend) -> list[str] | None:
             if choice.class_name(backend) != SECRET_SERVICE:
                 return None
             names = secret_service.names(backend, self._service)
-            return [user for user in names if "/" in user]  # not a master key of our own
+            return [user for user in names if "/" in user]  # others are our own master keys
 
         return self._ask(listed)
 
     def several(self, users: Collection[str]) -> dict[str, str]:
-        """Return secrets: the Secret Service is asked once, by attribute, any other backend once for each."""
+        """Return secrets, from the Secret Service in one search, from other backends one by one."""
 
         def found(backend: KeyringBackend) -> dict[str, str]:
             if choice.class_name(backend) == SECRET_SERVICE and len(users) > 1:
@@ -113,7 +113,7 @@ class BackendKeeper:
         return self._ask(found)
 
     def set_several(self, secrets: Mapping[str, str]) -> None:
-        """Keep secrets one by one and read them back."""
+        """Store secrets one by one and read them back."""
 
         def keep(backend: KeyringBackend) -> None:
             for user, secret in secrets.items():
@@ -124,11 +124,11 @@ class BackendKeeper:
         there = self.several(secrets)
         if lost := [user for user, secret in secrets.items() if there.get(user) != secret]:
             raise KeyringError(
-                f"the keyring did not keep the secret {lost[0]}: what was read back differs", code="keyring-lost"
+                f"the keyring did not keep the secret {lost[0]}: it returned a different value", code="keyring-lost"
             )
 
     def delete_several(self, users: Collection[str]) -> None:
-        """Remove secrets one by one and look whether they are gone."""
+        """Delete secrets one by one and verify that they are gone."""
         there = self.several(users)
 
         def remove(backend: KeyringBackend) -> None:
@@ -139,7 +139,7 @@ class BackendKeeper:
         if there:
             self._ask(remove)
             for left in self.several(there):
-                raise KeyringError(f"the keyring still has the secret {left} after it was removed", code="keyring-kept")
+                raise KeyringError(f"the keyring still has the secret {left} after deleting it", code="keyring-kept")
 
     def _ask(self, call: Callable[[KeyringBackend], Result]) -> Result:
         return self._calls.make(lambda: call(self._choose()[0]))

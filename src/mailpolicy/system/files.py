@@ -1,4 +1,4 @@
-"""Reading files whole: never a wait for a FIFO or a device, never without end, and no failed look is "not there"."""
+"""Read whole files safely: no waiting for a FIFO or device, no unlimited read, and only ENOENT means "does not exist"."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from mailpolicy.system import trust
 from mailpolicy.system.resolve import Place, Step, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
-# Non-blocking, so that opening a FIFO returns; it is refused afterwards.
+# Opening a FIFO without a writer blocks; non-blocking it returns, and is rejected afterwards.
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
-_GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
+# Pipes that the shell opened for this process, such as <(command): these may be FIFOs.
+_GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")
 
-LARGEST_STORE = 1 << 30  # bytes of a store, or of a file made of one
-LARGEST = 64 << 20  # bytes of any other file
-_PART = 1 << 20  # bytes of a stream that are read at once
+LARGEST_STORE = 1 << 30  # bytes; for the store and files generated from it
+LARGEST = 64 << 20  # bytes; for any other file
+_PART = 1 << 20  # bytes per read of a stream
 
 
 class TooLarge(OSError):
-    """A file has more bytes than one of its kind may have; the text says so."""
+    """A file is larger than the limit for its kind."""
 
     def __init__(self, limit: int) -> None:
         size = f"{limit >> 30} GiB" if limit >= 1 << 30 else f"{limit >> 20} MiB"
-        super().__init__(f"larger than {size}, which is the most that is read of such a file")
+        super().__init__(f"larger than {size}, the limit for this kind of file")
 
 
 def read_regular(path: str, limit: int = LARGEST) -> bytes:
-    """Return the content of a regular file, or of a pipe that this process was given. Raises StoreError.
+    """Return the content of a regular file, or of a pipe that this process inherited. Raises StoreError.
 
-    A FIFO, a device or a directory is refused and never waited for, and so is what has more bytes than `limit`.
+    FIFOs, devices and directories are rejected without waiting, and so are files larger than `limit` bytes.
     """
     with opened(path) as descriptor:
         return read_whole(descriptor, limit)
@@ -44,7 +45,7 @@ def read_regular(path: str, limit: int = LARGEST) -> bytes:
 
 @contextmanager
 def opened(path: str) -> Iterator[int]:
-    """Open a regular file for reading, for the time of the block; errors of reading there become StoreError too."""
+    """Open a regular file for reading. Raises StoreError, for read errors inside the block too."""
     with told(path):
         descriptor = os.open(path, READ)
         try:
@@ -59,14 +60,14 @@ def opened(path: str) -> Iterator[int]:
 
 @contextmanager
 def opened_trusted(path: str, trusted: Trusted = ROOT_ONLY) -> Iterator[int]:
-    """Open a file that is going to be obeyed: as root, Refused is raised if others could have put it there.
+    """Open a file whose content will be obeyed. Raises Refused if root would trust a file that others can replace.
 
-    What was judged is what is read. Raises StoreError as `opened` does.
+    The check applies to the opened file itself, not to the path. Raises StoreError as `opened` does.
     """
     with told(path), resolved(path) as place:
         descriptor = open_at(place)
         try:
-            # The file that was opened is judged, not the one that the path went by.
+            # The name may have been moved to another file since the path was resolved: check the file we have open.
             place.steps.append(Step(place.target, os.fstat(descriptor)))
             trust.refuse_unsafe(place, trusted)
             yield descriptor
@@ -75,7 +76,7 @@ def opened_trusted(path: str, trusted: Trusted = ROOT_ONLY) -> Iterator[int]:
 
 
 def open_at(place: Place) -> int:
-    """Open the regular file that a path was resolved to, for reading. Raises OSError and StoreError."""
+    """Open the regular file at a resolved path for reading. Raises OSError and StoreError."""
     if len(place.missing) > 1:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     descriptor = os.open(place.name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
@@ -88,7 +89,7 @@ def open_at(place: Place) -> int:
 
 
 def read_whole(descriptor: int, limit: int = LARGEST_STORE) -> bytes:
-    """Return the content of an open file. Raises TooLarge for one of more bytes than `limit`."""
+    """Return the content of an open file. Raises TooLarge if it has more than `limit` bytes."""
     facts = os.fstat(descriptor)
     if stat.S_ISREG(facts.st_mode) and facts.st_size > limit:
         raise TooLarge(limit)
@@ -97,7 +98,7 @@ def read_whole(descriptor: int, limit: int = LARGEST_STORE) -> bytes:
 
 
 def read_stream(file: BinaryIO, limit: int) -> bytes:
-    """Return all that comes. Raises TooLarge for more bytes than `limit`."""
+    """Return everything up to the end of a stream. Raises TooLarge if that is more than `limit` bytes."""
     parts, left = [], limit
     while part := file.read(min(_PART, left + 1)):
         left -= len(part)
@@ -108,17 +109,17 @@ def read_stream(file: BinaryIO, limit: int) -> bytes:
 
 
 def require_regular(path: str, facts: os.stat_result) -> None:
-    """Raise StoreError if something else than a regular file is at `path`."""
-    kind = facts.st_mode
-    if not stat.S_ISREG(kind):
-        what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
-        raise StoreError(f"this is {what}, name a regular file", file=path)
+    """Raise StoreError unless `path` is a regular file."""
+    mode = facts.st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or a socket"
+        raise StoreError(f"this is {kind}, name a regular file", file=path)
 
 
 def is_there(path: str, *, follow: bool = False) -> bool:
-    """Return whether something exists at `path`; with `follow` a link to nothing does not count.
+    """Return whether `path` exists; with `follow`, a dangling link does not.
 
-    Raises StoreError if that cannot be told: a disk that fails says nothing about what is on it.
+    Raises StoreError if the answer is unknown: a failing disk must not pass for a missing file.
     """
     with told(path):
         try:
@@ -130,7 +131,7 @@ def is_there(path: str, *, follow: bool = False) -> bool:
 
 @contextmanager
 def told(path: str) -> Iterator[None]:
-    """Turn the operating system's errors into StoreError."""
+    """Convert an OSError raised in the block to StoreError."""
     if "\0" in path:
         raise StoreError("not a file name", file=path)
     try:
@@ -144,7 +145,7 @@ def told(path: str) -> Iterator[None]:
 
 
 def sentence(error: OSError) -> str:
-    """Return what an error of the operating system means here."""
+    """Return an OSError in words that a mail administrator understands."""
     special = {
         errno.ENOENT: "no such file or directory",
         errno.EACCES: "permission denied",

@@ -1,8 +1,8 @@
-"""A file under its lock: read, replaced whole, with notes beside it, and never another file than the one that was judged.
+"""A file under its lock: read, replaced atomically, with markers beside it.
 
-The path is resolved once, its folder stays open, and everything is reached through it without following links. A
-replacement leaves the old or the new content whatever happens. Over NFS without a working `flock`, and on a file system
-whose rename is not atomic, none of this holds.
+The path is resolved once; its folder stays open and everything is reached through it without following links, so the file
+that was checked is the file that is used. A crash leaves either the old or the new content. This does not hold on NFS
+without a working `flock`, or on a file system whose rename is not atomic.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mailpolicy.system.replacing import KEPT, Attributes
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
-_TRIES = 3  # to lock a file while its links are being changed
+_TRIES = 3  # attempts to lock a file while its links are being changed
 _UNKNOWN = (-1,)
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
@@ -30,7 +30,7 @@ Proof = Callable[[BinaryIO], None]
 
 
 class Moved(WriteFailed):
-    """The path leads to another file than the one that was read; nothing was written."""
+    """The path no longer leads to the file that was read; nothing was written."""
 
 
 class Held:
@@ -42,13 +42,13 @@ class Held:
         self._place = place
         self.trusted = trusted
         self._judged = judged
-        self._seen: tuple[int, ...] | None = _UNKNOWN  # what was read, None if nothing was there
+        self._seen: tuple[int, ...] | None = _UNKNOWN  # identity of the file that was read, None if there was none
 
     @contextmanager
     def opened(self) -> Iterator[int | None]:
-        """Open the file for reading; None if it does not exist. Raises StoreError.
+        """Open the file for reading, or yield None if it does not exist. Raises StoreError.
 
-        This is the file that `replace` replaces.
+        `replace` will only replace this very file.
         """
         with told(self.path):
             try:
@@ -69,12 +69,12 @@ class Held:
             return None if descriptor is None else read_whole(descriptor)
 
     def facts(self) -> os.stat_result | None:
-        """Return what the file is like, None if it does not exist. Raises WriteFailed."""
+        """Return the file's stat result, None if it does not exist. Raises WriteFailed."""
         with self._writing():
             return self._place.look()
 
     def refuse_links(self) -> None:
-        """Raise Refused if the file has a second name, which an edit would leave with the old content."""
+        """Raise Refused if the file has more hard links, which would keep the old content after an edit."""
         facts = self.facts()
         if facts is not None and (count := replacing.names_of(self._place, facts)) > 1:
             raise Refused(
@@ -90,31 +90,31 @@ class Held:
         attributes: Attributes = KEPT,
         proof: Proof | None = None,
     ) -> None:
-        """Put `content` in the place of the file, or where there is none yet.
+        """Write `content` to a new file and rename it over the old one, or create the file.
 
-        `proof` gets the new file, open for reading, before it is in place, and raises if it must not get there. Raises
-        Moved if the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new one
-        is in place and the disk did not confirm it.
+        `proof` is called with the new file, open for reading, before the rename, and raises to prevent it. Raises Moved if
+        the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new file is in place
+        but the disk did not confirm it.
         """
         with self._writing():
             old = self._place.look()
             if not self._same(old) or not self._still_here():
-                raise Moved("was replaced by another program meanwhile, nothing was written, try again", file=self.path)
+                raise Moved("another program replaced this file; nothing was written, try again", file=self.path)
             replacing.replace(self._place, self._place.name, old, content, attributes, proof)
         self._confirm()
         self._seen = _UNKNOWN
 
     def create(self, content: bytes, attributes: Attributes = KEPT, proof: Proof | None = None) -> None:
-        """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
+        """Create the file. Raises WriteFailed, also if it already exists, and NotConfirmed."""
         if self.facts() is not None:
-            raise WriteFailed("exists already, nothing was written", file=self.path)
+            raise WriteFailed("already exists; nothing was written", file=self.path)
         self._seen = None
         self.replace(content, attributes, proof)
 
     def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
-        """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
+        """Save `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on, and return the path.
 
-        What is there already is never replaced; if it has this content it is the copy. Raises WriteFailed.
+        An existing file is never replaced; one with the same content is taken as the copy. Raises WriteFailed.
         """
         with self._writing():
             name, number = f"{self._place.name}.{suffix}", 0
@@ -130,7 +130,7 @@ class Held:
                 number += 1
 
     def correct(self, attributes: Attributes) -> None:
-        """Give the file, as it is, its owner and mode. Raises WriteFailed."""
+        """Set the owner and mode of the existing file. Raises WriteFailed."""
         with self._writing():
             descriptor = open_at(self._place)
             try:
@@ -141,22 +141,22 @@ class Held:
                 os.close(descriptor)
 
     def take(self, other: str) -> None:
-        """Put another file of the folder in the place of this one. Raises WriteFailed and NotConfirmed."""
+        """Rename another file of the same folder over this one. Raises WriteFailed and NotConfirmed."""
         with self._writing():
             os.rename(other, self._place.name, src_dir_fd=self._place.folder, dst_dir_fd=self._place.folder)
         self._confirm()
 
     def remove(self) -> None:
-        """Remove the file, if it exists. Raises WriteFailed."""
+        """Remove the file if it exists. Raises WriteFailed."""
         with self._writing(), suppress(FileNotFoundError):
             os.unlink(self._place.name, dir_fd=self._place.folder)
 
     def clear_leftovers(self) -> None:
-        """Remove what killed writers left beside the file. Only for whoever holds the lock that guards it."""
+        """Remove temporary files of killed writers. Only for a caller that holds the lock."""
         replacing.clear_leftovers(self._place)
 
     def note(self, suffix: str) -> Note:
-        """Return the note NAME.SUFFIX beside the file."""
+        """Return the marker NAME.SUFFIX beside the file."""
         return Note(self._place, suffix, self.trusted)
 
     def _same(self, facts: os.stat_result | None) -> bool:
@@ -165,7 +165,7 @@ class Held:
         return self._seen == (None if facts is None else _state(facts))
 
     def _still_here(self) -> bool:
-        """Whether the path still leads to this name in this folder: a link on the way may have been changed."""
+        """Return whether the path still leads to this name in this folder; a link on the way may have changed."""
         with resolved(self.path) as now:
             if self._judged:
                 trust.refuse_unsafe(now, self.trusted)
@@ -186,7 +186,7 @@ class Held:
 
 
 def _state(facts: os.stat_result) -> tuple[int, ...]:
-    """Return what tells a file as it was read from another one, and from itself after somebody wrote into it."""
+    """Return a value that changes if the file is replaced or written to."""
     return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
@@ -194,11 +194,10 @@ def _state(facts: os.stat_result) -> tuple[int, ...]:
 def locked(
     path: str, timeout: float, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None
 ) -> Iterator[Held]:
-    """Hold the writers' lock of the file that `path` leads to; it lies beside the file as `NAME.lock` and stays.
+    """Hold the writers' lock of the file that `path` leads to, `NAME.lock` beside it.
 
-    `timeout` is in seconds. With `make_folders`, a mode, the folders that are missing are made first. What a killed
-    writer left behind is removed. Raises Refused if root must not write there, StillLocked, and WriteFailed if the lock
-    cannot be made.
+    `timeout` is in seconds. With `make_folders`, a mode, missing folders are created first. Temporary files of killed
+    writers are removed. Raises Refused if root must not write there, StillLocked, and WriteFailed.
     """
     deadline = time.monotonic() + timeout
     for _ in range(_TRIES):
@@ -207,24 +206,25 @@ def locked(
             try:
                 lock.acquire(descriptor, place, timeout, deadline)
                 with _placed(path, trusted) as now, lock.nothing_written(path):
-                    moved = not now.same_as(place)  # while we waited
+                    # While we waited, the path may have been pointed at another file, whose lock we do not hold.
+                    moved = not now.same_as(place)
                 if not moved:
                     replacing.clear_leftovers(place)
                     yield Held(place, trusted)
                     return
             finally:
-                with suppress(OSError):  # the lock goes with the descriptor, whatever a close says
+                with suppress(OSError):  # the lock is released with the descriptor even if close reports an error
                     os.close(descriptor)
-    raise WriteFailed("leads to one file after another, nothing was written, try again", file=path)
+    raise WriteFailed("the path keeps leading to other files; nothing was written, try again", file=path)
 
 
 @contextmanager
 def without_lock(
     path: str, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None, judged: bool = True
 ) -> Iterator[Held]:
-    """Hold the folder of a file that another file's lock guards, or that is only looked at. Raises as `locked` does.
+    """Open the folder of a file that another file's lock guards, or that is only read. Raises as `locked` does.
 
-    Without `judged` root uses it whoever else can write there; for looking only.
+    With `judged` false, root also uses a folder that others can write; for reading only.
     """
     with _placed(path, trusted, make_folders, judged=judged) as place:
         yield Held(place, trusted, judged=judged)
@@ -251,4 +251,4 @@ def _make_folders(place: Place, mode: int) -> None:
     try:
         place.make_folders(mode)
     except OSError as error:
-        raise WriteFailed(f"the directory cannot be made: {sentence(error)}", file=folder) from None
+        raise WriteFailed(f"cannot create the directory: {sentence(error)}", file=folder) from None

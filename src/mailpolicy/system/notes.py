@@ -1,7 +1,7 @@
-"""Notes beside a file: what is still to be done if this run ends half-way, as lines of `NAME.SUFFIX`.
+"""Markers: files `NAME.SUFFIX` beside a file that list the work left over from an interrupted run.
 
-A note decides what the next run does, so only a regular file of ours is read or replaced; anything else that stands
-there is refused and left alone. A note is written under the lock of the file that it lies beside.
+A marker decides what the next run does, so only a regular file made by mailpolicy is read or replaced; anything else in
+its place is refused and left alone. A marker is written under the lock of its file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LARGEST = 1 << 26  # bytes
 
 
 class Note:
-    """The note NAME.SUFFIX beside the file of a place."""
+    """The marker NAME.SUFFIX beside a file."""
 
     def __init__(self, place: Place, suffix: str, trusted: Trusted = ROOT_ONLY) -> None:
         self._place = place
@@ -31,15 +31,15 @@ class Note:
 
     @property
     def path(self) -> str:
-        """Where the note lies."""
+        """Return the path of the marker."""
         return os.path.join(self._place.folder_path, self._name)
 
     def exists(self) -> bool:
-        """Whether there is a note. Raises Refused if something else stands there, and WriteFailed."""
+        """Return whether the marker exists. Raises Refused if something else is there, and WriteFailed."""
         return self._facts() is not None
 
     def lines(self) -> list[str]:
-        """Return the lines of the note, none if there is no note. Raises Refused and WriteFailed."""
+        """Return the lines of the marker, none if it does not exist. Raises Refused and WriteFailed."""
         if self._facts() is None:
             return []
         try:
@@ -49,10 +49,7 @@ class Note:
         return [line for line in content.decode("utf-8", "replace").split("\n") if line]
 
     def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
-        """Replace the note; with `shared` whoever may read the file may read it too. Raises Refused and WriteFailed.
-
-        A disk that does not confirm it is no failure: the replacement of the file itself, which follows, is told so too.
-        """
+        """Replace the marker; with `shared`, readers of the file can read it too. Raises Refused and WriteFailed."""
         old, beside = self._facts(), self._place.look()
         attributes = Attributes(0o600)
         if shared and beside is not None:
@@ -60,13 +57,14 @@ class Note:
         content = "".join(f"{line}\n" for line in lines).encode("utf-8")
         try:
             replacing.replace(self._place, self._name, old, content, attributes, None)
+            # The file itself is replaced next, and its own sync reports a disk that does not confirm.
             with suppress(OSError):
                 replacing.sync_folder(self._place)
         except OSError as error:
-            raise WriteFailed(f"{sentence(error)}, nothing was written", file=self.path) from None
+            raise WriteFailed(f"{sentence(error)}; nothing was written", file=self.path) from None
 
     def remove(self) -> None:
-        """Remove the note, if there is one. Raises Refused and WriteFailed."""
+        """Remove the marker if it exists. Raises Refused and WriteFailed."""
         if self._facts() is None:
             return
         try:
@@ -93,10 +91,11 @@ class Note:
 def is_ours(
     facts: os.stat_result, names: int, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False
 ) -> bool:
-    """Whether a file with that many names is a regular one with one name that mailpolicy can have made `beside` another.
+    """Return whether mailpolicy can have made this file, with `names` hard links, next to the file `beside`.
 
-    For root only root and those whom it trusts can; a lock may belong to the owner of its file, whom it was given to.
-    Another user shares notes with the owner of the file, and with its group if that may write it.
+    It must be a regular file with one name. For root, its owner must be root or a trusted user; a lock may also belong to
+    the owner of its file, to whom it is given. Other users share markers with the owner of the file, and with its group if
+    the group may write the file.
     """
     if not stat.S_ISREG(facts.st_mode) or names != 1:
         return False
@@ -110,9 +109,9 @@ def is_ours(
 
 
 def foreign(path: str) -> Refused:
-    """Return the refusal to touch what is not ours."""
+    """Return the refusal to touch a file that mailpolicy did not make."""
     return Refused(
-        "this is not a file that mailpolicy made, and it stands in the way: look at it, and remove it",
+        "this file is in the way and was not made by mailpolicy: check it, then remove it",
         file=path,
         code="foreign-file",
         fix=("rm", path),

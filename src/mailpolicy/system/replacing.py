@@ -1,4 +1,4 @@
-"""A new file in the place of an old one, in a folder that is held open: temporary file, attributes, fsync, rename."""
+"""Replace a file atomically in an open folder: temporary file, attributes, fsync, rename."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from mailpolicy.system.resolve import Place
 
 _ACL = "system.posix_acl_access"
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS)
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # of a file system that has no hard links
-_NOTES = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # what lies beside a file and is replaced too
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # from a file system without hard links
+_NOTES = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # suffixes of files beside it, replaced too
 
 
 class Attributes(NamedTuple):
-    """What a file shall be like: `mode` if it is new, or with `exact` in any case; `most` is what it may keep.
+    """The attributes of a written file.
 
-    `owner` are user and group, -1 to leave one as it is. With `later` its time of change is a whole second later than
-    the old one's, for readers that look only at whole seconds and the size.
+    A new file gets `mode`; an existing one too with `exact`, and else keeps its mode limited to the bits in `most`.
+    `owner` is user and group, -1 for unchanged. With `later` its mtime is at least a whole second after the old one, for
+    readers that compare only whole seconds and the size.
     """
 
     mode: int = 0o644
@@ -46,11 +47,12 @@ def replace(
     attributes: Attributes,
     proof: Callable[[BinaryIO], None] | None,
 ) -> None:
-    """Put `content` in the place of the file NAME in the folder of a place; `old` is what stands there.
+    """Replace the file NAME, whose stat result is `old`, in the folder of a resolved path; the folder is not synced.
 
-    If `old` is None nothing that appeared meanwhile is replaced: FileExistsError is raised. Raises OSError and WriteFailed,
-    and what `proof` raises, with the old file intact. The folder is not synchronised.
+    If `old` is None the file must not exist: FileExistsError is raised if it was created in the meantime. Raises OSError,
+    WriteFailed and anything that `proof` raises, each with the old file intact.
     """
+    # In the same folder, as a rename is atomic only within one file system.
     temporary = f".{name}.new-{os.urandom(8).hex()}"
     try:
         with _created(place, temporary) as descriptor:
@@ -59,8 +61,9 @@ def replace(
             _set_attributes(descriptor, attributes, old)
             if proof is not None:
                 _prove(place, temporary, proof)
+            # Before the rename: otherwise a crash could leave the new name with no content.
             os.fsync(descriptor)
-            held = os.dup(descriptor)  # as long as it is open no other file can get its inode's number
+            held = os.dup(descriptor)  # keeps the inode number from being reused until it is compared below
         try:
             if old is None:
                 _put(place, temporary, name)
@@ -77,11 +80,11 @@ def replace(
 
 
 def _require_made(place: Place, name: str, made: os.stat_result) -> None:
-    """Raise WriteFailed if another file got the name: who may write the folder can exchange the temporary one."""
+    """Raise WriteFailed if another file has the name: anybody who can write the folder can swap the temporary file."""
     there = place.look(name)
     if there is None or not os.path.samestat(there, made):
         raise WriteFailed(
-            "another program has put something else in its place while it was written",
+            "another program put a different file here while this one was being written",
             file=os.path.join(place.folder_path, name),
         )
 
@@ -97,7 +100,7 @@ def _created(place: Place, name: str) -> Iterator[int]:
         with suppress(OSError):
             os.close(descriptor)
         raise
-    os.close(descriptor)  # a disk that reports its errors only here has not written the file
+    os.close(descriptor)  # not suppressed: some file systems report a failed write only here
 
 
 def _write(descriptor: int, content: bytes) -> None:
@@ -112,8 +115,9 @@ def _prove(place: Place, name: str, proof: Callable[[BinaryIO], None]) -> None:
 
 
 def _put(place: Place, temporary: str, name: str) -> None:
-    """Give a new file its name, unless that is taken by now."""
+    """Give a new file its name. Raises FileExistsError if the name is taken."""
     try:
+        # A link fails if the name exists, but a rename would silently replace the file.
         os.link(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
@@ -126,7 +130,7 @@ def _put(place: Place, temporary: str, name: str) -> None:
 
 
 def content_of(place: Place, name: str, judge: Callable[[os.stat_result], None] | None = None) -> bytes:
-    """Return the content of another file in the folder; `judge` may raise on what was opened. Raises OSError."""
+    """Return the content of another file in the folder; `judge` gets its stat result first. Raises OSError."""
     descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
     try:
         if judge is not None:
@@ -137,7 +141,7 @@ def content_of(place: Place, name: str, judge: Callable[[os.stat_result], None] 
 
 
 def sync_folder(place: Place) -> None:
-    """Have the folder's entries written to the disk. Raises OSError."""
+    """Sync the folder's entries to the disk. Raises OSError."""
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
         os.fsync(descriptor)
@@ -176,7 +180,7 @@ def _leftovers(place: Place) -> list[tuple[str, os.stat_result]]:
 
 
 def drop_acl(descriptor: int) -> None:
-    """Take off the entries that a new file has got from a default ACL of its folder. Raises OSError."""
+    """Remove the ACL that a new file inherited from its folder. Raises OSError."""
     if not hasattr(os, "removexattr"):
         return
     try:
@@ -185,7 +189,7 @@ def drop_acl(descriptor: int) -> None:
         if error.errno not in (errno.ENODATA, *_NO_ATTRIBUTES):
             raise
         return
-    os.fchmod(descriptor, 0o600)  # the mask of the ACL stood in the bits of the group
+    os.fchmod(descriptor, 0o600)  # the group bits held the mask of the ACL, and would now grant the group access
 
 
 def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_result | None) -> None:
@@ -200,9 +204,9 @@ def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_resu
             try:
                 os.fchown(descriptor, -1, old.st_gid)
             except PermissionError:
-                # Without its group the file would open to another one, or close to those who share it.
+                # With another group the file would become readable to strangers, or unreadable to its own group.
                 raise WriteFailed(
-                    f"its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner",
+                    f"this user cannot keep the file's group {old.st_gid}; the old file is intact: edit it as its owner",
                     file=os.path.join(place.folder_path, name),
                 ) from None
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
@@ -210,7 +214,7 @@ def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_resu
         try:
             os.setxattr(descriptor, key, value)
         except OSError as error:
-            # A label of the kernel's own (security.*, trusted.*) is set by the kernel's rules, not by a plain user.
+            # Labels in security.* and trusted.* follow the kernel's policy, and a plain user may not copy them.
             if not (key.startswith(("security.", "trusted.")) and error.errno in (errno.EPERM, errno.ENOTSUP)):
                 raise
 

@@ -1,7 +1,7 @@
-"""Whether root may obey a file: who else could write it, or put another one in its place.
+"""Decide whether root may obey a file: could other users write or replace it?
 
-Every directory and every link on the way is judged, the file itself too. The answer is the command that makes it safe;
-nothing is said of who wrote the file before.
+The file and every directory and link on the way are checked. The answer is the command that makes the path safe; the
+content may still have been written by others before.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mailpolicy.system.resolve import Place, Step, resolved
 
 
 class Trusted(NamedTuple):
-    """Whom root trusts with a file besides itself: the `users` of a `group`, with the file and its folder.
+    """The users besides root that may write a file and its folder: the members `users` of `group`.
 
-    `owners` is given for a file that is replaced whole and not obeyed: who may own it. Its mode does not matter then.
+    `owners` is for files that are replaced and never obeyed: these users may own the file, and its mode is not checked.
     """
 
     group: int | None = None
@@ -30,7 +30,7 @@ ROOT_ONLY = Trusted()
 
 
 def group_named(name: str) -> Trusted:
-    """Return the trust in the members of a group. Raises KeyError if there is no such group."""
+    """Return a Trusted with the members of a group. Raises KeyError if there is no such group."""
     import grp
     import pwd
 
@@ -40,11 +40,11 @@ def group_named(name: str) -> Trusted:
 
 
 def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
-    """Return the command that makes a place safe for root, None if it is.
+    """Return the command that makes a path safe for root, None if it is safe.
 
-    Safe means that the file and every directory and link on the way belong to root, and that nobody else may write
-    there, the group included. In a sticky directory such as /tmp nobody else can replace what belongs to root. Those who
-    are `trusted` may own and write the file and the folder it is in, and nothing above.
+    Safe means that the file and every directory and link on the way belong to root and are writable by nobody else, the
+    group included. A sticky directory such as /tmp is safe: others cannot replace root's files in it. `trusted` users may
+    own and write the file and its folder, but nothing above.
     """
     shared = (place.target, place.folder_path)
     for step in place.steps:
@@ -69,13 +69,13 @@ def _cure(step: Step, trusted: Trusted) -> Command | None:
     if facts.st_mode & stat.S_IWGRP and facts.st_gid != trusted.group:
         return ("chmod", "g-w", step.path)
     if facts.st_mode & stat.S_IWGRP and _has_acl(step.path):
-        # With an ACL the group's bits are a mask, which says nothing of who may write.
+        # With an ACL the group bits are only its mask: the ACL may let any user write.
         return ("setfacl", "-b", step.path)
     return None
 
 
 def _has_acl(path: str) -> bool:
-    if not hasattr(os, "getxattr"):  # elsewhere than on Linux
+    if not hasattr(os, "getxattr"):  # not on Linux
         return False
     try:
         return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
@@ -84,9 +84,9 @@ def _has_acl(path: str) -> bool:
 
 
 def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
-    """Return the command that makes `path` safe for root, None if it is. Raises StoreError.
+    """Return the command that makes `path` safe for root, None if it is safe. Raises StoreError.
 
-    A file that does not exist is judged by its directories.
+    If the file does not exist, only its directories are checked.
     """
     try:
         with resolved(path) as place:
@@ -96,9 +96,9 @@ def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
 
 
 def cure_for_others(path: str) -> Command | None:
-    """Return the command that keeps others than owners and groups from changing a file, None if they cannot.
+    """Return the command that keeps users outside of owner and group from changing a file, None if they cannot.
 
-    For a user whom a group may help. Raises StoreError.
+    For users other than root, who may share a file with a group. Raises StoreError.
     """
     try:
         with resolved(path) as place:
@@ -113,14 +113,17 @@ def cure_for_others(path: str) -> Command | None:
 
 
 def refuse_unsafe(place: Place, trusted: Trusted = ROOT_ONLY) -> None:
-    """Raise Refused if root is asked to use a place that others can change too."""
+    """Raise Refused if this process is root and other users can change the path."""
     if os.geteuid() == 0 and (found := cure(place, trusted)) is not None:
         raise unsafe(place.path, found)
 
 
 def unsafe(path: str, found: Command) -> Refused:
-    """Return the refusal to use what users other than root can change."""
-    where = "" if found[-1] == path else f"{found[-1]} "
+    """Return the refusal to use a path that users other than root can change."""
+    subject = "" if found[-1] == path else f"{found[-1]} "
     return Refused(
-        f"{where}can be changed by users other than root, so root will not use it", file=path, code="unsafe", fix=found
+        f"{subject}can be changed by users other than root, so root will not use it",
+        file=path,
+        code="unsafe",
+        fix=found,
     )

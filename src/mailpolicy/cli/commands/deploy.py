@@ -1,4 +1,4 @@
-"""deploy: the exports that host.toml names, brought up to date one by one."""
+"""deploy: update the exports configured in host.toml, one by one."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from mailpolicy.system.held import Held
 
 
 def app() -> typer.Typer:
-    """The command deploy."""
+    """Return the command deploy."""
     command = new_app()
     command.command(
-        help="Bring the exports of this machine, [exports.NAME] in host.toml, up to date, and tell the servers.\n\n"
-        "Each is made on its own: one that cannot be made keeps its old file, and the others go into force."
+        help="Update the exports of this machine ([exports.NAME] in host.toml) and reload the services.\n\n"
+        "If an export cannot be made, its old file is kept and the others are still updated."
     )(_deploy)
     return command
 
 
 class NotObeyed(Refused):
-    """The file is in its place, and its reader does not do what it says."""
+    """The file was written, but its service does not enforce it."""
 
     code = "not-obeyed"
 
@@ -46,13 +46,13 @@ class _Done(NamedTuple):
 
     @property
     def in_place(self) -> bool:
-        """Whether the new file is in its place, although the disk did not confirm it."""
+        """Return whether the new file was written although the disk did not confirm it."""
         error, path = self.error, os.path.realpath(self.export.place.path)
         return isinstance(error, NotConfirmed) and error.file is not None and os.path.realpath(error.file) == path
 
     @property
     def differs(self) -> bool:
-        """Whether something is still not as the policy says."""
+        """Return whether something still differs from the policy."""
         if self.placed is None or self.error is not None:
             return True
         return self.looked and (self.placed.state is not State.CURRENT or bool(self.placed.notes))
@@ -61,18 +61,17 @@ class _Done(NamedTuple):
 def _deploy(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="which exports; none: all of them", show_default=False)
+        list[str] | None, typer.Argument(metavar="NAME...", help="the exports; default: all", show_default=False)
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="write nothing, exit 1 for drift, an owed reload or a Dovecot that does not obey"),
+        typer.Option(
+            "--check",
+            help="write nothing; exit 1 if a file differs, a reload is pending or Dovecot does not enforce the policy",
+        ),
     ] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="write nothing, show what would change, without secrets")
-    ] = False,
-    kick: Annotated[
-        bool, typer.Option("--kick", help="end the Dovecot sessions of accounts whose access narrowed")
-    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="write nothing; show changes, secrets as ***")] = False,
+    kick: Annotated[bool, typer.Option("--kick", help="end Dovecot sessions whose access narrowed")] = False,
 ) -> int:
     out: Output = context.obj
     known = out.machine().exports
@@ -87,7 +86,7 @@ def _deploy(
             done.append(_one(out, workshop, export, short, looking=check or diff))
         for one in done if not (check or diff) else ():
             _kick(out, one, kicked, failed, ask=kick)
-    except BaseException:  # whatever ends the run, what it did is said
+    except BaseException:  # report the exports done so far, even after Ctrl-C
         _tell(out, done, kicked, failed, looked=check or diff)
         raise
     if diff and out.context.format != "json":
@@ -99,10 +98,10 @@ def _deploy(
         if out.context.format != "json":
             why = "; ".join(failed[:20])
             out.failure(
-                Refused(f"sessions may still be open that the policy no longer allows: {why}", code="kick-failed")
+                Refused(f"sessions that the policy no longer allows may still be open: {why}", code="kick-failed")
             )
         return Refused.exit_status
-    # What the reader does not obey is a difference like any other to whoever only checks.
+    # With --check, a service that does not enforce the policy counts as a difference, not as a failure.
     if errors := [one.error for one in done if one.error and not (check and isinstance(one.error, NotObeyed))]:
         return errors[0].exit_status
     return int(check and any(one.differs for one in done))
@@ -110,13 +109,11 @@ def _deploy(
 
 def _chosen(file: str, found: list[Configured], names: list[str]) -> list[Configured]:
     if not found:
-        raise StoreError("there is no [exports.NAME] here, so there is nothing to deploy", file=file, code="no-exports")
+        raise StoreError("nothing to deploy: there is no [exports.NAME] table", file=file, code="no-exports")
     known = {one.name for one in found}
     for name in names:
         if name not in known:
-            raise NotFound(
-                f"there is no [exports.{name}], there are: {', '.join(known)}", file=file, code="no-such-export"
-            )
+            raise NotFound(f"no export {name}; the exports are: {', '.join(known)}", file=file, code="no-such-export")
     return [one for one in found if not names or one.name in names]
 
 
@@ -153,7 +150,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
         trouble = placed.owing or _passed_by(out, export, doveconf, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
-    except OSError as error:  # one that nobody understood ends this export only
+    except OSError as error:  # an unexpected one, too, ends only this export
         why = (error.strerror or "input/output error").lower()
         return _Done(export, None, WriteFailed(why, file=error.filename or export.place.path))
     for note in (*notes, *placed.notes):
@@ -162,7 +159,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
 
 
 def _passed_by(out: Output, export: Configured, doveconf: dovecot.Doveconf, placed: Placed) -> NotObeyed | None:
-    """Why Dovecot does not obey a snippet that is in its place."""
+    """Return the reason if Dovecot does not enforce an installed snippet."""
     if export.target_name != "dovecot-conf" or not (placed.written or placed.state is State.CURRENT):
         return None
     judged = dovecot.judged(doveconf, export.options, export.place.path, data_files(out.machine().exports))
@@ -178,14 +175,14 @@ def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tupl
 
 
 def _kick(out: Output, one: _Done, kicked: list[str], failed: list[str], *, ask: bool) -> None:
-    """End the sessions that are owed an end, noting whose, and why it failed; unless asked to, only say that there are some."""
+    """End the pending sessions of an export and add to `kicked` and `failed`; without `ask` only print that there are some."""
     if one.export.target_name != "dovecot" or one.placed is None:
         return
     try:
         owed = sessions.owed(one.export.place.path)
         if owed and not ask:
             named = ", ".join(owed) if len(owed) <= 20 else f"{len(owed)} accounts"
-            said = f"{one.export.name}: open sessions of {named} go on"
+            said = f"{one.export.name}: open sessions of {named} continue"
             out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
         elif owed:
             ended = sessions.kick(one.export.kick, owed, out.message)
@@ -217,14 +214,15 @@ def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], 
 
 def _result(one: _Done, *, looked: bool) -> tuple[str, str]:
     if one.placed is None:
-        return "as the policy says, not confirmed by the disk" if one.in_place else "keeps its old file", "failed"
+        return "updated, not confirmed by the disk" if one.in_place else "not updated, old file kept", "failed"
     if looked:
         return str(one.placed.state), "differs" if one.differs else "ok"
+    state = "updated" if one.placed.written or one.placed.corrected else "up to date"
     if one.error is not None:
-        what = "its reader was not told" if one.placed.owing is not None else "its reader does not obey it"
-        return f"as the policy says, but {what}", "failed"
-    told = ", its reader was told" if one.placed.told else ""
-    return f"as the policy says{told}", "changed" if one.placed.changed else "ok"
+        failure = "the reload failed" if one.placed.owing is not None else "the service does not enforce it"
+        return f"{state}, but {failure}", "failed"
+    reloaded = ", service reloaded" if one.placed.told else ""
+    return f"{state}{reloaded}", "changed" if one.placed.changed else "ok"
 
 
 def _object(one: _Done) -> dict[str, Any]:

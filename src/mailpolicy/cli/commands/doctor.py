@@ -1,7 +1,4 @@
-"""doctor: whether this machine is fit for mailpolicy, check by check, each with its cure.
-
-Nothing is changed, and no check keeps another one from being made.
-"""
+"""doctor: check that this machine is set up for mailpolicy, with a fix for each problem; nothing is changed."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from mailpolicy.errors import FileMissing, MailpolicyError
 
 
 def app() -> typer.Typer:
-    """The command doctor."""
+    """Return the command doctor."""
     command = new_app()
     command.command(
-        help="Say which keyring is in use, why and whether it is safe, and check store and permissions.\n\n"
-        "Exit status: 0 healthy (warnings too), 1 not."
+        help="Check the store, its permissions, the keyring, the exports and Dovecot.\n\n"
+        "Exit status: 0 if there is no error (warnings are allowed), else 1."
     )(_doctor)
     return command
 
@@ -30,7 +27,7 @@ def _doctor(
     context: typer.Context,
     log: Annotated[
         str | None,
-        typer.Option("--log", metavar="PATH", help="the mail log, to see if clients keep their own addresses"),
+        typer.Option("--log", metavar="PATH", help="mail log with the clients' addresses"),
     ] = None,
 ) -> int:
     out: Output = context.obj
@@ -61,7 +58,7 @@ def _doctor(
         out.json("doctor/1", {"file": out.context.file, "healthy": not ill, "checks": checks})
     else:
         out.rows(
-            ("check", "state", "what", "cure"),
+            ("check", "state", "result", "fix"),
             [
                 (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or result.step or "-")
                 for name, result in found
@@ -71,7 +68,7 @@ def _doctor(
 
 
 def _by_hand(error: MailpolicyError) -> str | None:
-    """What to do about an error that no command mends, as far as it says where."""
+    """Return the manual step that fixes an error without a command, None if the error names no file."""
     if isinstance(error, FileMissing):
         return f"create {error.file}"
     return f"edit {error.place[0]}" if error.line is not None else None

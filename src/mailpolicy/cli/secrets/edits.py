@@ -1,4 +1,4 @@
-"""What each command that touches a secret asks of the store and the keyring together."""
+"""The edits of the store that also set, move or delete a secret."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from mailpolicy.store.store import Store
 
 
 def set_account(out: Output, address: str, login: str | None, source: PasswordSource, *, dry_run: bool) -> int:
-    """Give an account a login, or keep it, and a new password."""
+    """Set the password of an account's smart host login, and the login if one is given."""
 
     def planner(policy: Policy) -> Plan:
         plan = server.set_login(policy, address, login)
         there = policy.accounts[address].login
         if login is None and there is None:
-            raise Refused(f"{address} has no login yet: name it with --login", code="no-login")
+            raise Refused(f"{address} has no login yet: add --login LOGIN", code="no-login")
         plan.lines.append(Line(address, "smart-host", f"login {login or there}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
                 Advice(
-                    "warning: per-account authentication is off, so this login is not used",
+                    "warning: this login is not used, because per-account authentication is off",
                     ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"),
                 )
             )
@@ -48,11 +48,11 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
 def set_server(
     out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool, yes: bool = False
 ) -> int:
-    """The options given of the server's smart host; a password option alone changes the secret only."""
+    """Set the given options of the server's smart host; a password option alone changes only the secret."""
 
     def planner(policy: Policy) -> Plan:
         if not (options.get("login") or policy.server.smart_host_login) and (source.given or not options):
-            raise Refused("the server has no login yet: name it with --login", code="no-login")
+            raise Refused("the server has no login yet: add --login LOGIN", code="no-login")
         plan = server.set_smart_host(policy, options)
         if not source.given and options.get("login", policy.server.smart_host_login) != policy.server.smart_host_login:
             plan.notes.append(_of_new_login(policy.server.smart_host_login))
@@ -66,15 +66,15 @@ def set_server(
 
 
 def _of_new_login(former: str | None) -> Advice:
-    """What is said of a login of the server's that comes without its password."""
+    """Return the advice after the server's login was changed without its password."""
     owner = Owner(None)
     if former is None:
         return bindings.not_set_yet([owner])
-    return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
+    return Advice(f"the password in the keyring is still the one of {former}", owner.command(keep=True))
 
 
 def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
-    """Give a source of an account a new password."""
+    """Set the password of an account's source."""
 
     def planner(policy: Policy) -> Plan:
         sources.require(policy, address, name)
@@ -87,7 +87,7 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
 def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
-    """Other values for keys of a source."""
+    """Change keys of a source."""
     store = Store.to_edit(out.context.file, (address,), out.cache)
     return edit_then_carry(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
@@ -97,7 +97,7 @@ def change_source(
 def add_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar], password: PasswordSource, *, dry_run: bool
 ) -> int:
-    """A new source of an account, with its password where it was said where that comes from."""
+    """Add a source to an account, with its password if one is given."""
 
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
@@ -112,7 +112,7 @@ def add_source(
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
-    """A source out of the store, then its password out of the keyring."""
+    """Remove a source from the store, then its password from the keyring."""
     store = Store.to_edit(out.context.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
@@ -123,7 +123,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
     def planner(policy: Policy) -> Plan:
         if left:
             plan = Plan()
-            plan.lines.append(Line(address, f"source {name}", "not there", False))
+            plan.lines.append(Line(address, f"source {name}", "no such source", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
@@ -148,18 +148,18 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
 
 def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
-    """Return the secrets of an owner that unfinished changes were about; if it is `gone` from the store, the keyring's too."""
+    """Return the secrets left behind by interrupted changes of an owner; if it is `gone` from the store, all of its secrets."""
     noted = (Secret.of(user) for user in pending.names(store.path, out.trusted))
     found = [secret for secret in noted if secret is not None and secret.owner == owner]
     if gone and not dry_run:
-        with suppress(KeyringError):  # without a keyring the owner is just not there
+        with suppress(KeyringError):  # without a keyring, report the owner as not found
             users = credentials(out).names() or ()
             found += bindings.elsewhere(users, {owner}).get(owner, [])
     return list(dict.fromkeys(found))
 
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
-    """Accounts out of the store, then their passwords out of the keyring."""
+    """Remove accounts from the store, then their passwords from the keyring."""
     store = Store.to_edit(out.context.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
@@ -173,7 +173,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
-    """Another address: the secrets are copied, the store edited, the old secrets deleted."""
+    """Rename an account: copy its secrets, edit the store, delete the old secrets."""
     store = Store.to_edit(out.context.file, (), out.cache)
     policy = store.policy()
 

@@ -1,4 +1,4 @@
-"""What is asked of the keyring without changing it: whether passwords are there."""
+"""Read the keyring without changing it: show, print and verify passwords."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mailpolicy.store.store import Store
 
 
 def choice(out: Output) -> Choice:
-    """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
+    """Return the keyring's configuration from options and host.toml. Raises StoreError and Refused for a bad host.toml."""
     context = out.context
     machine = out.machine().settings
     return Choice(
@@ -35,17 +35,17 @@ def choice(out: Output) -> Choice:
 
 
 def credentials(out: Output) -> Credentials:
-    """The keyring that the options and host.toml name. Raises StoreError and Refused for a bad host.toml."""
+    """Return the keyring named by options and host.toml. Raises StoreError and Refused for a bad host.toml."""
     return Credentials(choice(out), out.message)
 
 
 def show(out: Output, address: str | None) -> int:
-    """Which credentials would be used, and whether their password is there."""
+    """Show the credentials that would be used, and whether their password is in the keyring."""
     store, policy = open_store(out, [address] if address else [])
     if address is None:
         login, owner, why = policy.server.smart_host_login, "server", "accounts without a login of their own use it"
         if login is None:
-            why = "the server has no login: mail of accounts without one goes out unauthenticated"
+            why = "the server has no login: accounts without their own send unauthenticated"
     else:
         used = policy.smart_host_login(require_account(policy, address))
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
@@ -69,16 +69,17 @@ def show(out: Output, address: str | None) -> int:
 
 
 def print_password(out: Output, address: str, name: str) -> int:
-    """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
+    """Print the password of a source for the program that collects from it. Raises Refused and NotFound."""
     if out.context.stdout_is_terminal:
         raise Refused(
-            "a password is not printed to a terminal: let the program that collects run this", code="terminal"
+            "the password is not printed to a terminal: run this from the collecting program", code="terminal"
         )
     _, policy = open_store(out, [address])
     sources.require(policy, address, name)
     if name not in policy.polled(policy.accounts[address]):
+        # Asked at each poll, so that switching MultiPOP off works even if the collector's configuration is old.
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
-        raise Refused(f"{address} does not collect from {name}: {closed}", code="not-polled")
+        raise Refused(f"{address} must not collect from {name}: {closed}", code="not-polled")
     bound, vault = bindings.secret_of(policy, Owner(address, name)), credentials(out)
     secret = vault.get(bound.user)
     if secret is None:
@@ -101,12 +102,12 @@ def _password_state(out: Output, secret: Secret) -> str:
 
 
 def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
-    """Why these secrets are not there; the keyring is asked what it has in their place. Raises KeyringError."""
+    """Return advice for each missing secret, considering other secrets in the keyring. Raises KeyringError."""
     return bindings.absences(missing, vault.names()) if missing else {}
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
-    """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
+    """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
     vault = credentials(out)
     keys = bindings.named(store.policy())
     noted = pending.names(store.path, out.trusted)
@@ -114,13 +115,13 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     missing = absences(vault, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
-        half_way = f"an earlier change of {user} stopped half-way, its"
+        interrupted = f"an earlier change of {user} was interrupted;"
         secret = Secret.of(user)
         path = keys.get(secret, ()) if secret is not None else ()
         if path:
-            message = f"{half_way} password may be an old or a new one"
+            message = f"{interrupted} the password may be the old or the new one"
         else:
-            message = f"{half_way} secret {'is still' if user in kept else 'is not'} in the keyring"
+            message = f"{interrupted} the secret {'is still' if user in kept else 'is not'} in the keyring"
         if secret is not None:
             message = str(Advice(message, secret.owner.command(keep=bool(path))))
         problems.append(Problem("MP061", path, message))

@@ -1,7 +1,7 @@
-"""What a keyring holds for mailpolicy: listed, verified, moved to another one.
+"""List, verify and move the secrets in a keyring.
 
-Promises: a secret is removed from the old keyring only when all were read back from the new one and the two are known
-to be two; no secret in any output.
+A secret is removed from the old keyring only after all were read back from the new one, and after a trial has shown that
+the two do not share their storage.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mailpolicy.secrets.credentials import Credentials
 
 
 def names(out: Output) -> int:
-    """The names of the secrets, one a line."""
+    """Print the names of the secrets, one per line."""
     vault = credentials(out)
     known = vault.names()
     if known is None:
         store, policy = open_store(out, trusted=out.trusted)
         known = list(vault.several([secret.user for secret in bindings.named(policy)]))
-        out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
+        out.message(f"note: this keyring cannot list its secrets; these are the ones named by {store.path}")
     for name in known:
         if out.context.format == "json":
             out.json("secret/1", {"name": name})
@@ -35,7 +35,7 @@ def names(out: Output) -> int:
 
 
 def verify(out: Output) -> int:
-    """Open every secret the store names; 1 where one is missing."""
+    """Read every secret that the store names; return 1 if one is missing."""
     store, policy = open_store(out, trusted=out.trusted)
     named = {secret.user: secret for secret in bindings.named(policy)}
     vault = credentials(out)
@@ -56,7 +56,7 @@ def verify(out: Output) -> int:
 
 
 def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
-    """Copy every secret the store names, read it back, and then remove the old one."""
+    """Copy every secret that the store names, read the copies back, then delete the originals."""
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out, trusted=out.trusted)
@@ -68,26 +68,28 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path, out.trusted)]))
 
     def afresh(backend: str) -> Credentials:
-        """As a program of its own would find it: a backend may remember what it once read."""
+        """Open the keyring again: a backend may cache the answers that it gave before."""
         return Credentials(chosen._replace(backend=backend), lambda warning: None)
 
     secrets, there = old.several(users), new.several(users)
     differing = [user for user in secrets if user in there and there[user] != secrets[user]]
     if differing and not overwrite:
         raise Refused(
-            f"{target} has other secrets for {_listed(differing)}: remove one of the two, or replace what is there with --overwrite",
+            f"{target} has different secrets for {_listed(differing)}: delete them there, or add --overwrite",
             code="secrets-differ",
         )
     alike = bool(secrets) and all(there.get(user) == secret for user, secret in secrets.items())
     if alike and dry_run:
-        out.message(f"note: {target} shows the same secrets: that it is another keyring is tried before any is removed")
+        out.message(
+            f"note: {target} has the same secrets already; the real run first checks that it is a different keyring"
+        )
     if secrets and not dry_run:
         if alike:
             _require_two(new, source, target, afresh)
-        new.set_several(secrets)  # also what it shows already: it may show what another keyring has
+        new.set_several(secrets)  # those it has already too: it may only show the secrets of another keyring
         if old.several(users) != secrets:
             raise KeyringError(
-                f"secrets in {source} were changed meanwhile: they are in both keyrings now, run this again with --overwrite",
+                f"secrets in {source} were changed during the move; both keyrings have them: run this again with --overwrite",
                 code="keyring-changed",
             )
         try:
@@ -96,12 +98,12 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
             _require_kept(secrets, source, target, afresh)
     _tell(out, users, secrets, there, dry_run=dry_run)
     if secrets and chosen.backend != target and not dry_run:
-        out.message(f'name the new keyring in host.toml: keyring_backend = "{target}"')
+        out.message(f'to use the new keyring, set in host.toml: keyring_backend = "{target}"')
     return 0
 
 
 def _require_two(new: Credentials, source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
-    """Refuse where what is kept in the new keyring appears in the old one: what is removed there would go here too."""
+    """Raise Refused if a secret set in the new keyring appears in the old one: deleting there would delete both."""
     from secrets import token_hex
 
     trial = f"trial/{token_hex(8)}"
@@ -109,18 +111,19 @@ def _require_two(new: Credentials, source: str, target: str, afresh: Callable[[s
         new.set(trial, "of secrets move")
         shared = afresh(source).get(trial) is not None
     except BaseException:
-        with suppress(MailpolicyError):  # what came first is what is told
+        with suppress(MailpolicyError):  # report the first error, not that of the cleanup
             new.delete(trial)
         raise
     new.delete(trial)
     if shared:
-        raise Refused(
-            f"{source} and {target} keep their secrets in one place, so there is nothing to move", code="same-keyring"
-        )
+        raise Refused(f"nothing to move: {source} and {target} share one storage", code="same-keyring")
 
 
 def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
-    """Put back what went from the new keyring when it was removed from the old one. Raises KeyringError."""
+    """Restore secrets that disappeared from the new keyring when they were deleted from the old one.
+
+    Raises KeyringError if there were any.
+    """
     there = afresh(target).several(secrets)
     lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}
     if not lost:
@@ -130,7 +133,7 @@ def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: 
     except MailpolicyError:
         afresh(source).set_several(lost)
     raise KeyringError(
-        f"{target} lost secrets when they were removed from {source}, they were put back: the two lead to one place",
+        f"{target} lost secrets when they were deleted from {source}; they were restored: the two share one storage",
         code="same-keyring",
     )
 

@@ -1,7 +1,7 @@
-"""Let secrets go to where the store now says that they go, after a change of the store that did not carry them along.
+"""Bind secrets to the destinations that the store names now, after the store was changed without them.
 
-Promises: nothing moves that was not shown, from where to where, and agreed to; a secret is removed from its old user
-name only when it was read back from the new one.
+Each move is shown and needs consent. A secret is removed from its old user name only after it was read back from the new
+one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def rebind(
 ) -> int:
     """Move secrets that are bound to another destination to the one that the store names.
 
-    Of `addresses` and with `server` of the server, or of all; only those bound to one of `former` where some are named.
+    These are the secrets of `addresses` and, with `server`, of the server; without both, all. If `former` is not empty,
+    only secrets bound to one of these destinations are moved.
     """
     store, policy = open_store(out, trusted=out.trusted)
     refuse_unsafe(out, store)
@@ -49,7 +50,7 @@ def rebind(
 
 
 def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[Secret]:
-    """The secrets that the store names, of those asked for. Raises NotFound."""
+    """Return the requested secrets that the store names. Raises NotFound."""
     if unknown := [address for address in addresses if address not in policy.accounts]:
         raise no_account(policy, unknown)
     owners = {*addresses, *([None] if server else [])}
@@ -57,14 +58,14 @@ def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[
 
 
 def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:
-    """For each missing secret that the keyring has for another destination: that one, and what it becomes.
+    """Map secrets that the keyring has for another destination to the missing secrets that they become.
 
-    Raises Refused where that cannot be known.
+    Raises Refused if the keyring cannot list its secrets or has several for one owner.
     """
     users = vault.names() if missing else []
     if users is None and not former:
         raise Refused(
-            "this keyring cannot list its secrets, so it must be said where they were sent so far: --from HOST:PORT",
+            "this keyring cannot list its secrets: name their former destination with --from HOST:PORT",
             code="cannot-list",
         )
     wanted = {secret: {old.user: old for text in former for old in bindings.meant(secret, text)} for secret in missing}
@@ -79,9 +80,9 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
         }
     for secret, olds in found.items():
         if len(olds) > 1:
-            several = " and ".join(old.destination for old in olds)
+            destinations = " and ".join(old.destination for old in olds)
             raise Refused(
-                f"nothing was changed: {secret.owner} is in the keyring for {several}: say which one with --from",
+                f"nothing was changed: the keyring has {secret.owner} for {destinations}; choose one with --from",
                 code="ambiguous",
             )
     return {olds[0]: secret for secret, olds in found.items() if olds}

@@ -1,7 +1,7 @@
-"""The sealed file from the command line: set up, and its key rotated.
+"""Set up the sealed file, and rotate its key.
 
-Promises: setting up twice is once; nothing that is there is written over; host.toml is written only where there is none.
-Nothing is made before every place was found fit for what goes there.
+Existing files are never overwritten; host.toml is only written if there is none. All paths are checked before the first
+file is created.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
 
 DEFAULT_KEY = "/etc/mailpolicy/key"
-_HOST = "# What is true of this machine and not of the policy: mailpolicy's docs/secrets.md.\n"
+_HOST = "# Settings of this machine, which are not part of the policy: see docs/secrets.md of mailpolicy.\n"
 
 
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
-    """A key, a sealed file and host.toml, those of them that are not there yet."""
+    """Create a key, a sealed file and host.toml, as far as they do not exist."""
     if key_in_keyring and key_file is not None:
-        raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
+        raise UsageError("--key-file and --key-in-keyring cannot be combined")
     context = out.context
     config = context.host_config or host.DEFAULT_PATH
     if config == os.devnull:
-        raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
+        raise UsageError(f"host.toml has to name the sealed file, so it cannot be {os.devnull}: use --host-config PATH")
     with without_lock(config) as place:
         fresh = place.facts() is None
     machine = host.Host() if fresh else out.machine().settings
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not is_there(path)):
-        key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
+        key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
     deadline = 120.0 if context.interactive else 15.0
     use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
     file = sealed_file(use)
@@ -53,7 +53,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         settings["key_file"] = file.source.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
-            "key_file stands here, which comes before a key in the keyring: take that line out",
+            "key_file is set, which takes precedence over a key in the keyring: remove that line",
             file=config,
             code="host-config-differs",
         )
@@ -76,9 +76,11 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         ("host.toml", config, fresh),
     )
     if made_key and not dry_run:
-        out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
+        out.message(f"back up the master key, apart from {path}: without the key the secrets are lost")
     if fresh and context.host_config_option and not dry_run:
-        out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
+        out.message(
+            f"every command needs this host.toml: add --host-config {config}, or set MAILPOLICY_HOST_CONFIG={config}"
+        )
     return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
 
@@ -87,7 +89,7 @@ def _whole(path: str | None) -> str | None:
 
 
 def _require_writable(places: Mapping[str, str]) -> None:
-    """Raise WriteFailed where a file could not be made; `places` has with each path the option that names another one."""
+    """Raise WriteFailed if a file could not be created; `places` maps each path to the option that changes it."""
     wrong = []
     for path, option in places.items():
         folder = os.path.dirname(os.path.realpath(path))
@@ -97,13 +99,13 @@ def _require_writable(places: Mapping[str, str]) -> None:
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
             reason = "read-only file system" if read_only else "permission denied"
             reason = reason if os.path.isdir(folder) else "not a directory"
-            wrong.append(f"{path} ({folder}: {reason}; another place: {option})")
+            wrong.append(f"{path} ({folder}: {reason}; to change it: {option})")
     if wrong:
-        raise WriteFailed(f"nothing was made, as this cannot be written: {', '.join(wrong)}")
+        raise WriteFailed(f"nothing was written, cannot create {', '.join(wrong)}")
 
 
 def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
-    """Refuse where a host.toml that is there would not lead to the file that is to be made."""
+    """Raise Refused if an existing host.toml does not name the file that is to be created."""
     says = {
         "keyring_backend": SEALED if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
@@ -112,7 +114,7 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
     lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
     if lacking:
         raise Refused(
-            f"this file is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(lacking)}",
             file=config,
             code="host-config-differs",
         )
@@ -123,7 +125,7 @@ def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
         if file.facts() is not None:
             raise Refused(
-                "this file appeared meanwhile, it stays as it is: run this again",
+                "was created by another program in the meantime and left as it is: run this again",
                 file=config,
                 code="host-config-differs",
             )
@@ -137,7 +139,7 @@ def _quoted(text: str) -> str:
 
 
 def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
-    """Everything under a new key."""
+    """Encrypt all secrets under a new key."""
     file = sealed_file(choice(out))
     if dry_run:
         count = file.would_rotate(_whole(new_key_file))
@@ -158,18 +160,18 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
 
 
 def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
-    """What must be done so that a key in a file of its own opens the secrets."""
+    """Print how to put a key in a new file into use."""
     if new_key_file is None:
         return
     if isinstance(file.source, Credential):
         path = shlex.quote(new_key_file)
         seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
-        out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
+        out.message(f"the new key is in {new_key_file}: make it the credential of the units that need it: {seal}")
         return
     config = out.context.host_config or host.DEFAULT_PATH
-    instead = f", in the place of {file.source.name}" if isinstance(file.source, KeyFile) else ""
+    instead = f", instead of {file.source.name}" if isinstance(file.source, KeyFile) else ""
     line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
-    out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
+    out.message(f"to open the secrets with the new key, set in {config}{instead}: {line}")
 
 
 def _tell(

@@ -1,8 +1,8 @@
-"""The keyring and the store change together or not at all.
+"""Change keyring and store together, or neither.
 
-Promises: the keyring is unlocked and the new secret is read before the store is locked; what a crash leaves between
-the two is written down beside the store first. A secret that an edit would send elsewhere is carried along only after a
-question. No secret in any output.
+The order is: unlock the keyring and read the new secret, add the names to the marker beside the store, set new secrets,
+replace the store, delete old secrets, clear the marker. Nothing waits for a person while the store is locked. New secrets
+are restored if the store was not replaced. If the process is killed, the marker remains.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from mailpolicy.system.held import Held, without_lock
 
 
 class _Turn(NamedTuple):
-    """What becomes of the keyring beside an edit: secrets that are set, by user name, and secrets that are deleted."""
+    """The change of the keyring that goes with an edit: secrets to set, by user name, and user names to delete."""
 
     put: Mapping[str, str] = {}
     drop: Collection[str] = ()
 
     @property
     def users(self) -> list[str]:
-        """All user names that are touched."""
+        """Return all user names that are touched."""
         return [*self.drop, *self.put]
 
 
 def set_secret(
     out: Output, planner: Planner, owner: Owner, source: PasswordSource, *, dry_run: bool, yes: bool = False
 ) -> int:
-    """Carry out a plan and give `owner` the secret that `source` has, or that is typed."""
+    """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = piped(out, source)
     store = Store.to_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
@@ -57,10 +57,10 @@ def set_secret(
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
-        out.message(f"{owner} would be set, if the keyring takes it: a dry run does not ask it")
+        out.message(f"{owner} would be set, if the keyring accepts it (not checked by a dry run)")
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
         return tell(out, trial, dry_run=True)
-    old = vault.get(bound.user)  # unlocks the keyring, before anybody types a password for nothing
+    old = vault.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
     kept = vault.several([before.user for before in moves])
     former = [before for before in moves if before.user in kept]
     carried = {before: moves[before] for before in former if before.owner != owner}
@@ -81,12 +81,12 @@ def set_secret(
 def edit_then_forget(
     out: Output, store: Store, planner: Planner, secrets: Collection[Secret], *, dry_run: bool, yes: bool = True
 ) -> int:
-    """Edit the store, then delete the secrets of the owners of `secrets`, whatever their destination."""
+    """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(out, store)
     planned = planner(store.policy())
-    vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
+    vault = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         would_delete(out, secrets)
@@ -107,7 +107,7 @@ def edit_then_forget(
 
 
 def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool) -> int:
-    """Copy secrets to other owners, edit the store, delete the old ones; those of other destinations go along."""
+    """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
     refuse_unsafe(out, store)
     planned = planner(store.policy())
     vault = credentials(out)
@@ -119,7 +119,7 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[Secr
 
 
 def edit_then_carry(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
-    """Edit the store, and carry along the secrets that it then sends elsewhere, after a question."""
+    """Edit the store and move the secrets whose destination it changes, after asking."""
     refuse_unsafe(out, store)
     planned = planner(store.policy())
     moves = bindings.moved(store.policy(), planned_policy(store, planned))
@@ -168,8 +168,14 @@ def _carry_out_with(
     *,
     yes: bool = True,
 ) -> tuple[Outcome, Collection[str], MailpolicyError | None]:
-    """Set secrets, edit the store, delete secrets: what came of the edit, which secrets stayed, and what went wrong."""
+    """Set secrets, edit the store, delete secrets.
+
+    Return the outcome of the edit, the user names that could not be deleted, and the error of the deletion, which is not
+    raised because the edit is done and must be reported.
+    """
     with unfinished(out, store, vault, keeps=not turn.drop) as change, ExitStack() as stack:
+        # The marker must exist before the first secret is set. The lock is released again, because setting secrets may
+        # take long; the edit below takes its own.
         if turn.put and planned.operations:
             with locked_store(out, store) as held:
                 change.write_down(held, turn.users)
@@ -177,6 +183,7 @@ def _carry_out_with(
             stack.enter_context(vault.changed(turn.put, needed=change.in_place))
 
         def first(held: Held) -> None:
+            # Again, because an edit in between may have removed the marker; a plan without operations has none yet.
             change.write_down(held, turn.users)
             change.begin(held)
 
@@ -193,11 +200,12 @@ def _settle(
     left: Collection[str],
     failed: MailpolicyError | None,
 ) -> int:
-    """Strike out what is whole again, and tell what was done; then what went wrong is raised."""
+    """Remove the names of complete changes from the marker and print the outcome; then raise `failed`, if any."""
     strike_out(out, store, [user for user in touched if user not in left])
+    # The edit read the marker of this very change and noted it as interrupted.
     settled = {pending.sentence(user) for user in touched}
     outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
-    if failed is not None and out.context.format == "json":  # one object tells both
+    if failed is not None and out.context.format == "json":  # the edit and its error go into one object
         failed.content = {**edit_object(out, outcome, dry_run=False), **failed.content}
         raise failed
     status = tell(out, outcome)
@@ -207,13 +215,13 @@ def _settle(
 
 
 def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str], MailpolicyError | None]:
-    """Delete secrets, all in one step, after the store was changed: those that stay, and what went wrong."""
+    """Delete secrets after the store was changed; return those that remain and the error, if any."""
     try:
         vault.delete_several(users)
     except NotConfirmed as error:
         return (), error
     except MailpolicyError as error:
-        left: Collection[str] = users
+        left: Collection[str] = users  # unless the keyring still answers
         with suppress(MailpolicyError):
             left = vault.several(users)
         if not left:
@@ -222,7 +230,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
         name = next(iter(left))
         secret = Secret.of(name)
         return left, KeyringError(
-            f"the store is changed, the secret {name}{more} is left in the keyring: {error}",
+            f"the store was changed, but the secret {name}{more} is still in the keyring: {error}",
             code=error.code,
             fix=secret.owner.command(keep=False) if secret is not None else None,
         )
@@ -230,9 +238,9 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
 
 
 def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list[Secret] | None:
-    """The keyring's secrets of these owners: of every destination if it can list them, else these, those that are there.
+    """Return the keyring's secrets of these owners: for every destination if it can list them, else only these.
 
-    None, with a note, where there is no keyring to ask and none was named.
+    Returns None, with a note, if there is no keyring and none is configured.
     """
     try:
         users = vault.names()
@@ -244,7 +252,7 @@ def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list
     except KeyringError as error:
         if error.code != "no-keyring" or vault.named:
             raise
-        out.message("note: there is no keyring here, so no password was looked for")
+        out.message("note: no keyring is available, so no password was looked for")
         return None
 
 

@@ -1,7 +1,7 @@
-"""Which keyring backend is used: the one that was named, else one of the operating system's that is known to be safe.
+"""Choose the keyring backend: the configured one, else one of the operating system that is known to be safe.
 
-Promises: what is not known to be safe is used only when it is named; root takes no backend from the environment or from
-a file that somebody else may have written. Not promised: that a plain-text backend that was named hides anything.
+A backend that is not known to be safe is used only if it is named. Root takes no backend from the environment or from a
+file that another user may have written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SEALED = "mailpolicy.sealed.Keyring"
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
-# Those of the operating system that encrypt and ask for consent; every other one must be named.
+# Backends of the operating system that encrypt and ask for consent; any other must be named.
 SAFE = (
     SECRET_SERVICE,
     "keyring.backends.libsecret.Keyring",
@@ -26,7 +26,7 @@ SAFE = (
 _CHAINER = "keyring.backends.chainer.ChainerBackend"
 _NULL = "keyring.backends.null.Keyring"
 SET_UP = (
-    "set up the file of sealed secrets, or unlock a desktop keyring, "
+    "set up the sealed file, unlock a desktop keyring, "
     "or name a backend with --keyring-backend or keyring_backend in host.toml"
 )
 
@@ -34,7 +34,7 @@ _INIT = ("mailpolicy", "secrets", "init")
 
 
 class Chosen(NamedTuple):
-    """The class of a keyring and how it came to be chosen; `exposed` is the class in it that protects nothing, or None."""
+    """The chosen backend: its class name, whether it was configured, and the insecure class in it, if any."""
 
     name: str
     named: bool
@@ -42,10 +42,10 @@ class Chosen(NamedTuple):
 
 
 def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, Chosen]:
-    """The backend of that class; with None one of the operating system's. Raises KeyringError."""
+    """Return the backend of that class, or with None the one of the operating system. Raises KeyringError."""
     import logging
 
-    # Without a handler Python prints what libraries log, and a backend may log what it was given.
+    # Without a handler Python prints log records to stderr, and a backend may log a secret.
     logging.getLogger().addHandler(logging.NullHandler())
     if name is None:
         found = desktop(is_root=is_root)
@@ -55,7 +55,7 @@ def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, Chosen]:
 
 
 def desktop(*, is_root: bool) -> KeyringBackend:
-    """The keyring of the operating system. Raises KeyringError where none answers that is known to be safe."""
+    """Return the keyring of the operating system. Raises KeyringError if no safe one is available."""
     if not is_root:
         return _safe(_detected())
     try:
@@ -65,7 +65,7 @@ def desktop(*, is_root: bool) -> KeyringBackend:
 
 
 def wallet(*, is_root: bool) -> KeyringBackend:
-    """The keyring of the operating system, whatever backend keyring itself was told to use. Raises KeyringError."""
+    """Return the keyring of the operating system, ignoring keyring's own configuration. Raises KeyringError."""
     for name in (SECRET_SERVICE,) if is_root else SAFE:
         try:
             return _load(name)
@@ -75,12 +75,12 @@ def wallet(*, is_root: bool) -> KeyringBackend:
 
 
 def class_name(backend: object) -> str:
-    """The name that `--keyring-backend` takes for it."""
+    """Return the class name of a backend, as `--keyring-backend` takes it."""
     return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
 
 def translated(error: BaseException) -> KeyringError:
-    """A foreign exception of a backend as ours, without its text, which may hold a secret."""
+    """Convert an exception of a backend to KeyringError, without its text, which may contain a secret."""
     if isinstance(error, KeyringError):
         return error
     kind = type(error).__name__
@@ -88,17 +88,17 @@ def translated(error: BaseException) -> KeyringError:
         return KeyringError("the keyring is locked: unlock it and try again", code="keyring-locked")
     if kind == "InitError":
         return KeyringError(
-            f"the keyring cannot be opened, it is locked or has no collection yet: {SET_UP}",
+            f"cannot open the keyring, it is locked or has no collection yet: {SET_UP}",
             code="keyring-locked",
             fix=_INIT,
         )
     if kind in ("NoKeyringError", "SecretServiceNotAvailableException"):
         return _missing()
-    return KeyringError(f"the keyring refused ({kind})", code="keyring-refused")
+    return KeyringError(f"the keyring failed ({kind})", code="keyring-refused")
 
 
 def _missing() -> KeyringError:
-    return KeyringError(f"there is no keyring here: {SET_UP}", code="no-keyring", fix=_INIT)
+    return KeyringError(f"no keyring is available: {SET_UP}", code="no-keyring", fix=_INIT)
 
 
 def _load(name: str) -> KeyringBackend:
@@ -108,20 +108,21 @@ def _load(name: str) -> KeyringBackend:
         return load_keyring(name)
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
-            f"the keyring backend {name!a} cannot be used here ({type(error).__name__}): name its class, such as {SEALED}",
+            f"cannot use the keyring backend {name!a} ({type(error).__name__}): name its class, such as {SEALED}",
             code="unusable-keyring",
         ) from None
 
 
 def _detected() -> KeyringBackend:
-    """What keyring itself finds, from its environment variable, its configuration or what is installed."""
+    """Return the backend that keyring itself selects, from its environment variable, configuration or priorities."""
     import keyring
 
     try:
         return keyring.get_keyring()
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
-            f"the keyring backend that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used ({type(error).__name__}): {SET_UP}",
+            f"cannot use the keyring backend named by PYTHON_KEYRING_BACKEND or keyringrc.cfg "
+            f"({type(error).__name__}): {SET_UP}",
             code="unusable-keyring",
         ) from None
 
@@ -131,7 +132,7 @@ def _members(backend: Any) -> list[KeyringBackend]:
 
 
 def _exposed(backend: KeyringBackend) -> str | None:
-    """The class that keeps secrets in plain text or not at all: the backend's own, or one in a chainer."""
+    """Return the class that stores secrets in plain text or not at all: the backend itself or one in a chainer."""
     for member in _members(backend):
         for kind in type(member).__mro__:
             if kind.__name__.startswith("Plaintext") or f"{kind.__module__}.{kind.__qualname__}" == _NULL:
@@ -140,7 +141,7 @@ def _exposed(backend: KeyringBackend) -> str | None:
 
 
 def _safe(backend: KeyringBackend) -> KeyringBackend:
-    """The backend itself, or the first one in a chainer, that is known to be safe. Raises KeyringError."""
+    """Return the backend itself, or the first safe one in a chainer. Raises KeyringError if there is none."""
     candidates = _members(backend)
     for candidate in candidates:
         if class_name(candidate) in SAFE:
@@ -149,5 +150,6 @@ def _safe(backend: KeyringBackend) -> KeyringBackend:
     if name.startswith(("keyring.backends.fail.", _CHAINER)):
         raise _missing()
     raise KeyringError(
-        f"the keyring backend {name} is used only when it is named: --keyring-backend {name}", code="unsafe-keyring"
+        f"the keyring backend {name} is not known to be safe; to use it: --keyring-backend {name}",
+        code="unsafe-keyring",
     )

@@ -188,7 +188,7 @@ def test_a_change_by_hand(site: Site, old: str, new: str, lost: set[str]) -> Non
     assert site.answer("n", "secrets", "rebind", *former).status == 5
     assert site.kept() == KEPT
     told = site.answer("y", "secrets", "rebind", *former)
-    assert (told.status, told.out.count("would go to")) == (0, len(lost))
+    assert (told.status, told.out.count("would be sent to")) == (0, len(lost))
     kept = site.kept()
     assert sorted(kept.values()) == sorted(KEPT.values())
     assert not lost & kept.keys()
@@ -255,7 +255,7 @@ def test_a_command_carries_the_passwords_along(site: Site, command: tuple[str, .
     assert (there in refused.err, "add --yes if that is meant" in refused.err) == (True, True)
     assert site.answer("n", *command).status == 5
     dry = machine.run(*command, "--dry-run")
-    assert (dry.status, dry.err.count("would go to"), there in dry.err) == (0, count, True)
+    assert (dry.status, dry.err.count("would be sent to"), there in dry.err) == (0, count, True)
     assert json.loads(machine.run(*command, "--dry-run", "--json").out)["access"] == "widened"
     assert (machine.untouched(), site.kept()) == (before, KEPT)
     carried = site.answer("y", *command)
@@ -365,7 +365,7 @@ def test_a_login_with_blanks_is_written_down_whole(site: Site) -> None:
     site.change('login = "alice"', 'login = "alice b"')
     name = GMX + "alice b@pop.gmx.example:995/implicit"
     Path(f"{site.machine.store}.pending").write_text(f"{name}\n")
-    assert f"an earlier change of {name} stopped half-way" in site.machine.run("validate", "--secrets").out
+    assert f"an earlier change of {name} was interrupted" in site.machine.run("validate", "--secrets").out
 
 
 # diff and install

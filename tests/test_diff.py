@@ -109,7 +109,7 @@ def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("HEAD~7:accounts.toml", "there is no revision HEAD~7 here"),
+        ("HEAD~7:accounts.toml", "no revision HEAD~7 in this repository"),
         ("nobody:accounts.toml", "there is no revision nobody here"),
         ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, --missing-ok"),
         (":none.toml", "'none.toml' does not exist in the index"),

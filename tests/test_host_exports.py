@@ -68,7 +68,7 @@ def test_data_and_the_snippet_that_reads_them_are_of_one_kind(key: str, deploy: 
     )
     refused = deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}")
     assert refused.status == 3
-    assert f"{key.split()[0]} is not that of exports.data" in refused.err
+    assert f"{key.split()[0]} differs from exports.data" in refused.err
     assert deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}{key}\n").status == 0
 
 
@@ -78,8 +78,8 @@ def test_a_bad_token_stops_no_other_export(deploy: Run, tmp_path: Path) -> None:
     for state in ("empty", "missing"):
         mixed = deploy(text)
         assert mixed.status == 5, state
-        assert "keeps its old file\tfailed" in mixed.out
-        assert mixed.out.count("\tas the policy says\t") == 2
+        assert "not updated, old file kept\tfailed" in mixed.out
+        assert mixed.out.count("\tupdated\t" if state == "empty" else "\tup to date\t") == 2
         (tmp_path / "token").unlink(missing_ok=True)
 
 
@@ -120,7 +120,7 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
     (tmp_path / "down").touch()
     failed = deploy(text, "deploy", "--kick")
     assert failed.status == 5
-    assert "ended with 75: no anvil" in failed.err
+    assert "failed (exit 75): no anvil" in failed.err
     (content,) = map(json.loads, deploy(text, "deploy", "--kick", "--json").out.splitlines())
     assert (content["kicked"], len(content["not_kicked"])) == ([], 1)
     (tmp_path / "down").unlink()
@@ -133,7 +133,7 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
 def test_two_exports_of_one_path(deploy: Run) -> None:
     export = 'target = "dovecot"\npath = "/x"\n'
     other = export.replace("/x", "/y/../x")
-    assert "path is that of exports.a too" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
+    assert "path is also the path of exports.a" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
 
 
 def test_nothing_to_deploy_is_said(deploy: Run) -> None:
@@ -287,7 +287,7 @@ def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_pa
     result = deploy(text, "deploy", "a", "--kick")
     assert result.status == 5
     assert _line(result, "a") == ["as the policy says", "changed"]
-    assert f"sessions may still be open that the policy no longer allows: {tmp_path}/a/out.kick: this is" in result.err
+    assert f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this is" in result.err
 
 
 def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
@@ -307,5 +307,5 @@ def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
     result = deploy(THREE)
     assert result.status == 8
     assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
-    assert _line(result, "b") == ["as the policy says, not confirmed by the disk", "failed"]
+    assert _line(result, "b") == ["updated, not confirmed by the disk", "failed"]
     assert (tmp_path / "b" / "out").read_text() != before

@@ -96,7 +96,7 @@ def test_none_at_all_can_be_asked_for(run: Run, store: Path) -> None:
     assert result.status == 0
     assert result.err == "note: --host-config /dev/null: this run goes by no host.toml\n"
     assert run(*given, "pop", "on", "alice@example.com", "--quiet") == (0, "", "")
-    assert run(*given, "deploy").err.endswith("there is no [exports.NAME] here, so there is nothing to deploy\n")
+    assert run(*given, "deploy").err.endswith("nothing to deploy: there is no [exports.NAME] table\n")
 
 
 @pytest.mark.parametrize("key", ["keyring_backend", "keyring_service", "secrets_file", "key_file", "exports"])

@@ -230,7 +230,7 @@ def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.
         signal.signal(signal.SIGUSR1, old)
     assert vault.unsettled == {user(ALICE)}
     assert len(warned) == 1
-    assert "could not be put back" in warned[0]
+    assert "cannot restore the old secret" in warned[0]
 
 
 @pytest.mark.parametrize("command", ["set", "rename"])
@@ -351,7 +351,7 @@ def test_a_secret_that_is_not_kept(changed: Machine, backend: str) -> None:
         assert changed.kept() == {user(ALICE): FIRST}
         assert changed.pending() == []
     else:  # and the old one could not be kept either, which must not be forgotten
-        assert "could not be put back" in result.err
+        assert "cannot restore the old secret" in result.err
         assert changed.pending() == [user(ALICE)]
         assert "MP061" in changed.run("validate", "--secrets").out
 
@@ -362,7 +362,7 @@ def test_a_secret_that_stays(changed: Machine, command: tuple[str, ...]) -> None
     result = changed.run(*command, "--keyring-backend", "real.backends.Clinging")
     assert result.status == 6
     assert "\taccount\tre" in result.out
-    assert f"the store is changed, the secret {user(ALICE)} is left in the keyring" in result.err
+    assert f"the store was changed, but the secret {user(ALICE)} is still in the keyring" in result.err
     assert HAS_LOGIN not in changed.store.read_text() or CAROL in changed.store.read_text()
     assert changed.pending() == [user(ALICE)]
     assert f"smart-host clear {ALICE}" in changed.run("validate", "--secrets").out
@@ -375,7 +375,7 @@ def test_one_secret_of_several_that_stays(changed: Machine) -> None:
     changed.give(BOB)
     result = changed.run("account", "remove", ALICE, BOB, "--keyring-backend", "real.backends.Picky")
     assert result.status == 6
-    assert f"the secret {user(BOB)} is left in the keyring: the keyring refused (ValueError)" in result.err
+    assert f"the secret {user(BOB)} is still in the keyring: the keyring failed (ValueError)" in result.err
     removed = [line for line in result.out.splitlines() if "removed from the keyring" in line]
     assert [line.split("\t")[0] for line in removed] == [ALICE]
     assert changed.kept() == {user(BOB): FIRST}
@@ -502,7 +502,7 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
         pytest.fail("the secret was not kept")
     assert vault.unsettled == {user(ALICE)}
     assert len(warned) == 1
-    assert "could not be put back" in warned[0]
+    assert "cannot restore the old secret" in warned[0]
     assert len(changed.calls()) == 1
 
 

@@ -413,7 +413,7 @@ def test_a_note_that_cannot_be_written_leaves_the_export(
             _disk(failing, name, lambda descriptor: ".passwd.kick.new-" in _leads_to(descriptor))
             result = run(*deploy)
         assert result.status == 7, result
-        assert "passwd.kick: input/output error, nothing was written" in result.err
+        assert "passwd.kick: input/output error; nothing was written" in result.err
         assert (tmp_path / "passwd").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir() if "new-" in path.name) == []
     # A folder that does not confirm is told of once, when the export itself is in place.

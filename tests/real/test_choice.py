@@ -85,7 +85,7 @@ def test_somebody_is_refused_what_was_not_named(machine: Machine, nobody: list[s
     result = machine.run(*SET, stdin=FIRST, prefix=nobody)
     assert (result.status, result.out) == (6, "")
     assert result.err == (
-        f"mailpolicy: the keyring backend {JSON} is used only when it is named: --keyring-backend {JSON}\n"
+        f"mailpolicy: the keyring backend {JSON} is not known to be safe; to use it: --keyring-backend {JSON}\n"
     )
     assert machine.untouched() == before
     assert machine.calls() == []
@@ -110,7 +110,7 @@ def test_root_does_not_obey_keyrings_own_settings(machine: Machine, way: str) ->
         configured(machine, "trap.Trap")
     result = machine.run(*SET, stdin=FIRST)
     assert result.status == 6
-    assert result.err.startswith("mailpolicy: there is no keyring here: ")
+    assert result.err.startswith("mailpolicy: no keyring is available: ")
     assert not trace.exists()
     assert machine.calls() == []
     assert machine.run(*SET, "--keyring-backend", "trap.Trap", stdin=FIRST).status == 0  # the trap works
@@ -226,7 +226,7 @@ def test_a_name_that_is_no_backend(machine: Machine, name: str) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", name, stdin=FIRST)
     assert result.status == 6
-    assert result.err.startswith(f"mailpolicy: the keyring backend '{name}' cannot be used here (")
+    assert result.err.startswith(f"mailpolicy: cannot use the keyring backend '{name}' (")
     assert result.err.count("\n") == 1
     assert machine.untouched() == before
 

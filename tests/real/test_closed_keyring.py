@@ -71,7 +71,7 @@ def test_never_unlocked(closed_desktop: Desktop) -> None:
     before = closed_desktop.untouched()
     result = closed_desktop.set(ALICE)
     assert (result.status, result.out) == (6, "")
-    assert result.err.startswith("mailpolicy: the keyring cannot be opened, it is locked or has no collection yet: ")
+    assert result.err.startswith("mailpolicy: cannot open the keyring, it is locked or has no collection yet: ")
     assert result.err.splitlines()[1:] == [
         f"  try: mailpolicy secrets init --file {closed_desktop.store} --host-config {closed_desktop.host_config}"
     ]
@@ -134,7 +134,7 @@ def test_absent(headless: Machine, bus: dict[str, str]) -> None:
     result = headless.set(ALICE)
     assert time.monotonic() - start < BOUND
     assert (result.status, result.out) == (6, "")
-    assert result.err.startswith("mailpolicy: there is no keyring here: ")
+    assert result.err.startswith("mailpolicy: no keyring is available: ")
     assert "--keyring-backend" in result.err
     assert result.err.splitlines()[1:] == [
         f"  try: mailpolicy secrets init --file {headless.store} --host-config {headless.host_config}"
@@ -147,7 +147,7 @@ def test_absent_account_remove(headless: Machine) -> None:
     headless.run("account", "add", CAROL, "--login", "carol")
     result = headless.run("account", "remove", CAROL)
     assert (result.status, result.out) == (0, f"{CAROL}\taccount\tremoved\tchanged\n")
-    assert result.err == "note: there is no keyring here, so no password was looked for\n"
+    assert result.err == "note: no keyring is available, so no password was looked for\n"
     assert CAROL not in headless.store.read_text()
 
 
@@ -155,7 +155,7 @@ def test_absent_account_rename(headless: Machine) -> None:
     headless.run("account", "add", CAROL, "--login", "carol")
     result = headless.run("account", "rename", CAROL, "dora@example.com")
     assert result.status == 0
-    assert result.err == "note: there is no keyring here, so no password was looked for\n"
+    assert result.err == "note: no keyring is available, so no password was looked for\n"
 
 
 def test_absent_keeps_what_is_written_down(headless: Machine) -> None:

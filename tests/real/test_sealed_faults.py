@@ -174,7 +174,7 @@ def test_a_disk_that_loses_what_it_took(disk: Disk, command: tuple[str, ...]) ->
         inject = f"inject=write:retval={call.returned}:when={call.number}"
         result = disk.traced(command, "-e", inject)
         assert result.status == 7
-        assert "what was read back differs from what was written, the old file is intact" in result.err
+        assert "the new file read back differs from what was written; the old file is intact" in result.err
         assert disk.header() == disk.old
         disk.require_whole(command)
         disk.put_back()

@@ -160,7 +160,7 @@ def _tell(out: Output, name: str, place: Place, state: str, *, changed: bool, lo
     elif looked:
         out.record((place.path, name, state, "differs" if differs else "ok"))
     else:
-        out.record((place.path, name, "as the policy says", "changed" if changed else "ok"))
+        out.record((place.path, name, *(("updated", "changed") if changed else ("up to date", "ok"))))
 
 
 def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:

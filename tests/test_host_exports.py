@@ -259,7 +259,7 @@ def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, 
     (tmp_path / "host.toml").write_text(killed.replace("{}", str(tmp_path)))
     result = program("--file", str(store), "--host-config", "host.toml", "deploy")
     assert result.status == 143
-    assert _line(result, "a") == ["as the policy says", "changed"]
+    assert _line(result, "a") == ["updated", "changed"]
     assert not (tmp_path / "c").exists()
 
 
@@ -269,7 +269,7 @@ def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path)
     deploy("", "pop", "off", "alice@example.com")
     result = deploy(THREE, "deploy", "--kick")
     assert result.status == 5
-    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
     assert _line(result, "b") == ["keeps its old file", "failed"]
     assert f"mailpolicy: b: {tmp_path}/b/out.kick: this is not a file that mailpolicy made" in result.err
     again = deploy(THREE, "deploy", "a", "b", "--json")
@@ -286,7 +286,7 @@ def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_pa
     deploy(text, "pop", "off", "alice@example.com")
     result = deploy(text, "deploy", "a", "--kick")
     assert result.status == 5
-    assert _line(result, "a") == ["as the policy says", "changed"]
+    assert _line(result, "a") == ["updated", "changed"]
     assert f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this is" in result.err
 
 
@@ -306,6 +306,6 @@ def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
     monkeypatch.setattr(os, "fsync", fsync)
     result = deploy(THREE)
     assert result.status == 8
-    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
     assert _line(result, "b") == ["updated, not confirmed by the disk", "failed"]
     assert (tmp_path / "b" / "out").read_text() != before

@@ -118,7 +118,9 @@ def test_rotate_of_a_credential_is_refused_dry_too(run: Run, place: Path, monkey
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials"))
     refused = as_dry(run, "secrets", "rotate", *use)
     assert refused.status == 5
-    assert refused.err.startswith(f"mailpolicy: {place / 'secrets'}: the key is a systemd credential ({place}/credentials/mailpolicy.key), ")
+    assert refused.err.startswith(
+        f"mailpolicy: {place / 'secrets'}: the key is a systemd credential ({place}/credentials/mailpolicy.key), "
+    )
 
 
 def test_init_of_a_file_that_lost_its_key_is_refused_dry_too(run: Run, place: Path) -> None:

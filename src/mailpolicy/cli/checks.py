@@ -23,7 +23,7 @@ from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
 from mailpolicy.store.store import Store
 from mailpolicy.system.keyrings.choice import SAFE, SEALED
-from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_others, cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_others, fix_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.cli.exports import Workshop
@@ -99,7 +99,7 @@ def _store(machine: Machine) -> Iterator[Found]:
 
 def _permissions(machine: Machine) -> Iterator[Found]:
     path = machine.out.context.file
-    fix = cure_for_root(path, machine.trusted) if machine.out.context.is_root else cure_for_others(path)
+    fix = fix_for_root(path, machine.trusted) if machine.out.context.is_root else fix_for_others(path)
     if fix:
         yield Found(ERROR, f"other users can write {path} or a directory above it", fix)
     else:
@@ -155,7 +155,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
     yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
         yield Found(WARNING, f"other users can read {file.path}", ("chmod", "0600", file.path))
-    if machine.out.context.is_root and (cure := cure_for_root(file.path)) is not None:
+    if machine.out.context.is_root and (cure := fix_for_root(file.path)) is not None:
         yield Found(ERROR, f"other users can write {file.path} or a directory above it", cure)
     if file.half_rotated():
         yield Found(WARNING, "a rotation of the key was interrupted", ("mailpolicy", "secrets", "rotate"))

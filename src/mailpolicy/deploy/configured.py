@@ -50,7 +50,7 @@ class InvalidExport(StoreError):
 def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
     """Return the default attributes of a target's file: mode 0640, or 0600 and never more if it has secrets."""
     mode = CLOSED if target.secret else OPEN
-    attributes = Attributes(mode, most=mode, later=True)
+    attributes = Attributes(mode, max_mode=mode, bump_mtime=True)
     if postmap is None:
         return Place(path, attributes)
     full = os.path.abspath(path)  # commands run in /
@@ -99,7 +99,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
         plain = place_for(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
-            _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), later=True
+            _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), bump_mtime=True
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
         kick, doveconf = (_command(table, key) or Configured._field_defaults[key] for key in ("kick", "doveconf"))

@@ -17,11 +17,11 @@ class _Reader(NamedTuple):
 
     def lacks(self, path: str, bit: int) -> bool:
         """Return whether the mode of `path` withholds the permission `bit`."""
-        facts = os.stat(path)
+        st = os.stat(path)
         if self.uid == 0 or _has_access_list(path):
             return False
-        shift = 6 if facts.st_uid == self.uid else 3 if facts.st_gid in self.gids else 0
-        return not facts.st_mode >> shift & bit
+        shift = 6 if st.st_uid == self.uid else 3 if st.st_gid in self.gids else 0
+        return not st.st_mode >> shift & bit
 
 
 def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], str | None]) -> str | None:

@@ -22,7 +22,7 @@ from mailpolicy.export import Options
 from mailpolicy.export.dovecot import SERVICES
 from mailpolicy.export.request import VERSIONS
 from mailpolicy.system import files
-from mailpolicy.system.files import is_there
+from mailpolicy.system.files import exists
 
 _PATIENCE = 30.0  # seconds for all runs of doveconf together
 _HEADING = re.compile(r"# (\d\S*) \([^)]*\): (.+)")  # printed even if the configuration is broken
@@ -185,7 +185,7 @@ def judged(doveconf: Doveconf, options: Options, path: str, made: Collection[str
     if found.failure is not None:
         return Judgement(False, f"Dovecot would not start: doveconf {found.failure}")
     services, merges = (*SERVICES, *options.lock), options.dovecot != "2.3"
-    snippet = files.read_regular(path).decode("utf-8", "replace") if is_there(path, follow=True) else ""
+    snippet = files.read_regular(path).decode("utf-8", "replace") if exists(path, follow=True) else ""
     if changed := passdbs.changed(found.text, snippet, services, merges=merges):
         return Judgement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(changed)}")
     early = passdbs.asked_first(found.text, snippet, services, merges=merges)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
-from mailpolicy.system.files import is_there
+from mailpolicy.system.files import exists
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.trust import Trusted
@@ -63,7 +63,7 @@ def trusted_with(place: Place) -> Trusted:
 
 def look(place: Place, wanted: bytes) -> Placed:
     """Return the state of the file without changing it, with notes about other differences than the content."""
-    with without_lock(place.path, judged=False) as file:
+    with without_lock(place.path, check_trust=False) as file:
         before = _read(file)
         found = state(before, wanted)
         notes = []
@@ -105,17 +105,17 @@ def put(
             if first is not None:
                 first(file, before, wanted)
             # Before the replacement: if this run is killed right after it, the next one still reloads.
-            if place.commands and not file.note(_RELOAD).exists():
-                file.note(_RELOAD).write(())
+            if place.commands and not file.marker(_RELOAD).exists():
+                file.marker(_RELOAD).write(())
             file.replace(wanted, place.attributes)
         elif corrected:
-            file.correct(place.attributes)
+            file.set_attributes(place.attributes)
         told, owing = False, None
         if _is_owed(file, place):
             try:
                 for command in place.commands:
                     _run(place.path, command)
-                file.note(_RELOAD).remove()
+                file.marker(_RELOAD).remove()
                 told = True
             except Refused as error:
                 owing = error
@@ -132,29 +132,25 @@ def _read(file: Held) -> bytes | None:
 
 def _fits(file: Held, attributes: Attributes) -> bool:
     """Return whether mode and owner are as configured."""
-    facts = file.facts()
-    assert facts is not None
-    mode = stat.S_IMODE(facts.st_mode)
-    if mode != (attributes.mode if attributes.exact else mode & attributes.most):
+    st = file.lstat()
+    assert st is not None
+    mode = stat.S_IMODE(st.st_mode)
+    if mode != (attributes.mode if attributes.exact else mode & attributes.max_mode):
         return False
-    return all(
-        wanted in (-1, there) for wanted, there in zip(attributes.owner, (facts.st_uid, facts.st_gid), strict=True)
-    )
+    return all(wanted in (-1, there) for wanted, there in zip(attributes.owner, (st.st_uid, st.st_gid), strict=True))
 
 
 def _keep(file: Held, place: Place, content: bytes) -> str:
     """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
-    facts = file.facts()
-    assert facts is not None
-    attributes = Attributes(
-        stat.S_IMODE(facts.st_mode) & place.attributes.mode, exact=True, owner=(facts.st_uid, facts.st_gid)
-    )
-    return file.keep_copy("edited", content, attributes)
+    st = file.lstat()
+    assert st is not None
+    attributes = Attributes(stat.S_IMODE(st.st_mode) & place.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid))
+    return file.save_copy("edited", content, attributes)
 
 
 def _is_owed(file: Held, place: Place) -> bool:
-    missing = place.product is not None and not is_there(place.product, follow=True)
-    return bool(place.commands) and (missing or file.note(_RELOAD).exists())
+    missing = place.product is not None and not exists(place.product, follow=True)
+    return bool(place.commands) and (missing or file.marker(_RELOAD).exists())
 
 
 def _run(path: str, command: tuple[str, ...]) -> None:

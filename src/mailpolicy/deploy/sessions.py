@@ -64,13 +64,13 @@ def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], N
 
 def owed(path: str) -> list[str]:
     """Return the users whose open sessions the file at `path` may no longer allow. Raises Refused and WriteFailed."""
-    with without_lock(path, judged=False) as file:
+    with without_lock(path, check_trust=False) as file:
         return _owed(file)
 
 
 def owe(file: Held, users: Iterable[str]) -> None:
     """Record, before a file is replaced, the users whose sessions must end. Raises Refused and WriteFailed."""
-    file.note(_SUFFIX).write(sorted({*_owed(file), *users}))
+    file.marker(_SUFFIX).write(sorted({*_owed(file), *users}))
 
 
 def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
@@ -79,11 +79,11 @@ def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeou
     with locked(path, lock_timeout, trusted) as file:
         left = [user for user in _owed(file) if user not in done]
         if left:
-            file.note(_SUFFIX).write(left)
+            file.marker(_SUFFIX).write(left)
         else:
-            file.note(_SUFFIX).remove()
+            file.marker(_SUFFIX).remove()
 
 
 def _owed(file: Held) -> list[str]:
     # These become arguments of a command; a line that is not a user name was not written by us.
-    return [name for name in file.note(_SUFFIX).lines() if _USER.fullmatch(name)]
+    return [name for name in file.marker(_SUFFIX).lines() if _USER.fullmatch(name)]

@@ -16,7 +16,7 @@ from mailpolicy.errors import FileMissing, KeyringError, MailpolicyError, NotCon
 from mailpolicy.sealed.format import KEY_SIZE, LARGEST, Header, Key, Secrets, damaged, header, seal, unseal
 from mailpolicy.sealed.key_files import kept_in_file, require_new
 from mailpolicy.sealed.key_source import KeySource, Sources, configured
-from mailpolicy.system.files import is_there, opened, read_whole
+from mailpolicy.system.files import exists, open_regular, read_all
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 
@@ -89,7 +89,7 @@ class SecretsFile:
         # A locked desktop keyring asks its user for a password: do that before taking the lock.
         next(self.source.masters(), None)
         with self._locked(make_folders=0o700) as held:
-            if held.facts() is not None:
+            if held.lstat() is not None:
                 self.facts()
                 return False, False
             made = next(self.source.masters(), None) is None
@@ -101,7 +101,7 @@ class SecretsFile:
     def would_make(self) -> tuple[bool, bool]:
         """Return the result that `make` would have, and raise its errors as far as they show without writing."""
         self._refuse_unsafe()
-        if is_there(self.path):
+        if exists(self.path):
             self.facts()
             return False, False
         if made := next(self.source.masters(), None) is None:
@@ -224,12 +224,12 @@ class SecretsFile:
 
     def _content(self) -> bytes:
         try:
-            with opened(self.path) if self._held is None else self._held.opened() as descriptor:
+            with open_regular(self.path) if self._held is None else self._held.opened() as descriptor:
                 if descriptor is None:
                     raise self._missing()
                 if os.fstat(descriptor).st_size > LARGEST:
                     raise damaged(self.path, "too large for a sealed file")
-                return read_whole(descriptor)
+                return read_all(descriptor)
         except FileMissing:
             raise self._missing() from None
         except StoreError as error:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
 from mailpolicy.sealed.format import KEY_SIZE, Key, master_key
-from mailpolicy.system.files import is_there, opened, opened_trusted, told
+from mailpolicy.system.files import exists, open_regular, open_trusted, store_errors
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
@@ -33,9 +33,9 @@ class Credential:
 
     def masters(self) -> Iterator[bytes]:
         """Yield the key."""
-        content, facts = _credential(self.name)
+        content, st = _credential(self.name)
         # The group bits are not checked: systemd may grant access by an ACL, and then they hold its mask.
-        if facts.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
+        if st.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
             raise _readable(self.name)
         yield master_key(self.name, content)
 
@@ -72,7 +72,7 @@ class KeyFile:
 
     @property
     def _next(self) -> str:
-        with told(self.name):
+        with store_errors(self.name):
             return f"{target_of(self.name)}.next"
 
     def masters(self) -> Iterator[bytes]:
@@ -88,12 +88,12 @@ class KeyFile:
     def _read(self, path: str) -> bytes | None:
         """Return the key in a file, None if the file does not exist. Raises KeyringError."""
         try:
-            content, facts = _read(path)
+            content, st = _read(path)
         except FileMissing:
             return None
-        if facts.st_mode & 0o077:
+        if st.st_mode & 0o077:
             raise _readable(path)
-        if facts.st_uid not in (0, os.geteuid()):
+        if st.st_uid not in (0, os.geteuid()):
             raise _unsafe(path, "this master key belongs to another user", ("chown", str(os.geteuid()), path))
         return master_key(path, content)
 
@@ -105,23 +105,23 @@ class KeyFile:
     def keep(self, master: bytes) -> None:
         """Create the file, mode 0400, and its directory if needed."""
         with _safe(self.name, make_folders=0o755) as file:
-            file.clear_leftovers()
+            file.remove_leftovers()
             file.create(master, Attributes(0o400))
 
     def keep_next(self, master: bytes) -> None:
         """Write `KEY.next`, mode 0400, replacing an older one atomically."""
         with _safe(self.name) as file:
-            file.clear_leftovers()
+            file.remove_leftovers()
         with _safe(self._next) as file:
             file.replace(master, Attributes(0o400, exact=True))
 
     def promote(self) -> None:
         """Rename `KEY.next` to `KEY`."""
         with _safe(self._next) as following:
-            if following.facts() is None:
+            if following.lstat() is None:
                 return
         with _safe(self.name) as file:
-            file.take(f"{os.path.basename(file.target)}.next")
+            file.replace_with(f"{os.path.basename(file.target)}.next")
 
     def forget_next(self) -> None:
         """Remove `KEY.next`."""
@@ -143,7 +143,7 @@ def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
 def kept_in_file(path: str) -> bytes:
     """Return the master key in a file, creating it with a new key if needed. Raises KeyringError and WriteFailed."""
     file = KeyFile(path)
-    if not is_there(path):
+    if not exists(path):
         file.keep(os.urandom(KEY_SIZE))
     return next(file.masters())
 
@@ -151,7 +151,7 @@ def kept_in_file(path: str) -> bytes:
 def require_new(path: str, old: Key) -> None:
     """Raise Refused if a key file holds the old key or has no folder, and KeyringError if the path is unsafe."""
     new = KeyFile(path)
-    if is_there(path):
+    if exists(path):
         if Key(next(new.masters())).id == old.id:
             raise Refused(
                 "this key is in use already: name a new file, or one with another key",
@@ -176,7 +176,7 @@ def require_new(path: str, old: Key) -> None:
 def _credential(path: str) -> tuple[bytes, os.stat_result]:
     """Return the content and stat result of a credential; its folder is trusted. Raises KeyringError."""
     try:
-        with opened(path) as descriptor:
+        with open_regular(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except StoreError as error:
         raise _unreadable(error) from None
@@ -185,7 +185,7 @@ def _credential(path: str) -> tuple[bytes, os.stat_result]:
 def _read(path: str) -> tuple[bytes, os.stat_result]:
     """Return the content and stat result of a key file. Raises FileMissing and KeyringError."""
     try:
-        with opened_trusted(path) as descriptor:
+        with open_trusted(path) as descriptor:
             return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
     except FileMissing:
         raise

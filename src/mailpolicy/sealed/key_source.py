@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from mailpolicy.errors import Command
 from mailpolicy.sealed.desktop_key import DesktopKey
 from mailpolicy.sealed.key_files import CREDENTIAL, Credential, KeyFile
-from mailpolicy.system.files import is_there
+from mailpolicy.system.files import exists
 
 
 class Sources(NamedTuple):
@@ -73,7 +73,7 @@ def configured(sources: Sources) -> KeySource:
     """Return the first configured source."""
     if sources.credentials_folder:
         credential = os.path.join(sources.credentials_folder, CREDENTIAL)
-        if is_there(credential):
+        if exists(credential):
             return Credential(credential)
     if sources.key_file:
         return KeyFile(sources.key_file)

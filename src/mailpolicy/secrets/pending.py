@@ -17,13 +17,13 @@ _SUFFIX = "pending"
 
 def names(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
     """Return the user names touched by interrupted changes of the store at `path`. Raises Refused and WriteFailed."""
-    with without_lock(path, trusted, judged=False) as store:
+    with without_lock(path, trusted, check_trust=False) as store:
         return names_beside(store)
 
 
 def names_beside(store: Held) -> list[str]:
     """Return the user names touched by interrupted changes of a store. Raises Refused and WriteFailed."""
-    return store.note(_SUFFIX).lines()
+    return store.marker(_SUFFIX).lines()
 
 
 def notes(path: str, trusted: Trusted = ROOT_ONLY) -> list[str | Advice]:
@@ -44,7 +44,7 @@ def note(store: Held, touched: Iterable[str]) -> None:
     """Add the names of secrets that a change will touch. Raises Refused and WriteFailed."""
     known = names_beside(store)
     if new := [name for name in touched if name not in known]:
-        store.note(_SUFFIX).write([*known, *new], shared=True)
+        store.marker(_SUFFIX).write([*known, *new], shared=True)
 
 
 def clear(store: Held, touched: Iterable[str]) -> None:
@@ -52,6 +52,6 @@ def clear(store: Held, touched: Iterable[str]) -> None:
     finished, known = set(touched), names_beside(store)
     left = [name for name in known if name not in finished]
     if left and left != known:
-        store.note(_SUFFIX).write(left, shared=True)
+        store.marker(_SUFFIX).write(left, shared=True)
     elif known and not left:
-        store.note(_SUFFIX).remove()
+        store.marker(_SUFFIX).remove()

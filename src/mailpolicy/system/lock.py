@@ -16,15 +16,15 @@ from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
 from mailpolicy.system import replacing
-from mailpolicy.system.files import sentence
-from mailpolicy.system.notes import foreign, is_ours
+from mailpolicy.system.files import describe_error
+from mailpolicy.system.markers import foreign_file, is_own
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
 
 _POLL = 0.01  # seconds between attempts
 
 
-def opened(place: Place, trusted: Trusted) -> int:
+def open_lock(place: Place, trusted: Trusted) -> int:
     """Open the lock file of a resolved path, creating it if needed. Raises Refused and WriteFailed."""
     name, shown = f"{place.name}.lock", f"{place.target}.lock"
     if len(place.missing) > 1:
@@ -44,30 +44,30 @@ def opened(place: Place, trusted: Trusted) -> int:
                 break
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise foreign(shown) from None
-        raise WriteFailed(f"cannot create the lock: {sentence(error)}; nothing was written", file=shown) from None
+            raise foreign_file(shown) from None
+        raise WriteFailed(f"cannot create the lock: {describe_error(error)}; nothing was written", file=shown) from None
     try:
-        with nothing_written(shown):
-            _fit_lock(place, trusted, descriptor, shown)
+        with write_errors(shown):
+            _share_lock(place, trusted, descriptor, shown)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _fit_lock(place: Place, trusted: Trusted, descriptor: int, shown: str) -> None:
+def _share_lock(place: Place, trusted: Trusted, descriptor: int, shown: str) -> None:
     """Give the lock the owner of its file, and its group if that may write. Raises Refused for a planted lock."""
-    lock, owner = os.fstat(descriptor), place.look()
-    if not is_ours(lock, lock.st_nlink, owner, trusted, lock=True):
-        raise foreign(shown)
-    if owner is None:
+    lock, guarded = os.fstat(descriptor), place.lstat()
+    if not is_own(lock, lock.st_nlink, guarded, trusted, lock=True):
+        raise foreign_file(shown)
+    if guarded is None:
         return
-    mode = 0o660 if owner.st_mode & stat.S_IWGRP else 0o600
+    mode = 0o660 if guarded.st_mode & stat.S_IWGRP else 0o600
     with suppress(OSError):  # this run holds the lock; if others cannot open it, they are told
-        if os.geteuid() == 0 and (lock.st_uid, lock.st_gid) != (owner.st_uid, owner.st_gid):
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        elif mode == 0o660 and lock.st_gid != owner.st_gid:
-            os.fchown(descriptor, -1, owner.st_gid)
+        if os.geteuid() == 0 and (lock.st_uid, lock.st_gid) != (guarded.st_uid, guarded.st_gid):
+            os.fchown(descriptor, guarded.st_uid, guarded.st_gid)
+        elif mode == 0o660 and lock.st_gid != guarded.st_gid:
+            os.fchown(descriptor, -1, guarded.st_gid)
         if stat.S_IMODE(lock.st_mode) != mode:
             os.fchmod(descriptor, mode)
 
@@ -86,13 +86,13 @@ def acquire(descriptor: int, place: Place, timeout: float, deadline: float) -> N
                 ) from None
             time.sleep(_POLL)
         except OSError as error:
-            raise WriteFailed(f"cannot be locked: {sentence(error)}", file=f"{place.target}.lock") from None
+            raise WriteFailed(f"cannot be locked: {describe_error(error)}", file=f"{place.target}.lock") from None
 
 
 @contextmanager
-def nothing_written(path: str) -> Iterator[None]:
+def write_errors(path: str) -> Iterator[None]:
     """Convert an OSError raised in the block, before anything is written, to WriteFailed."""
     try:
         yield
     except OSError as error:
-        raise WriteFailed(f"{sentence(error)}; nothing was written", file=path) from None
+        raise WriteFailed(f"{describe_error(error)}; nothing was written", file=path) from None

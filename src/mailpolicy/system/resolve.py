@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-_MOST_LINKS = 40  # the limit of Linux
+_MAX_LINKS = 40  # the limit of Linux
 
 # O_PATH, because a folder on the way may be searchable but not readable; only Linux has it.
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Step(NamedTuple):
     """A directory, a link or the file itself, with its stat result at the time of the resolution."""
 
     path: str
-    facts: os.stat_result
+    st: os.stat_result
 
 
 class Place:
@@ -38,9 +38,9 @@ class Place:
         self.steps: list[Step] = []
         self.missing: list[str] = []
         self.name = "."
-        self._folders = [(os.open("/", _FOLDER), "/")]
+        self._folders = [(os.open("/", _FOLDER_FLAGS), "/")]
         try:
-            self._follow(_whole(path))
+            self._follow(_absolute(path))
         except BaseException:
             self.close()
             raise
@@ -68,7 +68,7 @@ class Place:
             return False
         return os.path.samestat(os.fstat(self.folder), os.fstat(other.folder))
 
-    def look(self, name: str | None = None) -> os.stat_result | None:
+    def lstat(self, name: str | None = None) -> os.stat_result | None:
         """Return the stat result of the file, or of `name` beside it; None if it does not exist. Raises OSError."""
         if len(self.missing) > 1:
             return None
@@ -99,10 +99,10 @@ class Place:
                 os.close(self._folders.pop()[0])
 
     def _follow(self, path: str) -> None:
-        waiting, links = path.split("/")[::-1], 0
-        while waiting:
-            part = waiting.pop()
-            last = not any(waiting)
+        remaining, links = path.split("/")[::-1], 0
+        while remaining:
+            part = remaining.pop()
+            last = not any(remaining)
             if part in ("", "."):
                 continue
             if part == "..":
@@ -110,27 +110,27 @@ class Place:
                 if len(self._folders) > 1:
                     os.close(self._folders.pop()[0])
                 continue
-            if (facts := self.look(part)) is None:
-                self._note_missing([part, *(name for name in waiting[::-1] if name not in ("", "."))])
+            if (st := self.lstat(part)) is None:
+                self._set_missing([part, *(name for name in remaining[::-1] if name not in ("", "."))])
                 return
-            step = Step(os.path.join(self.folder_path, part), facts)
+            step = Step(os.path.join(self.folder_path, part), st)
             self.steps.append(step)
-            if stat.S_ISLNK(facts.st_mode):
+            if stat.S_ISLNK(st.st_mode):
                 links += 1
-                if links > _MOST_LINKS:
+                if links > _MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 # The target is walked like the rest of the path, so that links inside it are recorded too.
                 target = os.readlink(part, dir_fd=self.folder)
                 if target.startswith("/"):
                     while len(self._folders) > 1:
                         os.close(self._folders.pop()[0])
-                waiting += target.split("/")[::-1]
+                remaining += target.split("/")[::-1]
             elif last:
                 self.name = part
             else:
-                self._folders.append((os.open(part, _FOLDER, dir_fd=self.folder), step.path))
+                self._folders.append((os.open(part, _FOLDER_FLAGS, dir_fd=self.folder), step.path))
 
-    def _note_missing(self, names: list[str]) -> None:
+    def _set_missing(self, names: list[str]) -> None:
         if ".." in names:  # the kernel refuses to go through a folder that does not exist, even to leave it
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self.missing, self.name = names, names[-1]
@@ -152,6 +152,6 @@ def target_of(path: str) -> str:
         return place.target
 
 
-def _whole(path: str) -> str:
+def _absolute(path: str) -> str:
     # Not os.path.abspath: it removes `..` textually, which is wrong behind a link.
     return path if path.startswith("/") else f"{os.getcwd()}/{path}"

@@ -39,7 +39,7 @@ def group_named(name: str) -> Trusted:
     return Trusted(group.gr_gid, frozenset(users))
 
 
-def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
+def fix_for(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """Return the command that makes a path safe for root, None if it is safe.
 
     Safe means that the file and every directory and link on the way belong to root and are writable by nobody else, the
@@ -48,27 +48,27 @@ def cure(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """
     shared = (place.target, place.folder_path)
     for step in place.steps:
-        if trusted.owners is not None and step.path == place.target and not stat.S_ISLNK(step.facts.st_mode):
-            if step.facts.st_uid not in {0, *trusted.owners}:
+        if trusted.owners is not None and step.path == place.target and not stat.S_ISLNK(step.st.st_mode):
+            if step.st.st_uid not in {0, *trusted.owners}:
                 return ("chown", "root", step.path)
-        elif (found := _cure(step, trusted if step.path in shared else ROOT_ONLY)) is not None:
-            return found
+        elif (fix := _fix_for_step(step, trusted if step.path in shared else ROOT_ONLY)) is not None:
+            return fix
     return None
 
 
-def _cure(step: Step, trusted: Trusted) -> Command | None:
-    facts = step.facts
-    if stat.S_ISLNK(facts.st_mode):
-        return None if facts.st_uid == 0 else ("chown", "-h", "root", step.path)
-    if facts.st_uid != 0 and facts.st_uid not in trusted.users:
+def _fix_for_step(step: Step, trusted: Trusted) -> Command | None:
+    st = step.st
+    if stat.S_ISLNK(st.st_mode):
+        return None if st.st_uid == 0 else ("chown", "-h", "root", step.path)
+    if st.st_uid != 0 and st.st_uid not in trusted.users:
         return ("chown", "root", step.path)
-    if stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX:
+    if stat.S_ISDIR(st.st_mode) and st.st_mode & stat.S_ISVTX:
         return None
-    if facts.st_mode & stat.S_IWOTH:
-        return ("chmod", "go-w" if facts.st_gid != trusted.group else "o-w", step.path)
-    if facts.st_mode & stat.S_IWGRP and facts.st_gid != trusted.group:
+    if st.st_mode & stat.S_IWOTH:
+        return ("chmod", "go-w" if st.st_gid != trusted.group else "o-w", step.path)
+    if st.st_mode & stat.S_IWGRP and st.st_gid != trusted.group:
         return ("chmod", "g-w", step.path)
-    if facts.st_mode & stat.S_IWGRP and _has_acl(step.path):
+    if st.st_mode & stat.S_IWGRP and _has_acl(step.path):
         # With an ACL the group bits are only its mask: the ACL may let any user write.
         return ("setfacl", "-b", step.path)
     return None
@@ -83,47 +83,47 @@ def _has_acl(path: str) -> bool:
         return error.errno not in (errno.ENODATA, errno.ENOTSUP)
 
 
-def cure_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
+def fix_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """Return the command that makes `path` safe for root, None if it is safe. Raises StoreError.
 
     If the file does not exist, only its directories are checked.
     """
     try:
         with resolved(path) as place:
-            return cure(place, trusted)
+            return fix_for(place, trusted)
     except (OSError, ValueError) as error:
         raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
 
 
-def cure_for_others(path: str) -> Command | None:
+def fix_for_others(path: str) -> Command | None:
     """Return the command that keeps users outside of owner and group from changing a file, None if they cannot.
 
     For users other than root, who may share a file with a group. Raises StoreError.
     """
     try:
         with resolved(path) as place:
-            steps = [step for step in place.steps if not stat.S_ISLNK(step.facts.st_mode)]
+            steps = [step for step in place.steps if not stat.S_ISLNK(step.st.st_mode)]
     except (OSError, ValueError) as error:
         raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
     for step in steps:
-        sticky = stat.S_ISDIR(step.facts.st_mode) and step.facts.st_mode & stat.S_ISVTX
-        if step.facts.st_mode & stat.S_IWOTH and not sticky:
+        sticky = stat.S_ISDIR(step.st.st_mode) and step.st.st_mode & stat.S_ISVTX
+        if step.st.st_mode & stat.S_IWOTH and not sticky:
             return ("chmod", "o-w", step.path)
     return None
 
 
 def refuse_unsafe(place: Place, trusted: Trusted = ROOT_ONLY) -> None:
     """Raise Refused if this process is root and other users can change the path."""
-    if os.geteuid() == 0 and (found := cure(place, trusted)) is not None:
-        raise unsafe(place.path, found)
+    if os.geteuid() == 0 and (fix := fix_for(place, trusted)) is not None:
+        raise unsafe(place.path, fix)
 
 
-def unsafe(path: str, found: Command) -> Refused:
+def unsafe(path: str, fix: Command) -> Refused:
     """Return the refusal to use a path that users other than root can change."""
-    subject = "" if found[-1] == path else f"{found[-1]} "
+    subject = "" if fix[-1] == path else f"{fix[-1]} "
     return Refused(
         f"{subject}can be changed by users other than root, so root will not use it",
         file=path,
         code="unsafe",
-        fix=found,
+        fix=fix,
     )

@@ -33,8 +33,8 @@ class Unfinished:
 
     def begin(self, store: Held) -> None:
         """Remember the store's inode right before the store is replaced."""
-        facts = store.facts()
-        self._before = facts.st_ino if facts is not None else None
+        st = store.lstat()
+        self._before = st.st_ino if st is not None else None
 
     def in_place(self) -> bool:
         """Return whether the store was replaced, even if the sync failed or a signal came right after.

@@ -19,7 +19,7 @@ from mailpolicy.sealed.file import DEFAULT_PATH
 from mailpolicy.sealed.key_files import Credential, KeyFile
 from mailpolicy.secrets.credentials import Choice, sealed_file
 from mailpolicy.store import host
-from mailpolicy.system.files import is_there
+from mailpolicy.system.files import exists
 from mailpolicy.system.held import locked, without_lock
 from mailpolicy.system.keyrings.choice import SEALED
 
@@ -39,11 +39,11 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     if config == os.devnull:
         raise UsageError(f"host.toml has to name the sealed file, so it cannot be {os.devnull}: use --host-config PATH")
     with without_lock(config) as place:
-        fresh = place.facts() is None
+        fresh = place.lstat() is None
     machine = host.Host() if fresh else out.machine().settings
     path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
-    if key is None and not key_in_keyring and (fresh or not is_there(path)):
+    if key is None and not key_in_keyring and (fresh or not exists(path)):
         key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
     deadline = 120.0 if context.interactive else 15.0
     use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
@@ -93,7 +93,7 @@ def _require_writable(places: Mapping[str, str]) -> None:
     wrong = []
     for path, option in places.items():
         folder = os.path.dirname(os.path.realpath(path))
-        while not is_there(folder, follow=True):
+        while not exists(folder, follow=True):
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
@@ -123,7 +123,7 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
 def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
     with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
-        if file.facts() is not None:
+        if file.lstat() is not None:
             raise Refused(
                 "was created by another program in the meantime and left as it is: run this again",
                 file=config,

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from mailpolicy.errors import Refused, WriteFailed
 from mailpolicy.system import replacing
-from mailpolicy.system.files import sentence
+from mailpolicy.system.files import describe_error
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -21,7 +21,7 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 _LARGEST = 1 << 26  # bytes
 
 
-class Note:
+class Marker:
     """The marker NAME.SUFFIX beside a file."""
 
     def __init__(self, place: Place, suffix: str, trusted: Trusted = ROOT_ONLY) -> None:
@@ -36,21 +36,21 @@ class Note:
 
     def exists(self) -> bool:
         """Return whether the marker exists. Raises Refused if something else is there, and WriteFailed."""
-        return self._facts() is not None
+        return self._lstat() is not None
 
     def lines(self) -> list[str]:
         """Return the lines of the marker, none if it does not exist. Raises Refused and WriteFailed."""
-        if self._facts() is None:
+        if self._lstat() is None:
             return []
         try:
-            content = replacing.content_of(self._place, self._name, self._require_ours)
+            content = replacing.read_sibling(self._place, self._name, self._require_own)
         except OSError as error:
-            raise WriteFailed(sentence(error), file=self.path) from None
+            raise WriteFailed(describe_error(error), file=self.path) from None
         return [line for line in content.decode("utf-8", "replace").split("\n") if line]
 
     def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
         """Replace the marker; with `shared`, readers of the file can read it too. Raises Refused and WriteFailed."""
-        old, beside = self._facts(), self._place.look()
+        old, beside = self._lstat(), self._place.lstat()
         attributes = Attributes(0o600)
         if shared and beside is not None:
             attributes = Attributes(stat.S_IMODE(beside.st_mode) & 0o666, exact=True, owner=(-1, beside.st_gid))
@@ -61,35 +61,35 @@ class Note:
             with suppress(OSError):
                 replacing.sync_folder(self._place)
         except OSError as error:
-            raise WriteFailed(f"{sentence(error)}; nothing was written", file=self.path) from None
+            raise WriteFailed(f"{describe_error(error)}; nothing was written", file=self.path) from None
 
     def remove(self) -> None:
         """Remove the marker if it exists. Raises Refused and WriteFailed."""
-        if self._facts() is None:
+        if self._lstat() is None:
             return
         try:
             with suppress(FileNotFoundError):
                 os.unlink(self._name, dir_fd=self._place.folder)
         except OSError as error:
-            raise WriteFailed(f"cannot be removed: {sentence(error)}", file=self.path) from None
+            raise WriteFailed(f"cannot be removed: {describe_error(error)}", file=self.path) from None
 
-    def _facts(self) -> os.stat_result | None:
+    def _lstat(self) -> os.stat_result | None:
         try:
-            facts = self._place.look(self._name)
+            st = self._place.lstat(self._name)
         except OSError as error:
-            raise WriteFailed(sentence(error), file=self.path) from None
-        if facts is not None:
-            self._require_ours(facts)
-        return facts
+            raise WriteFailed(describe_error(error), file=self.path) from None
+        if st is not None:
+            self._require_own(st)
+        return st
 
-    def _require_ours(self, facts: os.stat_result) -> None:
-        names = replacing.names_of(self._place, facts)
-        if facts.st_size > _LARGEST or not is_ours(facts, names, self._place.look(), self._trusted):
-            raise foreign(self.path)
+    def _require_own(self, st: os.stat_result) -> None:
+        names = replacing.link_count(self._place, st)
+        if st.st_size > _LARGEST or not is_own(st, names, self._place.lstat(), self._trusted):
+            raise foreign_file(self.path)
 
 
-def is_ours(
-    facts: os.stat_result, names: int, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False
+def is_own(
+    st: os.stat_result, names: int, beside: os.stat_result | None, trusted: Trusted, *, lock: bool = False
 ) -> bool:
     """Return whether mailpolicy can have made this file, with `names` hard links, next to the file `beside`.
 
@@ -97,18 +97,18 @@ def is_ours(
     the owner of its file, to whom it is given. Other users share markers with the owner of the file, and with its group if
     the group may write the file.
     """
-    if not stat.S_ISREG(facts.st_mode) or names != 1:
+    if not stat.S_ISREG(st.st_mode) or names != 1:
         return False
     makers = {0, os.geteuid(), *trusted.users}
     if beside is not None and (lock or os.geteuid() != 0):
         makers.add(beside.st_uid)
-    if facts.st_uid in makers:
+    if st.st_uid in makers:
         return True
-    shared = beside is not None and bool(beside.st_mode & stat.S_IWGRP) and facts.st_gid == beside.st_gid
+    shared = beside is not None and bool(beside.st_mode & stat.S_IWGRP) and st.st_gid == beside.st_gid
     return shared and os.geteuid() != 0
 
 
-def foreign(path: str) -> Refused:
+def foreign_file(path: str) -> Refused:
     """Return the refusal to touch a file that mailpolicy did not make."""
     return Refused(
         "this file is in the way and was not made by mailpolicy: check it, then remove it",

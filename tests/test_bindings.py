@@ -72,7 +72,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         machine.host_config.write_text(host_config(tmp_path))
 
         def kept() -> dict[str, str]:
-            return sealed_file(tmp_path).everything()["mailpolicy"]
+            return sealed_file(tmp_path).get_all()["mailpolicy"]
 
         yield Site(machine, kept)
     else:
@@ -182,7 +182,7 @@ def test_a_change_by_hand(site: Site, old: str, new: str, lost: set[str]) -> Non
     former = [] if lists(site) else ["--from", RELAY if of_relay else AT_GMX]
     refused = machine.run("secrets", "rebind", *former)
     assert (refused.status, refused.out) == (5, "")
-    assert "add --yes if that is meant" in refused.err
+    assert "to agree, add --yes" in refused.err
     dry = machine.run("secrets", "rebind", *former, "--dry-run")
     assert (dry.status, dry.out.count("\twould move, from ")) == (0, len(lost))
     assert site.answer("n", "secrets", "rebind", *former).status == 5
@@ -225,7 +225,7 @@ def test_rebind_where_it_cannot_be_known(site: Site) -> None:
     site.change('"one.example"', '"two.example"')
     both = [] if lists(site) else ["--from", RELAY, "--from", "one.example:587"]
     refused = site.machine.run("secrets", "rebind", "--server", "--yes", *both)
-    assert (refused.status, "say which one with --from" in refused.err) == (5, True)
+    assert (refused.status, "choose one with --from" in refused.err) == (5, True)
     assert site.machine.run("secrets", "rebind", "--server", "--yes", "--from", "one.example:587").status == 0
     assert site.kept()[user("--server", "two.example:587")] == SECOND
     assert site.kept()[user("--server")] == "the server's"
@@ -252,14 +252,14 @@ def test_a_command_carries_the_passwords_along(site: Site, command: tuple[str, .
     machine, before = site.machine, site.machine.untouched()
     refused = machine.run(*command)
     assert (refused.status, refused.out) == (5, "")
-    assert (there in refused.err, "add --yes if that is meant" in refused.err) == (True, True)
+    assert (there in refused.err, "to agree, add --yes" in refused.err) == (True, True)
     assert site.answer("n", *command).status == 5
     dry = machine.run(*command, "--dry-run")
     assert (dry.status, dry.err.count("would be sent to"), there in dry.err) == (0, count, True)
     assert json.loads(machine.run(*command, "--dry-run", "--json").out)["access"] == "widened"
     assert (machine.untouched(), site.kept()) == (before, KEPT)
     carried = site.answer("y", *command)
-    assert (carried.status, carried.out.count(" would go to ")) == (0, count)
+    assert (carried.status, carried.out.count(" would be sent to ")) == (0, count)
     assert sorted(site.kept().values()) == sorted(KEPT.values())
     assert sum(there in name for name in site.kept()) == count
     assert machine.run("secrets", "verify").status == 0

@@ -37,10 +37,10 @@ def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
         ('target = "dovecot"\npath = "/x"\ntoken_file = "token"', "token_file must be an absolute path"),
         ('target = "dovecot"\npath = "/x"\nmod = "0640"', "did you mean mode?"),
         ('target = "dovecot"\npath = "/x"\nmode = 640', "mode must be an octal string"),
-        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets others write"),
+        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets other users write"),
         ('target = "fetchmail"\npath = "/x"\nmode = "0644"', "read the passwords"),
         ('target = "dovecot"\npath = "/x"\nowner = "nobody:no such group"', 'owner must be "user"'),
-        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "there is no such user or group"),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "no such user or group"),
         ('target = "dovecot"\npath = "/x"\nreload = "doveadm reload"', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nreload = []', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nlock = ["http"]', "lock is one or more of"),
@@ -270,8 +270,8 @@ def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path)
     result = deploy(THREE, "deploy", "--kick")
     assert result.status == 5
     assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
-    assert _line(result, "b") == ["keeps its old file", "failed"]
-    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this is not a file that mailpolicy made" in result.err
+    assert _line(result, "b") == ["not updated, old file kept", "failed"]
+    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this file is in the way and was not made by mailpolicy" in result.err
     again = deploy(THREE, "deploy", "a", "b", "--json")
     states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
     assert states == {"a": None, "b": 5}

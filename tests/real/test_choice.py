@@ -17,7 +17,7 @@ from keyring.backends import SecretService, chainer, fail, null
 
 from mailpolicy.cli.context import DEFAULT_FILE, Context
 from mailpolicy.errors import KeyringError
-from mailpolicy.secrets.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
 from real.backends import Json, PlaintextKeyring
 from real.conftest import Desktop
 from real.machine import ALICE, FIRST, JSON, Machine, user
@@ -137,7 +137,7 @@ def test_under_sudo_the_callers_bus_is_not_used(desktop: Desktop) -> None:
     """Root would put its passwords into the keyring of whoever called sudo."""
     before = desktop.untouched()
     refused = desktop.run(*SET, stdin=FIRST, environment={"SUDO_UID": "1000"})
-    assert (refused.status, "there is no keyring here" in refused.err) == (6, True)
+    assert (refused.status, "no keyring is available" in refused.err) == (6, True)
     assert desktop.secrets() == {}
     assert desktop.untouched() == before
     assert desktop.run(*SET, stdin=FIRST).status == 0
@@ -160,14 +160,12 @@ def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
 
 def ask(backend: object, warnings: list[str]) -> str | None:
     keyring.set_keyring(backend)  # type: ignore[arg-type]
-    return Credentials(Choice(deadline=10), warnings.append).get(user(ALICE))
+    return Credentials(KeyringConfig(deadline=10), warnings.append).get(user(ALICE))
 
 
 @pytest.mark.parametrize("kind", [Json, PlaintextKeyring, null.Keyring])
 def test_an_unnamed_backend_is_refused(found: list[str], kind: type) -> None:
-    with pytest.raises(
-        KeyringError, match=f"{kind.__module__}.{kind.__name__} is used only when it is named"
-    ) as caught:
+    with pytest.raises(KeyringError, match=f"{kind.__module__}.{kind.__name__} is not known to be safe") as caught:
         ask(kind(), found)
     assert (caught.value.exit_status, caught.value.code) == (6, "unsafe-keyring")
 
@@ -207,7 +205,7 @@ def test_a_named_backend_that_protects_nothing_warns_each_time(machine: Machine,
 
 def test_a_named_chainer_warns_for_what_is_in_it(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [SecretService.Keyring(), PlaintextKeyring()])
-    vault = Credentials(Choice("keyring.backends.chainer.ChainerBackend"), found.append)
+    vault = Credentials(KeyringConfig("keyring.backends.chainer.ChainerBackend"), found.append)
     with pytest.raises(KeyringError):
         vault.get(user(ALICE))
     assert found == [f"warning: the keyring backend {PLAINTEXT} does not protect secrets"]
@@ -217,7 +215,7 @@ def test_the_null_backend_keeps_nothing(machine: Machine) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", "keyring.backends.null.Keyring", stdin=FIRST)
     assert result.status == 6
-    assert "what was read back differs" in result.err
+    assert "it returned a different value" in result.err
     assert machine.untouched() == before
 
 

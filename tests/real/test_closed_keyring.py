@@ -9,7 +9,7 @@ import time
 import pytest
 
 from mailpolicy.errors import KeyringError
-from mailpolicy.secrets.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
 from real.conftest import Desktop
 from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
 
@@ -104,7 +104,7 @@ def test_other_writers_do_not_wait_for_the_keyring(desktop: Desktop) -> None:
 def test_deadline(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Secret Service that does not answer any more; the second question does not wait again."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.bus)
-    vault = Credentials(Choice(is_root=True, deadline=0.5), pytest.fail)
+    vault = Credentials(KeyringConfig(is_root=True, deadline=0.5), pytest.fail)
     assert vault.get("smart-host/@server") is None
     desktop.daemon.send_signal(signal.SIGSTOP)
     start = time.monotonic()
@@ -172,7 +172,7 @@ def test_absent_show_and_validate(headless: Machine) -> None:
     shown = headless.run("smart-host", "show", CAROL)
     assert shown.status == 0
     assert "password\tunknown\n" in shown.out
-    assert "there is no keyring here" in shown.err
+    assert "no keyring is available" in shown.err
     assert headless.run("validate", "--secrets").status == 6
     headless.run("account", "remove", CAROL)
     assert headless.run("validate", "--secrets").status == 0  # no login, nothing to ask

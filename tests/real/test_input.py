@@ -194,7 +194,7 @@ def test_bad_sources(machine: Machine) -> None:
     for source, message in {
         ("--password-stdin", "--password-file", str(given)): "exclude each other",
         ("--password-file", str(machine.folder / "missing")): "missing: cannot read the password: no such file",
-        ("--password-file", str(machine.folder)): "the password cannot be read: is a directory",
+        ("--password-file", str(machine.folder)): "cannot read the password: is a directory",
         ("--password", FIRST[:3]): "no such option",
     }.items():
         result = machine.run(*SET, *source, stdin=SECOND)
@@ -290,5 +290,5 @@ def test_a_login_alone_needs_its_password(machine: Machine) -> None:
     machine.give(ALICE)
     result = machine.run("smart-host", "set", ALICE, "--login", "other")
     assert result.status == 2
-    assert "there is no terminal to ask for the password" in result.err
+    assert "no terminal to ask for the password" in result.err
     assert machine.kept() == {user(ALICE): FIRST}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mailpolicy.cli import clients
 from mailpolicy.cli.exports import Workshop
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import choice
+from mailpolicy.cli.secrets.lookup import keyring_config
 from mailpolicy.deploy import dovecot, managed
 from mailpolicy.deploy.configured import data_files
 from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
@@ -20,9 +20,9 @@ from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.service import Service
 from mailpolicy.secrets import pending
-from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig, sealed_file
 from mailpolicy.store.store import Store
-from mailpolicy.system.keyrings.choice import SAFE, SEALED
+from mailpolicy.system.keyrings.choice import SAFE_BACKENDS, SEALED_BACKEND
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_others, fix_for_root
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ class Machine:
             return ROOT_ONLY
 
     @cached_property
-    def choice(self) -> Choice:
+    def keyring_config(self) -> KeyringConfig:
         """Return the configuration of the keyring. Raises StoreError and Refused."""
-        return choice(self.out)
+        return keyring_config(self.out)
 
     @cached_property
     def vault(self) -> Credentials:
         """The keyring. Raises StoreError and Refused."""
-        return Credentials(self.choice, lambda warning: None)
+        return Credentials(self.keyring_config, lambda warning: None)
 
     @cached_property
     def users(self) -> list[str] | None:
@@ -126,17 +126,17 @@ def _host(machine: Machine) -> Iterator[Found]:
 def _keyring(machine: Machine) -> Iterator[Found]:
     named_by = "--keyring-backend" if machine.out.context.keyring_backend else "host.toml"
     try:
-        chosen = machine.vault.used()
+        chosen = machine.vault.backend()
     except KeyringError as error:
         if machine.users or error.code != "no-keyring":
             raise
         yield Found(WARNING, str(error), error.fix)
         return
     name = chosen.name
-    why = f"named by {named_by}" if chosen.named else "found automatically (no backend is configured)"
-    if chosen.exposed is not None:
-        yield Found(ERROR, f"{name}, {why}: {chosen.exposed} does not protect secrets", *_moves(name))
-    elif name in (*SAFE, SEALED):
+    why = f"named by {named_by}" if chosen.explicit else "found automatically (no backend is configured)"
+    if chosen.insecure is not None:
+        yield Found(ERROR, f"{name}, {why}: {chosen.insecure} does not protect secrets", *_moves(name))
+    elif name in (*SAFE_BACKENDS, SEALED_BACKEND):
         yield Found(OK, f"{name}, {why}: safe")
     else:
         yield Found(WARNING, f"{name}, {why}: not known to be safe", *_moves(name))
@@ -144,20 +144,20 @@ def _keyring(machine: Machine) -> Iterator[Found]:
 
 def _moves(name: str) -> tuple[Command, Command]:
     secrets = ("mailpolicy", "secrets")
-    return (*secrets, "init"), (*secrets, "move", "--from", name, "--to", SEALED)
+    return (*secrets, "init"), (*secrets, "move", "--from", name, "--to", SEALED_BACKEND)
 
 
 def _sealed(machine: Machine) -> Iterator[Found]:
-    if machine.choice.backend != SEALED:
+    if machine.keyring_config.backend != SEALED_BACKEND:
         return
-    file = sealed_file(machine.choice)
-    facts = file.facts()
+    file = sealed_file(machine.keyring_config)
+    facts = file.header()
     yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
         yield Found(WARNING, f"other users can read {file.path}", ("chmod", "0600", file.path))
     if machine.out.context.is_root and (cure := fix_for_root(file.path)) is not None:
         yield Found(ERROR, f"other users can write {file.path} or a directory above it", cure)
-    if file.half_rotated():
+    if file.rotation_interrupted():
         yield Found(WARNING, "a rotation of the key was interrupted", ("mailpolicy", "secrets", "rotate"))
 
 
@@ -166,7 +166,7 @@ def _secrets(machine: Machine) -> Iterator[Found]:
     if not users:
         yield Found(OK, "the store names no secret")
         return
-    missing = len(users) - len(machine.vault.several(users))
+    missing = len(users) - len(machine.vault.get_many(users))
     if missing:
         yield Found(ERROR, f"{missing} of {len(users)} secrets are missing", ("mailpolicy", "secrets", "verify"))
     else:
@@ -174,7 +174,7 @@ def _secrets(machine: Machine) -> Iterator[Found]:
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
-    for name in pending.names(machine.out.context.file, machine.trusted):
+    for name in pending.user_names(machine.out.context.file, machine.trusted):
         yield Found(WARNING, f"a change of {name} was interrupted", ("mailpolicy", "validate", "--secrets"))
 
 

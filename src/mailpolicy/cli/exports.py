@@ -40,7 +40,7 @@ class Workshop:
             return target.export(request)
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
-        return self._keyring().several(users) if users else {}
+        return self._keyring().get_many(users) if users else {}
 
     def _names(self) -> list[str] | None:
         return self._keyring().names()

@@ -101,7 +101,7 @@ def _old(path: str, trusted: Trusted) -> Store | None:
 
 def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
     policy = new.policy()
-    notes = pending.notes(path, trusted)
+    notes = pending.warnings(path, trusted)
     before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mailpolicy.sealed.door import Keyring
+    from mailpolicy.sealed.backend import Keyring
 
 
 def __getattr__(name: str) -> type[Keyring]:
     if name != "Keyring":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mailpolicy.sealed.door import Keyring  # imports keyring, 65 ms, which only other programs need
+    from mailpolicy.sealed.backend import Keyring  # imports keyring, 65 ms, which only other programs need
 
     return Keyring

@@ -13,15 +13,25 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
 from mailpolicy.errors import FileMissing, KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
-from mailpolicy.sealed.format import KEY_SIZE, LARGEST, Header, Key, Secrets, damaged, header, seal, unseal
-from mailpolicy.sealed.key_files import kept_in_file, require_new
-from mailpolicy.sealed.key_source import KeySource, Sources, configured
+from mailpolicy.sealed.format import (
+    KEY_SIZE,
+    MAX_FILE_SIZE,
+    Header,
+    Key,
+    Secrets,
+    damaged_error,
+    parse_header,
+    seal,
+    unseal,
+)
+from mailpolicy.sealed.key_files import read_or_create_key, require_new_key
+from mailpolicy.sealed.key_source import KeyLocations, KeySource, find_key_source
 from mailpolicy.system.files import exists, open_regular, read_all
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.replacing import Attributes
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
-_TRIES = 4  # attempts to read file and key while a rotation replaces one after the other
+_ATTEMPTS = 4  # attempts to read file and key while a rotation replaces one after the other
 
 
 class WrongKey(KeyringError):
@@ -49,20 +59,20 @@ class SecretsFile:
         self._held: Held | None = None  # set while this object holds the lock
 
     @classmethod
-    def located(cls, path: str | None, sources: Sources, lock_timeout: float = 10.0) -> SecretsFile:
+    def at(cls, path: str | None, locations: KeyLocations, lock_timeout: float = 10.0) -> SecretsFile:
         """Return the file at `path`, by default DEFAULT_PATH, with the first configured key."""
-        return cls(path or DEFAULT_PATH, configured(sources), lock_timeout=lock_timeout)
+        return cls(path or DEFAULT_PATH, find_key_source(locations), lock_timeout=lock_timeout)
 
-    def several(self, service: str, users: Collection[str]) -> dict[str, str]:
+    def get_many(self, service: str, users: Collection[str]) -> dict[str, str]:
         """Return the secrets of a service by user name; users without one are left out. Raises KeyringError."""
-        kept = self.everything().get(service, {})
-        return {user: kept[user] for user in users if user in kept}
+        old_secrets = self.get_all().get(service, {})
+        return {user: old_secrets[user] for user in users if user in old_secrets}
 
-    def everything(self) -> Secrets:
+    def get_all(self) -> Secrets:
         """Return all secrets. Raises KeyringError."""
         return self._read().secrets
 
-    def facts(self) -> Header:
+    def header(self) -> Header:
         """Return the header, after verifying the whole file. Raises KeyringError."""
         return self._read().header
 
@@ -73,40 +83,40 @@ class SecretsFile:
         """
         with self._changing():
             old = self._read()
-            kept = old.secrets.get(service, {})
-            before = {user: kept[user] for user in changes if user in kept}
+            old_secrets = old.secrets.get(service, {})
+            before = {user: old_secrets[user] for user in changes if user in old_secrets}
             if any(before.get(user) != secret for user, secret in changes.items()):
-                new = {user: secret for user, secret in {**kept, **changes}.items() if secret is not None}
+                new = {user: secret for user, secret in {**old_secrets, **changes}.items() if secret is not None}
                 self._replace(old.key, old.header.writes + 1, {**old.secrets, service: new})
         return before
 
-    def make(self) -> tuple[bool, bool]:
+    def create(self) -> tuple[bool, bool]:
         """Create a key and an empty file if they do not exist; return whether each of the two was created.
 
         Raises KeyringError, also if the file exists and its key does not, and WriteFailed.
         """
         self._refuse_unsafe()
         # A locked desktop keyring asks its user for a password: do that before taking the lock.
-        next(self.source.masters(), None)
+        next(self.source.master_keys(), None)
         with self._locked(make_folders=0o700) as held:
             if held.lstat() is not None:
-                self.facts()
+                self.header()
                 return False, False
-            made = next(self.source.masters(), None) is None
-            if made:
-                self.source.keep(os.urandom(KEY_SIZE))
+            key_created = next(self.source.master_keys(), None) is None
+            if key_created:
+                self.source.write(os.urandom(KEY_SIZE))
             self._replace(next(self._keys()), 0, {})
-        return made, True
+        return key_created, True
 
-    def would_make(self) -> tuple[bool, bool]:
+    def would_create(self) -> tuple[bool, bool]:
         """Return the result that `make` would have, and raise its errors as far as they show without writing."""
         self._refuse_unsafe()
         if exists(self.path):
-            self.facts()
+            self.header()
             return False, False
-        if made := next(self.source.masters(), None) is None:
-            self.source.require_safe()
-        return made, True
+        if key_created := next(self.source.master_keys(), None) is None:
+            self.source.require_writable()
+        return key_created, True
 
     def rotate(self, new_key_file: str | None = None) -> tuple[str, str, int]:
         """Encrypt everything under a new key; return the ids of the old and the new key and the number of secrets.
@@ -116,16 +126,16 @@ class SecretsFile:
         """
         with self._changing():
             old = self._read()
-            self._require_new(new_key_file, old.key)
+            self._require_new_key(new_key_file, old.key)
             try:
-                new = Key(kept_in_file(new_key_file)) if new_key_file is not None else self._next_key(old.key)
+                new = Key(read_or_create_key(new_key_file)) if new_key_file is not None else self._next_key(old.key)
             except NotConfirmed as error:  # a key that a crash may still take away must not seal anything
                 raise WriteFailed(f"{error.message}; the secrets were not changed", file=error.file) from None
             try:
                 self._replace(new, old.header.writes + 1, old.secrets)
             except (KeyringError, WriteFailed):
                 if new_key_file is None:
-                    self.source.forget_next()
+                    self.source.delete_next()
                 raise
             self._key = new
             if new_key_file is None:
@@ -136,14 +146,14 @@ class SecretsFile:
         """Return the number of secrets that `rotate` would encrypt, and raise its errors as far as they show."""
         self._refuse_unsafe()
         old = self._read()
-        self._require_new(new_key_file, old.key)
+        self._require_new_key(new_key_file, old.key)
         return _count(old.secrets)
 
-    def half_rotated(self) -> bool:
+    def rotation_interrupted(self) -> bool:
         """Return whether a rotation was interrupted after it replaced the file and before it replaced the key."""
         return self._is_next(self._read().key)
 
-    def _require_new(self, new_key_file: str | None, old: Key) -> None:
+    def _require_new_key(self, new_key_file: str | None, old: Key) -> None:
         """Raise Refused if the new key is the old one or cannot be stored, and KeyringError if that is unsafe."""
         if new_key_file is None:
             if not self.source.writable:
@@ -154,17 +164,17 @@ class SecretsFile:
                     code="key-not-writable",
                 )
         else:
-            require_new(new_key_file, old)
+            require_new_key(new_key_file, old)
 
     def _next_key(self, old: Key) -> Key:
         if self._is_next(old):
             self.source.promote()  # complete an interrupted rotation before its key is overwritten
         master = os.urandom(KEY_SIZE)
-        self.source.keep_next(master)
+        self.source.write_next(master)
         return Key(master)
 
     def _is_next(self, key: Key) -> bool:
-        following = self.source.next_master()
+        following = self.source.next_master_key()
         return following is not None and Key(following).id == key.id
 
     def _promote(self) -> None:
@@ -180,43 +190,43 @@ class SecretsFile:
 
     def _read(self) -> Opened:
         """Read and decrypt the file. Raises KeyringError."""
-        first, key, content = self._keyed()
-        return Opened(first, key, unseal(self.path, key, content))
+        header, key, content = self._read_with_key()
+        return Opened(header, key, unseal(self.path, key, content))
 
-    def _keyed(self) -> tuple[Header, Key, bytes]:
+    def _read_with_key(self) -> tuple[Header, Key, bytes]:
         """Read the file and find the key named in its header. Raises KeyringError."""
-        tries = 0
+        attempts = 0
         while True:
             content = self._content()
-            first = header(self.path, content)
+            header = parse_header(self.path, content)
             try:
-                return first, self._key_of(first.key_id), content
+                return header, self._key_of(header.key_id), content
             except WrongKey:  # unless a rotation replaced file and key after the file was read here
-                tries += 1
-                if tries == _TRIES:
+                attempts += 1
+                if attempts == _ATTEMPTS:
                     raise
 
     def _key_of(self, key_id: str) -> Key:
         """Return the key with that id. Raises KeyringError."""
         if self._key is not None and self._key.id == key_id:
             return self._key
-        there = []
+        available = []
         for key in self._keys():
             if key.id == key_id:
                 self._key = key
                 return key
-            there.append(key.id)
-        raise WrongKey(f"sealed with the key {key_id}, but the key here is {' or '.join(there)}", file=self.path)
+            available.append(key.id)
+        raise WrongKey(f"sealed with the key {key_id}, but the key here is {' or '.join(available)}", file=self.path)
 
     def _keys(self) -> Iterator[Key]:
         """Yield the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""
         found = False
-        for master in self.source.masters():
+        for master in self.source.master_keys():
             found = True
             yield Key(master)
         if not found:
             raise KeyringError(
-                f"cannot open the sealed secrets, no master key found: {self.source.cure}",
+                f"cannot open the sealed secrets, no master key found: {self.source.advice}",
                 file=self.path,
                 code="no-key",
                 fix=self.source.fix,
@@ -227,8 +237,8 @@ class SecretsFile:
             with open_regular(self.path) if self._held is None else self._held.opened() as descriptor:
                 if descriptor is None:
                     raise self._missing()
-                if os.fstat(descriptor).st_size > LARGEST:
-                    raise damaged(self.path, "too large for a sealed file")
+                if os.fstat(descriptor).st_size > MAX_FILE_SIZE:
+                    raise damaged_error(self.path, "too large for a sealed file")
                 return read_all(descriptor)
         except FileMissing:
             raise self._missing() from None
@@ -248,14 +258,14 @@ class SecretsFile:
         """Hold the lock of an existing file."""
         self._refuse_unsafe()
         if self._key is None:
-            self._keyed()  # a locked desktop keyring asks its user for a password: do that before taking the lock
+            self._read_with_key()  # a locked desktop keyring asks its user for a password: do that before taking the lock
         with self._locked():
             yield
 
     @contextmanager
     def _locked(self, *, make_folders: int | None = None) -> Iterator[Held]:
         """Hold the lock; meanwhile the file is read and replaced through the folder in which it was found."""
-        with _safe(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
+        with _keyring_errors(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
             self._held = held
             try:
                 yield held
@@ -263,17 +273,17 @@ class SecretsFile:
                 self._held = None
 
     def _refuse_unsafe(self) -> None:
-        with _safe(without_lock(self.path)):
+        with _keyring_errors(without_lock(self.path)):
             pass
 
     def _replace(self, key: Key, writes: int, secrets: Secrets) -> None:
         """Replace the file by one with these secrets, after reading the new one back."""
         assert self._held is not None
 
-        def proof(file: BinaryIO) -> None:
+        def verify(file: BinaryIO) -> None:
             try:
                 content = file.read()
-                if (header(self.path, content), unseal(self.path, key, content)) == ((key.id, writes), secrets):
+                if (parse_header(self.path, content), unseal(self.path, key, content)) == ((key.id, writes), secrets):
                     return
             except KeyringError:
                 pass
@@ -282,7 +292,7 @@ class SecretsFile:
             )
 
         content = seal(self.path, key, writes, secrets)
-        self._held.replace(content, Attributes(0o600), proof)
+        self._held.replace(content, Attributes(0o600), verify)
 
 
 def _count(secrets: Secrets) -> int:
@@ -290,7 +300,7 @@ def _count(secrets: Secrets) -> int:
 
 
 @contextmanager
-def _safe(place: AbstractContextManager[Held]) -> Iterator[Held]:
+def _keyring_errors(place: AbstractContextManager[Held]) -> Iterator[Held]:
     """Convert Refused, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
     with ExitStack() as stack:
         try:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_SIZE = 32  # bytes of a master key
-_MOST = 1 << 28  # bytes of names and secrets
-LARGEST = _MOST + 1024  # bytes of a file, which is read into memory
-_NONCE = 12  # bytes
+_MAX_PLAINTEXT = 1 << 28  # bytes of names and secrets
+MAX_FILE_SIZE = _MAX_PLAINTEXT + 1024  # bytes of a file, which is read into memory
+_NONCE_SIZE = 12  # bytes
 _VERSION = b"1"
 _HEADER = re.compile(rb"mailpolicy-secrets ([0-9]+) ([0-9a-f]{16}) ([0-9]{1,18})\n")
 
@@ -58,25 +58,25 @@ class Key:
 
 def seal(name: str, key: Key, writes: int, secrets: Secrets) -> bytes:
     """Return the content of a sealed file; `name` is the file in messages. Raises KeyringError."""
-    header, nonce = bytes(Header(key.id, writes)), os.urandom(_NONCE)
+    parse_header, nonce = bytes(Header(key.id, writes)), os.urandom(_NONCE_SIZE)
     try:
         plain = json.dumps(secrets, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # replaced, as its text would show a secret
         raise KeyringError(
             "a name or a secret is not Unicode text; nothing was written", file=name, code="not-unicode"
         ) from None
-    if len(plain) > _MOST:
+    if len(plain) > _MAX_PLAINTEXT:
         raise KeyringError(
-            f"the secrets would exceed {_MOST >> 20} MiB; nothing was written", file=name, code="too-large"
+            f"the secrets would exceed {_MAX_PLAINTEXT >> 20} MiB; nothing was written", file=name, code="too-large"
         )
-    return header + nonce + key.cipher.encrypt(nonce, plain, header)
+    return parse_header + nonce + key.cipher.encrypt(nonce, plain, parse_header)
 
 
-def header(name: str, content: bytes) -> Header:
+def parse_header(name: str, content: bytes) -> Header:
     """Return the parsed first line, which only `unseal` authenticates. Raises KeyringError."""
     match = _HEADER.match(content)
     if match is None:
-        raise damaged(name, "not a sealed file, or its first line is damaged" if content else "the file is empty")
+        raise damaged_error(name, "not a sealed file, or its first line is damaged" if content else "the file is empty")
     if match[1] != _VERSION:
         raise KeyringError(
             "written by a newer mailpolicy, or its first line is damaged", file=name, code="newer-secrets"
@@ -89,20 +89,20 @@ def unseal(name: str, key: Key, content: bytes) -> Secrets:
     from cryptography.exceptions import InvalidTag
 
     start = content.index(b"\n") + 1
-    nonce, sealed = content[start : start + _NONCE], content[start + _NONCE :]
+    nonce, sealed = content[start : start + _NONCE_SIZE], content[start + _NONCE_SIZE :]
     try:
         secrets: Secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]))
     except (InvalidTag, ValueError):  # ValueError: too short for a nonce
-        raise damaged(name, "the file is damaged, truncated or modified") from None
+        raise damaged_error(name, "the file is damaged, truncated or modified") from None
     return secrets
 
 
-def damaged(name: str, problem: str) -> KeyringError:
+def damaged_error(name: str, problem: str) -> KeyringError:
     """Return the error for a file that is not as it was sealed."""
     return KeyringError(f"{problem}: restore it from a backup", file=name, code="damaged-secrets")
 
 
-def master_key(name: str, content: bytes) -> bytes:
+def parse_master_key(name: str, content: bytes) -> bytes:
     """Return the master key in `content`, raw or in hexadecimal; `name` is its source in messages. Raises KeyringError."""
     if len(content) == KEY_SIZE:
         return content

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
-from mailpolicy.sealed.format import KEY_SIZE, Key, master_key
+from mailpolicy.sealed.format import KEY_SIZE, Key, parse_master_key
 from mailpolicy.system.files import exists, open_regular, open_trusted, store_errors
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
 
 CREDENTIAL = "mailpolicy.key"  # the credential's name in systemd, and its file in $CREDENTIALS_DIRECTORY
-WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
+RUN_WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
 
 
 class Credential:
@@ -29,35 +29,35 @@ class Credential:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self.cure = f"restore the credential that provides {path}"
+        self.advice = f"restore the credential that provides {path}"
 
-    def masters(self) -> Iterator[bytes]:
+    def master_keys(self) -> Iterator[bytes]:
         """Yield the key."""
-        content, st = _credential(self.name)
+        content, st = _read_credential(self.name)
         # The group bits are not checked: systemd may grant access by an ACL, and then they hold its mask.
         if st.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
-            raise _readable(self.name)
-        yield master_key(self.name, content)
+            raise _readable_error(self.name)
+        yield parse_master_key(self.name, content)
 
-    def next_master(self) -> None:
+    def next_master_key(self) -> None:
         """Return None: a credential has no next key."""
 
-    def require_safe(self) -> None:
+    def require_writable(self) -> None:
         """Raise KeyringError: mailpolicy cannot write a credential."""
         raise KeyringError(
             "this is a credential, which mailpolicy cannot write", file=self.name, code="key-not-writable"
         )
 
-    def keep(self, _master: bytes) -> None:
+    def write(self, _master: bytes) -> None:
         """Raise KeyringError: mailpolicy cannot write a credential."""
-        self.require_safe()
+        self.require_writable()
 
-    keep_next = keep
+    write_next = write
 
     def promote(self) -> None:
         """Do nothing: a credential has no next key."""
 
-    forget_next = promote
+    delete_next = promote
 
 
 class KeyFile:
@@ -68,20 +68,20 @@ class KeyFile:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self.cure = f"restore {path} from a backup"
+        self.advice = f"restore {path} from a backup"
 
     @property
     def _next(self) -> str:
         with store_errors(self.name):
             return f"{target_of(self.name)}.next"
 
-    def masters(self) -> Iterator[bytes]:
+    def master_keys(self) -> Iterator[bytes]:
         """Yield the key and the next key, if they exist."""
         for path in (self.name, self._next):
             if (master := self._read(path)) is not None:
                 yield master
 
-    def next_master(self) -> bytes | None:
+    def next_master_key(self) -> bytes | None:
         """Return the key in `KEY.next`, None if there is none."""
         return self._read(self._next)
 
@@ -92,45 +92,45 @@ class KeyFile:
         except FileMissing:
             return None
         if st.st_mode & 0o077:
-            raise _readable(path)
+            raise _readable_error(path)
         if st.st_uid not in (0, os.geteuid()):
-            raise _unsafe(path, "this master key belongs to another user", ("chown", str(os.geteuid()), path))
-        return master_key(path, content)
+            raise _unsafe_error(path, "this master key belongs to another user", ("chown", str(os.geteuid()), path))
+        return parse_master_key(path, content)
 
-    def require_safe(self) -> None:
+    def require_writable(self) -> None:
         """Raise KeyringError if others could replace the key file of root."""
-        with _safe(self.name):
+        with _opened_folder(self.name):
             pass
 
-    def keep(self, master: bytes) -> None:
+    def write(self, master: bytes) -> None:
         """Create the file, mode 0400, and its directory if needed."""
-        with _safe(self.name, make_folders=0o755) as file:
+        with _opened_folder(self.name, make_folders=0o755) as file:
             file.remove_leftovers()
             file.create(master, Attributes(0o400))
 
-    def keep_next(self, master: bytes) -> None:
+    def write_next(self, master: bytes) -> None:
         """Write `KEY.next`, mode 0400, replacing an older one atomically."""
-        with _safe(self.name) as file:
+        with _opened_folder(self.name) as file:
             file.remove_leftovers()
-        with _safe(self._next) as file:
+        with _opened_folder(self._next) as file:
             file.replace(master, Attributes(0o400, exact=True))
 
     def promote(self) -> None:
         """Rename `KEY.next` to `KEY`."""
-        with _safe(self._next) as following:
+        with _opened_folder(self._next) as following:
             if following.lstat() is None:
                 return
-        with _safe(self.name) as file:
+        with _opened_folder(self.name) as file:
             file.replace_with(f"{os.path.basename(file.target)}.next")
 
-    def forget_next(self) -> None:
+    def delete_next(self) -> None:
         """Remove `KEY.next`."""
-        with suppress(MailpolicyError), _safe(self._next) as file:
+        with suppress(MailpolicyError), _opened_folder(self._next) as file:
             file.remove()
 
 
 @contextmanager
-def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
+def _opened_folder(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
     """Open the folder of a key file; the lock of the sealed file guards it. Raises KeyringError and WriteFailed."""
     with ExitStack() as stack:
         try:
@@ -140,26 +140,26 @@ def _safe(path: str, *, make_folders: int | None = None) -> Iterator[Held]:
         yield file
 
 
-def kept_in_file(path: str) -> bytes:
+def read_or_create_key(path: str) -> bytes:
     """Return the master key in a file, creating it with a new key if needed. Raises KeyringError and WriteFailed."""
     file = KeyFile(path)
     if not exists(path):
-        file.keep(os.urandom(KEY_SIZE))
-    return next(file.masters())
+        file.write(os.urandom(KEY_SIZE))
+    return next(file.master_keys())
 
 
-def require_new(path: str, old: Key) -> None:
+def require_new_key(path: str, old: Key) -> None:
     """Raise Refused if a key file holds the old key or has no folder, and KeyringError if the path is unsafe."""
     new = KeyFile(path)
     if exists(path):
-        if Key(next(new.masters())).id == old.id:
+        if Key(next(new.master_keys())).id == old.id:
             raise Refused(
                 "this key is in use already: name a new file, or one with another key",
                 file=path,
                 code="same-key",
             )
         return
-    new.require_safe()
+    new.require_writable()
     try:
         folder = os.path.dirname(target_of(path))
     except OSError:
@@ -173,7 +173,7 @@ def require_new(path: str, old: Key) -> None:
         )
 
 
-def _credential(path: str) -> tuple[bytes, os.stat_result]:
+def _read_credential(path: str) -> tuple[bytes, os.stat_result]:
     """Return the content and stat result of a credential; its folder is trusted. Raises KeyringError."""
     try:
         with open_regular(path) as descriptor:
@@ -205,9 +205,9 @@ def _unsafe_key(error: Refused) -> KeyringError:
     )
 
 
-def _readable(path: str) -> KeyringError:
-    return _unsafe(path, "this master key can be read by others", ("chmod", "0400", path))
+def _readable_error(path: str) -> KeyringError:
+    return _unsafe_error(path, "this master key can be read by others", ("chmod", "0400", path))
 
 
-def _unsafe(path: str, message: str, fix: Command) -> KeyringError:
+def _unsafe_error(path: str, message: str, fix: Command) -> KeyringError:
     return KeyringError(message, file=path, code="unsafe-key", fix=fix)

@@ -16,7 +16,7 @@ from mailpolicy.sealed.key_files import CREDENTIAL, Credential, KeyFile
 from mailpolicy.system.files import exists
 
 
-class Sources(NamedTuple):
+class KeyLocations(NamedTuple):
     """The configured places of a master key: the credentials directory and the key file, each None if not configured.
 
     `deadline` is the timeout of the desktop keyring in seconds.
@@ -40,41 +40,41 @@ class KeySource(Protocol):
         """Return whether mailpolicy can write a key."""
 
     @property
-    def cure(self) -> str:
+    def advice(self) -> str:
         """Return advice for a missing key."""
 
     @property
     def fix(self) -> Command | None:
         """Return the command that helps if the key is missing, if there is one."""
 
-    def masters(self) -> Iterator[bytes]:
+    def master_keys(self) -> Iterator[bytes]:
         """Yield the key and the next key, if they exist. Raises KeyringError."""
 
-    def next_master(self) -> bytes | None:
+    def next_master_key(self) -> bytes | None:
         """Return the next key, None if there is none. Raises KeyringError."""
 
-    def require_safe(self) -> None:
+    def require_writable(self) -> None:
         """Raise KeyringError if no key could be written, or not safely."""
 
-    def keep(self, master: bytes) -> None:
+    def write(self, master: bytes) -> None:
         """Write the first key. Raises KeyringError and WriteFailed."""
 
-    def keep_next(self, master: bytes) -> None:
+    def write_next(self, master: bytes) -> None:
         """Write the next key beside the key. Raises KeyringError and WriteFailed."""
 
     def promote(self) -> None:
         """Replace the key by the next key. Raises KeyringError, WriteFailed and NotConfirmed."""
 
-    def forget_next(self) -> None:
+    def delete_next(self) -> None:
         """Remove the next key if possible."""
 
 
-def configured(sources: Sources) -> KeySource:
+def find_key_source(locations: KeyLocations) -> KeySource:
     """Return the first configured source."""
-    if sources.credentials_folder:
-        credential = os.path.join(sources.credentials_folder, CREDENTIAL)
+    if locations.credentials_folder:
+        credential = os.path.join(locations.credentials_folder, CREDENTIAL)
         if exists(credential):
             return Credential(credential)
-    if sources.key_file:
-        return KeyFile(sources.key_file)
-    return DesktopKey(is_root=sources.is_root, deadline=sources.deadline)
+    if locations.key_file:
+        return KeyFile(locations.key_file)
+    return DesktopKey(is_root=locations.is_root, deadline=locations.deadline)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.errors import MailpolicyError, NotConfirmed
-from mailpolicy.secrets.keepers import BackendKeeper, Keeper, SealedKeeper
-from mailpolicy.system.keyrings.choice import SEALED, Chosen
+from mailpolicy.secrets.storage import KeyringStorage, SealedStorage, SecretStorage
+from mailpolicy.system.keyrings.choice import SEALED_BACKEND, ChosenBackend
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SERVICE = "mailpolicy"
 
 
-class Choice(NamedTuple):
+class KeyringConfig(NamedTuple):
     """The configuration of the keyring; `deadline` is the timeout of one answer in seconds.
 
     The rest is for the sealed file: its path, None for the default, the places of its key, and the lock timeout in
@@ -39,68 +39,70 @@ class Choice(NamedTuple):
 class Credentials:
     """The secrets of one service in one keyring, which is opened on first use."""
 
-    def __init__(self, choice: Choice, warn: Callable[[str], None]) -> None:
-        self._choice = choice
+    def __init__(self, config: KeyringConfig, warn: Callable[[str], None]) -> None:
+        self._config = config
         self._warn = warn
-        self._keeper: Keeper = (
-            SealedKeeper(sealed_file(choice), choice.service)
-            if choice.backend == SEALED
-            else BackendKeeper(choice.backend, choice.service, choice.deadline, warn, is_root=choice.is_root)
+        self._storage: SecretStorage = (
+            SealedStorage(sealed_file(config), config.service)
+            if config.backend == SEALED_BACKEND
+            else KeyringStorage(config.backend, config.service, config.deadline, warn, is_root=config.is_root)
         )
-        self.unsettled: set[str] = set()  # user names whose secret may be either the old or the new one
+        self.uncertain: set[str] = set()  # user names whose secret may be either the old or the new one
 
     @property
-    def named(self) -> bool:
+    def is_configured(self) -> bool:
         """Return whether the keyring is configured; an unavailable one is then an error, as it may hold secrets."""
-        return self._choice.backend is not None
+        return self._config.backend is not None
 
-    def used(self) -> Chosen:
+    def backend(self) -> ChosenBackend:
         """Return the backend in use, choosing it if needed. Raises KeyringError."""
-        return self._keeper.chosen()
+        return self._storage.chosen()
 
     def names(self) -> list[str] | None:
         """Return the user names of all secrets, None if the keyring cannot list them. Raises KeyringError."""
-        return self._keeper.names()
+        return self._storage.names()
 
     def get(self, user: str) -> str | None:
         """Return the secret of a user name, None if there is none. Raises KeyringError."""
-        return self.several([user]).get(user)
+        return self.get_many([user]).get(user)
 
-    def several(self, users: Collection[str]) -> dict[str, str]:
+    def get_many(self, users: Collection[str]) -> dict[str, str]:
         """Return the secrets by user name; users without one are left out. Raises KeyringError."""
-        return self._keeper.several(users) if users else {}
+        return self._storage.get_many(users) if users else {}
 
     def set(self, user: str, secret: str) -> None:
         """Store a secret and read it back. Raises KeyringError, and NotConfirmed if it is stored but not synced."""
-        self.set_several({user: secret})
+        self.set_many({user: secret})
 
-    def set_several(self, secrets: Mapping[str, str]) -> None:
+    def set_many(self, secrets: Mapping[str, str]) -> None:
         """Store secrets and read them back. Raises KeyringError, and NotConfirmed if they are stored but not synced."""
         if secrets:
-            self._keeper.set_several(secrets)
+            self._storage.set_many(secrets)
 
     def delete(self, user: str) -> None:
         """Delete a secret if it exists. Raises KeyringError, and NotConfirmed if the deletion is not synced."""
-        self.delete_several([user])
+        self.delete_many([user])
 
-    def delete_several(self, users: Collection[str]) -> None:
+    def delete_many(self, users: Collection[str]) -> None:
         """Delete those secrets that exist. Raises KeyringError, and NotConfirmed if the deletion is not synced."""
         if users:
-            self._keeper.delete_several(users)
+            self._storage.delete_many(users)
 
     @contextmanager
-    def changed(self, secrets: Mapping[str, str], needed: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def set_with_rollback(
+        self, secrets: Mapping[str, str], needed: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Set secrets, and restore the old ones if the block raises before the new ones are `needed`.
 
         If the disk does not confirm the new secrets, the block still runs and NotConfirmed is raised after it.
         """
-        old = self.several(secrets)
-        self.unsettled.update(secrets)
+        old = self.get_many(secrets)
+        self.uncertain.update(secrets)
         unsure: NotConfirmed | None = None
         kept = False
         try:
             try:
-                self.set_several(secrets)
+                self.set_many(secrets)
             except NotConfirmed as error:
                 unsure = error
             kept = True
@@ -109,9 +111,9 @@ class Credentials:
             if not needed():
                 self._restore(secrets, old)
             elif kept:
-                self.unsettled.difference_update(secrets)
+                self.uncertain.difference_update(secrets)
             raise
-        self.unsettled.difference_update(secrets)
+        self.uncertain.difference_update(secrets)
         if unsure is not None:
             raise unsure
 
@@ -119,26 +121,26 @@ class Credentials:
         """Restore the old secrets and delete those that did not exist before. Warns instead of raising."""
         named = f"{next(iter(users))}{f' and {len(users) - 1} more' if len(users) > 1 else ''}"
         try:
-            there = self.several(users)
-            gone = {user: secret for user, secret in old.items() if there.get(user) != secret}
+            current = self.get_many(users)
+            lost = {user: secret for user, secret in old.items() if current.get(user) != secret}
             try:
-                if gone:
-                    self.set_several(gone)
+                if lost:
+                    self.set_many(lost)
             finally:
-                self.delete_several([user for user in there if user not in old])
+                self.delete_many([user for user in current if user not in old])
         except NotConfirmed as error:
             self._warn(f"warning: the old secret {named} was restored: {error}")
         except MailpolicyError as error:
             failed = f"restore the old secret {named}" if old else f"delete the new secret {named}"
             self._warn(f"warning: cannot {failed}: {error}")
         else:
-            self.unsettled.difference_update(users)
+            self.uncertain.difference_update(users)
 
 
-def sealed_file(choice: Choice) -> SecretsFile:
+def sealed_file(config: KeyringConfig) -> SecretsFile:
     """Return the configured sealed file, without opening it or its key."""
     from mailpolicy.sealed.file import SecretsFile  # 5 ms, and cryptography, only if secrets are sealed
-    from mailpolicy.sealed.key_source import Sources
+    from mailpolicy.sealed.key_source import KeyLocations
 
-    sources = Sources(choice.credentials_folder, choice.key_file, choice.is_root, choice.deadline)
-    return SecretsFile.located(choice.secrets_file, sources, choice.lock_timeout)
+    locations = KeyLocations(config.credentials_folder, config.key_file, config.is_root, config.deadline)
+    return SecretsFile.at(config.secrets_file, locations, config.lock_timeout)

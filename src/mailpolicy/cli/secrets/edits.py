@@ -149,7 +149,7 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
 def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
     """Return the secrets left behind by interrupted changes of an owner; if it is `gone` from the store, all of its secrets."""
-    noted = (Secret.of(user) for user in pending.names(store.path, out.trusted))
+    noted = (Secret.of(user) for user in pending.user_names(store.path, out.trusted))
     found = [secret for secret in noted if secret is not None and secret.owner == owner]
     if gone and not dry_run:
         with suppress(KeyringError):  # without a keyring, report the owner as not found

@@ -14,15 +14,15 @@ from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.service import Service
 from mailpolicy.secrets import pending
-from mailpolicy.secrets.credentials import SERVICE, Choice, Credentials
+from mailpolicy.secrets.credentials import SERVICE, Credentials, KeyringConfig
 from mailpolicy.store.store import Store
 
 
-def choice(out: Output) -> Choice:
+def keyring_config(out: Output) -> KeyringConfig:
     """Return the keyring's configuration from options and host.toml. Raises StoreError and Refused for a bad host.toml."""
     context = out.context
     machine = out.machine().settings
-    return Choice(
+    return KeyringConfig(
         context.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
         context.is_root,
@@ -36,7 +36,7 @@ def choice(out: Output) -> Choice:
 
 def credentials(out: Output) -> Credentials:
     """Return the keyring named by options and host.toml. Raises StoreError and Refused for a bad host.toml."""
-    return Credentials(choice(out), out.message)
+    return Credentials(keyring_config(out), out.message)
 
 
 def show(out: Output, address: str | None) -> int:
@@ -110,8 +110,8 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
     vault = credentials(out)
     keys = bindings.named(store.policy())
-    noted = pending.names(store.path, out.trusted)
-    kept = vault.several([*(secret.user for secret in keys), *noted])
+    noted = pending.user_names(store.path, out.trusted)
+    kept = vault.get_many([*(secret.user for secret in keys), *noted])
     missing = absences(vault, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:

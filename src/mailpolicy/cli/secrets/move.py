@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import absences, choice, credentials
+from mailpolicy.cli.secrets.lookup import absences, credentials, keyring_config
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 from mailpolicy.policy import bindings
@@ -24,7 +24,7 @@ def names(out: Output) -> int:
     known = vault.names()
     if known is None:
         store, policy = open_store(out, trusted=out.trusted)
-        known = list(vault.several([secret.user for secret in bindings.named(policy)]))
+        known = list(vault.get_many([secret.user for secret in bindings.named(policy)]))
         out.message(f"note: this keyring cannot list its secrets; these are the ones named by {store.path}")
     for name in known:
         if out.context.format == "json":
@@ -39,7 +39,7 @@ def verify(out: Output) -> int:
     store, policy = open_store(out, trusted=out.trusted)
     named = {secret.user: secret for secret in bindings.named(policy)}
     vault = credentials(out)
-    there = vault.several(named)
+    there = vault.get_many(named)
     spare = sorted(set(vault.names() or ()) - set(named))
     states = {name: "there" if name in there else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
@@ -60,18 +60,18 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out, trusted=out.trusted)
-    chosen = choice(out)
+    chosen = keyring_config(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
     named = bindings.named(policy)
     former = bindings.elsewhere(old.names() or (), {secret.owner for secret in named})  # of other destinations
     secrets_of = [*named, *(secret for owned in former.values() for secret in owned)]
-    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path, out.trusted)]))
+    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.user_names(store.path, out.trusted)]))
 
     def afresh(backend: str) -> Credentials:
         """Open the keyring again: a backend may cache the answers that it gave before."""
         return Credentials(chosen._replace(backend=backend), lambda warning: None)
 
-    secrets, there = old.several(users), new.several(users)
+    secrets, there = old.get_many(users), new.get_many(users)
     differing = [user for user in secrets if user in there and there[user] != secrets[user]]
     if differing and not overwrite:
         raise Refused(
@@ -86,14 +86,14 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     if secrets and not dry_run:
         if alike:
             _require_two(new, source, target, afresh)
-        new.set_several(secrets)  # those it has already too: it may only show the secrets of another keyring
-        if old.several(users) != secrets:
+        new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring
+        if old.get_many(users) != secrets:
             raise KeyringError(
                 f"secrets in {source} were changed during the move; both keyrings have them: run this again with --overwrite",
                 code="keyring-changed",
             )
         try:
-            old.delete_several(secrets)
+            old.delete_many(secrets)
         finally:
             _require_kept(secrets, source, target, afresh)
     _tell(out, users, secrets, there, dry_run=dry_run)
@@ -124,14 +124,14 @@ def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: 
 
     Raises KeyringError if there were any.
     """
-    there = afresh(target).several(secrets)
+    there = afresh(target).get_many(secrets)
     lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}
     if not lost:
         return
     try:
-        afresh(target).set_several(lost)
+        afresh(target).set_many(lost)
     except MailpolicyError:
-        afresh(source).set_several(lost)
+        afresh(source).set_many(lost)
     raise KeyringError(
         f"{target} lost secrets when they were deleted from {source}; they were restored: the two share one storage",
         code="same-keyring",

@@ -27,9 +27,9 @@ class Unfinished:
 
     def write_down(self, store: Held, users: Iterable[str]) -> None:
         """Add the names of secrets to the marker before they are touched."""
-        known = pending.names_beside(store)
+        known = pending.read(store)
         self.fresh.extend(user for user in users if user not in known)
-        pending.note(store, self.fresh)
+        pending.add(store, self.fresh)
 
     def begin(self, store: Held) -> None:
         """Remember the store's inode right before the store is replaced."""
@@ -62,15 +62,15 @@ def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) ->
     try:
         yield change
     except NotConfirmed:
-        if keeps and change.in_place() and not vault.unsettled:
+        if keeps and change.in_place() and not vault.uncertain:
             strike_out(out, store, change.fresh)
         raise
     except BaseException:
-        if vault.unsettled:
+        if vault.uncertain:
             # The rollback failed. These may have been set before they were in the marker, so add them now.
-            _under_lock(out, store, lambda held: pending.note(held, sorted(vault.unsettled)))
+            _under_lock(out, store, lambda held: pending.add(held, sorted(vault.uncertain)))
             if not change.in_place():
-                strike_out(out, store, [user for user in change.fresh if user not in vault.unsettled])
+                strike_out(out, store, [user for user in change.fresh if user not in vault.uncertain])
         elif not change.in_place():
             strike_out(out, store, change.fresh)
         raise
@@ -78,8 +78,8 @@ def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) ->
 
 def strike_out(out: Output, store: Store, users: list[str]) -> None:
     """Remove names whose change is complete from the marker."""
-    if pending.notes(store.path, out.trusted):  # nearly always empty, and then no lock is needed
-        _under_lock(out, store, lambda held: pending.clear(held, users))
+    if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
+        _under_lock(out, store, lambda held: pending.remove(held, users))
 
 
 def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:

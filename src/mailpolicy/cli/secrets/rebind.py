@@ -34,7 +34,7 @@ def rebind(
     refuse_unsafe(out, store)
     named = _named(policy, addresses, server=server)
     vault = credentials(out)
-    there = vault.several([secret.user for secret in named])
+    there = vault.get_many([secret.user for secret in named])
     missing = [secret for secret in named if secret.destination and secret.user not in there]
     moves = _moves(vault, missing, former)
     if not dry_run:
@@ -70,7 +70,7 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
         )
     wanted = {secret: {old.user: old for text in former for old in bindings.meant(secret, text)} for secret in missing}
     if users is None:
-        kept = vault.several([user for olds in wanted.values() for user in olds])
+        kept = vault.get_many([user for olds in wanted.values() for user in olds])
         found = {secret: [old for user, old in olds.items() if user in kept] for secret, olds in wanted.items()}
     else:
         owned = bindings.elsewhere(users, {secret.owner for secret in missing})
@@ -91,10 +91,10 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
 def _move(vault: Credentials, moves: Mapping[Secret, Secret]) -> None:
     if not moves:
         return
-    kept = vault.several([old.user for old in moves])
-    with vault.changed({moves[old].user: kept[old.user] for old in moves}):
+    kept = vault.get_many([old.user for old in moves])
+    with vault.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
         pass
-    vault.delete_several([old.user for old in moves])
+    vault.delete_many([old.user for old in moves])
 
 
 def _tell(

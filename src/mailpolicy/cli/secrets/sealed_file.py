@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import choice
+from mailpolicy.cli.secrets.lookup import keyring_config
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
 from mailpolicy.sealed.file import DEFAULT_PATH
 from mailpolicy.sealed.key_files import Credential, KeyFile
-from mailpolicy.secrets.credentials import Choice, sealed_file
+from mailpolicy.secrets.credentials import KeyringConfig, sealed_file
 from mailpolicy.store import host
 from mailpolicy.system.files import exists
 from mailpolicy.system.held import locked, without_lock
-from mailpolicy.system.keyrings.choice import SEALED
+from mailpolicy.system.keyrings.choice import SEALED_BACKEND
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -46,9 +46,11 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     if key is None and not key_in_keyring and (fresh or not exists(path)):
         key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
     deadline = 120.0 if context.interactive else 15.0
-    use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
+    use = KeyringConfig(
+        SEALED_BACKEND, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout
+    )
     file = sealed_file(use)
-    settings = {"keyring_backend": SEALED, "secrets_file": path}
+    settings = {"keyring_backend": SEALED_BACKEND, "secrets_file": path}
     if isinstance(file.source, KeyFile):
         settings["key_file"] = file.source.name
     if key_in_keyring and machine.key_file is not None:
@@ -58,8 +60,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
             code="host-config-differs",
         )
     if not fresh:
-        _require(config, machine, settings, named=context.keyring_backend == SEALED)
-    made_key, made_file = file.would_make()
+        _require(config, machine, settings, named=context.keyring_backend == SEALED_BACKEND)
+    made_key, made_file = file.would_create()
     places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
     if made_file:
         places[path] = "--secrets-file PATH"
@@ -67,7 +69,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
         places[file.source.name] = "--key-file PATH"
     _require_writable(places)
     if not dry_run:
-        made_key, made_file = file.make()
+        made_key, made_file = file.create()
         if fresh:
             _write(out, config, settings)
     rows = (
@@ -107,7 +109,7 @@ def _require_writable(places: Mapping[str, str]) -> None:
 def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
     """Raise Refused if an existing host.toml does not name the file that is to be created."""
     says = {
-        "keyring_backend": SEALED if named else machine.keyring_backend,
+        "keyring_backend": SEALED_BACKEND if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
         "key_file": machine.key_file,
     }
@@ -140,7 +142,7 @@ def _quoted(text: str) -> str:
 
 def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
     """Encrypt all secrets under a new key."""
-    file = sealed_file(choice(out))
+    file = sealed_file(keyring_config(out))
     if dry_run:
         count = file.would_rotate(_whole(new_key_file))
         rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {counted(count, 'secret')}", True),)

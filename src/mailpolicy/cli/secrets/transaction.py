@@ -61,7 +61,7 @@ def set_secret(
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
         return tell(out, trial, dry_run=True)
     old = vault.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
-    kept = vault.several([before.user for before in moves])
+    kept = vault.get_many([before.user for before in moves])
     former = [before for before in moves if before.user in kept]
     carried = {before: moves[before] for before in former if before.owner != owner}
     ask_to_send(out, carried, yes=yes)
@@ -142,7 +142,7 @@ def _move(
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
         return tell(out, carry_out(out, store, planner))
-    kept = vault.several([before.user for before in moves])
+    kept = vault.get_many([before.user for before in moves])
     turn = _Turn({moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves])
     outcome, left, failed = _carry_out_with(out, store, planner, planned, vault, turn)
     _add_moved(outcome.plan, moves, left)
@@ -180,7 +180,7 @@ def _carry_out_with(
             with locked_store(out, store) as held:
                 change.write_down(held, turn.users)
         if turn.put:
-            stack.enter_context(vault.changed(turn.put, needed=change.in_place))
+            stack.enter_context(vault.set_with_rollback(turn.put, needed=change.in_place))
 
         def first(held: Held) -> None:
             # Again, because an edit in between may have removed the marker; a plan without operations has none yet.
@@ -203,7 +203,7 @@ def _settle(
     """Remove the names of complete changes from the marker and print the outcome; then raise `failed`, if any."""
     strike_out(out, store, [user for user in touched if user not in left])
     # The edit read the marker of this very change and noted it as interrupted.
-    settled = {pending.sentence(user) for user in touched}
+    settled = {pending.warning(user) for user in touched}
     outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
     if failed is not None and out.context.format == "json":  # the edit and its error go into one object
         failed.content = {**edit_object(out, outcome, dry_run=False), **failed.content}
@@ -217,13 +217,13 @@ def _settle(
 def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str], MailpolicyError | None]:
     """Delete secrets after the store was changed; return those that remain and the error, if any."""
     try:
-        vault.delete_several(users)
+        vault.delete_many(users)
     except NotConfirmed as error:
         return (), error
     except MailpolicyError as error:
         left: Collection[str] = users  # unless the keyring still answers
         with suppress(MailpolicyError):
-            left = vault.several(users)
+            left = vault.get_many(users)
         if not left:
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
@@ -247,10 +247,10 @@ def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list
         if users is not None:
             owned = bindings.elsewhere(users, {secret.owner for secret in secrets})
             return [secret for found in owned.values() for secret in found]
-        kept = vault.several([secret.user for secret in secrets])
+        kept = vault.get_many([secret.user for secret in secrets])
         return [secret for secret in secrets if secret.user in kept]
     except KeyringError as error:
-        if error.code != "no-keyring" or vault.named:
+        if error.code != "no-keyring" or vault.is_configured:
             raise
         out.message("note: no keyring is available, so no password was looked for")
         return None

@@ -13,10 +13,10 @@ from mailpolicy.errors import KeyringError
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-SEALED = "mailpolicy.sealed.Keyring"
+SEALED_BACKEND = "mailpolicy.sealed.Keyring"
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 # Backends of the operating system that encrypt and ask for consent; any other must be named.
-SAFE = (
+SAFE_BACKENDS = (
     SECRET_SERVICE,
     "keyring.backends.libsecret.Keyring",
     "keyring.backends.kwallet.DBusKeyring",
@@ -25,53 +25,53 @@ SAFE = (
 )
 _CHAINER = "keyring.backends.chainer.ChainerBackend"
 _NULL = "keyring.backends.null.Keyring"
-SET_UP = (
+SETUP_ADVICE = (
     "set up the sealed file, unlock a desktop keyring, "
     "or name a backend with --keyring-backend or keyring_backend in host.toml"
 )
 
-_INIT = ("mailpolicy", "secrets", "init")
+_INIT_COMMAND = ("mailpolicy", "secrets", "init")
 
 
-class Chosen(NamedTuple):
+class ChosenBackend(NamedTuple):
     """The chosen backend: its class name, whether it was configured, and the insecure class in it, if any."""
 
     name: str
-    named: bool
-    exposed: str | None
+    explicit: bool
+    insecure: str | None
 
 
-def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, Chosen]:
+def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, ChosenBackend]:
     """Return the backend of that class, or with None the one of the operating system. Raises KeyringError."""
     import logging
 
     # Without a handler Python prints log records to stderr, and a backend may log a secret.
     logging.getLogger().addHandler(logging.NullHandler())
     if name is None:
-        found = desktop(is_root=is_root)
-        return found, Chosen(class_name(found), False, None)
+        found = detect(is_root=is_root)
+        return found, ChosenBackend(class_name(found), False, None)
     backend = _load(name)
-    return backend, Chosen(class_name(backend), True, _exposed(backend))
+    return backend, ChosenBackend(class_name(backend), True, _insecure_class(backend))
 
 
-def desktop(*, is_root: bool) -> KeyringBackend:
+def detect(*, is_root: bool) -> KeyringBackend:
     """Return the keyring of the operating system. Raises KeyringError if no safe one is available."""
     if not is_root:
-        return _safe(_detected())
+        return _first_safe(_configured())
     try:
         return _load(SECRET_SERVICE)
     except KeyringError:
-        raise _missing() from None
+        raise _no_keyring() from None
 
 
-def wallet(*, is_root: bool) -> KeyringBackend:
+def desktop_keyring(*, is_root: bool) -> KeyringBackend:
     """Return the keyring of the operating system, ignoring keyring's own configuration. Raises KeyringError."""
-    for name in (SECRET_SERVICE,) if is_root else SAFE:
+    for name in (SECRET_SERVICE,) if is_root else SAFE_BACKENDS:
         try:
             return _load(name)
         except KeyringError:
             continue
-    raise _missing()
+    raise _no_keyring()
 
 
 def class_name(backend: object) -> str:
@@ -79,7 +79,7 @@ def class_name(backend: object) -> str:
     return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
 
-def translated(error: BaseException) -> KeyringError:
+def translate_error(error: BaseException) -> KeyringError:
     """Convert an exception of a backend to KeyringError, without its text, which may contain a secret."""
     if isinstance(error, KeyringError):
         return error
@@ -88,17 +88,17 @@ def translated(error: BaseException) -> KeyringError:
         return KeyringError("the keyring is locked: unlock it and try again", code="keyring-locked")
     if kind == "InitError":
         return KeyringError(
-            f"cannot open the keyring, it is locked or has no collection yet: {SET_UP}",
+            f"cannot open the keyring, it is locked or has no collection yet: {SETUP_ADVICE}",
             code="keyring-locked",
-            fix=_INIT,
+            fix=_INIT_COMMAND,
         )
     if kind in ("NoKeyringError", "SecretServiceNotAvailableException"):
-        return _missing()
+        return _no_keyring()
     return KeyringError(f"the keyring failed ({kind})", code="keyring-refused")
 
 
-def _missing() -> KeyringError:
-    return KeyringError(f"no keyring is available: {SET_UP}", code="no-keyring", fix=_INIT)
+def _no_keyring() -> KeyringError:
+    return KeyringError(f"no keyring is available: {SETUP_ADVICE}", code="no-keyring", fix=_INIT_COMMAND)
 
 
 def _load(name: str) -> KeyringBackend:
@@ -108,12 +108,12 @@ def _load(name: str) -> KeyringBackend:
         return load_keyring(name)
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
-            f"cannot use the keyring backend {name!a} ({type(error).__name__}): name its class, such as {SEALED}",
+            f"cannot use the keyring backend {name!a} ({type(error).__name__}): name its class, such as {SEALED_BACKEND}",
             code="unusable-keyring",
         ) from None
 
 
-def _detected() -> KeyringBackend:
+def _configured() -> KeyringBackend:
     """Return the backend that keyring itself selects, from its environment variable, configuration or priorities."""
     import keyring
 
@@ -122,7 +122,7 @@ def _detected() -> KeyringBackend:
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
             f"cannot use the keyring backend named by PYTHON_KEYRING_BACKEND or keyringrc.cfg "
-            f"({type(error).__name__}): {SET_UP}",
+            f"({type(error).__name__}): {SETUP_ADVICE}",
             code="unusable-keyring",
         ) from None
 
@@ -131,7 +131,7 @@ def _members(backend: Any) -> list[KeyringBackend]:
     return list(backend.backends) if class_name(backend) == _CHAINER else [backend]
 
 
-def _exposed(backend: KeyringBackend) -> str | None:
+def _insecure_class(backend: KeyringBackend) -> str | None:
     """Return the class that stores secrets in plain text or not at all: the backend itself or one in a chainer."""
     for member in _members(backend):
         for kind in type(member).__mro__:
@@ -140,15 +140,15 @@ def _exposed(backend: KeyringBackend) -> str | None:
     return None
 
 
-def _safe(backend: KeyringBackend) -> KeyringBackend:
+def _first_safe(backend: KeyringBackend) -> KeyringBackend:
     """Return the backend itself, or the first safe one in a chainer. Raises KeyringError if there is none."""
     candidates = _members(backend)
     for candidate in candidates:
-        if class_name(candidate) in SAFE:
+        if class_name(candidate) in SAFE_BACKENDS:
             return candidate
     name = class_name(candidates[0]) if candidates else class_name(backend)
     if name.startswith(("keyring.backends.fail.", _CHAINER)):
-        raise _missing()
+        raise _no_keyring()
     raise KeyringError(
         f"the keyring backend {name} is not known to be safe; to use it: --keyring-backend {name}",
         code="unsafe-keyring",

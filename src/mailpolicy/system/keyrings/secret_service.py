@@ -10,10 +10,10 @@ from contextlib import closing
 from typing import Any
 
 
-def several(backend: Any, service: str, users: Collection[str], answered: Callable[[], None]) -> dict[str, str]:
+def get_many(backend: Any, service: str, users: Collection[str], restart_timeout: Callable[[], None]) -> dict[str, str]:
     """Return the secrets of these users by user name; users without one are left out.
 
-    `backend` is keyring's own, which unlocks the collection; `answered` is called after each answer of the daemon. Raises
+    `backend` is keyring's own, which unlocks the collection; `restart_timeout` is called after each answer of the daemon. Raises
     the exceptions of keyring and SecretStorage.
     """
     from secretstorage.util import open_session
@@ -25,7 +25,7 @@ def several(backend: Any, service: str, users: Collection[str], answered: Callab
     with closing(collection.connection):
         collection.session = open_session(collection.connection)  # else SecretStorage opens one per item
         for item in collection.search_items(backend._query(service)):
-            answered()
+            restart_timeout()
             user = item.get_attributes().get(name)
             if user in wanted and user not in found:  # of duplicates keyring takes the first one too
                 backend.unlock(item)
@@ -33,7 +33,7 @@ def several(backend: Any, service: str, users: Collection[str], answered: Callab
     return found
 
 
-def names(backend: Any, service: str) -> list[str]:
+def list_users(backend: Any, service: str) -> list[str]:
     """Return the user names of all secrets of a service. Raises the exceptions of keyring and SecretStorage."""
     name = backend.schemes[backend.scheme]["username"]
     collection = backend.get_preferred_collection()

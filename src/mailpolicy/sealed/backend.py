@@ -16,7 +16,7 @@ from keyring.errors import KeyringError, PasswordDeleteError, PasswordSetError
 
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.sealed.file import SecretsFile
-from mailpolicy.sealed.key_source import Sources
+from mailpolicy.sealed.key_source import KeyLocations
 from mailpolicy.store import host
 
 
@@ -38,17 +38,17 @@ class Keyring(KeyringBackend):
 
     def get_password(self, service: str, username: str) -> str | None:
         """Return the secret, None if there is none."""
-        with _refused(KeyringError):
-            return self._file().several(service, [username]).get(username)
+        with _keyring_errors(KeyringError):
+            return self._file().get_many(service, [username]).get(username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Store a secret."""
-        with _refused(PasswordSetError):
+        with _keyring_errors(PasswordSetError):
             self._file().change(service, {username: password})
 
     def delete_password(self, service: str, username: str) -> None:
         """Remove a secret."""
-        with _refused(PasswordDeleteError):
+        with _keyring_errors(PasswordDeleteError):
             if username not in self._file().change(service, {username: None}):
                 raise PasswordDeleteError("there is no such secret")
 
@@ -57,12 +57,12 @@ class Keyring(KeyringBackend):
         is_root = os.geteuid() == 0
         under_sudo = is_root and "SUDO_UID" in os.environ  # the caller's variable must not steer root
         machine = host.read(None if under_sudo else os.environ.get("MAILPOLICY_HOST_CONFIG") or None)
-        sources = Sources(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root)
-        return SecretsFile.located(self.secrets_file or machine.secrets_file, sources)
+        locations = KeyLocations(os.environ.get("CREDENTIALS_DIRECTORY"), self.key_file or machine.key_file, is_root)
+        return SecretsFile.at(self.secrets_file or machine.secrets_file, locations)
 
 
 @contextmanager
-def _refused(kind: type[KeyringError]) -> Iterator[None]:
+def _keyring_errors(kind: type[KeyringError]) -> Iterator[None]:
     try:
         yield
     except MailpolicyError as error:

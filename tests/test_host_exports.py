@@ -116,7 +116,7 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
     assert deploy(text).status == 0
     deploy(text, "pop", "lan-only", "alice@example.com")
     said = deploy(text)
-    assert "open sessions of alice@example.com go on: mailpolicy deploy --kick" in said.err
+    assert "open sessions of alice@example.com continue: mailpolicy deploy --kick" in said.err
     (tmp_path / "down").touch()
     failed = deploy(text, "deploy", "--kick")
     assert failed.status == 5
@@ -287,7 +287,10 @@ def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_pa
     result = deploy(text, "deploy", "a", "--kick")
     assert result.status == 5
     assert _line(result, "a") == ["updated", "changed"]
-    assert f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this is" in result.err
+    assert (
+        f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this file is"
+        in result.err
+    )
 
 
 def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(

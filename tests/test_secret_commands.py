@@ -127,7 +127,7 @@ def test_init_of_a_file_that_lost_its_key_is_refused_dry_too(run: Run, place: Pa
     sealed_file(place)
     (place / "key").rename(place / "elsewhere")
     refused = as_dry(run, "secrets", "init", *options(place))
-    assert (refused.status, f"bring {place / 'key'} back" in refused.err) == (6, True)
+    assert (refused.status, f"restore {place / 'key'} from" in refused.err) == (6, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by this")

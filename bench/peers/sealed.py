@@ -36,9 +36,9 @@ def make(choice: KeyringConfig, secrets: dict[str, str]) -> float:
 
 
 def read(choice: KeyringConfig, secrets: dict[str, str]) -> float:
-    vault = Credentials(choice, sys.exit)
-    assert vault.get(next(iter(secrets)))  # what is imported is imported
-    seconds, found = timed(lambda: vault.get_many(secrets))
+    keyring = Credentials(choice, sys.exit)
+    assert keyring.get(next(iter(secrets)))  # what is imported is imported
+    seconds, found = timed(lambda: keyring.get_many(secrets))
     assert found == secrets
     return seconds
 

@@ -205,9 +205,9 @@ def test_a_named_backend_that_protects_nothing_warns_each_time(machine: Machine,
 
 def test_a_named_chainer_warns_for_what_is_in_it(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [SecretService.Keyring(), PlaintextKeyring()])
-    vault = Credentials(KeyringConfig("keyring.backends.chainer.ChainerBackend"), found.append)
+    keyring = Credentials(KeyringConfig("keyring.backends.chainer.ChainerBackend"), found.append)
     with pytest.raises(KeyringError):
-        vault.get(user(ALICE))
+        keyring.get(user(ALICE))
     assert found == [f"warning: the keyring backend {PLAINTEXT} does not protect secrets"]
 
 

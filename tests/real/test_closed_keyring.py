@@ -104,13 +104,13 @@ def test_other_writers_do_not_wait_for_the_keyring(desktop: Desktop) -> None:
 def test_deadline(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Secret Service that does not answer any more; the second question does not wait again."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.bus)
-    vault = Credentials(KeyringConfig(is_root=True, deadline=0.5), pytest.fail)
-    assert vault.get("smart-host/@server") is None
+    keyring = Credentials(KeyringConfig(is_root=True, deadline=0.5), pytest.fail)
+    assert keyring.get("smart-host/@server") is None
     desktop.daemon.send_signal(signal.SIGSTOP)
     start = time.monotonic()
     for _ in range(50):
         with pytest.raises(KeyringError, match=r"did not answer within 0\.5 s") as caught:
-            vault.set("smart-host/@server", FIRST)
+            keyring.set("smart-host/@server", FIRST)
         assert (caught.value.exit_status, caught.value.code) == (6, "keyring-locked")
     assert time.monotonic() - start < 15
 

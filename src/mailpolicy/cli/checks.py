@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.cli import clients
-from mailpolicy.cli.exports import Workshop
+from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import keyring_config
 from mailpolicy.deploy import dovecot, managed
@@ -26,29 +26,28 @@ from mailpolicy.system.keyrings.choice import SAFE_BACKENDS, SEALED_BACKEND
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_others, fix_for_root
 
 if TYPE_CHECKING:
-    from mailpolicy.cli.exports import Workshop
-    from mailpolicy.deploy.configured import Configured
+    from mailpolicy.deploy.configured import ConfiguredExport
 
 OK, WARNING, ERROR, SKIPPED = "ok", "warning", "error", "skipped"
 _VALIDATE = ("mailpolicy", "validate")
 
 
-class Found(NamedTuple):
+class CheckResult(NamedTuple):
     """The result of a check, with the command that fixes it, or two to run one after the other."""
 
     state: str
     message: str
-    cure: Command | None = None
+    fix: Command | None = None
     then: Command | None = None
     step: str | None = None  # the manual step, if no command fixes it
 
     @property
-    def cures(self) -> list[Command]:
+    def fixes(self) -> list[Command]:
         """Return the commands in the order in which to run them."""
-        return [command for command in (self.cure, self.then) if command is not None]
+        return [command for command in (self.fix, self.then) if command is not None]
 
 
-class Machine:
+class CheckInput:
     """The input of the checks, each part read when it is first used."""
 
     def __init__(self, out: Output, log: str | None) -> None:
@@ -74,7 +73,7 @@ class Machine:
         return keyring_config(self.out)
 
     @cached_property
-    def vault(self) -> Credentials:
+    def keyring(self) -> Credentials:
         """The keyring. Raises StoreError and Refused."""
         return Credentials(self.keyring_config, lambda warning: None)
 
@@ -87,26 +86,26 @@ class Machine:
             return None
 
 
-def _store(machine: Machine) -> Iterator[Found]:
+def _store(machine: CheckInput) -> Iterator[CheckResult]:
     accounts = len(machine.store.policy().accounts)
     findings, _ = machine.store.diagnose(["MP039"])
     path, count = machine.store.path, len(findings)
     if findings:
-        yield Found(WARNING, f"{path} has {counted(count, 'warning')}", _VALIDATE)
+        yield CheckResult(WARNING, f"{path} has {counted(count, 'warning')}", _VALIDATE)
     else:
-        yield Found(OK, f"{path}, {counted(accounts, 'account')}")
+        yield CheckResult(OK, f"{path}, {counted(accounts, 'account')}")
 
 
-def _permissions(machine: Machine) -> Iterator[Found]:
+def _permissions(machine: CheckInput) -> Iterator[CheckResult]:
     path = machine.out.context.file
     fix = fix_for_root(path, machine.trusted) if machine.out.context.is_root else fix_for_others(path)
     if fix:
-        yield Found(ERROR, f"other users can write {path} or a directory above it", fix)
+        yield CheckResult(ERROR, f"other users can write {path} or a directory above it", fix)
     else:
-        yield Found(OK, f"only {_who(machine)} can write {path}")
+        yield CheckResult(OK, f"only {_who(machine)} can write {path}")
 
 
-def _who(machine: Machine) -> str:
+def _who(machine: CheckInput) -> str:
     """Return who can write a store that is safe."""
     if not machine.out.context.is_root:
         return "its owner and group"
@@ -118,28 +117,28 @@ def _who(machine: Machine) -> str:
     return f"root and the trusted group {grp.getgrgid(group).gr_name}"
 
 
-def _host(machine: Machine) -> Iterator[Found]:
+def _host(machine: CheckInput) -> Iterator[CheckResult]:
     document = machine.out.machine().settings.document
-    yield Found(OK, document.path if document is not None else "no host.toml: the defaults apply")
+    yield CheckResult(OK, document.path if document is not None else "no host.toml: the defaults apply")
 
 
-def _keyring(machine: Machine) -> Iterator[Found]:
+def _keyring(machine: CheckInput) -> Iterator[CheckResult]:
     named_by = "--keyring-backend" if machine.out.context.keyring_backend else "host.toml"
     try:
-        chosen = machine.vault.backend()
+        chosen = machine.keyring.backend()
     except KeyringError as error:
         if machine.users or error.code != "no-keyring":
             raise
-        yield Found(WARNING, str(error), error.fix)
+        yield CheckResult(WARNING, str(error), error.fix)
         return
     name = chosen.name
     why = f"named by {named_by}" if chosen.explicit else "found automatically (no backend is configured)"
     if chosen.insecure is not None:
-        yield Found(ERROR, f"{name}, {why}: {chosen.insecure} does not protect secrets", *_moves(name))
+        yield CheckResult(ERROR, f"{name}, {why}: {chosen.insecure} does not protect secrets", *_moves(name))
     elif name in (*SAFE_BACKENDS, SEALED_BACKEND):
-        yield Found(OK, f"{name}, {why}: safe")
+        yield CheckResult(OK, f"{name}, {why}: safe")
     else:
-        yield Found(WARNING, f"{name}, {why}: not known to be safe", *_moves(name))
+        yield CheckResult(WARNING, f"{name}, {why}: not known to be safe", *_moves(name))
 
 
 def _moves(name: str) -> tuple[Command, Command]:
@@ -147,88 +146,92 @@ def _moves(name: str) -> tuple[Command, Command]:
     return (*secrets, "init"), (*secrets, "move", "--from", name, "--to", SEALED_BACKEND)
 
 
-def _sealed(machine: Machine) -> Iterator[Found]:
+def _sealed(machine: CheckInput) -> Iterator[CheckResult]:
     if machine.keyring_config.backend != SEALED_BACKEND:
         return
     file = sealed_file(machine.keyring_config)
-    facts = file.header()
-    yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
+    header = file.header()
+    yield CheckResult(
+        OK, f"{file.path}, written {counted(header.writes, 'time')}, key {header.key_id} from {file.source.name}"
+    )
     if os.stat(file.path).st_mode & 0o077:
-        yield Found(WARNING, f"other users can read {file.path}", ("chmod", "0600", file.path))
-    if machine.out.context.is_root and (cure := fix_for_root(file.path)) is not None:
-        yield Found(ERROR, f"other users can write {file.path} or a directory above it", cure)
+        yield CheckResult(WARNING, f"other users can read {file.path}", ("chmod", "0600", file.path))
+    if machine.out.context.is_root and (fix := fix_for_root(file.path)) is not None:
+        yield CheckResult(ERROR, f"other users can write {file.path} or a directory above it", fix)
     if file.rotation_interrupted():
-        yield Found(WARNING, "a rotation of the key was interrupted", ("mailpolicy", "secrets", "rotate"))
+        yield CheckResult(WARNING, "a rotation of the key was interrupted", ("mailpolicy", "secrets", "rotate"))
 
 
-def _secrets(machine: Machine) -> Iterator[Found]:
+def _secrets(machine: CheckInput) -> Iterator[CheckResult]:
     users = [secret.user for secret in bindings.named(machine.store.policy())]
     if not users:
-        yield Found(OK, "the store names no secret")
+        yield CheckResult(OK, "the store names no secret")
         return
-    missing = len(users) - len(machine.vault.get_many(users))
+    missing = len(users) - len(machine.keyring.get_many(users))
     if missing:
-        yield Found(ERROR, f"{missing} of {len(users)} secrets are missing", ("mailpolicy", "secrets", "verify"))
+        yield CheckResult(ERROR, f"{missing} of {len(users)} secrets are missing", ("mailpolicy", "secrets", "verify"))
     else:
-        yield Found(OK, f"all {counted(len(users), 'secret')} can be opened")
+        yield CheckResult(OK, f"all {counted(len(users), 'secret')} can be opened")
 
 
-def _unfinished(machine: Machine) -> Iterator[Found]:
+def _unfinished(machine: CheckInput) -> Iterator[CheckResult]:
     for name in pending.user_names(machine.out.context.file, machine.trusted):
-        yield Found(WARNING, f"a change of {name} was interrupted", ("mailpolicy", "validate", "--secrets"))
+        yield CheckResult(WARNING, f"a change of {name} was interrupted", ("mailpolicy", "validate", "--secrets"))
 
 
-def _exports(machine: Machine) -> Iterator[Found]:
+def _exports(machine: CheckInput) -> Iterator[CheckResult]:
     exports = machine.out.machine().exports
     if not exports:
         return
-    workshop = Workshop(machine.out)
+    exporter = Exporter(machine.out)
     for export in exports:
         try:
-            yield _looked_at(workshop, export)
+            yield _check_export(exporter, export)
         except MailpolicyError as error:
-            yield Found(ERROR, f"{export.name}: {error}", error.fix)
+            yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
 
 
-def _looked_at(workshop: Workshop, export: Configured) -> Found:
-    made = workshop.make(export.target, export.options)
-    placed = managed.look(export.place, stamped(export.target_name, made.body))
-    cure = ("mailpolicy", "deploy", export.name)
-    if placed.state is not State.CURRENT:
-        return Found(ERROR, f"{export.name}: {export.place.path} is {placed.state}", cure)
-    if placed.notes:
-        return Found(ERROR, f"{export.name}: {'; '.join(placed.notes)}", cure)
-    return Found(OK, f"{export.name}: {export.place.path} is {placed.state}")
+def _check_export(exporter: Exporter, export: ConfiguredExport) -> CheckResult:
+    made = exporter.make(export.target, export.options)
+    deployed = managed.inspect(export.generated, stamped(export.target_name, made.body))
+    fix = ("mailpolicy", "deploy", export.name)
+    if deployed.state is not State.CURRENT:
+        return CheckResult(ERROR, f"{export.name}: {export.generated.path} is {deployed.state}", fix)
+    if deployed.notes:
+        return CheckResult(ERROR, f"{export.name}: {'; '.join(deployed.notes)}", fix)
+    return CheckResult(OK, f"{export.name}: {export.generated.path} is {deployed.state}")
 
 
-def _dovecot(machine: Machine) -> Iterator[Found]:
+def _dovecot(machine: CheckInput) -> Iterator[CheckResult]:
     for export in machine.out.machine().exports:
         if export.target_name == "dovecot-conf":
             try:
-                yield _obeyed(machine, export)
+                yield _check_snippet(machine, export)
             except MailpolicyError as error:
-                yield Found(ERROR, f"{export.name}: {error}", error.fix)
+                yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
 
 
-def _obeyed(machine: Machine, export: Configured) -> Found:
+def _check_snippet(machine: CheckInput, export: ConfiguredExport) -> CheckResult:
     doveconf = dovecot.Doveconf(export.doveconf)
     if (server := doveconf.configuration()) is not None:
         dovecot.refuse_other_version(server, export.options)
-    judged = dovecot.judged(doveconf, export.options, export.place.path, data_files(machine.out.machine().exports))
-    state = {True: OK, None: WARNING, False: ERROR}[judged.obeyed]
-    return Found(state, f"{export.name}: {judged.message}")
+    enforcement = dovecot.check_enforcement(
+        doveconf, export.options, export.generated.path, data_files(machine.out.machine().exports)
+    )
+    state = {True: OK, None: WARNING, False: ERROR}[enforcement.enforced]
+    return CheckResult(state, f"{export.name}: {enforcement.message}")
 
 
-def _clients(machine: Machine) -> Iterator[Found]:
+def _clients(machine: CheckInput) -> Iterator[CheckResult]:
     policy = machine.store.policy()
     if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
         return  # nobody's access depends on where the client is
-    seen = clients.look(policy, machine.log)
-    state = WARNING if seen.one else OK if seen.step is None else SKIPPED
-    yield Found(state, seen.message, seen.command, step=seen.step)
+    result = clients.inspect_log(policy, machine.log)
+    state = WARNING if result.single_address else OK if result.step is None else SKIPPED
+    yield CheckResult(state, result.message, result.command, step=result.step)
 
 
-Check = Callable[[Machine], Iterator[Found]]
+Check = Callable[[CheckInput], Iterator[CheckResult]]
 CHECKS: dict[str, Check] = {
     "store": _store,
     "permissions": _permissions,
@@ -243,7 +246,7 @@ CHECKS: dict[str, Check] = {
 }
 # By check, the checks that must succeed first, with the reason to show if they did not.
 _STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")
-NEEDS = {
+REQUIRES = {
     "keyring": (_HOST_TOML,),
     "sealed file": (_HOST_TOML,),
     "secrets": (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailpolicy.secrets.credentials import Credentials
 
 
-class Workshop:
+class Exporter:
     """Builds any number of targets from one store and one keyring; the store is parsed again only if it changed."""
 
     def __init__(self, out: Output) -> None:

@@ -13,14 +13,14 @@ from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
 
 if TYPE_CHECKING:
-    from mailpolicy.deploy.configured import Configured
+    from mailpolicy.deploy.configured import ConfiguredExport
 
 
 class Machine(NamedTuple):
     """The settings in host.toml, the exports among them, and whom root trusts with the store besides itself."""
 
     settings: host.Host
-    exports: list[Configured]
+    exports: list[ConfiguredExport]
     trusted: Trusted
 
 
@@ -35,10 +35,10 @@ def read(context: Context) -> Machine:
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, configured  # 17 ms, only if host.toml has exports
+    from mailpolicy.deploy.configured import InvalidExport, read_exports  # 17 ms, only if host.toml has exports
 
     try:
-        return Machine(settings, configured(path(context), settings.exports), trusted)
+        return Machine(settings, read_exports(path(context), settings.exports), trusted)
     except InvalidExport as error:
         error.line = settings.document.line(error.key)
         raise

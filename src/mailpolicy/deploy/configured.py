@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mailpolicy.deploy.managed import Place
+from mailpolicy.deploy.managed import GeneratedFile
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
@@ -19,22 +19,22 @@ from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.replacing import Attributes
 
-_OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
-OPEN, CLOSED = 0o640, 0o600
-_INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
+_COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
+_MODE, _SECRET_MODE = 0o640, 0o600
+_INDEX_SUFFIXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
 
 
-class Configured(NamedTuple):
+class ConfiguredExport(NamedTuple):
     """A configured export; the command `kick`, with a user name added, ends that user's sessions."""
 
     name: str
     target_name: str
     target: Target
     options: Options
-    place: Place
+    generated: GeneratedFile
     kick: tuple[str, ...] = ("doveadm", "kick", "--")
     doveconf: tuple[str, ...] = ("doveconf",)
-    problem: MailpolicyError | None = None  # why this one cannot be made; the others still are
+    error: MailpolicyError | None = None  # why this one cannot be made; the others still are
 
 
 class InvalidExport(StoreError):
@@ -47,36 +47,36 @@ class InvalidExport(StoreError):
         self.key: KeyPath = ("exports", name, *([option] if option is not None else []))
 
 
-def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
+def default_file(target: Target, path: str, *, postmap: str | None = None) -> GeneratedFile:
     """Return the default attributes of a target's file: mode 0640, or 0600 and never more if it has secrets."""
-    mode = CLOSED if target.secret else OPEN
+    mode = _SECRET_MODE if target.secret else _MODE
     attributes = Attributes(mode, max_mode=mode, bump_mtime=True)
     if postmap is None:
-        return Place(path, attributes)
+        return GeneratedFile(path, attributes)
     full = os.path.abspath(path)  # commands run in /
-    return Place(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEXES[postmap]}")
+    return GeneratedFile(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEX_SUFFIXES[postmap]}")
 
 
-def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
+def read_exports(file: str, tables: Mapping[str, Any]) -> list[ConfiguredExport]:
     """Return the exports in the order of their deployment. Raises InvalidExport.
 
     Those without secrets come first, as the keyring may be locked; data comes before the configuration that reads it.
     """
-    found = [_one(file, name, table) for name, table in tables.items()]
+    exports = [_read_export(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
-    for one in found:
-        if (other := paths.setdefault(os.path.realpath(one.place.path), one.name)) != one.name:
+    for one in exports:
+        if (other := paths.setdefault(os.path.realpath(one.generated.path), one.name)) != one.name:
             raise InvalidExport(file, one.name, f"path is also the path of exports.{other}", "path")
-    _refuse_mismatch(file, found)
-    return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
+    _refuse_mismatch(file, exports)
+    return sorted(exports, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
-def data_files(found: Iterable[Configured]) -> list[str]:
+def data_files(exports: Iterable[ConfiguredExport]) -> list[str]:
     """Return the paths of the passwd-files among the exports."""
-    return [one.place.path for one in found if one.target_name == "dovecot"]
+    return [one.generated.path for one in exports if one.target_name == "dovecot"]
 
 
-def _one(file: str, name: str, table: Any) -> Configured:
+def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
     if not isinstance(table, dict):
         raise InvalidExport(file, name, "this must be a table")
     try:
@@ -84,9 +84,9 @@ def _one(file: str, name: str, table: Any) -> Configured:
         if not isinstance(target_name, str):
             raise ChoiceRejected("target", "the key target is missing")
         target = target_named(target_name)
-        given = {key: value for key, value in table.items() if key not in _OWN}
+        given = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
         for key in given.keys() - target.options:
-            nearest = nearest_key(key, [*_OWN, *target.options])
+            nearest = nearest_key(key, [*_COMMON_KEYS, *target.options])
             raise ChoiceRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
         path, token = table.get("path"), given.get("token_file", "/")
         if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
@@ -96,19 +96,19 @@ def _one(file: str, name: str, table: Any) -> Configured:
         chosen, problem = _options(target_name, given)
         if os.path.realpath(path) == os.path.realpath(str(token)):
             raise ChoiceRejected("path", "path is the same file as token_file")
-        plain = place_for(target, path, postmap=given.get("postmap"))
+        plain = default_file(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
             _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), bump_mtime=True
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
-        kick, doveconf = (_command(table, key) or Configured._field_defaults[key] for key in ("kick", "doveconf"))
-        return Configured(
+        kick, doveconf = (_command(table, key) or ConfiguredExport._field_defaults[key] for key in ("kick", "doveconf"))
+        return ConfiguredExport(
             name,
             target_name,
             target,
             chosen,
-            Place(path, attributes, commands, plain.product, ours=True),
+            GeneratedFile(path, attributes, commands, plain.product, replace_edited=True),
             kick,
             doveconf,
             problem,
@@ -131,13 +131,13 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
     return options(target_name, without), Refused(problem.message, file=problem.file, code="token", fix=problem.fix)
 
 
-def _refuse_mismatch(file: str, found: list[Configured]) -> None:
+def _refuse_mismatch(file: str, exports: list[ConfiguredExport]) -> None:
     """Raise InvalidExport if a Dovecot snippet and its passwd-file differ in strategy or lock.
 
     The snippet would then admit exactly the users that the file means to deny.
     """
-    data = {one.place.path: one for one in found if one.target_name == "dovecot"}
-    for one in found:
+    data = {one.generated.path: one for one in exports if one.target_name == "dovecot"}
+    for one in exports:
         other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
         for key in ("strategy", "lock"):
             if other is not None and getattr(one.options, key) != getattr(other.options, key):
@@ -168,7 +168,7 @@ def _mode(table: Mapping[str, Any], usual: int) -> int:
     mode = int(text, 8)
     if mode & 0o022:
         raise ChoiceRejected("mode", f"mode {text} lets other users write the file")
-    if usual == CLOSED and mode & 0o007:
+    if usual == _SECRET_MODE and mode & 0o007:
         raise ChoiceRejected("mode", f"mode {text} lets everybody read the passwords in the file")
     return mode
 

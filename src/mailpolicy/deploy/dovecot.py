@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from glob import glob
 from typing import NamedTuple
 
-from mailpolicy.deploy import data, passdbs, programs
+from mailpolicy.deploy import auth_access, passdbs, programs
 from mailpolicy.errors import Refused
 from mailpolicy.export import Options
 from mailpolicy.export.dovecot import SERVICES
@@ -24,7 +24,7 @@ from mailpolicy.export.request import VERSIONS
 from mailpolicy.system import files
 from mailpolicy.system.files import exists
 
-_PATIENCE = 30.0  # seconds for all runs of doveconf together
+_TIMEOUT = 30.0  # seconds for all runs of doveconf together
 _HEADING = re.compile(r"# (\d\S*) \([^)]*\): (.+)")  # printed even if the configuration is broken
 _INCLUDE = re.compile(r"(\s*!include(?:_try)?\s+)(\S.*?)\s*(?:\s#.*)?")
 # A value read from a file, or an include, with a relative path.
@@ -45,28 +45,28 @@ class Doveconf:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._left = _PATIENCE
+        self._remaining = _TIMEOUT
 
     def __str__(self) -> str:
         return shlex.join(self._command)
 
-    def run(self, *arguments: str) -> programs.Ended:
+    def run(self, *arguments: str) -> programs.ProgramResult:
         """Run doveconf with more arguments."""
-        begun = time.monotonic()
-        ended = programs.run([*self._command, *arguments], self._left)
-        self._left = max(0.1, self._left - (time.monotonic() - begun))
-        return ended
+        start = time.monotonic()
+        result = programs.run([*self._command, *arguments], self._remaining)
+        self._remaining = max(0.1, self._remaining - (time.monotonic() - start))
+        return result
 
     def configuration(self) -> Configuration | None:
         """Return the current configuration, None if doveconf is not installed. Raises Refused for other output."""
         if shutil.which(self._command[0], mode=os.F_OK) is None:
             return None
-        ended = self.run("-n")
-        heading = _HEADING.match(ended.out)
+        result = self.run("-n")
+        heading = _HEADING.match(result.out)
         if heading is None:
-            reason = ended.failure or "does not print a Dovecot configuration"
+            reason = result.failure or "does not print a Dovecot configuration"
             raise Refused(f"{self} {reason}: correct doveconf in host.toml", code="doveconf")
-        return Configuration(heading[1], heading[2], ended.out, ended.failure)
+        return Configuration(heading[1], heading[2], result.out, result.failure)
 
     def value(self, setting: str) -> str | None:
         """Return the value of a setting, None if doveconf does not print it."""
@@ -87,13 +87,13 @@ def refuse_other_version(found: Configuration, options: Options) -> None:
     )
 
 
-def refuse_unfit(found: Configuration, doveconf: Doveconf, path: str, snippet: bytes) -> None:
+def refuse_broken(found: Configuration, doveconf: Doveconf, path: str, snippet: bytes) -> None:
     """Raise Refused if doveconf rejects the configuration with this snippet at `path`."""
     with tempfile.TemporaryDirectory(prefix="mailpolicy-") as folder:
-        tried = _Copy(folder, path, snippet).main(found.path)
-        ended = doveconf.run("-n", "-c", tried)
-    if ended.failure is not None:
-        why = re.sub(f"{re.escape(folder)}/[0-9]+", "", ended.failure)  # original paths instead of those of the copies
+        trial = _TrialConfiguration(folder, path, snippet).main(found.path)
+        result = doveconf.run("-n", "-c", trial)
+    if result.failure is not None:
+        why = re.sub(f"{re.escape(folder)}/[0-9]+", "", result.failure)  # original paths instead of those of the copies
         raise Refused(
             f"nothing was written, as Dovecot would not start with this file: doveconf {why}",
             file=path,
@@ -101,7 +101,7 @@ def refuse_unfit(found: Configuration, doveconf: Doveconf, path: str, snippet: b
         )
 
 
-class _Copy:
+class _TrialConfiguration:
     """A trial configuration with one file replaced: copies of the files that lead to it, including the originals of the rest."""
 
     def __init__(self, folder: str, path: str, content: bytes) -> None:
@@ -167,36 +167,38 @@ def _absolute(path: str, content: bytes) -> bytes:
     return _RELATIVE.sub(lambda found: b"%s%s/%s" % (found[1], folder, found[2]), content)
 
 
-class Judgement(NamedTuple):
+class Enforcement(NamedTuple):
     """Whether Dovecot enforces the policy, None if unknown, with a message."""
 
-    obeyed: bool | None
+    enforced: bool | None
     message: str
 
 
-def judged(doveconf: Doveconf, options: Options, path: str, made: Collection[str]) -> Judgement:
+def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported: Collection[str]) -> Enforcement:
     """Return whether Dovecot asks the policy before any other passdb, with the snippet installed at `path`.
 
-    `made` lists the passwd-files that exports make. Raises Refused if doveconf fails.
+    `exported` lists the passwd-files that exports make. Raises Refused if doveconf fails.
     """
     found = doveconf.configuration()
     if found is None:
-        return Judgement(None, f"{path} was not checked: {doveconf} is not installed")
+        return Enforcement(None, f"{path} was not checked: {doveconf} is not installed")
     if found.failure is not None:
-        return Judgement(False, f"Dovecot would not start: doveconf {found.failure}")
+        return Enforcement(False, f"Dovecot would not start: doveconf {found.failure}")
     services, merges = (*SERVICES, *options.lock), options.dovecot != "2.3"
     snippet = files.read_regular(path).decode("utf-8", "replace") if exists(path, follow=True) else ""
-    if changed := passdbs.changed(found.text, snippet, services, merges=merges):
-        return Judgement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(changed)}")
-    early = passdbs.asked_first(found.text, snippet, services, merges=merges)
-    if early is None:
-        return Judgement(False, f"Dovecot does not read {path}: add an !include of it to {found.path}")
-    if early:
-        return Judgement(
+    if altered := passdbs.altered_settings(found.text, snippet, services, merges=merges):
+        return Enforcement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(altered)}")
+    earlier = passdbs.asked_before_policy(found.text, snippet, services, merges=merges)
+    if earlier is None:
+        return Enforcement(False, f"Dovecot does not read {path}: add an !include of it to {found.path}")
+    if earlier:
+        return Enforcement(
             False,
-            f"Dovecot asks other passdbs before the policy: {', '.join(early)}: move them after {path}, or give it a "
+            f"Dovecot asks other passdbs before the policy: {', '.join(earlier)}: move them after {path}, or give it a "
             "name that is read first, such as conf.d/00-mailpolicy.conf",
         )
-    if (trouble := data.trouble(options.data or "", made, found.text, doveconf.value)) is not None:
-        return Judgement(False, trouble)
-    return Judgement(True, f"Dovecot {found.version} asks the policy first")
+    if (
+        problem := auth_access.explain_unreadable(options.data or "", exported, found.text, doveconf.value)
+    ) is not None:
+        return Enforcement(False, problem)
+    return Enforcement(True, f"Dovecot {found.version} asks the policy first")

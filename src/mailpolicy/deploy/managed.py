@@ -20,106 +20,106 @@ from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.trust import Trusted
 
 _RELOAD = "reload"  # suffix of the marker: the commands have not succeeded yet
-_PATIENCE = 120.0  # seconds for one command
+_TIMEOUT = 120.0  # seconds for one command
 
 
-class Place(NamedTuple):
+class GeneratedFile(NamedTuple):
     """The path and attributes of a generated file, and the commands that reload its reader.
 
     `product` is a file that the commands create: if it is missing, they are run. A file that was edited by hand is saved
-    as `PATH.edited` and replaced with `ours`, overwritten with `force`, and else refused.
+    as `PATH.edited` and replaced with `replace_edited`, overwritten with `force`, and else refused.
     """
 
     path: str
     attributes: Attributes
     commands: tuple[tuple[str, ...], ...] = ()
     product: str | None = None
-    ours: bool = False
+    replace_edited: bool = False
     force: bool = False
 
 
-class Placed(NamedTuple):
+class DeployResult(NamedTuple):
     """The state of a generated file and the changes made; `before` is the old content, None if there was none."""
 
     state: State
     before: bytes | None
     written: bool = False
-    corrected: bool = False  # mode or owner
-    told: bool = False
+    attributes_set: bool = False  # mode or owner
+    reloaded: bool = False
     notes: tuple[str, ...] = ()
-    owing: Refused | None = None  # why the reload failed, although the file was written
+    reload_error: Refused | None = None  # why the reload failed, although the file was written
 
     @property
     def changed(self) -> bool:
         """Return whether anything was changed."""
-        return self.written or self.corrected or self.told
+        return self.written or self.attributes_set or self.reloaded
 
 
-def trusted_with(place: Place) -> Trusted:
+def trusted_with(generated: GeneratedFile) -> Trusted:
     """Return who may own the existing file besides root: the owner named in host.toml."""
-    owner = place.attributes.owner[0]
+    owner = generated.attributes.owner[0]
     return Trusted(owners=frozenset() if owner == -1 else frozenset({owner}))
 
 
-def look(place: Place, wanted: bytes) -> Placed:
+def inspect(generated: GeneratedFile, wanted: bytes) -> DeployResult:
     """Return the state of the file without changing it, with notes about other differences than the content."""
-    with without_lock(place.path, check_trust=False) as file:
+    with without_lock(generated.path, check_trust=False) as file:
         before = _read(file)
         found = state(before, wanted)
         notes = []
-        if before is not None and not _fits(file, place.attributes):
-            notes.append(f"{place.path}: mode or owner is not as configured")
-        if before is not None and _is_owed(file, place):
-            notes.append(f"{place.path}: reload pending")
-    return Placed(found, before, notes=tuple(notes))
+        if before is not None and not _has_attributes(file, generated.attributes):
+            notes.append(f"{generated.path}: mode or owner is not as configured")
+        if before is not None and _reload_pending(file, generated):
+            notes.append(f"{generated.path}: reload pending")
+    return DeployResult(found, before, notes=tuple(notes))
 
 
-def put(
-    place: Place,
+def update(
+    generated: GeneratedFile,
     make: Callable[[], bytes],
     lock_timeout: float,
-    first: Callable[[Held, bytes | None, bytes], None] | None = None,
-) -> Placed:
+    before_replace: Callable[[Held, bytes | None, bytes], None] | None = None,
+) -> DeployResult:
     """Make the content, write the file and reload its reader; `lock_timeout` is in seconds.
 
-    `first` is called with the locked file, its old content and the new one before the file is replaced. A failed reload
-    is returned in `owing`. Raises Refused for a file that must not be overwritten and for a folder that others can
+    `before_replace` is called with the locked file, its old content and the new one before the file is replaced. A failed reload
+    is returned in `reload_error`. Raises Refused for a file that must not be overwritten and for a folder that others can
     write; StillLocked, WriteFailed, NotConfirmed; and the errors of `make`.
     """
-    with locked(place.path, lock_timeout, trusted_with(place), make_folders=0o755) as file:
+    with locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755) as file:
         wanted = make()
         before = _read(file)
         found = state(before, wanted)
         notes: list[str] = []
         written = found is not State.CURRENT
-        corrected = not written and not _fits(file, place.attributes)
-        if found in (State.EDITED, State.FOREIGN) and not place.force:
-            if not place.ours:
+        attributes_set = not written and not _has_attributes(file, generated.attributes)
+        if found in (State.EDITED, State.FOREIGN) and not generated.force:
+            if not generated.replace_edited:
                 raise Refused(
                     f"nothing was written, the existing file is {found}: compare with --diff, replace with --force",
-                    file=place.path,
+                    file=generated.path,
                     code="edited",
                 )
-            notes.append(f"{place.path}: was {found}, kept as {_keep(file, place, before or b'')}")
+            notes.append(f"{generated.path}: was {found}, kept as {_save_edited(file, generated, before or b'')}")
         if written:
-            if first is not None:
-                first(file, before, wanted)
+            if before_replace is not None:
+                before_replace(file, before, wanted)
             # Before the replacement: if this run is killed right after it, the next one still reloads.
-            if place.commands and not file.marker(_RELOAD).exists():
+            if generated.commands and not file.marker(_RELOAD).exists():
                 file.marker(_RELOAD).write(())
-            file.replace(wanted, place.attributes)
-        elif corrected:
-            file.set_attributes(place.attributes)
-        told, owing = False, None
-        if _is_owed(file, place):
+            file.replace(wanted, generated.attributes)
+        elif attributes_set:
+            file.set_attributes(generated.attributes)
+        reloaded, reload_error = False, None
+        if _reload_pending(file, generated):
             try:
-                for command in place.commands:
-                    _run(place.path, command)
+                for command in generated.commands:
+                    _run(generated.path, command)
                 file.marker(_RELOAD).remove()
-                told = True
+                reloaded = True
             except Refused as error:
-                owing = error
-    return Placed(found, before, written, corrected, told, tuple(notes), owing)
+                reload_error = error
+    return DeployResult(found, before, written, attributes_set, reloaded, tuple(notes), reload_error)
 
 
 def _read(file: Held) -> bytes | None:
@@ -130,7 +130,7 @@ def _read(file: Held) -> bytes | None:
         raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
 
 
-def _fits(file: Held, attributes: Attributes) -> bool:
+def _has_attributes(file: Held, attributes: Attributes) -> bool:
     """Return whether mode and owner are as configured."""
     st = file.lstat()
     assert st is not None
@@ -140,28 +140,30 @@ def _fits(file: Held, attributes: Attributes) -> bool:
     return all(wanted in (-1, there) for wanted, there in zip(attributes.owner, (st.st_uid, st.st_gid), strict=True))
 
 
-def _keep(file: Held, place: Place, content: bytes) -> str:
+def _save_edited(file: Held, generated: GeneratedFile, content: bytes) -> str:
     """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
     st = file.lstat()
     assert st is not None
-    attributes = Attributes(stat.S_IMODE(st.st_mode) & place.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid))
+    attributes = Attributes(
+        stat.S_IMODE(st.st_mode) & generated.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid)
+    )
     return file.save_copy("edited", content, attributes)
 
 
-def _is_owed(file: Held, place: Place) -> bool:
-    missing = place.product is not None and not exists(place.product, follow=True)
-    return bool(place.commands) and (missing or file.marker(_RELOAD).exists())
+def _reload_pending(file: Held, generated: GeneratedFile) -> bool:
+    missing = generated.product is not None and not exists(generated.product, follow=True)
+    return bool(generated.commands) and (missing or file.marker(_RELOAD).exists())
 
 
 def _run(path: str, command: tuple[str, ...]) -> None:
     import shlex
 
-    ended = programs.run(command, _PATIENCE)
-    if ended.failure is None:
+    result = programs.run(command, _TIMEOUT)
+    if result.failure is None:
         return
     shown = shlex.join(command)
     raise Refused(
-        f"was written, but `{shown}` {ended.failure}; the next deploy will run it again",
+        f"was written, but `{shown}` {result.failure}; the next deploy will run it again",
         file=path,
         code="reload-failed",
         fix=command,

@@ -65,8 +65,8 @@ class SecretsFile:
 
     def get_many(self, service: str, users: Collection[str]) -> dict[str, str]:
         """Return the secrets of a service by user name; users without one are left out. Raises KeyringError."""
-        old_secrets = self.get_all().get(service, {})
-        return {user: old_secrets[user] for user in users if user in old_secrets}
+        stored = self.get_all().get(service, {})
+        return {user: stored[user] for user in users if user in stored}
 
     def get_all(self) -> Secrets:
         """Return all secrets. Raises KeyringError."""
@@ -83,10 +83,10 @@ class SecretsFile:
         """
         with self._changing():
             old = self._read()
-            old_secrets = old.secrets.get(service, {})
-            before = {user: old_secrets[user] for user in changes if user in old_secrets}
+            stored = old.secrets.get(service, {})
+            before = {user: stored[user] for user in changes if user in stored}
             if any(before.get(user) != secret for user, secret in changes.items()):
-                new = {user: secret for user, secret in {**old_secrets, **changes}.items() if secret is not None}
+                new = {user: secret for user, secret in {**stored, **changes}.items() if secret is not None}
                 self._replace(old.key, old.header.writes + 1, {**old.secrets, service: new})
         return before
 

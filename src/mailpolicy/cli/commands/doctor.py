@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.checks import CHECKS, ERROR, NEEDS, SKIPPED, Found, Machine
+from mailpolicy.cli.checks import CHECKS, ERROR, REQUIRES, SKIPPED, CheckInput, CheckResult
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import FileMissing, MailpolicyError
 
@@ -31,40 +31,40 @@ def _doctor(
     ] = None,
 ) -> int:
     out: Output = context.obj
-    machine = Machine(out, log)
-    found: list[tuple[str, Found]] = []
+    machine = CheckInput(out, log)
+    found: list[tuple[str, CheckResult]] = []
     failed: set[str] = set()
     for name, check in CHECKS.items():
-        if lacking := [why for needed, why in NEEDS.get(name, ()) if needed in failed]:
-            found.append((name, Found(SKIPPED, lacking[0])))
+        if reasons := [why for needed, why in REQUIRES.get(name, ()) if needed in failed]:
+            found.append((name, CheckResult(SKIPPED, reasons[0])))
             continue
         try:
             found += ((name, result) for result in check(machine))
         except MailpolicyError as error:
             failed.add(name)
-            found.append((name, Found(ERROR, str(error), error.fix, step=_by_hand(error))))
-    ill = any(result.state == ERROR for _, result in found)
+            found.append((name, CheckResult(ERROR, str(error), error.fix, step=_by_hand(error))))
+    unhealthy = any(result.state == ERROR for _, result in found)
     if out.context.format == "json":
         checks = [
             {
                 "check": name,
                 "state": result.state,
                 "message": result.message,
-                "fix": " && ".join(map(shlex.join, result.cures)) or None,
+                "fix": " && ".join(map(shlex.join, result.fixes)) or None,
                 "step": result.step,
             }
             for name, result in found
         ]
-        out.json("doctor/1", {"file": out.context.file, "healthy": not ill, "checks": checks})
+        out.json("doctor/1", {"file": out.context.file, "healthy": not unhealthy, "checks": checks})
     else:
         out.rows(
             ("check", "state", "result", "fix"),
             [
-                (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or result.step or "-")
+                (name, result.state, result.message, " && ".join(map(out.command, result.fixes)) or result.step or "-")
                 for name, result in found
             ],
         )
-    return int(ill)
+    return int(unhealthy)
 
 
 def _by_hand(error: MailpolicyError) -> str | None:

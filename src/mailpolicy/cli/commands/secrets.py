@@ -100,7 +100,7 @@ def _move(
 
 def _rebind(
     context: typer.Context,
-    several: Annotated[
+    accounts: Annotated[
         list[str] | None,
         typer.Argument(metavar="[ADDRESS...]", help="accounts; default: all and the server", show_default=False),
     ] = None,
@@ -117,5 +117,5 @@ def _rebind(
     yes: YesSend = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the moves without making them")] = False,
 ) -> int:
-    wanted = addresses(several or ())
+    wanted = addresses(accounts or ())
     return rebind.rebind(context.obj, wanted, former or (), server=server, yes=yes, dry_run=dry_run)

@@ -34,7 +34,7 @@ def app() -> typer.Typer:
     return group
 
 
-def _whose(text: str | None, server: bool) -> str | None:
+def _owner(text: str | None, server: bool) -> str | None:
     if server is (text is not None):
         raise UsageError("name one account, or --server")
     return None if text is None else address(text)
@@ -42,7 +42,7 @@ def _whose(text: str | None, server: bool) -> str | None:
 
 def _set(
     context: typer.Context,
-    whose: _Address = None,
+    account: _Address = None,
     server: _Server = False,
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="the login; default: unchanged")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
@@ -62,7 +62,7 @@ def _set(
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 17 ms, only for edits
 
-    owner = _whose(whose, server)
+    owner = _owner(account, server)
     if not server and (host is not None or port is not None or per_account is not None):
         raise UsageError("--host, --port and --per-account need --server")
     if per_account not in (None, "on", "off"):
@@ -89,17 +89,17 @@ def _set(
 
 def _clear(
     context: typer.Context,
-    whose: _Address = None,
+    account: _Address = None,
     server: _Server = False,
     yes: YesDelete = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 17 ms, only for edits
 
-    return edits.clear(context.obj, _whose(whose, server), dry_run=dry_run, yes=yes)
+    return edits.clear(context.obj, _owner(account, server), dry_run=dry_run, yes=yes)
 
 
-def _show(context: typer.Context, whose: _Address = None, server: _Server = False) -> int:
+def _show(context: typer.Context, account: _Address = None, server: _Server = False) -> int:
     from mailpolicy.cli.secrets import lookup  # 6 ms, only for secrets
 
-    return lookup.show(context.obj, _whose(whose, server))
+    return lookup.show(context.obj, _owner(account, server))

@@ -100,8 +100,8 @@ def _add(
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
-    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
-    given = {key: value for key, value in asked.items() if value is not None}
+    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    given = {key: value for key, value in settings.items() if value is not None}
     password = _password(password_stdin, password_file)
     return edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
 
@@ -129,16 +129,16 @@ def _set(
         raise UsageError("--max-size-kb and --any-size cannot be combined")
     if never_delete and delete_after_days is not None:
         raise UsageError("--delete-after-days and --never-delete cannot be combined")
-    where, which = address(account), _source(name)
-    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
-    asked |= {"max_size_kb": None} if any_size else {}
-    asked |= {"delete_after_days": None} if never_delete else {}
-    if not asked:
+    owner, source = address(account), _source(name)
+    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    settings |= {"max_size_kb": None} if any_size else {}
+    settings |= {"delete_after_days": None} if never_delete else {}
+    if not settings:
         raise UsageError("no setting was given", fix=("mailpolicy", "multipop", "source", "set", "--help"))
-    return edits.change_source(context.obj, where, which, asked, dry_run=dry_run, yes=yes)
+    return edits.change_source(context.obj, owner, source, settings, dry_run=dry_run, yes=yes)
 
 
-def _given(
+def _settings(
     host: str | None,
     login: str | None,
     port: int | None,
@@ -154,16 +154,16 @@ def _given(
     if keep is False and delete_after_days is not None:
         raise UsageError("--delete-after-days needs --keep")
     try:
-        asked: dict[str, Scalar | None] = {
+        settings: dict[str, Scalar | None] = {
             "host": names.host_name(host) if host is not None else None,
             "port": port,
             "login": names.login(login) if login is not None else None,
         }
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    asked |= {"tls": tls, "keep": keep, "enabled": enabled}
-    asked |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
-    return {key: value for key, value in asked.items() if value is not None}
+    settings |= {"tls": tls, "keep": keep, "enabled": enabled}
+    settings |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _remove(

@@ -80,39 +80,39 @@ def print_password(out: Output, address: str, name: str) -> int:
         # Asked at each poll, so that switching MultiPOP off works even if the collector's configuration is old.
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
         raise Refused(f"{address} must not collect from {name}: {closed}", code="not-polled")
-    bound, vault = bindings.secret_of(policy, Owner(address, name)), credentials(out)
-    secret = vault.get(bound.user)
+    bound, keyring = bindings.secret_of(policy, Owner(address, name)), credentials(out)
+    secret = keyring.get(bound.user)
     if secret is None:
-        absence = absences(vault, [bound])[bound]
+        absence = explain_missing(keyring, [bound])[bound]
         raise KeyringError(absence.text, code="no-secret", fix=absence.command)
     out.data(f"{secret}\n")
     return 0
 
 
 def _password_state(out: Output, secret: Secret) -> str:
-    vault = credentials(out)
+    keyring = credentials(out)
     try:
-        if vault.get(secret.user) is not None:
+        if keyring.get(secret.user) is not None:
             return "in the keyring"
-        out.message(absences(vault, [secret])[secret])
+        out.message(explain_missing(keyring, [secret])[secret])
         return "missing"
     except KeyringError as error:
         out.message(f"warning: {error}")
         return "unknown"
 
 
-def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
+def explain_missing(keyring: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
     """Return advice for each missing secret, considering other secrets in the keyring. Raises KeyringError."""
-    return bindings.absences(missing, vault.names()) if missing else {}
+    return bindings.absences(missing, keyring.names()) if missing else {}
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
-    vault = credentials(out)
+    keyring = credentials(out)
     keys = bindings.named(store.policy())
     noted = pending.user_names(store.path, out.trusted)
-    kept = vault.get_many([*(secret.user for secret in keys), *noted])
-    missing = absences(vault, [secret for secret in keys if secret.user not in kept])
+    kept = keyring.get_many([*(secret.user for secret in keys), *noted])
+    missing = explain_missing(keyring, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
         interrupted = f"an earlier change of {user} was interrupted;"

@@ -9,7 +9,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import printable
 
-_LONGEST = 1 << 16  # bytes of a password
+_MAX_SIZE = 1 << 16  # bytes of a password
 
 
 class PasswordSource(NamedTuple):
@@ -24,7 +24,7 @@ class PasswordSource(NamedTuple):
         return self.stdin or self.file is not None
 
 
-def piped(out: Output, source: PasswordSource) -> str | None:
+def read_given(out: Output, source: PasswordSource) -> str | None:
     """Return the password from stdin or the file, None if neither was named. Raises UsageError.
 
     A terminal on stdin would echo the password, so then None is returned too and the prompt is used.
@@ -34,9 +34,9 @@ def piped(out: Output, source: PasswordSource) -> str | None:
     try:
         if source.file is not None:
             with open(source.file, "rb") as file:
-                data = file.read(_LONGEST + 3)
+                data = file.read(_MAX_SIZE + 3)
         elif sys.stdin is not None:
-            data = sys.stdin.buffer.read(_LONGEST + 3)
+            data = sys.stdin.buffer.read(_MAX_SIZE + 3)
         else:
             raise UsageError("stdin is closed")
     except (OSError, ValueError) as error:
@@ -44,8 +44,8 @@ def piped(out: Output, source: PasswordSource) -> str | None:
             f"cannot read the password: {(getattr(error, 'strerror', None) or 'invalid file name').lower()}",
             file=source.file or "stdin",
         ) from None
-    if len(data) > _LONGEST + 2:  # two more for a line end
-        raise UsageError(f"the password is longer than {_LONGEST} bytes")
+    if len(data) > _MAX_SIZE + 2:  # two more for a line end
+        raise UsageError(f"the password is longer than {_MAX_SIZE} bytes")
     try:
         return _password(data.decode("utf-8"))
     except UnicodeDecodeError:
@@ -62,8 +62,8 @@ def _password(text: str) -> str:
         raise UsageError("the password contains a newline or a NUL: give a single line")
     if not secret:
         raise UsageError("the password is empty: to remove a password use smart-host clear or multipop source remove")
-    if size > _LONGEST:
-        raise UsageError(f"the password is longer than {_LONGEST} bytes")
+    if size > _MAX_SIZE:
+        raise UsageError(f"the password is longer than {_MAX_SIZE} bytes")
     return secret
 
 
@@ -73,16 +73,16 @@ def require_source(out: Output, source: PasswordSource) -> None:
         raise UsageError("no terminal to ask for the password: use --password-stdin or --password-file PATH")
 
 
-def prompted(whose: str) -> str:
-    """Return the password typed twice at a hidden prompt that shows `whose`. Raises UsageError."""
+def prompt(label: str) -> str:
+    """Return the password typed twice at a hidden prompt that shows `label`. Raises UsageError."""
     import warnings
     from getpass import GetPassWarning, getpass
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            secret = _password(getpass(f"{printable(whose)}: "))
-            if getpass(f"{printable(whose)} (again): ") != secret:
+            secret = _password(getpass(f"{printable(label)}: "))
+            if getpass(f"{printable(label)} (again): ") != secret:
                 raise UsageError("the two passwords differ; nothing was changed")
             return secret
     except EOFError:

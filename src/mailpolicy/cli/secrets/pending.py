@@ -17,26 +17,26 @@ from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, locked
 
 
-class Unfinished:
+class PendingChange:
     """A running change of store and keyring: the names it added to the marker, and whether the store was replaced."""
 
     def __init__(self, store: Store) -> None:
         self._path = store.path
         self._before: int | None = None
-        self.fresh: list[str] = []
+        self.added: list[str] = []
 
-    def write_down(self, store: Held, users: Iterable[str]) -> None:
+    def record(self, store: Held, users: Iterable[str]) -> None:
         """Add the names of secrets to the marker before they are touched."""
-        known = pending.read(store)
-        self.fresh.extend(user for user in users if user not in known)
-        pending.add(store, self.fresh)
+        present = pending.read(store)
+        self.added.extend(user for user in users if user not in present)
+        pending.add(store, self.added)
 
-    def begin(self, store: Held) -> None:
+    def before_replace(self, store: Held) -> None:
         """Remember the store's inode right before the store is replaced."""
         st = store.lstat()
         self._before = st.st_ino if st is not None else None
 
-    def in_place(self) -> bool:
+    def store_replaced(self) -> bool:
         """Return whether the store was replaced, even if the sync failed or a signal came right after.
 
         If that is unknown the answer is yes: then nothing is rolled back and the marker stays.
@@ -52,37 +52,39 @@ class Unfinished:
 
 
 @contextmanager
-def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) -> Iterator[Unfinished]:
-    """Run the block as one change of store and keyring; `keeps` if it deletes no secret afterwards.
+def pending_change(
+    out: Output, store: Store, keyring: Credentials, *, deletes_nothing: bool
+) -> Iterator[PendingChange]:
+    """Run the block as one change of store and keyring; `deletes_nothing` if it deletes no secret afterwards.
 
     If the block raises, the names are removed from the marker again, unless keyring or store were left changed. They are
     removed too if both were changed completely and only the sync failed.
     """
-    change = Unfinished(store)
+    change = PendingChange(store)
     try:
         yield change
     except NotConfirmed:
-        if keeps and change.in_place() and not vault.uncertain:
-            strike_out(out, store, change.fresh)
+        if deletes_nothing and change.store_replaced() and not keyring.uncertain:
+            clear_pending(out, store, change.added)
         raise
     except BaseException:
-        if vault.uncertain:
+        if keyring.uncertain:
             # The rollback failed. These may have been set before they were in the marker, so add them now.
-            _under_lock(out, store, lambda held: pending.add(held, sorted(vault.uncertain)))
-            if not change.in_place():
-                strike_out(out, store, [user for user in change.fresh if user not in vault.uncertain])
-        elif not change.in_place():
-            strike_out(out, store, change.fresh)
+            _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)))
+            if not change.store_replaced():
+                clear_pending(out, store, [user for user in change.added if user not in keyring.uncertain])
+        elif not change.store_replaced():
+            clear_pending(out, store, change.added)
         raise
 
 
-def strike_out(out: Output, store: Store, users: list[str]) -> None:
+def clear_pending(out: Output, store: Store, users: list[str]) -> None:
     """Remove names whose change is complete from the marker."""
     if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
-        _under_lock(out, store, lambda held: pending.remove(held, users))
+        _with_lock(out, store, lambda held: pending.remove(held, users))
 
 
-def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
+def _with_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
     """Run an action under the store's lock, and warn instead of raising: the command's own work is done."""
     try:
         with locked_store(out, store) as held:

@@ -22,10 +22,10 @@ def ask_to_send(out: Output, moves: Mapping[Secret, Secret], *, yes: bool) -> No
     """Show the new destinations of secrets and ask for consent. Raises Refused without it."""
     if yes or not moves:
         return
-    lines = _listed([_sent(*move) for move in moves.items()])
+    lines = _listed([_describe_move(*move) for move in moves.items()])
     if not out.context.stdin_is_terminal:
         raise Refused(f"nothing was changed: {'; '.join(lines)}; to agree, add --yes", code="needs-yes")
-    _agree(lines, f"Send {_count(moves)} there?")
+    _confirm(lines, f"Send {_count(moves)} there?")
 
 
 def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
@@ -35,11 +35,11 @@ def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
     accounts = len({change.address for change in plan.changes if change.address is not None})
     lines = _listed([f"{secret.owner} would be deleted" for secret in secrets])
     changed = f"Change {counted(accounts, 'account')} in {out.context.file} and delete" if accounts else "Delete"
-    _agree(lines, f"{changed} {_count(secrets)}?")
+    _confirm(lines, f"{changed} {_count(secrets)}?")
     return True
 
 
-def _agree(lines: list[str], question: str) -> None:
+def _confirm(lines: list[str], question: str) -> None:
     """Ask for a confirmation, with --quiet too. Raises Refused for a no."""
     if not typer.confirm("\n".join(map(printable, [*lines, question])), err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
@@ -47,7 +47,7 @@ def _agree(lines: list[str], question: str) -> None:
 
 def would_send(out: Output, moves: Mapping[Secret, Secret]) -> None:
     """Print the secrets that would be sent elsewhere, for a dry run."""
-    for line in _listed([_sent(*move) for move in moves.items()]):
+    for line in _listed([_describe_move(*move) for move in moves.items()]):
         out.message(f"{line}, if it is in the keyring (not checked by a dry run); the real run asks, or needs --yes")
 
 
@@ -57,7 +57,7 @@ def would_delete(out: Output, secrets: Collection[Secret]) -> None:
         out.message(f"{line} would be deleted, if it is in the keyring (not checked by a dry run)")
 
 
-def _sent(before: Secret, after: Secret) -> str:
+def _describe_move(before: Secret, after: Secret) -> str:
     return f"{before.owner} would be sent to {after.destination} instead of {before.destination}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from mailpolicy.cli.editing import remind
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import absences, credentials
+from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
 from mailpolicy.cli.secrets.transaction import refuse_unsafe
 from mailpolicy.cli.views import open_store
@@ -33,16 +33,16 @@ def rebind(
     store, policy = open_store(out, trusted=out.trusted)
     refuse_unsafe(out, store)
     named = _named(policy, addresses, server=server)
-    vault = credentials(out)
-    there = vault.get_many([secret.user for secret in named])
-    missing = [secret for secret in named if secret.destination and secret.user not in there]
-    moves = _moves(vault, missing, former)
+    keyring = credentials(out)
+    existing = keyring.get_many([secret.user for secret in named])
+    missing = [secret for secret in named if secret.destination and secret.user not in existing]
+    moves = _moves(keyring, missing, former)
     if not dry_run:
         ask_to_send(out, moves, yes=yes)
-        _move(vault, moves)
-    _tell(out, store.path, named, there, moves, dry_run=dry_run)
-    left = [secret for secret in named if secret.user not in there and secret not in moves.values()]
-    for absence in absences(vault, left).values():
+        _move(keyring, moves)
+    _report(out, store.path, named, existing, moves, dry_run=dry_run)
+    left = [secret for secret in named if secret.user not in existing and secret not in moves.values()]
+    for absence in explain_missing(keyring, left).values():
         out.message(absence)
     if moves and not dry_run:
         remind(out)
@@ -57,12 +57,12 @@ def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[
     return [secret for secret in bindings.named(policy) if not owners or secret.owner.address in owners]
 
 
-def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:
+def _moves(keyring: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:
     """Map secrets that the keyring has for another destination to the missing secrets that they become.
 
     Raises Refused if the keyring cannot list its secrets or has several for one owner.
     """
-    users = vault.names() if missing else []
+    users = keyring.names() if missing else []
     if users is None and not former:
         raise Refused(
             "this keyring cannot list its secrets: name their former destination with --from HOST:PORT",
@@ -70,7 +70,7 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
         )
     wanted = {secret: {old.user: old for text in former for old in bindings.meant(secret, text)} for secret in missing}
     if users is None:
-        kept = vault.get_many([user for olds in wanted.values() for user in olds])
+        kept = keyring.get_many([user for olds in wanted.values() for user in olds])
         found = {secret: [old for user, old in olds.items() if user in kept] for secret, olds in wanted.items()}
     else:
         owned = bindings.elsewhere(users, {secret.owner for secret in missing})
@@ -88,20 +88,20 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
     return {olds[0]: secret for secret, olds in found.items() if olds}
 
 
-def _move(vault: Credentials, moves: Mapping[Secret, Secret]) -> None:
+def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
     if not moves:
         return
-    kept = vault.get_many([old.user for old in moves])
-    with vault.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
+    kept = keyring.get_many([old.user for old in moves])
+    with keyring.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
         pass
-    vault.delete_many([old.user for old in moves])
+    keyring.delete_many([old.user for old in moves])
 
 
-def _tell(
+def _report(
     out: Output,
     file: str,
     named: Collection[Secret],
-    there: Collection[str],
+    existing: Collection[str],
     moves: Mapping[Secret, Secret],
     *,
     dry_run: bool,
@@ -111,7 +111,7 @@ def _tell(
     before = {new: old.destination for old, new in moves.items()}
     moved = "would move" if dry_run else "moved"
     states = {
-        secret: moved if secret in before else "there already" if secret.user in there else "missing"
+        secret: moved if secret in before else "there already" if secret.user in existing else "missing"
         for secret in named
     }
     if out.context.format == "json":
@@ -128,5 +128,5 @@ def _tell(
         out.json("secrets-rebind/1", {"file": file, "changed": bool(moves), "dry_run": dry_run, "secrets": listed})
         return
     for secret, state in states.items():
-        way = f"{state}, from {before[secret]} to {secret.destination}" if secret in before else state
-        out.record((secret.owner.subject, secret.owner.item, way, "changed" if secret in before else "ok"))
+        result = f"{state}, from {before[secret]} to {secret.destination}" if secret in before else state
+        out.record((secret.owner.subject, secret.owner.item, result, "changed" if secret in before else "ok"))

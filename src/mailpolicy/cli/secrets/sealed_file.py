@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
 
 DEFAULT_KEY = "/etc/mailpolicy/key"
-_HOST = "# Settings of this machine, which are not part of the policy: see docs/secrets.md of mailpolicy.\n"
+_HOST_HEADING = "# Settings of this machine, which are not part of the policy: see docs/secrets.md of mailpolicy.\n"
 
 
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
@@ -39,17 +39,17 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     if config == os.devnull:
         raise UsageError(f"host.toml has to name the sealed file, so it cannot be {os.devnull}: use --host-config PATH")
     with without_lock(config) as place:
-        fresh = place.lstat() is None
-    machine = host.Host() if fresh else out.machine().settings
-    path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
-    key = None if key_in_keyring else _whole(key_file) or machine.key_file
-    if key is None and not key_in_keyring and (fresh or not exists(path)):
+        is_new = place.lstat() is None
+    machine = host.Host() if is_new else out.machine().settings
+    path = _absolute(secrets_file) or machine.secrets_file or DEFAULT_PATH
+    key = None if key_in_keyring else _absolute(key_file) or machine.key_file
+    if key is None and not key_in_keyring and (is_new or not exists(path)):
         key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
     deadline = 120.0 if context.interactive else 15.0
-    use = KeyringConfig(
+    keyring = KeyringConfig(
         SEALED_BACKEND, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout
     )
-    file = sealed_file(use)
+    file = sealed_file(keyring)
     settings = {"keyring_backend": SEALED_BACKEND, "secrets_file": path}
     if isinstance(file.source, KeyFile):
         settings["key_file"] = file.source.name
@@ -59,40 +59,40 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
             file=config,
             code="host-config-differs",
         )
-    if not fresh:
-        _require(config, machine, settings, named=context.keyring_backend == SEALED_BACKEND)
-    made_key, made_file = file.would_create()
-    places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
-    if made_file:
+    if not is_new:
+        _require_settings(config, machine, settings, named=context.keyring_backend == SEALED_BACKEND)
+    key_created, file_created = file.would_create()
+    places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if is_new else {}
+    if file_created:
         places[path] = "--secrets-file PATH"
-    if made_key and isinstance(file.source, KeyFile):
+    if key_created and isinstance(file.source, KeyFile):
         places[file.source.name] = "--key-file PATH"
     _require_writable(places)
     if not dry_run:
-        made_key, made_file = file.create()
-        if fresh:
-            _write(out, config, settings)
+        key_created, file_created = file.create()
+        if is_new:
+            _write_host_config(out, config, settings)
     rows = (
-        ("master key", file.source.name, made_key),
-        ("sealed file", path, made_file),
-        ("host.toml", config, fresh),
+        ("master key", file.source.name, key_created),
+        ("sealed file", path, file_created),
+        ("host.toml", config, is_new),
     )
-    if made_key and not dry_run:
+    if key_created and not dry_run:
         out.message(f"back up the master key, apart from {path}: without the key the secrets are lost")
-    if fresh and context.host_config_option and not dry_run:
+    if is_new and context.host_config_option and not dry_run:
         out.message(
             f"every command needs this host.toml: add --host-config {config}, or set MAILPOLICY_HOST_CONFIG={config}"
         )
-    return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
+    return _report(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
 
-def _whole(path: str | None) -> str | None:
+def _absolute(path: str | None) -> str | None:
     return os.path.abspath(path) if path is not None else None
 
 
 def _require_writable(places: Mapping[str, str]) -> None:
     """Raise WriteFailed if a file could not be created; `places` maps each path to the option that changes it."""
-    wrong = []
+    unwritable = []
     for path, option in places.items():
         folder = os.path.dirname(os.path.realpath(path))
         while not exists(folder, follow=True):
@@ -101,29 +101,29 @@ def _require_writable(places: Mapping[str, str]) -> None:
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
             reason = "read-only file system" if read_only else "permission denied"
             reason = reason if os.path.isdir(folder) else "not a directory"
-            wrong.append(f"{path} ({folder}: {reason}; to change it: {option})")
-    if wrong:
-        raise WriteFailed(f"nothing was written, cannot create {', '.join(wrong)}")
+            unwritable.append(f"{path} ({folder}: {reason}; to change it: {option})")
+    if unwritable:
+        raise WriteFailed(f"nothing was written, cannot create {', '.join(unwritable)}")
 
 
-def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
+def _require_settings(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
     """Raise Refused if an existing host.toml does not name the file that is to be created."""
-    says = {
+    current = {
         "keyring_backend": SEALED_BACKEND if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
         "key_file": machine.key_file,
     }
-    lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
-    if lacking:
+    missing = [f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value]
+    if missing:
         raise Refused(
-            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(lacking)}",
+            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(missing)}",
             file=config,
             code="host-config-differs",
         )
 
 
-def _write(out: Output, config: str, settings: dict[str, str]) -> None:
-    lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
+def _write_host_config(out: Output, config: str, settings: dict[str, str]) -> None:
+    lines = "".join(f"{key} = {_toml_string(value)}\n" for key, value in settings.items())
     with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
         if file.lstat() is not None:
             raise Refused(
@@ -131,10 +131,10 @@ def _write(out: Output, config: str, settings: dict[str, str]) -> None:
                 file=config,
                 code="host-config-differs",
             )
-        file.create((_HOST + lines).encode())
+        file.create((_HOST_HEADING + lines).encode())
 
 
-def _quoted(text: str) -> str:
+def _toml_string(text: str) -> str:
     import json
 
     return json.dumps(text)  # a basic string of TOML has the same escapes
@@ -144,24 +144,24 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
     """Encrypt all secrets under a new key."""
     file = sealed_file(keyring_config(out))
     if dry_run:
-        count = file.would_rotate(_whole(new_key_file))
+        count = file.would_rotate(_absolute(new_key_file))
         rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {counted(count, 'secret')}", True),)
-        return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
+        return _report(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
     try:
-        old, new, count = file.rotate(_whole(new_key_file))
+        old, new, count = file.rotate(_absolute(new_key_file))
     except NotConfirmed:
-        _tell_new_key(out, file, new_key_file)
+        _explain_new_key(out, file, new_key_file)
         raise
     rows = (
         ("master key", f"{new}, it was {old}", True),
         ("sealed file", f"{file.path}, {counted(count, 'secret')}", True),
     )
-    _tell_new_key(out, file, new_key_file)
+    _explain_new_key(out, file, new_key_file)
     facts = {"secrets_file": file.path, "secrets": count, "old_key": old, "new_key": new}
-    return _tell(out, "rotate", rows, facts, dry_run=False)
+    return _report(out, "rotate", rows, facts, dry_run=False)
 
 
-def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
+def _explain_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
     """Print how to put a key in a new file into use."""
     if new_key_file is None:
         return
@@ -172,19 +172,19 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
         return
     config = out.context.host_config or host.DEFAULT_PATH
     instead = f", instead of {file.source.name}" if isinstance(file.source, KeyFile) else ""
-    line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
+    line = f"key_file = {_toml_string(os.path.abspath(new_key_file))}"
     out.message(f"to open the secrets with the new key, set in {config}{instead}: {line}")
 
 
-def _tell(
-    out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
+def _report(
+    out: Output, command: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
     if not out.tells(dry_run=dry_run):
         return 0
-    changed = any(made for _, _, made in rows)
+    changed = any(created for _, _, created in rows)
     if out.context.format == "json":
-        out.json(f"secrets-{what}/1", {"changed": changed, "dry_run": dry_run, **facts})
+        out.json(f"secrets-{command}/1", {"changed": changed, "dry_run": dry_run, **facts})
         return 0
-    for subject, item, made in rows:
-        out.record((subject, item, ("would change" if dry_run else "changed") if made else "ok"))
+    for subject, item, created in rows:
+        out.record((subject, item, ("would change" if dry_run else "changed") if created else "ok"))
     return 0

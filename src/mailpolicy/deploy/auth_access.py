@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 
-class _Reader(NamedTuple):
+class _AuthProcess(NamedTuple):
     name: str
     uid: int
     gids: frozenset[int]
@@ -24,23 +24,25 @@ class _Reader(NamedTuple):
         return not st.st_mode >> shift & bit
 
 
-def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], str | None]) -> str | None:
+def explain_unreadable(
+    path: str, exported: Collection[str], text: str, value: Callable[[str], str | None]
+) -> str | None:
     """Return why Dovecot cannot read the passwd-file at `path`, None if it can or that is unknown.
 
-    `made` lists the files that exports make, `text` is the output of `doveconf -n`, and `value` looks up one setting.
+    `exported` lists the files that exports make, `text` is the output of `doveconf -n`, and `value` looks up one setting.
     """
     full = os.path.realpath(path)
     try:
         if not os.path.exists(full):
-            if full in map(os.path.realpath, made):
+            if full in map(os.path.realpath, exported):
                 return None  # reported by the export itself
             return f'Dovecot reads {path}, which does not exist: add an export with target = "dovecot" and this path'
-        reader = _auth(text, value)
+        reader = _auth_process(text, value)
         if reader is None:
             return None
         folders = [full]
-        while (above := os.path.dirname(folders[-1])) != folders[-1]:
-            folders.append(above)
+        while (parent := os.path.dirname(folders[-1])) != folders[-1]:
+            folders.append(parent)
         for folder in reversed(folders[1:]):
             if reader.lacks(folder, 1):
                 return f"Dovecot's auth process (user {reader.name}) cannot read {path}: it cannot enter {folder}"
@@ -54,23 +56,25 @@ def trouble(path: str, made: Collection[str], text: str, value: Callable[[str], 
     return None
 
 
-def _auth(text: str, value: Callable[[str], str | None]) -> _Reader | None:
+def _auth_process(text: str, value: Callable[[str], str | None]) -> _AuthProcess | None:
     """Return the user and groups of Dovecot's service auth, None if they are unknown on this machine."""
-    own = re.search(r"^service auth {\n((?:  .*\n)*)}", text, re.M)
-    said = dict(re.findall(r"^  (user|group|extra_groups) = ?(.*)$", own[1] if own else "", re.M))
+    block = re.search(r"^service auth {\n((?:  .*\n)*)}", text, re.M)
+    settings = dict(re.findall(r"^  (user|group|extra_groups) = ?(.*)$", block[1] if block else "", re.M))
 
     def full(text: str) -> str:
         name = re.fullmatch(r"\$(?:SET:)?(default_internal_(?:user|group))", text)
         return (value(name[1]) or "") if name else text
 
-    user = full(said.get("user", "$default_internal_user"))
-    groups = [full(group) for key in ("group", "extra_groups") for group in re.split(r"[\s,]+", said.get(key, ""))]
+    user = full(settings.get("user", "$default_internal_user"))
+    groups = [full(group) for key in ("group", "extra_groups") for group in re.split(r"[\s,]+", settings.get(key, ""))]
     try:
-        known = pwd.getpwnam(user or "root")
+        account = pwd.getpwnam(user or "root")
         gids = {grp.getgrnam(group).gr_gid for group in groups if group}
     except KeyError:
         return None
-    return _Reader(known.pw_name, known.pw_uid, frozenset(gids | {*os.getgrouplist(known.pw_name, known.pw_gid)}))
+    return _AuthProcess(
+        account.pw_name, account.pw_uid, frozenset(gids | {*os.getgrouplist(account.pw_name, account.pw_gid)})
+    )
 
 
 def _has_access_list(path: str) -> bool:

@@ -17,7 +17,7 @@ from mailpolicy.export import Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
-from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.attributes import Attributes
 
 _COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 _MODE, _SECRET_MODE = 0o640, 0o600

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
+from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.files import exists
 from mailpolicy.system.held import Held, locked, without_lock
-from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.trust import Trusted
 
 _RELOAD = "reload"  # suffix of the marker: the commands have not succeeded yet
@@ -135,7 +135,7 @@ def _has_attributes(file: Held, attributes: Attributes) -> bool:
     st = file.lstat()
     assert st is not None
     mode = stat.S_IMODE(st.st_mode)
-    if mode != (attributes.mode if attributes.exact else mode & attributes.max_mode):
+    if mode != attributes.mode_for(mode):
         return False
     return all(wanted in (-1, there) for wanted, there in zip(attributes.owner, (st.st_uid, st.st_gid), strict=True))
 

@@ -10,42 +10,26 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from mailpolicy.errors import FileMissing, KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, WriteFailed
 from mailpolicy.sealed.format import (
     KEY_SIZE,
-    MAX_FILE_SIZE,
     Header,
     Key,
     Secrets,
-    damaged_error,
     parse_header,
     seal,
     unseal,
 )
 from mailpolicy.sealed.key_files import read_or_create_key, require_new_key
 from mailpolicy.sealed.key_source import KeyLocations, KeySource, find_key_source
-from mailpolicy.system.files import exists, open_regular, read_all
+from mailpolicy.sealed.reader import Reader
+from mailpolicy.system.attributes import Attributes
+from mailpolicy.system.files import exists
 from mailpolicy.system.held import Held, locked, without_lock
-from mailpolicy.system.replacing import Attributes
 
 DEFAULT_PATH = "/var/lib/mailpolicy/secrets"
-_ATTEMPTS = 4  # attempts to read file and key while a rotation replaces one after the other
-
-
-class WrongKey(KeyringError):
-    """The file is sealed with a key that is not available."""
-
-    code = "wrong-key"
-
-
-class Opened(NamedTuple):
-    """The content of a sealed file, and the key that opened it."""
-
-    header: Header
-    key: Key
-    secrets: Secrets
 
 
 class SecretsFile:
@@ -55,8 +39,7 @@ class SecretsFile:
         self.path = path
         self.source = source
         self._lock_timeout = lock_timeout
-        self._key: Key | None = None  # the last key used; deriving it again costs more than reading the file
-        self._held: Held | None = None  # set while this object holds the lock
+        self._reader = Reader(path, source)
 
     @classmethod
     def at(cls, path: str | None, locations: KeyLocations, lock_timeout: float = 10.0) -> SecretsFile:
@@ -70,11 +53,11 @@ class SecretsFile:
 
     def get_all(self) -> Secrets:
         """Return all secrets. Raises KeyringError."""
-        return self._read().secrets
+        return self._reader.read().secrets
 
     def header(self) -> Header:
         """Return the header, after verifying the whole file. Raises KeyringError."""
-        return self._read().header
+        return self._reader.read().header
 
     def change(self, service: str, changes: Mapping[str, str | None]) -> dict[str, str]:
         """Set secrets of a service by user name, and delete those that are None; return the old secrets.
@@ -82,7 +65,7 @@ class SecretsFile:
         Writes nothing if nothing would change. Raises KeyringError, StillLocked, WriteFailed and NotConfirmed.
         """
         with self._changing():
-            old = self._read()
+            old = self._reader.read()
             stored = old.secrets.get(service, {})
             before = {user: stored[user] for user in changes if user in stored}
             if any(before.get(user) != secret for user, secret in changes.items()):
@@ -105,11 +88,11 @@ class SecretsFile:
             key_created = next(self.source.master_keys(), None) is None
             if key_created:
                 self.source.write(os.urandom(KEY_SIZE))
-            self._replace(next(self._keys()), 0, {})
+            self._replace(next(self._reader.keys()), 0, {})
         return key_created, True
 
     def would_create(self) -> tuple[bool, bool]:
-        """Return the result that `make` would have, and raise its errors as far as they show without writing."""
+        """Return the result that `create` would have, and raise its errors as far as they show without writing."""
         self._refuse_unsafe()
         if exists(self.path):
             self.header()
@@ -125,7 +108,7 @@ class SecretsFile:
         Raises Refused, KeyringError, StillLocked, WriteFailed (nothing was changed) and NotConfirmed.
         """
         with self._changing():
-            old = self._read()
+            old = self._reader.read()
             self._require_new_key(new_key_file, old.key)
             try:
                 new = Key(read_or_create_key(new_key_file)) if new_key_file is not None else self._next_key(old.key)
@@ -137,7 +120,7 @@ class SecretsFile:
                 if new_key_file is None:
                     self.source.delete_next()
                 raise
-            self._key = new
+            self._reader.key = new
             if new_key_file is None:
                 self._promote()
         return old.key.id, new.id, _count(old.secrets)
@@ -145,13 +128,13 @@ class SecretsFile:
     def would_rotate(self, new_key_file: str | None = None) -> int:
         """Return the number of secrets that `rotate` would encrypt, and raise its errors as far as they show."""
         self._refuse_unsafe()
-        old = self._read()
+        old = self._reader.read()
         self._require_new_key(new_key_file, old.key)
         return _count(old.secrets)
 
     def rotation_interrupted(self) -> bool:
         """Return whether a rotation was interrupted after it replaced the file and before it replaced the key."""
-        return self._is_next(self._read().key)
+        return self._is_next(self._reader.read().key)
 
     def _require_new_key(self, new_key_file: str | None, old: Key) -> None:
         """Raise Refused if the new key is the old one or cannot be stored, and KeyringError if that is unsafe."""
@@ -188,77 +171,11 @@ class SecretsFile:
                 file=self.path,
             ) from None
 
-    def _read(self) -> Opened:
-        """Read and decrypt the file. Raises KeyringError."""
-        header, key, content = self._read_with_key()
-        return Opened(header, key, unseal(self.path, key, content))
-
-    def _read_with_key(self) -> tuple[Header, Key, bytes]:
-        """Read the file and find the key named in its header. Raises KeyringError."""
-        attempts = 0
-        while True:
-            content = self._content()
-            header = parse_header(self.path, content)
-            try:
-                return header, self._key_of(header.key_id), content
-            except WrongKey:  # unless a rotation replaced file and key after the file was read here
-                attempts += 1
-                if attempts == _ATTEMPTS:
-                    raise
-
-    def _key_of(self, key_id: str) -> Key:
-        """Return the key with that id. Raises KeyringError."""
-        if self._key is not None and self._key.id == key_id:
-            return self._key
-        available = []
-        for key in self._keys():
-            if key.id == key_id:
-                self._key = key
-                return key
-            available.append(key.id)
-        raise WrongKey(f"sealed with the key {key_id}, but the key here is {' or '.join(available)}", file=self.path)
-
-    def _keys(self) -> Iterator[Key]:
-        """Yield the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""
-        found = False
-        for master in self.source.master_keys():
-            found = True
-            yield Key(master)
-        if not found:
-            raise KeyringError(
-                f"cannot open the sealed secrets, no master key found: {self.source.advice}",
-                file=self.path,
-                code="no-key",
-                fix=self.source.fix,
-            )
-
-    def _content(self) -> bytes:
-        try:
-            with open_regular(self.path) if self._held is None else self._held.opened() as descriptor:
-                if descriptor is None:
-                    raise self._missing()
-                if os.fstat(descriptor).st_size > MAX_FILE_SIZE:
-                    raise damaged_error(self.path, "too large for a sealed file")
-                return read_all(descriptor)
-        except FileMissing:
-            raise self._missing() from None
-        except StoreError as error:
-            raise KeyringError(error.message, file=error.file, code="no-secrets-file") from None
-
-    def _missing(self) -> KeyringError:
-        return KeyringError(
-            "the sealed file does not exist: restore it from a backup, or create a new one",
-            file=self.path,
-            code="no-secrets-file",
-            fix=("mailpolicy", "secrets", "init"),
-        )
-
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Hold the lock of an existing file."""
         self._refuse_unsafe()
-        if self._key is None:
-            self._read_with_key()  # a locked desktop keyring asks its user for a password: do that before taking the lock
+        self._reader.unlock()  # before taking the lock, because a desktop keyring may ask its user for a password
         with self._locked():
             yield
 
@@ -266,11 +183,11 @@ class SecretsFile:
     def _locked(self, *, make_folders: int | None = None) -> Iterator[Held]:
         """Hold the lock; meanwhile the file is read and replaced through the folder in which it was found."""
         with _keyring_errors(locked(self.path, self._lock_timeout, make_folders=make_folders)) as held:
-            self._held = held
+            self._reader.held = held
             try:
                 yield held
             finally:
-                self._held = None
+                self._reader.held = None
 
     def _refuse_unsafe(self) -> None:
         with _keyring_errors(without_lock(self.path)):
@@ -278,7 +195,7 @@ class SecretsFile:
 
     def _replace(self, key: Key, writes: int, secrets: Secrets) -> None:
         """Replace the file by one with these secrets, after reading the new one back."""
-        assert self._held is not None
+        assert self._reader.held is not None
 
         def verify(file: BinaryIO) -> None:
             try:
@@ -292,7 +209,7 @@ class SecretsFile:
             )
 
         content = seal(self.path, key, writes, secrets)
-        self._held.replace(content, Attributes(0o600), verify)
+        self._reader.held.replace(content, Attributes(0o600), verify)
 
 
 def _count(secrets: Secrets) -> int:

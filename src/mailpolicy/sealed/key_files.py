@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
 from mailpolicy.sealed.format import KEY_SIZE, Key, parse_master_key
+from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.files import exists, open_regular, open_trusted, store_errors
 from mailpolicy.system.held import Held, without_lock
-from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import target_of
 
 CREDENTIAL = "mailpolicy.key"  # the credential's name in systemd, and its file in $CREDENTIALS_DIRECTORY

@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
 from mailpolicy.system import lock, replacing, trust
+from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
 from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
 from mailpolicy.system.markers import Marker
-from mailpolicy.system.replacing import KEEP_ATTRIBUTES, Attributes
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -136,8 +136,7 @@ class Held:
             descriptor = open_at(self._place)
             try:
                 os.fchown(descriptor, *attributes.owner)
-                mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-                os.fchmod(descriptor, attributes.mode if attributes.exact else mode & attributes.max_mode)
+                os.fchmod(descriptor, attributes.mode_for(stat.S_IMODE(os.fstat(descriptor).st_mode)))
             finally:
                 os.close(descriptor)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
-from mailpolicy.system import replacing
+from mailpolicy.system.attributes import drop_acl
 from mailpolicy.system.files import describe_error
 from mailpolicy.system.markers import foreign_file, is_own
 from mailpolicy.system.resolve import Place
@@ -40,7 +40,7 @@ def open_lock(place: Place, trusted: Trusted) -> int:
                 break
             with suppress(FileExistsError):
                 descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place.folder)
-                replacing.drop_acl(descriptor)
+                drop_acl(descriptor)
                 break
     except OSError as error:
         if error.errno == errno.ELOOP:

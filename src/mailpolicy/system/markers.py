@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from mailpolicy.errors import Refused, WriteFailed
 from mailpolicy.system import replacing
+from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.files import describe_error
-from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 

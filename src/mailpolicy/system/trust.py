@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from mailpolicy.errors import Command, Refused, StoreError
@@ -83,16 +85,22 @@ def _has_acl(path: str) -> bool:
         return error.errno not in (errno.ENODATA, errno.ENOTSUP)
 
 
+@contextmanager
+def _resolved(path: str) -> Iterator[Place]:
+    try:
+        with resolved(path) as place:
+            yield place
+    except (OSError, ValueError) as error:
+        raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
+
+
 def fix_for_root(path: str, trusted: Trusted = ROOT_ONLY) -> Command | None:
     """Return the command that makes `path` safe for root, None if it is safe. Raises StoreError.
 
     If the file does not exist, only its directories are checked.
     """
-    try:
-        with resolved(path) as place:
-            return fix_for(place, trusted)
-    except (OSError, ValueError) as error:
-        raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
+    with _resolved(path) as place:
+        return fix_for(place, trusted)
 
 
 def fix_for_others(path: str) -> Command | None:
@@ -100,11 +108,8 @@ def fix_for_others(path: str) -> Command | None:
 
     For users other than root, who may share a file with a group. Raises StoreError.
     """
-    try:
-        with resolved(path) as place:
-            steps = [step for step in place.steps if not stat.S_ISLNK(step.st.st_mode)]
-    except (OSError, ValueError) as error:
-        raise StoreError((getattr(error, "strerror", None) or "not a file name").lower(), file=path) from None
+    with _resolved(path) as place:
+        steps = [step for step in place.steps if not stat.S_ISLNK(step.st.st_mode)]
     for step in steps:
         sticky = stat.S_ISDIR(step.st.st_mode) and step.st.st_mode & stat.S_ISVTX
         if step.st.st_mode & stat.S_IWOTH and not sticky:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.secrets.passwords import PasswordSource
+from mailpolicy.cli.secrets.passwords import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
@@ -45,10 +45,8 @@ def _set(
     account: _Address = None,
     server: _Server = False,
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="the login; default: unchanged")] = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")] = False,
-    password_file: Annotated[
-        str | None, typer.Option("--password-file", metavar="PATH", help="read the password from a file")
-    ] = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
     host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="with --server: the smart host")] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="with --server: its port")
@@ -67,8 +65,6 @@ def _set(
         raise UsageError("--host, --port and --per-account need --server")
     if per_account not in (None, "on", "off"):
         raise UsageError(f"--per-account is on or off, not {per_account!a}")
-    if password_stdin and password_file is not None:
-        raise UsageError("--password-stdin and --password-file cannot be combined")
     options: dict[str, Scalar] = {}
     try:
         if host is not None:
@@ -81,7 +77,7 @@ def _set(
         raise UsageError(str(error)) from None
     if per_account is not None:
         options["per_account_auth"] = per_account == "on"
-    source = PasswordSource(password_stdin, password_file)
+    source = PasswordSource.from_options(password_stdin, password_file)
     if server:
         return edits.set_server(context.obj, options, source, dry_run=dry_run, yes=yes)
     return edits.set_account(context.obj, owner or "", login, source, dry_run=dry_run)

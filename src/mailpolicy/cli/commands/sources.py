@@ -9,7 +9,7 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.passwords import PasswordSource
+from mailpolicy.cli.secrets.passwords import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.sources import written
@@ -24,10 +24,6 @@ _MOST = RANGES["max_size_kb"][1]
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="the source's name", show_default=False)]
-_PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")]
-_PasswordFile = Annotated[
-    str | None, typer.Option("--password-file", metavar="PATH", help="read the password from a file")
-]
 _MaxSize = Annotated[
     int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="skip larger messages")
 ]
@@ -68,12 +64,6 @@ def _source(name: str) -> str:
         raise UsageError(str(error)) from None
 
 
-def _password(stdin: bool, file: str | None) -> PasswordSource:
-    if stdin and file is not None:
-        raise UsageError("--password-stdin and --password-file cannot be combined")
-    return PasswordSource(stdin, file)
-
-
 def _add(
     context: typer.Context,
     account: _Address,
@@ -94,15 +84,15 @@ def _add(
     ] = None,
     max_size_kb: _MaxSize = None,
     delete_after_days: _DeleteAfter = None,
-    password_stdin: _PasswordStdin = False,
-    password_file: _PasswordFile = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
     settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
     given = {key: value for key, value in settings.items() if value is not None}
-    password = _password(password_stdin, password_file)
+    password = PasswordSource.from_options(password_stdin, password_file)
     return edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
 
 
@@ -185,13 +175,13 @@ def _set_password(
     context: typer.Context,
     account: _Address,
     name: _Name,
-    password_stdin: _PasswordStdin = False,
-    password_file: _PasswordFile = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
-    password = _password(password_stdin, password_file)
+    password = PasswordSource.from_options(password_stdin, password_file)
     return edits.set_source(context.obj, address(account), _source(name), password, dry_run=dry_run)
 
 

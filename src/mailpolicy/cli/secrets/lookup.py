@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.views import open_store
 from mailpolicy.diagnostics import Finding, Problem
@@ -15,20 +16,24 @@ from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.service import Service
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import SERVICE, Credentials, KeyringConfig
+from mailpolicy.store.host import Host
 from mailpolicy.store.store import Store
 
 
 def keyring_config(out: Output) -> KeyringConfig:
     """Return the keyring's configuration from options and host.toml. Raises StoreError and Refused for a bad host.toml."""
-    context = out.context
-    machine = out.machine().settings
+    return configured(out.context, out.machine().settings)
+
+
+def configured(context: Context, settings: Host) -> KeyringConfig:
+    """Return the keyring's configuration from the context and the settings in host.toml."""
     return KeyringConfig(
-        context.keyring_backend or machine.keyring_backend,
-        machine.keyring_service or SERVICE,
+        context.keyring_backend or settings.keyring_backend,
+        settings.keyring_service or SERVICE,
         context.is_root,
-        120.0 if context.interactive else 15.0,
-        machine.secrets_file,
-        machine.key_file,
+        120.0 if context.interactive else 15.0,  # long enough to type a password
+        settings.secrets_file,
+        settings.key_file,
         context.credentials_folder,
         context.lock_timeout,
     )

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import keyring_config
+from mailpolicy.cli.secrets.lookup import configured, keyring_config
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
 from mailpolicy.sealed.file import DEFAULT_PATH
 from mailpolicy.sealed.key_files import Credential, KeyFile
-from mailpolicy.secrets.credentials import KeyringConfig, sealed_file
+from mailpolicy.secrets.credentials import sealed_file
 from mailpolicy.store import host
 from mailpolicy.system.files import exists
 from mailpolicy.system.held import locked, without_lock
@@ -45,10 +45,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     key = None if key_in_keyring else _absolute(key_file) or machine.key_file
     if key is None and not key_in_keyring and (is_new or not exists(path)):
         key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
-    deadline = 120.0 if context.interactive else 15.0
-    keyring = KeyringConfig(
-        SEALED_BACKEND, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout
-    )
+    keyring = configured(context, machine)._replace(backend=SEALED_BACKEND, secrets_file=path, key_file=key)
     file = sealed_file(keyring)
     settings = {"keyring_backend": SEALED_BACKEND, "secrets_file": path}
     if isinstance(file.source, KeyFile):

@@ -528,7 +528,7 @@ class Silent:
 def test_a_silent_desktop_keyring_makes_nobody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "desktop_keyring", lambda is_root: Silent())
     sealed_file(tmp_path)
-    file = located(tmp_path, KeyLocations(deadline=0.05))
+    file = located(tmp_path, KeyLocations(timeout=0.05))
     for action in (file.rotate, file.create, file.header, lambda: file.change(SERVICE, {ALICE: "new"})):
         with held.locked(str(tmp_path / "secrets"), 0), pytest.raises(KeyringError, match="did not answer within"):
             action()  # before it would wait for the lock

@@ -222,7 +222,7 @@ def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.
     changed.here(monkeypatch)
     old = signal.signal(signal.SIGUSR1, stop)
     warned: list[str] = []
-    keyring = Credentials(KeyringConfig("real.backends.Interrupted", deadline=0.5), warned.append)
+    keyring = Credentials(KeyringConfig("real.backends.Interrupted", timeout=0.5), warned.append)
     try:
         with pytest.raises(KeyboardInterrupt), keyring.set_with_rollback({user(ALICE): SECOND}):
             pytest.fail("the secret was not kept")
@@ -482,7 +482,7 @@ def test_many_accounts_are_forgotten_in_one_step(machine: Machine) -> None:
 
 
 def test_deadline() -> None:
-    keyring = Credentials(KeyringConfig("real.backends.Hanging", deadline=0.2), pytest.fail)
+    keyring = Credentials(KeyringConfig("real.backends.Hanging", timeout=0.2), pytest.fail)
     start = time.monotonic()
     with pytest.raises(KeyringError, match=r"did not answer within 0\.2 s") as caught:
         keyring.get(user(ALICE))
@@ -494,7 +494,7 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
     """Whether it was kept is not known, so it is named as unsettled; and nobody waits a second time to put it back."""
     changed.here(monkeypatch)
     warned: list[str] = []
-    keyring = Credentials(KeyringConfig("real.backends.Stalling", deadline=0.5), warned.append)
+    keyring = Credentials(KeyringConfig("real.backends.Stalling", timeout=0.5), warned.append)
     with pytest.raises(KeyringError, match="did not answer"), keyring.set_with_rollback({user(ALICE): SECOND}):
         pytest.fail("the secret was not kept")
     assert keyring.uncertain == {user(ALICE)}
@@ -507,7 +507,7 @@ def test_another_writer_of_the_sealed_file_is_no_locked_keyring(tmp_path: Path) 
     """It is waited for as long as was said, also beyond the deadline; nothing was written, so nothing is unsettled."""
     sealed_file(tmp_path).change("mailpolicy", {user(ALICE): FIRST})
     places = {"secrets_file": str(tmp_path / "secrets"), "key_file": str(tmp_path / "key")}
-    keyring = Credentials(KeyringConfig(BACKEND, deadline=0.5, lock_timeout=1.0, **places), pytest.fail)
+    keyring = Credentials(KeyringConfig(BACKEND, timeout=0.5, lock_timeout=1.0, **places), pytest.fail)
     with open(tmp_path / "secrets.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(StillLocked, match="another writer"), keyring.set_with_rollback({user(ALICE): SECOND}):

@@ -160,7 +160,7 @@ def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
 
 def ask(backend: object, warnings: list[str]) -> str | None:
     keyring.set_keyring(backend)  # type: ignore[arg-type]
-    return Credentials(KeyringConfig(deadline=10), warnings.append).get(user(ALICE))
+    return Credentials(KeyringConfig(timeout=10), warnings.append).get(user(ALICE))
 
 
 @pytest.mark.parametrize("kind", [Json, PlaintextKeyring, null.Keyring])

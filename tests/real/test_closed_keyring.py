@@ -104,7 +104,7 @@ def test_other_writers_do_not_wait_for_the_keyring(desktop: Desktop) -> None:
 def test_deadline(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Secret Service that does not answer any more; the second question does not wait again."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.bus)
-    keyring = Credentials(KeyringConfig(is_root=True, deadline=0.5), pytest.fail)
+    keyring = Credentials(KeyringConfig(is_root=True, timeout=0.5), pytest.fail)
     assert keyring.get("smart-host/@server") is None
     desktop.daemon.send_signal(signal.SIGSTOP)
     start = time.monotonic()

@@ -13,6 +13,7 @@ from mailpolicy.cli.context import DEFAULT_FILE
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
+from mailpolicy.policy.names import printable
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
 
@@ -75,3 +76,17 @@ def refuse_own(out: Output, path: str) -> None:
     own = {os.path.realpath(name) for name in (out.context.file, machine.path(out.context))}
     if os.path.realpath(path) in own:
         raise Refused("nothing was written: this is the policy or host.toml itself", file=path, code="own-file")
+
+
+def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:
+    """Return the unified diff between the existing and the new content, with secrets as stars."""
+    from difflib import unified_diff
+
+    old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
+    new = wanted.decode("utf-8").split("\n")
+    shown_path = printable(path)
+    lines = unified_diff(old, new, shown_path, f"{shown_path} (as the policy says)", lineterm="")
+    shown = []
+    for number, line in enumerate(lines):
+        shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))
+    return "".join(f"{line}\n" for line in shown)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from mailpolicy.errors import KeyringError
+from mailpolicy.sealed.credential import RUN_WITH_CREDENTIAL
 from mailpolicy.sealed.format import parse_master_key
-from mailpolicy.sealed.key_files import RUN_WITH_CREDENTIAL
 from mailpolicy.system.keyrings import choice
-from mailpolicy.system.keyrings.deadline import TimedCalls
+from mailpolicy.system.keyrings.timeout import TimedCalls
 
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 
@@ -25,9 +25,9 @@ class DesktopKey:
     )
     fix = (*RUN_WITH_CREDENTIAL, "secrets", "verify")
 
-    def __init__(self, *, is_root: bool, deadline: float = 15.0) -> None:
+    def __init__(self, *, is_root: bool, timeout: float = 15.0) -> None:
         self._is_root = is_root
-        self._calls = TimedCalls(deadline)
+        self._calls = TimedCalls(timeout)
 
     def master_keys(self) -> Iterator[bytes]:
         """Yield the key and the next key, if they exist."""

@@ -1,7 +1,6 @@
-"""Master keys in files: a key file of root or of this user, or a credential from systemd or a container runtime.
+"""A master key in a file of root or of this user: 32 bytes, raw or as 64 hexadecimal digits with an optional newline.
 
-A key is 32 bytes, raw or as 64 hexadecimal digits with an optional newline. A key file that others can read or replace is
-refused. The directory of credentials is trusted as it is given.
+A key file that others can read or replace is refused.
 """
 
 from __future__ import annotations
@@ -13,51 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from mailpolicy.errors import Command, FileMissing, KeyringError, MailpolicyError, Refused, StoreError
 from mailpolicy.sealed.format import KEY_SIZE, Key, parse_master_key
 from mailpolicy.system.attributes import Attributes
-from mailpolicy.system.files import exists, open_regular, open_trusted, store_errors
+from mailpolicy.system.files import exists, open_trusted, store_errors
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.resolve import target_of
-
-CREDENTIAL = "mailpolicy.key"  # the credential's name in systemd, and its file in $CREDENTIALS_DIRECTORY
-RUN_WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
-
-
-class Credential:
-    """A credential that systemd or a container runtime passed to this process."""
-
-    writable = False
-    fix = None
-
-    def __init__(self, path: str) -> None:
-        self.name = path
-        self.advice = f"restore the credential that provides {path}"
-
-    def master_keys(self) -> Iterator[bytes]:
-        """Yield the key."""
-        content, st = _read_credential(self.name)
-        # The group bits are not checked: systemd may grant access by an ACL, and then they hold its mask.
-        if st.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
-            raise _readable_error(self.name)
-        yield parse_master_key(self.name, content)
-
-    def next_master_key(self) -> None:
-        """Return None: a credential has no next key."""
-
-    def require_writable(self) -> None:
-        """Raise KeyringError: mailpolicy cannot write a credential."""
-        raise KeyringError(
-            "this is a credential, which mailpolicy cannot write", file=self.name, code="key-not-writable"
-        )
-
-    def write(self, _master: bytes) -> None:
-        """Raise KeyringError: mailpolicy cannot write a credential."""
-        self.require_writable()
-
-    write_next = write
-
-    def promote(self) -> None:
-        """Do nothing: a credential has no next key."""
-
-    delete_next = promote
 
 
 class KeyFile:
@@ -92,7 +49,7 @@ class KeyFile:
         except FileMissing:
             return None
         if st.st_mode & 0o077:
-            raise _readable_error(path)
+            raise readable_error(path)
         if st.st_uid not in (0, os.geteuid()):
             raise _unsafe_error(path, "this master key belongs to another user", ("chown", str(os.geteuid()), path))
         return parse_master_key(path, content)
@@ -173,15 +130,6 @@ def require_new_key(path: str, old: Key) -> None:
         )
 
 
-def _read_credential(path: str) -> tuple[bytes, os.stat_result]:
-    """Return the content and stat result of a credential; its folder is trusted. Raises KeyringError."""
-    try:
-        with open_regular(path) as descriptor:
-            return os.read(descriptor, 4 * KEY_SIZE), os.fstat(descriptor)
-    except StoreError as error:
-        raise _unreadable(error) from None
-
-
 def _read(path: str) -> tuple[bytes, os.stat_result]:
     """Return the content and stat result of a key file. Raises FileMissing and KeyringError."""
     try:
@@ -190,12 +138,13 @@ def _read(path: str) -> tuple[bytes, os.stat_result]:
     except FileMissing:
         raise
     except StoreError as error:
-        raise _unreadable(error) from None
+        raise unreadable_error(error) from None
     except Refused as error:
         raise _unsafe_key(error) from None
 
 
-def _unreadable(error: StoreError) -> KeyringError:
+def unreadable_error(error: StoreError) -> KeyringError:
+    """Return the error for a master key that cannot be read."""
     return KeyringError(f"cannot read the master key: {error.message}", file=error.file, code="no-key")
 
 
@@ -205,7 +154,8 @@ def _unsafe_key(error: Refused) -> KeyringError:
     )
 
 
-def _readable_error(path: str) -> KeyringError:
+def readable_error(path: str) -> KeyringError:
+    """Return the error for a master key that other users can read."""
     return _unsafe_error(path, "this master key can be read by others", ("chmod", "0400", path))
 
 

@@ -11,21 +11,22 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mailpolicy.errors import Command
+from mailpolicy.sealed.credential import CREDENTIAL, Credential
 from mailpolicy.sealed.desktop_key import DesktopKey
-from mailpolicy.sealed.key_files import CREDENTIAL, Credential, KeyFile
+from mailpolicy.sealed.key_files import KeyFile
 from mailpolicy.system.files import exists
 
 
 class KeyLocations(NamedTuple):
     """The configured places of a master key: the credentials directory and the key file, each None if not configured.
 
-    `deadline` is the timeout of the desktop keyring in seconds.
+    `timeout` is the timeout of the desktop keyring in seconds.
     """
 
     credentials_folder: str | None = None
     key_file: str | None = None
     is_root: bool = False
-    deadline: float = 15.0
+    timeout: float = 15.0
 
 
 class KeySource(Protocol):
@@ -77,4 +78,4 @@ def find_key_source(locations: KeyLocations) -> KeySource:
             return Credential(credential)
     if locations.key_file:
         return KeyFile(locations.key_file)
-    return DesktopKey(is_root=locations.is_root, deadline=locations.deadline)
+    return DesktopKey(is_root=locations.is_root, timeout=locations.timeout)

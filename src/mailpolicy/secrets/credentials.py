@@ -20,7 +20,7 @@ SERVICE = "mailpolicy"
 
 
 class KeyringConfig(NamedTuple):
-    """The configuration of the keyring; `deadline` is the timeout of one answer in seconds.
+    """The configuration of the keyring; `timeout` is the timeout of one answer in seconds.
 
     The rest is for the sealed file: its path, None for the default, the places of its key, and the lock timeout in
     seconds.
@@ -29,7 +29,7 @@ class KeyringConfig(NamedTuple):
     backend: str | None = None
     service: str = SERVICE
     is_root: bool = False
-    deadline: float = 15.0
+    timeout: float = 15.0
     secrets_file: str | None = None
     key_file: str | None = None
     credentials_folder: str | None = None
@@ -45,7 +45,7 @@ class Credentials:
         self._storage: SecretStorage = (
             SealedStorage(sealed_file(config), config.service)
             if config.backend == SEALED_BACKEND
-            else KeyringStorage(config.backend, config.service, config.deadline, warn, is_root=config.is_root)
+            else KeyringStorage(config.backend, config.service, config.timeout, warn, is_root=config.is_root)
         )
         self.uncertain: set[str] = set()  # user names whose secret may be either the old or the new one
 
@@ -142,5 +142,5 @@ def sealed_file(config: KeyringConfig) -> SecretsFile:
     from mailpolicy.sealed.file import SecretsFile  # 5 ms, and cryptography, only if secrets are sealed
     from mailpolicy.sealed.key_source import KeyLocations
 
-    locations = KeyLocations(config.credentials_folder, config.key_file, config.is_root, config.deadline)
+    locations = KeyLocations(config.credentials_folder, config.key_file, config.is_root, config.timeout)
     return SecretsFile.at(config.secrets_file, locations, config.lock_timeout)

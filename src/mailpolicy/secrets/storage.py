@@ -13,7 +13,7 @@ from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.file import SecretsFile
 from mailpolicy.system.keyrings import choice, secret_service
 from mailpolicy.system.keyrings.choice import SEALED_BACKEND, SECRET_SERVICE, ChosenBackend
-from mailpolicy.system.keyrings.deadline import TimedCalls
+from mailpolicy.system.keyrings.timeout import TimedCalls
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -70,16 +70,16 @@ class SealedStorage:
 
 
 class KeyringStorage:
-    """A backend of keyring, chosen on first use; `deadline` is the timeout of one answer in seconds."""
+    """A backend of keyring, chosen on first use; `timeout` is the timeout of one answer in seconds."""
 
     def __init__(
-        self, name: str | None, service: str, deadline: float, warn: Callable[[str], None], *, is_root: bool
+        self, name: str | None, service: str, timeout: float, warn: Callable[[str], None], *, is_root: bool
     ) -> None:
         self._name = name
         self._service = service
         self._is_root = is_root
         self._warn = warn
-        self._calls = TimedCalls(deadline)
+        self._calls = TimedCalls(timeout)
         self._backend: tuple[KeyringBackend, ChosenBackend] | None = None
 
     def chosen(self) -> ChosenBackend:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.checks import CHECKS, ERROR, REQUIRES, SKIPPED, CheckInput, CheckResult
+from mailpolicy.cli.checks.result import ERROR, SKIPPED, CheckInput, CheckResult
+from mailpolicy.cli.checks.table import CHECKS, REQUIRES
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import FileMissing, MailpolicyError
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.exports import Exporter, refuse_own
+from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
@@ -16,7 +16,6 @@ from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
-from mailpolicy.policy.names import printable
 
 
 def app() -> typer.Typer:
@@ -165,17 +164,3 @@ def _tell(
         out.record((generated.path, name, state, "differs" if differs else "ok"))
     else:
         out.record((generated.path, name, *(("updated", "changed") if changed else ("up to date", "ok"))))
-
-
-def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:
-    """The unified diff from what is there to what is wanted, every secret in it shown as stars."""
-    from difflib import unified_diff
-
-    old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
-    new = wanted.decode("utf-8").split("\n")
-    shown_path = printable(path)
-    lines = unified_diff(old, new, shown_path, f"{shown_path} (as the policy says)", lineterm="")
-    shown = []
-    for number, line in enumerate(lines):
-        shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))
-    return "".join(f"{line}\n" for line in shown)

@@ -9,7 +9,7 @@ from mailpolicy.cli.editing import carry_out, tell
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
-from mailpolicy.cli.secrets.transaction import (
+from mailpolicy.cli.secrets.secret_edits import (
     edit_then_delete_secrets,
     edit_then_move_secrets,
     edit_then_rebind_secrets,

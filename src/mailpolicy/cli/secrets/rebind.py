@@ -12,7 +12,7 @@ from mailpolicy.cli.editing import remind
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
-from mailpolicy.cli.secrets.transaction import refuse_unsafe
+from mailpolicy.cli.secrets.secret_edits import refuse_unsafe
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Refused
 from mailpolicy.policy import bindings

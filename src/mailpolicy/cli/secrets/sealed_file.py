@@ -15,8 +15,9 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import configured, keyring_config
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
+from mailpolicy.sealed.credential import Credential
 from mailpolicy.sealed.file import DEFAULT_PATH
-from mailpolicy.sealed.key_files import Credential, KeyFile
+from mailpolicy.sealed.key_files import KeyFile
 from mailpolicy.secrets.credentials import sealed_file
 from mailpolicy.store import host
 from mailpolicy.system.files import exists

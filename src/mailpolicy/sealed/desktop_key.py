@@ -9,7 +9,7 @@ from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.credential import RUN_WITH_CREDENTIAL
 from mailpolicy.sealed.format import parse_master_key
 from mailpolicy.system.keyrings import choice
-from mailpolicy.system.keyrings.timeout import TimedCalls
+from mailpolicy.system.keyrings.deadline import TimedCalls
 
 _SERVICE, _ENTRY, _NEXT = "mailpolicy", "master-key", "master-key.next"
 

@@ -13,7 +13,7 @@ from mailpolicy.errors import KeyringError
 from mailpolicy.sealed.file import SecretsFile
 from mailpolicy.system.keyrings import choice, secret_service
 from mailpolicy.system.keyrings.choice import SEALED_BACKEND, SECRET_SERVICE, ChosenBackend
-from mailpolicy.system.keyrings.timeout import TimedCalls
+from mailpolicy.system.keyrings.deadline import TimedCalls
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from mailpolicy.cli.exports import Exporter
-from mailpolicy.deploy import dovecot, managed
-from mailpolicy.deploy.configured import data_files
-from mailpolicy.errors import MailpolicyError
-from mailpolicy.export.stamp import State, stamped
-
-if TYPE_CHECKING:
-    from mailpolicy.deploy.configured import ConfiguredExport
 
 from mailpolicy.cli.checks.result import ERROR, OK, WARNING, CheckInput, CheckResult
+from mailpolicy.cli.exports import Exporter
+from mailpolicy.deploy import dovecot, managed
+from mailpolicy.deploy.configured import ConfiguredExport, data_files
+from mailpolicy.errors import MailpolicyError
+from mailpolicy.export.stamp import State, stamped
 
 
 def check_exports(machine: CheckInput) -> Iterator[CheckResult]:

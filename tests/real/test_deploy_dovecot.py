@@ -191,7 +191,7 @@ def test_the_snippet_is_tried_where_it_will_be_read(dovecot: Dovecot, where: str
     assert found.version.startswith(dovecot.release.version)
 
     def tried(snippet: bytes) -> None:
-        deployed.refuse_unfit(found, doveconf, str(path), snippet)
+        deployed.refuse_broken(found, doveconf, str(path), snippet)
 
     tried(b"auth_verbose = no\n")
     tried(b"# nothing\nprotocol imap {\n}\n")

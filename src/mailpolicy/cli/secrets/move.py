@@ -84,6 +84,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
             f"note: {target} has the same secrets already; the real run first checks that it is a different keyring"
         )
     if secrets and not dry_run:
+        # If the answers are identical, the two may be one storage under two names.
         if identical:
             _require_separate(new, source, target, reopen)
         new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring

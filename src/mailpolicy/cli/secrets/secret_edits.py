@@ -35,6 +35,7 @@ def set_secret(
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
     moves = bindings.moved(store.policy(), after)
     keyring = credentials(out)
+    # A dry run must not make the keyring ask for its password.
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         out.message(f"{owner} would be set, if the keyring accepts it (not checked by a dry run)")

@@ -110,7 +110,7 @@ def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path
     ("name", "said"),
     [
         ("HEAD~7:accounts.toml", "no revision HEAD~7 in this repository"),
-        ("nobody:accounts.toml", "there is no revision nobody here"),
+        ("nobody:accounts.toml", "no revision nobody in this repository"),
         ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, add --missing-ok"),
         (":none.toml", "'none.toml' does not exist in the index"),
         ("none.toml", "none.toml: no such file or directory"),

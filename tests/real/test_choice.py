@@ -171,7 +171,7 @@ def test_an_unnamed_backend_is_refused(found: list[str], kind: type) -> None:
 
 
 def test_no_backend_at_all(found: list[str]) -> None:
-    with pytest.raises(KeyringError, match="there is no keyring here") as caught:
+    with pytest.raises(KeyringError, match="no keyring is available") as caught:
         ask(fail.Keyring(), found)
     assert caught.value.code == "no-keyring"
 
@@ -190,7 +190,7 @@ def test_a_chainer(found: list[str], safe: bool, monkeypatch: pytest.MonkeyPatch
 
 def test_an_empty_chainer(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [])
-    with pytest.raises(KeyringError, match="there is no keyring here"):
+    with pytest.raises(KeyringError, match="no keyring is available"):
         ask(chainer.ChainerBackend(), found)
 
 

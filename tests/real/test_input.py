@@ -192,7 +192,7 @@ def test_bad_sources(machine: Machine) -> None:
     given = machine.folder / "given"
     given.write_text(FIRST)
     for source, message in {
-        ("--password-stdin", "--password-file", str(given)): "exclude each other",
+        ("--password-stdin", "--password-file", str(given)): "cannot be combined",
         ("--password-file", str(machine.folder / "missing")): "missing: cannot read the password: no such file",
         ("--password-file", str(machine.folder)): "cannot read the password: is a directory",
         ("--password", FIRST[:3]): "no such option",

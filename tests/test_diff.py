@@ -470,7 +470,10 @@ def test_the_driver_while_a_merge_waits(driver: Git, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         driver("merge", "other")
     assert driver("diff", "--cached") == "accounts.toml: unmerged, there is nothing to compare yet\n"
-    assert driver("diff", "HEAD") == "b/accounts.toml:18:1: error[MP002]: not TOML: invalid statement\n"
+    assert driver("diff", "HEAD") == (
+        "b/accounts.toml:18:1: error[MP002]: an unresolved merge conflict, up to line 22: keep one side and delete the lines "
+        "<<<<<<<, ======= and >>>>>>>\n"
+    )
 
 
 def test_the_driver_is_given_what_git_gives(program: Run) -> None:

@@ -108,7 +108,7 @@ def _delete(keyring: Credentials, users: Collection[str]) -> tuple[Collection[st
             return (), error
         more = f" and {len(remaining) - 1} more" if len(remaining) > 1 else ""
         name = next(iter(remaining))
-        secret = Secret.of(name)
+        secret = Secret.parse(name)
         return remaining, KeyringError(
             f"the store was changed, but the secret {name}{more} is still in the keyring: {error}",
             code=error.code,

@@ -92,7 +92,7 @@ def test_a_login_without_a_password_is_told(machine: Machine, command: tuple[str
     for more in (["--dry-run"], []):
         assert said in machine.run(*command, *more).err
     assert machine.calls() == []
-    assert "this sets no password" not in machine.run(*command).err
+    assert "this does not set a password" not in machine.run(*command).err
 
 
 def test_another_login_of_the_server_is_told(machine: Machine) -> None:

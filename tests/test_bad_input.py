@@ -42,12 +42,12 @@ from mailpolicy.cli import main
         (
             "huge hexadecimal version",
             b"version = 0x" + b"f" * 5000,
-            "error[MP004]: version beyond 64 bits: written for",
+            "error[MP004]: version larger than 64 bits: this mailpolicy",
         ),
         (
             "huge port",
             b"version = 1\n[server.smart_host]\nport = 0x" + b"f" * 5000,
-            "toml:3:1: error[MP008]: port is beyond 64 bits: write a number from 1 to 65535\n",
+            "toml:3:1: error[MP008]: port is larger than 64 bits: write a number from 1 to 65535\n",
         ),
         ("unknown key", b"version = 1\nfoo = 1", "error[MP005]: unknown key 'foo'"),
         ("wrong type", b"version = 1\ndefaults = 1", "error[MP006]: defaults must be a table"),

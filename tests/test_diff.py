@@ -431,7 +431,7 @@ def test_the_driver_on_added_deleted_renamed_and_broken_stores(driver: Git, tmp_
     driver("commit", "-q", "-m", "back")
     path.write_text("version = 1\npopp = true\n")
     assert driver("diff") == (
-        "b/accounts.toml:2:1: error[MP005]: unknown key 'popp', did you mean pop? it belongs in an account\n"
+        "b/accounts.toml:2:1: error[MP005]: unknown key 'popp', did you mean pop, which belongs in an account?\n"
     )
     path.write_text(MINIMAL)
     (tmp_path / "more").mkdir()

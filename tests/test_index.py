@@ -28,11 +28,12 @@ import mailpolicy
 from mailpolicy.cli import context
 from mailpolicy.edit import accounts, partial, server, services, templates
 from mailpolicy.edit.plan import Planner
-from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.text import splices
 from mailpolicy.edit.text.diff import Splice
-from mailpolicy.edit.text.layout import Layout, newline_of
-from mailpolicy.edit.transaction import Outcome, transact
+from mailpolicy.edit.text.layout import Layout
+from mailpolicy.edit.text.lines import newline_of
+from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.nearest import nearest_address
 from mailpolicy.policy.question import question
@@ -43,7 +44,8 @@ from mailpolicy.store import outline
 from mailpolicy.store import store as stores
 from mailpolicy.store.document import Document
 from mailpolicy.store.index import cache as caches
-from mailpolicy.store.index import reader, writer
+from mailpolicy.store.index import format as index_format
+from mailpolicy.store.index import writer
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.outline import Piece
 from mailpolicy.store.store import Store
@@ -59,17 +61,17 @@ QUIET = settings(
 )
 
 
-def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> Outcome:
+def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> EditResult:
     """An edit, and what the command does when it has told of it."""
     outcome = transact(store, planner, dry_run=dry_run)
-    outcome.keep_index()
+    outcome.update_index()
     return outcome
 
 
 def answers(path: Path, cache: Cache | None, address: str) -> list[object]:
     """Everything that is said about an account, lines and all; or why nothing is."""
     try:
-        store = Store.look_up(str(path), [address], cache)
+        store = Store.read_for_lookup(str(path), [address], cache)
         return [
             answer.lines(
                 judge(store.policy(), question(address, service, ip)),
@@ -108,7 +110,7 @@ def store_of(count: int) -> str:
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     """A cache for stores of every size."""
-    return Cache(str(tmp_path / "cache"), smallest=0)
+    return Cache(str(tmp_path / "cache"), min_size=0)
 
 
 @pytest.fixture
@@ -117,8 +119,8 @@ def indexed(tmp_path: Path, cache: Cache) -> Path:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     settle()
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is not None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is not None
     return path
 
 
@@ -140,7 +142,7 @@ def index_file(cache: Cache) -> Path:
 
 
 def test_a_look_up_reads_the_head_and_one_account(indexed: Path, cache: Cache) -> None:
-    store = Store.look_up(str(indexed), ["user0007@d0.example"], cache)
+    store = Store.read_for_lookup(str(indexed), ["user0007@d0.example"], cache)
     assert list(store.policy().accounts) == ["user0007@d0.example"]
     assert store.text == (
         'version = 1\n[server]\nedition = "pro"\nlan = ["10.0.0.0/8"]\n[defaults]\nimap = true\n\n# 0\n'
@@ -159,8 +161,8 @@ def test_an_unknown_address_brings_the_one_most_like_it(indexed: Path, cache: Ca
         "ser0150@d3.example",
         "nobody@nowhere.test",
     ):
-        store = Store.look_up(str(indexed), [wrong], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(indexed), [wrong], cache)
+        assert store.subset is not None
         right = nearest_address(wrong, known)
         assert list(store.policy().accounts) == ([right] if right else [])
 
@@ -170,7 +172,7 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(2500))
     settle()
-    known = Store.look_up(str(path), [], cache).policy().accounts
+    known = Store.read_for_lookup(str(path), [], cache).policy().accounts
     for wrong in (
         "user2499@d1.example",
         "user001@d3.example",
@@ -181,8 +183,8 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
         "zzz@d1.example",
         "user0000@",
     ):
-        store = Store.look_up(str(path), [wrong], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(path), [wrong], cache)
+        assert store.subset is not None
         assert nearest_address(wrong, store.policy().accounts) == nearest_address(wrong, known)
 
 
@@ -191,7 +193,7 @@ def test_a_small_store_has_no_index(tmp_path: Path) -> None:
     path.write_text(store_of(100))
     settle()
     cache = Cache(str(tmp_path / "cache"))
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
     assert not os.path.exists(cache.folder)
 
 
@@ -215,8 +217,8 @@ def test_a_style_that_is_not_understood_has_no_index(style: str, tmp_path: Path,
     path.write_bytes(style.encode())
     settle()
     for _ in range(2):
-        assert Store.look_up(str(path), ["ann@x.example"], cache).cut is None
-    assert "ann@x.example" in Store.look_up(str(path), ["ann@x.example"], cache).policy().accounts
+        assert Store.read_for_lookup(str(path), ["ann@x.example"], cache).subset is None
+    assert "ann@x.example" in Store.read_for_lookup(str(path), ["ann@x.example"], cache).policy().accounts
     assert not list(Path(cache.folder).glob("*.index"))
 
 
@@ -242,10 +244,10 @@ edition = "pro"
 imap = true""".encode()
     )
     settle()
-    Store.look_up(str(path), [], cache)
+    Store.read_for_lookup(str(path), [], cache)
     for address in ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example"):
-        store = Store.look_up(str(path), [address], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(path), [address], cache)
+        assert store.subset is not None
         assert list(store.policy().accounts) == [address]
     same_answers(path, cache, ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example", "cat@fass.example"))
 
@@ -254,7 +256,7 @@ imap = true""".encode()
 
 
 def verb(name: services.Verb, service: Service, *addresses: str) -> Planner:
-    return lambda policy: services.switch(policy, service, name, Targets(addresses))
+    return lambda policy: services.switch(policy, service, name, Selection(addresses))
 
 
 @st.composite
@@ -269,15 +271,15 @@ def edits(draw: st.DrawFn) -> tuple[tuple[str, ...], Planner]:
         name = draw(st.sampled_from([services.Verb.ON, services.Verb.OFF, services.Verb.INHERIT, *lan]))
         return chosen, verb(name, switch, *chosen)
     if kind == "suspend":
-        return chosen, lambda policy: accounts.suspend(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.suspend(policy, Selection(chosen))
     if kind == "resume":
-        return chosen, lambda policy: accounts.resume(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.resume(policy, Selection(chosen))
     if kind == "login":
         login = draw(st.sampled_from(["ann", "größe", 'a"b', "'''"]))
         return chosen[:1], lambda policy: server.set_login(policy, chosen[0], login)
     if kind == "no login":
         return chosen[:1], lambda policy: server.clear_login(policy, chosen[0])
-    return chosen, lambda policy: templates.assign(policy, draw_name, Targets(chosen))
+    return chosen, lambda policy: templates.assign(policy, draw_name, Selection(chosen))
 
 
 draw_name = None  # no store here has a template, so that assigning one is refused and taking it away is ok
@@ -286,8 +288,8 @@ draw_name = None  # no store here has a template, so that assigning one is refus
 def outcome(path: Path, about: tuple[str, ...], planner: Planner, cache: Cache | None, dry_run: bool) -> object:
     """What an edit came to, and the file afterwards."""
     try:
-        done = kept(Store.to_edit(str(path), about, cache), planner, dry_run=dry_run)
-        told: object = (done.plan.lines, done.plan.changes, done.plan.notes, done.access, done.diff)
+        done = kept(Store.read_for_edit(str(path), about, cache), planner, dry_run=dry_run)
+        told: object = (done.plan.results, done.plan.changes, done.plan.notes, done.access, done.diff)
     except MailpolicyError as error:
         told = (error.message, error.code, error.fix)
     return told, path.read_bytes()
@@ -299,7 +301,7 @@ def test_an_indexed_edit_is_byte_for_byte_the_other(
     tmp_path: Path, text: str, made: list[tuple[tuple[tuple[str, ...], Planner], bool]]
 ) -> None:
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
-    cache = Cache(str(tmp_path / "cache"), smallest=0, clock=lambda: caches.stamping_clock() + 10**9)
+    cache = Cache(str(tmp_path / "cache"), min_size=0, clock=lambda: caches.stamping_clock() + 10**9)
     path = tmp_path / "accounts.toml"
     path.write_bytes(text.encode())
     for (about, planner), dry_run in made:
@@ -313,11 +315,11 @@ def test_an_indexed_edit_is_byte_for_byte_the_other(
 def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
     for number, name in enumerate(("off", "on", "inherit", "on") * 3):
         address = f"user{number:04}@d{number % 7}.example"
-        store = Store.to_edit(str(indexed), [address], cache)
-        assert store.cut is not None
+        store = Store.read_for_edit(str(indexed), [address], cache)
+        assert store.subset is not None
         kept(store, verb(services.Verb(name), Service.IMAP, address))
         for asked in (address, *SOME):
-            assert Store.look_up(str(indexed), [asked], cache).cut is not None
+            assert Store.read_for_lookup(str(indexed), [asked], cache).subset is not None
         same_answers(indexed, cache, (address, *SOME))
     about = sqlite3.connect(index_file(cache)).execute("SELECT content FROM about").fetchone()[0].decode()
     assert len(about.split("\n")[4].split()) == 9
@@ -325,10 +327,10 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
 
 def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
     """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
-    store = Store.to_edit(str(indexed), SOME[:1], cache)
-    assert store.cut is not None
+    store = Store.read_for_edit(str(indexed), SOME[:1], cache)
+    assert store.subset is not None
     kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
-    assert Store.look_up(str(indexed), [SOME[1]], cache).cut is None
+    assert Store.read_for_lookup(str(indexed), [SOME[1]], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -355,29 +357,29 @@ def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: s
     store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
     piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
     wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
-    assert partial.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
+    assert partial.is_verified(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
 
 
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
-    kept(Store.to_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    kept(Store.to_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    kept(Store.to_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
-    assert Store.look_up(str(path), ["new@d1.example"], cache).cut is not None
+    kept(Store.read_for_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
+    kept(Store.read_for_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
+    kept(Store.read_for_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
+    assert Store.read_for_lookup(str(path), ["new@d1.example"], cache).subset is not None
     same_answers(path, cache, ("new@d1.example", *SOME))
 
 
 def test_an_index_with_very_many_moves_is_made_anew(
     indexed: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_MOST_MOVES", 3)
+    monkeypatch.setattr(writer, "_MAX_EDITED_ACCOUNTS", 3)
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
-        kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        kept(Store.read_for_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
     same_answers(indexed, cache, SOME)
 
 
@@ -396,7 +398,7 @@ def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[
         path = ("accounts", keys[address], name)
         operations.append(splices.Drop(path) if there and name == "pop" else splices.Put(path, True))
     whole = Layout(text, newline_of(text))
-    assert splices.splices(text, operations) == splices._made(whole, operations)
+    assert splices.splices(text, operations) == splices._splices(whole, operations)
 
 
 @QUIET
@@ -413,10 +415,10 @@ def test_the_lines_of_many_accounts_are_those_of_the_document(text: str, keys: l
         ("accounts", "no"),
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(stores, "_MANY", 1)
+        patched.setattr(stores, "_MIN_OUTLINE_ACCOUNTS", 1)
         document = Document("f", text.encode())
         assert store.lines(paths) == document.lines(paths)
-        one_by_one = Store("f", text.encode()).line_of_any()
+        one_by_one = Store("f", text.encode()).line_finder()
         assert {path: one_by_one(path) for path in paths} == {path: document.line(path) for path in paths}
 
 
@@ -427,31 +429,33 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
     indexed: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer mailpolicy, or an older one, may find an error where this one found none."""
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     package = Path(mailpolicy.__file__).parent
     code = tmp_path / "code"
-    for name in reader._JUDGES:
+    for name in index_format._VALIDATOR_MODULES:
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(package / f"{name}.py", code / f"{name}.py")
     monkeypatch.setattr(mailpolicy, "__file__", str(code / "__init__.py"))
-    reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
+    index_format.validator_fingerprint.cache_clear()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # the same files
     os.utime(code / "store" / "tables.py")
-    reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
+    index_format.validator_fingerprint.cache_clear()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # made anew
     monkeypatch.undo()
-    reader._judges.cache_clear()
+    index_format.validator_fingerprint.cache_clear()
 
 
 def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
-    outcome = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    outcome = transact(
+        Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0])
+    )
     with locked(str(indexed), 0):
-        outcome.keep_index()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
-    late = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
-    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    late.keep_index()  # of what is no more
+        outcome.update_index()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
+    late = transact(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
+    kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    late.update_index()  # of what is no more
     same_answers(indexed, cache, SOME)
 
 
@@ -481,14 +485,14 @@ def quick_changes(path: Path, cache: Cache, count: int) -> Iterator[bool]:
 
 @pytest.mark.parametrize("step", [1, 4_000_000, 1_000_000_000])
 def test_two_changes_in_one_tick(step: int, tmp_path: Path) -> None:
-    cache = Cache(str(tmp_path / "cache"), smallest=0, stat=rounded(step))
+    cache = Cache(str(tmp_path / "cache"), min_size=0, stat=rounded(step))
     assert all(quick_changes(tmp_path / "accounts.toml", cache, 60))
 
 
 def test_two_changes_in_one_tick_need_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above would see it: without the rule there are wrong answers (with ticks of 4 ms only now and then)."""
-    monkeypatch.setattr(Cache, "settled", lambda *_: True)
-    cache = Cache(str(tmp_path / "cache"), smallest=0, stat=rounded(1_000_000_000))
+    monkeypatch.setattr(Cache, "is_reliable", lambda *_: True)
+    cache = Cache(str(tmp_path / "cache"), min_size=0, stat=rounded(1_000_000_000))
     assert not all(quick_changes(tmp_path / "accounts.toml", cache, 200))
 
 
@@ -531,21 +535,21 @@ def half_written(path: Path, cache: Cache, look: Callable[[Path, Cache], None]) 
 
 
 def looked_up(path: Path, cache: Cache) -> None:
-    Store.look_up(str(path), ["user0001@d1.example"], cache)
+    Store.read_for_lookup(str(path), ["user0001@d1.example"], cache)
 
 
 def read_whole_and_kept(path: Path, cache: Cache) -> None:
     store = Store.read(str(path), cache)
     store.policy()
-    store.keep_index()
+    store.update_index()
 
 
 def confirmed_after_an_edit(path: Path, cache: Cache) -> None:
     """As if the edit had just put there what stands there now."""
     content = path.read_bytes()
-    stamp = writer.confirmed(cache, str(path), content)
+    stamp = writer.confirmed_stamp(cache, str(path), content)
     assert stamp is None
-    Store(str(path), content).replaced(content, None)
+    Store(str(path), content).index_replacement(content, None)
 
 
 @pytest.mark.parametrize("look", [looked_up, read_whole_and_kept, confirmed_after_an_edit])
@@ -555,14 +559,14 @@ def test_a_store_that_is_being_written_is_not_indexed(
     shown_at_the_beginning: Callable[[int], os.stat_result],
 ) -> None:
     notes: list[str] = []
-    cache = Cache(str(tmp_path / "cache"), notes.append, shown_at_the_beginning, smallest=0)
+    cache = Cache(str(tmp_path / "cache"), notes.append, shown_at_the_beginning, min_size=0)
     assert all(half_written(tmp_path / "accounts.toml", cache, look))
-    assert "somebody may be writing the store" in notes[0]
+    assert "another process may be writing the store" in notes[0]
     assert not list(Path(cache.folder).glob("*.index"))
     (tmp_path / "accounts.toml").write_text(store_of(300))
     settle()
-    look_up = Store.look_up(str(tmp_path / "accounts.toml"), SOME[:1], cache)
-    assert look_up.cut is None
+    look_up = Store.read_for_lookup(str(tmp_path / "accounts.toml"), SOME[:1], cache)
+    assert look_up.subset is None
     assert list(Path(cache.folder).glob("*.index"))  # it is at rest now
 
 
@@ -573,7 +577,7 @@ def test_a_store_that_is_being_written_needs_the_rule(
     shown_at_the_beginning: Callable[[int], os.stat_result],
 ) -> None:
     """The test above would see it."""
-    cache = Cache(str(tmp_path / "cache"), stat=shown_at_the_beginning, smallest=0, unwritten=lambda _: True)
+    cache = Cache(str(tmp_path / "cache"), stat=shown_at_the_beginning, min_size=0, no_writer=lambda _: True)
     assert not all(half_written(tmp_path / "accounts.toml", cache, look))
 
 
@@ -581,24 +585,24 @@ def test_whether_nobody_writes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     with path.open("rb") as reader, path.open("rb"):
-        assert caches.nobody_writes(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
         with path.open("r+b"):
-            assert not caches.nobody_writes(reader.fileno())
-        assert caches.nobody_writes(reader.fileno())
+            assert not caches.has_no_writer(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
         with path.open("r+b") as writer:
             mapping = mmap.mmap(writer.fileno(), 1)
-        assert not caches.nobody_writes(reader.fileno())
+        assert not caches.has_no_writer(reader.fileno())
         mapping.close()
-        assert caches.nobody_writes(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
     with path.open("r+b") as writer:  # none was kept, so that nobody is kept waiting
-        assert not caches.nobody_writes(writer.fileno())
+        assert not caches.has_no_writer(writer.fileno())
 
 
 def test_a_clock_that_goes_back(indexed: Path, cache: Cache) -> None:
     notes: list[str] = []
     early = cache._replace(clock=lambda: caches.stamping_clock() - 3600 * 10**9, note=notes.append)
-    assert Store.look_up(str(indexed), SOME[:1], early).cut is None
-    assert "the clock has gone back" in notes[0]
+    assert Store.read_for_lookup(str(indexed), SOME[:1], early).subset is None
+    assert "the clock has been set back" in notes[0]
     same_answers(indexed, early, SOME)
 
 
@@ -634,7 +638,7 @@ def test_a_store_replaced_or_changed_while_it_is_looked_up(indexed: Path, cache:
         for moment in range(1, 4):
             indexed.write_text(old)
             settle()
-            Store.look_up(str(indexed), [], cache)
+            Store.read_for_lookup(str(indexed), [], cache)
             before = answers(indexed, None, address)
             seen = answers(indexed, cache._replace(stat=meddling(moment, change)), address)
             after = answers(indexed, None, address)
@@ -671,10 +675,10 @@ def damaged_ground(factory: pytest.TempPathFactory) -> tuple[Path, Cache, bytes]
     """One indexed store for all examples."""
     if not _GROUND:
         folder = factory.mktemp("ground")
-        path, cache = folder / "accounts.toml", Cache(str(folder / "cache"), smallest=0)
+        path, cache = folder / "accounts.toml", Cache(str(folder / "cache"), min_size=0)
         path.write_text(store_of(300))
         settle()
-        Store.look_up(str(path), [], cache)
+        Store.read_for_lookup(str(path), [], cache)
         _GROUND.append((path, cache, index_file(cache).read_bytes()))
     return _GROUND[0]
 
@@ -686,7 +690,8 @@ def sealed_again(file: Path, change: Callable[[str], str]) -> None:
         for first, beyond, content in connection.execute("SELECT first, beyond, content FROM block").fetchall():
             new = change(content.decode()).encode()
             connection.execute(
-                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, reader.seal(first, beyond, new), first)
+                "UPDATE block SET content = ?, seal = ? WHERE first = ?",
+                (new, index_format.checksum(first, beyond, new), first),
             )
     connection.close()
 
@@ -703,9 +708,9 @@ def test_a_wrong_index_gives_no_answer(shift: tuple[int, int], indexed: Path, ca
     for address in SOME[:-1]:
         file.write_bytes(good)
         sealed_again(file, moved)
-        assert Store.look_up(str(indexed), [address], cache).cut is None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is None
         assert file.read_bytes() != good  # made anew, by whoever had to parse the store
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
         file.write_bytes(good)
         sealed_again(file, moved)
         same_answers(indexed, cache, (address,))
@@ -719,7 +724,7 @@ def test_an_index_of_another_head_gives_no_answer(indexed: Path, cache: Cache) -
         content = "\n".join(lines).encode()
         connection.execute("UPDATE about SET content = ?, seal = ?", (content, crc32(content)))
     connection.close()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -738,7 +743,7 @@ def test_a_planted_journal_is_not_played_back(indexed: Path, cache: Cache, tmp_p
     assert len(journal) > 512
     for name in ("-journal", "-wal", "-shm"):
         Path(f"{file}{name}").write_bytes(journal)
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     same_answers(indexed, cache, SOME)
     assert Path(f"{file}-journal").read_bytes() == journal
 
@@ -751,7 +756,10 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     def used() -> bool:
         notes.clear()
         same_answers(indexed, cache, SOME[:1])
-        return Store.look_up(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).cut is not None or not notes
+        return (
+            Store.read_for_lookup(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).subset is not None
+            or not notes
+        )
 
     content = file.read_bytes()
     for change in (lambda: file.chmod(0o666), lambda: folder.chmod(0o777), lambda: folder.chmod(0o770)):
@@ -777,7 +785,7 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     file.symlink_to(real / file.name)
     same_answers(indexed, cache, SOME[:1])
     assert not file.is_symlink()  # replaced by one of our own
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
@@ -799,10 +807,10 @@ def test_a_cache_that_cannot_be_written(
     assert list(Path(cache.folder).iterdir()) == []
     with monkeypatch.context() as patched:
         patched.setattr(os, "mkdir", fail)
-        same_answers(path, Cache(str(tmp_path / "a" / "b"), smallest=0), SOME[:2])
+        same_answers(path, Cache(str(tmp_path / "a" / "b"), min_size=0), SOME[:2])
     (tmp_path / "file").write_text("")
-    same_answers(path, Cache(str(tmp_path / "file"), smallest=0), SOME[:2])
-    same_answers(path, Cache(str(tmp_path / "a\0b"), smallest=0), SOME[:2])
+    same_answers(path, Cache(str(tmp_path / "file"), min_size=0), SOME[:2])
+    same_answers(path, Cache(str(tmp_path / "a\0b"), min_size=0), SOME[:2])
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -815,8 +823,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
     folder.mkdir(0o700)
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
-        "notes = []; store = Store.look_up(sys.argv[1], [], Cache(sys.argv[2], notes.append, smallest=0))\n"
-        "print(len(store.policy().accounts), len(notes), store.cut)"
+        "notes = []; store = Store.read_for_lookup(sys.argv[1], [], Cache(sys.argv[2], notes.append, min_size=0))\n"
+        "print(len(store.policy().accounts), len(notes), store.subset)"
     )
     command = f'mount -t tmpfs -o size=16k,mode=0700 none {folder} && exec {sys.executable} -c "$0" {path} {folder}'
     done = subprocess.run(
@@ -834,7 +842,7 @@ def test_what_is_no_more_is_cleared_away(indexed: Path, cache: Cache) -> None:
     month_ago = time.time() - 31 * 24 * 3600
     os.utime(old, (month_ago, month_ago))
     os.utime(abandoned, (month_ago, month_ago))
-    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
     left = {file.name for file in Path(cache.folder).iterdir()}
     assert left - {fresh.name} == {name for name in left if name.endswith(".index")} - {"0.index"}
     assert fresh.exists()
@@ -844,7 +852,7 @@ def test_no_login_is_in_the_index(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(20) + 'smart_host_login = "geheim"\n')
     settle()
-    Store.look_up(str(path), [], cache)
+    Store.read_for_lookup(str(path), [], cache)
     assert b"geheim" not in index_file(cache).read_bytes()
     assert index_file(cache).stat().st_mode & 0o777 == 0o600
     assert Path(cache.folder).stat().st_mode & 0o777 == 0o700
@@ -966,7 +974,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     settle()
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
-        "store = Store.look_up(sys.argv[1], [sys.argv[3]], Cache(sys.argv[2], smallest=0))\n"
+        "store = Store.read_for_lookup(sys.argv[1], [sys.argv[3]], Cache(sys.argv[2], min_size=0))\n"
         "print(store.policy().accounts[sys.argv[3]].own)"
     )
 
@@ -977,7 +985,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(ask, range(12)))
     assert found == [f"{{'pop': {bool(number % 3)}}}\n" for number in range(12)]
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
     assert [file.suffix for file in Path(cache.folder).iterdir()] == [".index"]
 
 
@@ -993,7 +1001,7 @@ class Mixed(RuleBasedStateMachine):
 
         self.folder = Path(tempfile.mkdtemp(prefix="mailpolicy-mixed-"))
         # A clock a little ahead settles files at once, so that indexes are made; the rule has tests of its own.
-        self.cache = Cache(str(self.folder / "cache"), smallest=0, clock=lambda: caches.stamping_clock() + 10**9)
+        self.cache = Cache(str(self.folder / "cache"), min_size=0, clock=lambda: caches.stamping_clock() + 10**9)
         self.path = self.folder / "accounts.toml"
         self.other = self.folder / "other.toml"
         self.path.write_text("version = 1\n")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_fixtures import _patched
 
 from mailpolicy.edit.install import Installation, install
-from mailpolicy.edit.text.diff import between, spliced, unified
+from mailpolicy.edit.text.diff import apply_splices, compare, unified_diff
 from mailpolicy.errors import Refused
 from mailpolicy.store.store import Store
 
@@ -236,11 +236,11 @@ lines = st.lists(st.sampled_from(["a", "b", "", "[x]", "é"]), max_size=12)
 @given(lines, lines, st.sampled_from(["\n", ""]), st.sampled_from(["\n", ""]))
 def test_splices_between_two_texts(old: list[str], new: list[str], end: str, other_end: str) -> None:
     before, after = "\n".join(old) + end, "\n".join(new) + other_end
-    splices = between(before, after)
-    assert spliced(before, splices) == after
+    splices = compare(before, after)
+    assert apply_splices(before, splices) == after
     assert bool(splices) is (before != after)
     if splices:
-        assert _patched(before, unified("x", before, splices)) == after
+        assert _patched(before, unified_diff("x", before, splices)) == after
 
 
 def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def work(tree: dict[str, object]) -> int:
     before = sys.getprofile()
     sys.setprofile(called)
     try:
-        schema.read(tree)
+        schema.validate(tree)
     finally:
         sys.setprofile(before)
     return count
@@ -53,7 +53,7 @@ def test_names_are_guessed_for_the_first_problems_only(made: object) -> None:
     """Four times the problems: not even four times the work, as most of it is for the first ones."""
     few, many = made(4 * MAX_GUESSES), made(16 * MAX_GUESSES)  # type: ignore[operator]
     assert work(many) < 4 * work(few)
-    problems = schema.read(many).problems
+    problems = schema.validate(many).problems
     assert len(problems) == 16 * MAX_GUESSES
     assert not any("did you mean" in problem.message for problem in problems[MAX_GUESSES:])
 
@@ -172,7 +172,7 @@ def test_places_are_found_without_keeping_every_line(filler: str) -> None:
     tracemalloc.start()
     try:
         found = locate.find(text, [("foo",)])
-        assert locate.places(text, [entry.start for entry in found.values()]) == [(text.count("\n"), 1)]
+        assert locate.positions(text, [entry.start for entry in found.values()]) == [(text.count("\n"), 1)]
         assert tracemalloc.get_traced_memory()[1] < len(text)
     finally:
         tracemalloc.stop()

@@ -77,7 +77,7 @@ def test_every_invalid_file_of_toml_test() -> None:
         document = Document(name, data)
         assert bool(document.faults) is not _is_toml(data), name
         _check_places(document)
-        said += [str(finding) for finding in document.placed(document.faults)] or [f"{name}: valid in TOML 1.1"]
+        said += [str(finding) for finding in document.located(document.faults)] or [f"{name}: valid in TOML 1.1"]
     assert said == (CORPUS / "findings.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -214,7 +214,7 @@ def test_broken_cases_list_their_mistakes(run: Run, store: Path, tmp_path: Path)
     assert result.err.splitlines() == [
         "cases.toml:1:7: error[MP002]: the header is not closed: write ]] at its end",
         "cases.toml:2:11: error[MP002]: this is not a TOML value: write true or false, or put a text in quotes",
-        "mailpolicy: cases.toml: the cases have 2 errors, nothing is tested",
+        "mailpolicy: cases.toml: the cases have 2 errors; no case was tested",
     ]
 
 

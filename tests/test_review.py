@@ -339,13 +339,13 @@ def test_no_line_of_text_is_a_command_in_a_workflow(
 def test_comments_that_allow_are_placed_together(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts = "".join(f'[accounts."u{n}@x.example"]\ntemplate = "t"  # mailpolicy: allow MP012\n' for n in range(50))
     (tmp_path / "accounts.toml").write_text(f"version = 1\n[templates.t]\n{accounts}")
-    placed, places = [], locate.places
+    placed, positions = [], locate.positions
 
     def counted(*arguments: Any) -> Any:
         placed.append(arguments)
-        return places(*arguments)
+        return positions(*arguments)
 
-    monkeypatch.setattr(locate, "places", counted)
+    monkeypatch.setattr(locate, "positions", counted)
     assert run("validate", "accounts.toml").out.count("MP038") == 50
     assert len(placed) < 5
 

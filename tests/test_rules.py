@@ -20,7 +20,7 @@ BY_TEXT = [code for code, rule in RULES.items() if not rule.given or rule.encodi
 def codes(text: bytes) -> set[str]:
     """The codes of what is found in a store, and that of a hint only where there is nothing else."""
     store = Store("-", text)
-    return {finding.problem.code for finding in store.diagnose()[0] or store.diagnose(hints=True)[0]}
+    return {finding.problem.code for finding in store.diagnose()[0] or store.diagnose(with_hints=True)[0]}
 
 
 @pytest.mark.parametrize("code", BY_TEXT)

@@ -160,7 +160,7 @@ def test_set_changes_the_options_given(run: Run, store: Path) -> None:
     assert all(line.endswith("\tok") for line in again.out.splitlines())
     assert store.read_text() == changed
     refused = run(*use, "set", "alice@example.com", "gmx", "--no-keep")
-    assert (refused.status, "needs a copy that is kept" in refused.err) == (5, True)
+    assert (refused.status, "has no effect with `keep = false`" in refused.err) == (5, True)
     assert run(*use, "set", "alice@example.com", "gmx", "--any-size", "--never-delete", "--no-keep").status == 0
     assert "max_size" not in store.read_text()
     assert (

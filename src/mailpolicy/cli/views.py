@@ -30,10 +30,10 @@ def open_store(
     command that reads host.toml says whom root trusts besides itself.
     """
     if about is not None:
-        store = Store.look_up(out.context.file, about, out.cache)
+        store = Store.read_for_lookup(out.context.file, about, out.cache)
     else:
         store = Store.read(out.context.file, out.cache)
-        store.keep_index()
+        store.update_index()
     policy = store.policy()
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))

@@ -16,7 +16,7 @@ _FILE = "accounts.toml"
 
 def found(code: str, rule: Rule) -> list[Finding]:
     """Return the findings of `validate` for the example."""
-    findings, _ = Store("-", rule.example.encode(rule.encoding)).diagnose(hints=True)  # no file of this machine
+    findings, _ = Store("-", rule.example.encode(rule.encoding)).diagnose(with_hints=True)  # no file of this machine
     return [finding._replace(file=_FILE) for finding in findings if finding.problem.code == code]
 
 

@@ -26,6 +26,7 @@ from mailpolicy.cli.selection import (
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.service import SWITCHES
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False)]
 _Several = Annotated[
@@ -77,7 +78,7 @@ def _add(
 
 
 def _switches(key: str, how: str | None) -> dict[str, bool]:
-    confined = key in ("pop", "imap")
+    confined = f"{key}_lan_only" in SWITCHES
     if how is None:
         return {}
     if how in ("on", "off"):

@@ -74,7 +74,7 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about the one account were read.
-            whole = policy if store.cut is None else Store.read(store.path).policy()
+            whole = policy if store.subset is None else Store.read(store.path).policy()
             return whole.count_lan_only_accounts()
 
         if out.context.format == "json":
@@ -189,7 +189,7 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    line_of, lets_in = store.line_of_any(), cache(policy.count_lan_only_accounts)
+    line_of, lets_in = store.line_finder(), cache(policy.count_lan_only_accounts)
     for part in chunks:
         fields_of = _fields_of(part)
         for line in part:

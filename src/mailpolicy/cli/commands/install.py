@@ -12,7 +12,7 @@ from mailpolicy.cli.editing import ASK_FROM, remind
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.diagnostics import WARNING
-from mailpolicy.edit.install import Installation, Judge, install
+from mailpolicy.edit.install import Check, Installation, install
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.changes import Redirection, direction
 from mailpolicy.policy.names import printable
@@ -64,7 +64,7 @@ def _install(
     return 0
 
 
-def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
+def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
     told: list[Installation] = []
 
     def allow(planned: Installation) -> None:
@@ -97,7 +97,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
     return allow
 
 
-def _confirm(out: Output, *, yes: bool) -> Judge:
+def _confirm(out: Output, *, yes: bool) -> Check:
     def confirm(planned: Installation) -> None:
         count = len({change.address for change in planned.changes})
         if yes or count < ASK_FROM or not out.context.can_ask:

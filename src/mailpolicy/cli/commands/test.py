@@ -156,7 +156,7 @@ def _document(name: str) -> Document:
 def _cases(document: Document) -> list[Case]:
     found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
     if problems:
-        raise CasesInvalid(document.placed(problems))
+        raise CasesInvalid(document.located(problems))
     return found
 
 

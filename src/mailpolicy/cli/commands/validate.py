@@ -59,8 +59,8 @@ def _validate(
                 error.fix = None  # what is named here is not meant to be made
             judged.append(Judgement(name, error=error))
             continue
-        findings, left_out = store.diagnose(ignored, hints=hints)
-        store.keep_index()
+        findings, left_out = store.diagnose(ignored, with_hints=hints)
+        store.update_index()
         if secrets and not fails(findings, strict=False):
             from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 

@@ -17,8 +17,8 @@ from mailpolicy.cli.secrets.secret_edits import (
 )
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.selection import Targets, chosen
+from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -36,7 +36,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         existing = policy.accounts[address].login
         if login is None and existing is None:
             raise Refused(f"{address} has no login yet: add --login LOGIN", code="no-login")
-        plan.lines.append(Line(address, "smart-host", f"login {login or existing}", bool(plan.operations)))
+        plan.results.append(Result(address, "smart-host", f"login {login or existing}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
                 Advice(
@@ -64,7 +64,7 @@ def set_server(
         return plan
 
     if options and not source.given:
-        store = Store.to_edit(out.context.file, (), out.cache)
+        store = Store.read_for_edit(out.context.file, (), out.cache)
         return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
@@ -93,7 +93,7 @@ def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
     """Change keys of a source."""
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     return edit_then_rebind_secrets(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
     )
@@ -112,13 +112,13 @@ def add_source(
 
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """Remove a source from the store, then its password from the keyring."""
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
     account = policy.accounts.get(address)
@@ -128,7 +128,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
     def planner(policy: Policy) -> Plan:
         if leftover:
             plan = Plan()
-            plan.lines.append(Line(address, f"source {name}", "no such source", False))
+            plan.results.append(Result(address, f"source {name}", "no such source", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
@@ -138,14 +138,14 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
-    store = Store.to_edit(out.context.file, (address,) if address else (), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,) if address else (), out.cache)
     policy = store.policy()
     removed = address is not None and address not in policy.accounts
     leftover = _leftover_secrets(out, store, Owner(address), removed=removed, dry_run=dry_run)
 
     def planner(policy: Policy) -> Plan:
         plan = Plan() if removed and leftover else server.clear_login(policy, address)
-        plan.lines.append(Line(address or "server", "smart-host", "no login", bool(plan.operations)))
+        plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
     secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *leftover])
@@ -163,12 +163,12 @@ def _leftover_secrets(out: Output, store: Store, owner: Owner, *, removed: bool,
     return list(dict.fromkeys(found))
 
 
-def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
+def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Remove accounts from the store, then their passwords from the keyring."""
-    store = Store.to_edit(out.context.file, (), out.cache)
+    store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
     existing = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    going = [account.address for account in chosen(policy, existing, Plan(), offer=False)]
+    going = [account.address for account in selected_accounts(policy, existing, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
@@ -181,7 +181,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Rename an account: copy its secrets, edit the store, delete the old secrets."""
-    store = Store.to_edit(out.context.file, (), out.cache)
+    store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
 
     def planner(policy: Policy) -> Plan:

@@ -130,4 +130,4 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
         if secret is not None:
             message = str(Advice(message, secret.owner.command(keep=bool(path))))
         problems.append(Problem("MP061", path, message))
-    return store.placed(problems)
+    return store.located(problems)

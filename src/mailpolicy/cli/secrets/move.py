@@ -60,8 +60,8 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out, trusted=out.trusted)
-    chosen = keyring_config(out)
-    old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
+    selected_accounts = keyring_config(out)
+    old, new = (Credentials(selected_accounts._replace(backend=backend), out.message) for backend in (source, target))
     named = bindings.named_secrets(policy)
     former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
     wanted = [*named, *(secret for owned in former.values() for secret in owned)]
@@ -69,7 +69,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
 
     def reopen(backend: str) -> Credentials:
         """Open the keyring again: a backend may cache the answers that it gave before."""
-        return Credentials(chosen._replace(backend=backend), lambda warning: None)
+        return Credentials(selected_accounts._replace(backend=backend), lambda warning: None)
 
     secrets, existing = old.get_many(users), new.get_many(users)
     differing = [user for user in secrets if user in existing and existing[user] != secrets[user]]
@@ -98,7 +98,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
         finally:
             _restore_lost(secrets, source, target, reopen)
     _report(out, users, secrets, existing, dry_run=dry_run)
-    if secrets and chosen.backend != target and not dry_run:
+    if secrets and selected_accounts.backend != target and not dry_run:
         out.message(f'to use the new keyring, set in host.toml: keyring_backend = "{target}"')
     return 0
 

@@ -10,7 +10,7 @@ from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, prompt, read_given
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
-from mailpolicy.edit.plan import Change, Line, Plan, Planner
+from mailpolicy.edit.plan import Change, Plan, Planner, Result
 from mailpolicy.edit.transaction import planned_policy
 from mailpolicy.errors import KeyringError, Refused
 from mailpolicy.policy import bindings
@@ -25,7 +25,7 @@ def set_secret(
 ) -> int:
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
-    store = Store.to_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
+    store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
     refuse_unsafe(out, store)
     after = planned_policy(store, planned)
@@ -52,7 +52,7 @@ def set_secret(
     put = {moves[before].user: kept[before.user] for before in carried} | ({bound.user: secret} if new_secret else {})
     secrets_change = SecretsChange(put, [before.user for before in former])
     outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change)
-    outcome.plan.lines.append(Line(owner.subject, owner.item, "in the keyring", new_secret))
+    outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
     if new_secret:
         outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
     _add_move_lines(outcome.plan, carried, remaining)
@@ -81,7 +81,7 @@ def edit_then_delete_secrets(
     for user, secret in there.items():
         if user not in remaining:
             owner = secret.owner
-            outcome.plan.lines.append(Line(owner.subject, owner.item, "removed from the keyring", True))
+            outcome.plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
             outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
     touched = [secret.user for secret in secrets] if found is not None else []
     return report(out, store, outcome, {*touched, *there}, remaining, deletion_error)
@@ -139,7 +139,7 @@ def _add_move_lines(plan: Plan, moves: Mapping[Secret, Secret], remaining: Colle
         done = "copied in the keyring" if before.user in remaining else "moved in the keyring"
         if before.destination != after.destination:
             done += f", now for {after.destination}"
-        plan.lines.append(Line(after.owner.subject, after.owner.item, done, True))
+        plan.results.append(Result(after.owner.subject, after.owner.item, done, True))
         plan.changes.append(Change(after.owner.address, after.owner.key, None, None))
 
 

@@ -15,7 +15,7 @@ from mailpolicy.cli.editing import carry_out, edit_object, tell
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.pending import clear_pending, locked_store, pending_change
 from mailpolicy.edit.plan import Plan, Planner
-from mailpolicy.edit.transaction import Outcome
+from mailpolicy.edit.transaction import EditResult
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed
 from mailpolicy.policy.bindings import Secret
 from mailpolicy.secrets import pending
@@ -45,7 +45,7 @@ def apply(
     secrets_change: SecretsChange,
     *,
     yes: bool = True,
-) -> tuple[Outcome, Collection[str], MailpolicyError | None]:
+) -> tuple[EditResult, Collection[str], MailpolicyError | None]:
     """Set secrets, edit the store, delete secrets.
 
     Return the outcome of the edit, the user names that could not be deleted, and the error of the deletion, which is not
@@ -75,7 +75,7 @@ def apply(
 def report(
     out: Output,
     store: Store,
-    outcome: Outcome,
+    outcome: EditResult,
     touched: Collection[str],
     remaining: Collection[str],
     deletion_error: MailpolicyError | None,

@@ -1,9 +1,9 @@
-"""Why the parser refused a text, and what to write instead.
+"""Explain a TOML syntax error: name the mistake and its correction instead of the parser's words.
 
-Promises: the parser stays the only judge. A cure is told only if the parser, given the text with it, reads on beyond that
-line; else the parser's own words are told. The next mistake is looked for in the text with the cures so far. No value is
-repeated, as it may be a password in the wrong place. Only loaded for a text that the parser refused. Not promised: that
-every mistake is found in one run.
+A correction is suggested only if the parser, given the corrected text, reads on beyond that line; otherwise the message
+is the parser's own. The next mistake is looked for in the text with the corrections so far, so one run may not find
+all. No value is repeated, because it may be a password in the wrong place. Loaded only for a text that the parser
+refused.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Reader:
         self.read = 0
 
     def stop(self, text: str, before: int, cures: tuple[Cure, ...]) -> Stop | None:
-        """Return where the parser stops, None if it reads the text; `before` is the beginning of a statement before that."""
+        """Return the parser's stop, or None if it reads the text; `before` is the beginning of a statement before it."""
         self.read += len(text)
         try:
             tomli.loads(text)
@@ -84,7 +84,7 @@ def explained(text: str, error: tomli.TOMLDecodeError) -> list[Problem]:
 
 
 class _Cured(NamedTuple):
-    """The mistakes of one line, and where the parser stops next, beyond that line."""
+    """The mistakes of one line, and the parser's next stop beyond that line."""
 
     problems: list[Problem]
     following: Stop | None
@@ -140,7 +140,7 @@ def _unexplained(stop: Stop) -> Problem:
 
 
 def _without(reader: _Reader, stop: Stop) -> Stop | None:
-    """Return where the parser stops next in the text without the statement; None if nobody knows where that ends."""
+    """Return the parser's next stop in the text without this statement, or None if the end of the statement is unknown."""
     start, end = stop.line
     if stop.start < start or (stop.token is not None and stop.token.kind == OPEN):
         return None

@@ -81,7 +81,7 @@ def unseen(stop: Stop) -> Iterator[Mistake]:
 
 
 def _kind(character: str) -> str:
-    """Whether it is a space, invisible or a control character; empty for all that is seen, and for ordinary blanks."""
+    """Return `space`, `invisible` or `control` for a character of that kind, "" for visible ones and ordinary blanks."""
     if not character or character in " \t\n":
         return ""
     category = unicodedata.category(character)

@@ -1,4 +1,4 @@
-"""Mistakes in keys and headers: what needs quotes, what stands between key and value, what is written twice."""
+"""Mistakes in keys and headers: missing quotes, wrong separators between key and value, duplicates."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _quoted(parts: list[str]) -> str | None:
 
 
 def separator(stop: Stop) -> Iterator[Mistake]:
-    """Yield what stands between a key and its value in the place of a single =, or that nothing does."""
+    """Yield text between a key and its value that is not a single =, or a missing =."""
     last = stop.last
     found = _SEPARATOR.match(stop.text, stop.pos)
     if stop.key is not None and found is not None and found[0] != "==" and (stop.key or stop.pos > stop.start):

@@ -46,7 +46,7 @@ def left_open(stop: Stop) -> Iterator[Mistake]:
 
 
 def _ends(line: str, *, is_key: bool) -> Iterator[int]:
-    """Yield where a text may end that its line goes on after: before commas and brackets, before a comment."""
+    """Yield the possible ends of a text whose line goes on after it: before commas and brackets, before a comment."""
     if is_key:
         yield len(line.partition("=")[0].rstrip(" \t"))
     comment = line.find(" #")

@@ -1,7 +1,6 @@
-"""Where the parser stopped in a text, and which statement it was reading there.
+"""The place at which the parser stopped in a text, and the statement it was reading.
 
-Promises: what stands before the stop was accepted by the parser, so these few tokens tell it apart. Not promised: anything
-about what follows.
+The parser has accepted everything before the stop, so a few kinds of token are enough to tell it apart.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class Mistake(NamedTuple):
 
 
 class Cure(NamedTuple):
-    """By how much a cure made a line longer, from where on."""
+    """The number of characters by which a correction made a line longer, from a column on."""
 
     line: int
     column: int
@@ -82,7 +81,7 @@ class Stop:
         self.start = self._scan(before)
 
     def _scan(self, position: int) -> int:
-        """Read the tokens up to the stop, beginning with a statement at `position`; return where the last one begins."""
+        """Read the tokens from the statement at `position` up to the stop; return the start of the last statement."""
         line_start = self.text.rfind("\n", 0, self.pos) + 1
         start = position = _PLAIN_LINES.match(self.text, position, line_start).end()  # type: ignore[union-attr]
         while (match := _TOKEN.match(self.text, position)) is not None:
@@ -108,22 +107,22 @@ class Stop:
 
     @cached_property
     def line(self) -> tuple[int, int]:
-        """Where the line of `at` begins and ends."""
+        """Return start and end of the line of `at`."""
         return self.line_around(self.at)
 
     def line_around(self, position: int) -> tuple[int, int]:
-        """Where the line of a position begins and ends."""
+        """Return start and end of the line of a position."""
         end = self.text.find("\n", position)
         return self.text.rfind("\n", 0, position) + 1, end if end >= 0 else len(self.text)
 
     @cached_property
     def number(self) -> int:
-        """The line of `at`, from 1."""
+        """Return the line of `at`, from 1."""
         return self.text.count("\n", 0, self.at) + 1
 
     @property
     def begins_statement(self) -> bool:
-        """Whether the line of the stop looks like a header, a key with a value, or a conflict marker."""
+        """Return whether the line of the stop looks like a header, a key with a value, or a conflict marker."""
         return _STATEMENT.match(self.text, self.line[0]) is not None
 
     def place(self, at: int) -> tuple[int, int]:
@@ -143,23 +142,23 @@ class Stop:
 
     @property
     def character(self) -> str:
-        """The character at which the parser stopped; empty at the end of the text."""
+        """Return the character at which the parser stopped, or "" at the end of the text."""
         return self.text[self.pos : self.pos + 1]
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing but a comment stands between the stop and the end of its line."""
+        """Return whether there is nothing but a comment between the stop and the end of its line."""
         before = self.text[self.pos - 1 : self.pos]
         return self.character in ("\n", "") or (self.character == "#" and before in (" ", "\t"))
 
     @property
     def last(self) -> Token | None:
-        """The token before the stop."""
+        """Return the token before the stop."""
         return self.tokens[-1] if self.tokens else None
 
     @property
     def in_header(self) -> bool:
-        """Whether the statement is the header of a table."""
+        """Return whether the statement is the header of a table."""
         return self.text.startswith("[", self._first)
 
     @property
@@ -169,7 +168,7 @@ class Stop:
 
     @cached_property
     def key(self) -> list[Token] | None:
-        """The tokens of the key that is being read, None for anything but the key of a value."""
+        """Return the tokens of the key that is being read, or None if it is not the key of a value."""
         if self.in_header:
             return None
         tokens: list[Token] = []
@@ -183,15 +182,15 @@ class Stop:
 
     @property
     def in_list(self) -> bool:
-        """Whether the innermost open bracket is that of a list."""
+        """Return whether the innermost open bracket is that of a list."""
         return bool(self.brackets) and self.brackets[-1].kind == "[" and not self.in_header
 
     @property
     def at_value(self) -> bool:
-        """Whether the token of the stop stands as a value."""
+        """Return whether the token of the stop is in the place of a value."""
         last = self.last
         return last is not None and (last.kind == "=" or (self.in_list and last.kind in "[,"))
 
     def shown(self, token: Token) -> str:
-        """The text of a token."""
+        """Return the text of a token."""
         return self.text[token.start : token.end]

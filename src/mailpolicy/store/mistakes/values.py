@@ -1,4 +1,4 @@
-"""Mistakes around values: words that are none, what parts the values of a list, what follows a value."""
+"""Mistakes around values: words that are not values, separators in a list, text after a value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _END_IN_BRACKETS = re.compile(r"[,\]}]|$", re.MULTILINE)
 
 
 def word(stop: Stop) -> Iterator[Mistake]:
-    """Yield a word that is no value: what other languages have for true and false, or a text without quotes."""
+    """Yield a word that is not a value: true and false as other languages write them, or a text without quotes."""
     token = stop.token
     if token is None or token.kind != WORD or not stop.at_value:
         return
@@ -104,7 +104,7 @@ def doubled_comma(stop: Stop) -> Iterator[Mistake]:
 
 
 def after_value(stop: Stop) -> Iterator[Mistake]:
-    """Yield what stands on the line after a whole statement: a comma, a bracket, a second key."""
+    """Yield the text after a complete statement on its line: a comma, a bracket, a second key."""
     last = stop.last
     if last is None or stop.brackets or last.kind == "=":
         return

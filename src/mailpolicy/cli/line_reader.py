@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import MAX_LINE_BYTES
-from mailpolicy.system.files import LARGEST
+from mailpolicy.system.files import MAX_FILE_SIZE
 
 _CHUNK = 1 << 18  # bytes read at once, of what is there
 _LOOKED_AT = 8000  # bytes
@@ -57,8 +57,8 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
             rest, left_out = rest_of, 0
         else:
             left_out += len(rest_of)
-            if left_out > LARGEST:
-                raise UsageError(f"a line of more than {LARGEST >> 20} MiB: this is no text", file=name)
+            if left_out > MAX_FILE_SIZE:
+                raise UsageError(f"a line of more than {MAX_FILE_SIZE >> 20} MiB: this is no text", file=name)
             rest = (rest + rest_of)[: MAX_LINE_BYTES + 1]
     if rest:
         yield _cut([rest.decode("utf-8", "surrogateescape")])

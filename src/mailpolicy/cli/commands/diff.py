@@ -19,7 +19,7 @@ from mailpolicy.render.access_changes import COLUMNS, Changes, Sides, markdown, 
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
-from mailpolicy.system.files import LARGEST_STORE, read_regular
+from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
 
 _GITS = (7, 9)  # what git gives an external diff: PATH, and file, hash and mode of either side; a rename adds two
 
@@ -110,8 +110,8 @@ def _diff(
             (_opened(side) for side in sides) if not missing_ok else (_if_there(out, sides[0]), _opened(sides[1]))
         )
     except git.SymbolicLink as link:
-        if link.leads_to is not None:
-            names = (link.leads_to if side.name == link.name else side.name for side in sides)
+        if link.target is not None:
+            names = (link.target if side.name == link.name else side.name for side in sides)
             link.fix = ("mailpolicy", "diff", *names)
         raise
     with without_gc():  # two policies and no cycles
@@ -147,7 +147,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
         if git.is_revision(old, os.path.dirname(os.path.realpath(store))):
             return _in_revision(old, store), Side(store)
         with suppress(StoreError):
-            git.in_repository(store)  # which may be one that is refused
+            git.locate(store)  # which may be one that is refused
         told = f"no such file or directory, and no revision in the repository of {store}"
         raise git.NoSuchRevision(f"{told}: if it is one, {git.FETCH_MORE}", file=old)
     _tell_apart(out, given, refuse=refuse, store=store)
@@ -155,7 +155,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
 
 
 def _in_revision(revision: str, store: str) -> Side:
-    folder, path = git.in_repository(store)
+    folder, path = git.locate(store)
     return Side(f"{revision}:{path}", folder)
 
 
@@ -171,7 +171,7 @@ def _tell_apart(out: Output, stores: list[str], *, refuse: bool, store: str | No
     for name in stores:
         if not os.path.exists(name):
             continue
-        if ":" in name and git.knows(name):
+        if ":" in name and git.exists(name):
             told = "this is a file here, and git has it as a file of a revision too"
         elif store is not None and git.is_revision(name, os.path.dirname(os.path.realpath(store))):
             told = "this is a file here and a revision in git too"
@@ -203,8 +203,8 @@ def _opened(side: Side) -> Store:
     if name == os.devnull:
         return Store(name, b"")
     if side.in_git:
-        return Store(name, git.blob(name, side.folder))
-    return Store(name, read_regular(name, LARGEST_STORE))
+        return Store(name, git.read_blob(name, side.folder))
+    return Store(name, read_regular(name, MAX_STORE_SIZE))
 
 
 def _policy(store: Store) -> Policy:
@@ -223,7 +223,7 @@ def _drive(out: Output, given: list[str]) -> int:
     policies: list[Policy] = []
     for file, mode, name in zip((given[1], given[4]), (given[3], given[6]), names, strict=True):
         store = _opened(Side(file))
-        if mode == git.LINK:  # the file has the link's text
+        if mode == git.LINK_MODE:  # the file has the link's text
             out.record([str(git.SymbolicLink(name, store.data))])
             continue
         sides.append(store if file == os.devnull else Store(name, store.data))

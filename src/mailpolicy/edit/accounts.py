@@ -8,7 +8,7 @@ from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Rename, Scalar, differences
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
-from mailpolicy.edit.services import refuse_connector
+from mailpolicy.edit.services import refuse_connector, require_governed
 from mailpolicy.errors import Refused
 from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
@@ -28,6 +28,9 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]
     """
     if isinstance(template := settings.get("template"), str):
         require_template(policy, template)
+    for service in Service:
+        if not settings.keys().isdisjoint((service.switch, service.own_lan_switch)):
+            require_governed(policy, service)
     plan = Plan()
     new = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
     if settings.get(Service.CONNECTOR.switch) is True:

@@ -68,7 +68,7 @@ def inherited(policy: Policy, account: Account, settings: Iterable[str]) -> list
     """Return the services an account can use without having a setting for them, as in `IMAP on, from anywhere (defaults)`."""
     after = policy._replace(accounts={account.address: account})
     found = []
-    for service in Service:
+    for service in policy.services:
         if service.switch in settings or after.gates(account.address, service):
             continue
         layer = after.setting(account, service.switch).layer

@@ -5,13 +5,16 @@ Networks are compared as networks and not as text, and the LAN is judged as it i
 
 from __future__ import annotations
 
-from mailpolicy.edit.operations import Amend, Path, PutList, Scalar
+from collections.abc import Iterable
+
+from mailpolicy.edit.operations import Amend, Drop, Operation, Path, PutList, Scalar
 from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.errors import Refused
 from mailpolicy.policy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import LanEntry, Policy
 from mailpolicy.policy.names import counted
-from mailpolicy.policy.networks import Network, network_set
+from mailpolicy.policy.networks import ANYWHERE, Network, network_set
 from mailpolicy.policy.service import Service
 
 
@@ -22,6 +25,60 @@ def set_key(policy: Policy, key: str, value: Scalar) -> Plan:
     changed = plan.set(("server", key), None, f"server.{key}", old, value)
     plan.results.append(Result("server", key.replace("_", "-"), display_text(value), changed))
     return plan
+
+
+def govern(policy: Policy, services: Iterable[Service]) -> Plan:
+    """Plan that the store decides about these services too. Raises Refused if nobody could use one of them then."""
+    wanted = tuple(dict.fromkeys(services))
+    new = tuple(dict.fromkeys((*policy.server.govern, *wanted)))
+    after = policy._replace(server=policy.server._replace(govern=new))
+    plan = Plan()
+    for service in wanted:
+        changed = not policy.governs(service)
+        admitted = sum(not after.gates(address, service) for address in after.accounts)
+        if changed and not admitted:
+            raise Refused(
+                f"no account could use {service} then: grant it first",
+                code="nobody-granted",
+                fix=("mailpolicy", str(service), "on", "--in-defaults"),
+            )
+        plan.results.append(Result("server", "govern", str(service), changed))
+        if changed:
+            stopped = len(after.accounts) - admitted
+            plan.notes.append(f"{service} is now refused to {counted(stopped, 'account')} of {len(after.accounts)}")
+    _govern_change(plan, policy, new)
+    return plan
+
+
+def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
+    """Plan that the store no longer decides about these services, which are open to everybody then."""
+    wanted = tuple(dict.fromkeys(services))
+    plan = Plan()
+    for service in wanted:
+        changed = policy.governs(service)
+        plan.results.append(Result("server", "ungovern", str(service), changed))
+        if changed:
+            closed = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
+            plan.notes.append(
+                f"{service} is now open from anywhere to {counted(closed, 'account')} that it was not open to"
+            )
+    _govern_change(plan, policy, tuple(service for service in policy.server.govern if service not in wanted))
+    return plan
+
+
+def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None:
+    path, old = ("server", "govern"), policy.server.govern
+    if set(new) == set(old):
+        return
+    added = tuple(str(service) for service in new if service not in old)
+    gone = tuple(index for index, service in enumerate(old) if service not in new)
+    if not new:
+        operation: Operation = Drop(path)
+    elif "govern" in policy.server.written:
+        operation = Amend(path, gone, added)
+    else:
+        operation = PutList(path, added)
+    plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
 
 
 def display_text(value: Scalar | None) -> str:

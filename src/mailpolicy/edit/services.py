@@ -14,7 +14,7 @@ from mailpolicy.edit.operations import Path
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.lookup import require_template
 from mailpolicy.policy.model import Account, Gate, Layer, Policy
 from mailpolicy.policy.names import counted
@@ -41,6 +41,7 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
     # In a layer Outlook Connector without IMAP is only a warning: an account that uses the layer may still set IMAP.
     if selection.layer is not None:
         return _switch_layer(policy, service, wanted, selection, plan)
+    require_governed(policy, service)
     accounts = selected_accounts(policy, selection, plan)
     if wanted.get(Service.CONNECTOR.switch):
         refuse_connector(policy, accounts)
@@ -70,6 +71,16 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
     if verb not in (Verb.OFF, Verb.INHERIT):
         plan.notes += remarks.still_closed(service, closed)
     return plan
+
+
+def require_governed(policy: Policy, service: Service) -> None:
+    """Raise Refused for a service that the store does not decide about: a setting of an account would have no effect."""
+    if not policy.governs(service):
+        raise Refused(
+            f"{service} is not governed by the store, so a setting of an account would have no effect",
+            code="not-governed",
+            fix=("mailpolicy", "server", "govern", str(service)),
+        )
 
 
 class _Effect(NamedTuple):
@@ -174,6 +185,9 @@ def _switch_layer(
             plan.notes.append("warning: Outlook Connector is not installed on the server")
     if wanted.get(Service.IMAP.switch) is False:
         _note_connector_stops(policy, [account for account in users if account not in keeping], plan)
+    if not policy.governs(service):
+        govern = ("mailpolicy", "server", "govern", str(service))
+        plan.notes.append(Advice(f"note: {service} is not governed yet, so this has no effect until it is", govern))
     keep = "keeps its" if len(keeping) == 1 else "keep their"
     reached = counted(len(users) - len(keeping), "account")
     plan.notes.append(f"applies to {reached}; {len(keeping)} {keep} own setting")

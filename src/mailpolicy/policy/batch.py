@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
-from mailpolicy.policy.question import QuestionRejected, question, question_address, service_named
+from mailpolicy.policy.question import (
+    QuestionRejected,
+    question,
+    question_address,
+    require_governed,
+    service_named,
+)
 from mailpolicy.policy.service import BY_NAME, Service
 
 # The first gate that is closed for every IP address, and the addresses that the LAN restriction admits. A plain tuple,
@@ -61,6 +67,7 @@ class BatchAnswers:
         self._tables[address] = table
         known = table.get(protocol)
         if known is None:
+            require_governed(self._policy, service)
             known = decide(self._policy, normalised, service)
             if protocol in BY_NAME:  # the number of other spellings, such as Imap, is unbounded
                 table[protocol] = known

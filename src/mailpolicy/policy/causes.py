@@ -10,7 +10,7 @@ from mailpolicy.policy.changes import AccessChange, Cause
 from mailpolicy.policy.model import Account, Policy, Source
 from mailpolicy.policy.service import SWITCHES
 
-_SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan")
+_SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
 _Setting = tuple[str, str]  # "account" or "server", and the key
 
 

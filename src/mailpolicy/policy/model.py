@@ -74,6 +74,7 @@ class Server(NamedTuple):
     smart_host_port: int | None = None
     smart_host_login: str | None = None
     per_account_auth: bool = False
+    govern: tuple[Service, ...] = ()  # the optional services, as written
     written: frozenset[str] = frozenset()
 
     @property
@@ -187,8 +188,22 @@ class Policy(NamedTuple):
             return ("defaults", switch)
         return ("accounts", account.key, switch)
 
+    def governs(self, service: Service) -> bool:
+        """Return whether the store decides about a service."""
+        return not service.facts.optional or service in self.server.govern
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Return the services that the store decides about."""
+        return tuple(service for service in Service if self.governs(service))
+
     def gates(self, address: str, service: Service) -> tuple[Gate, ...]:
-        """Return the closed gates of a service that do not depend on the IP address, in order: all but `outside-lan`."""
+        """Return the closed gates of a service that do not depend on the IP address, in order: all but `outside-lan`.
+
+        A service that is not governed has none, even for an unknown account: it is open to everybody.
+        """
+        if not self.governs(service):
+            return ()
         account = self.accounts.get(address)
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
@@ -211,6 +226,8 @@ class Policy(NamedTuple):
 
     def scope(self, address: str, service: Service) -> NetworkSet:
         """Return the addresses that the LAN restriction admits, whether or not other gates are closed."""
+        if not self.governs(service):
+            return ANYWHERE
         account = self.accounts.get(address)
         switch = service.lan_switch
         if account is None:

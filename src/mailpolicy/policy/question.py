@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mailpolicy.errors import Command, UsageError
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import NameRejected, account_address, printable
 from mailpolicy.policy.networks import AddressRejected, packed_address
 from mailpolicy.policy.service import BY_NAME, Service
@@ -43,6 +44,13 @@ def service_named(text: str) -> Service:
     *first, last = Service
     known = f"choose {', '.join(first)} or {last}"
     raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
+
+
+def require_governed(policy: Policy, service: Service) -> None:
+    """Raise QuestionRejected for a service that the store does not decide about."""
+    if not policy.governs(service):
+        message = f"{service} is not governed by the store, so there is no verdict on it"
+        raise QuestionRejected(message, fix=("mailpolicy", "server", "govern", str(service)))
 
 
 def question(address: str, protocol: str, ip: str | None) -> Question:

@@ -15,7 +15,7 @@ class Facts(NamedTuple):
 
     `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists, `short`
     the one on a terminal. `uses` names the service whose LAN key restricts this one too. A service that `connects_out`
-    has no clients, so IP addresses do not matter to it.
+    has no clients, so IP addresses do not matter to it. An `optional` one is governed only if `[server] govern` names it.
     """
 
     label: str
@@ -26,6 +26,7 @@ class Facts(NamedTuple):
     short: str | None = None
     uses: str | None = None
     needs_pro: bool = False
+    optional: bool = False
     connects_out: bool = False
 
 
@@ -62,6 +63,26 @@ class Service(StrEnum):
             needs_pro=True,
         ),
     )
+    SMTP = (
+        "smtp",
+        Facts(
+            "SMTP",
+            "mail can be sent with a login, over submission and SMTP; only if governed",
+            "SMTP only from the LAN",
+            aliases=("submission", "smtps"),
+            optional=True,
+        ),
+    )
+    SIEVE = (
+        "sieve",
+        Facts(
+            "Sieve",
+            "filters can be changed over ManageSieve; only if governed",
+            "Sieve only from the LAN",
+            aliases=("managesieve",),
+            optional=True,
+        ),
+    )
 
     label: str  # its name in sentences
     facts: Facts
@@ -87,6 +108,8 @@ for _service in Service:
     if _service.own_lan_switch is not None:
         SWITCH_MEANINGS[_service.own_lan_switch] = _service.facts.lan_meaning or ""
 SWITCHES = tuple(SWITCH_MEANINGS)
+
+GOVERNABLE = tuple(service for service in Service if service.facts.optional)
 
 BY_NAME: dict[str, Service] = {name: service for service in Service for name in (service.value, *service.facts.aliases)}
 

@@ -86,7 +86,12 @@ class Verdict(NamedTuple):
 
 
 def judge(policy: Policy, question: Question) -> Verdict:
-    """Return the verdict on a question, with every reason against it."""
+    """Return the verdict on a question, with every reason against it.
+
+    A service that is not governed is allowed without a grant, as in every comparison of policies; `check` refuses to ask.
+    """
+    if not policy.governs(question.service):
+        return Verdict(question, (), None)
     gates = policy.gates(question.address, question.service)
     account = policy.accounts.get(question.address)
     if account is None:

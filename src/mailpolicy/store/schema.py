@@ -16,7 +16,7 @@ from mailpolicy.policy.model import Account, LanEntry, Policy, Server, Source, T
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
-from mailpolicy.policy.service import SWITCHES
+from mailpolicy.policy.service import BY_NAME, GOVERNABLE, SWITCHES, Service
 from mailpolicy.store.tables import (
     ACCOUNT,
     SERVER,
@@ -231,6 +231,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
         check_name(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
     if (login := smart_host.get("login")) is not None:
         check_name(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
+    govern = _govern(server.get("govern", []), (*path, "govern"), problems)
     entries = _lan(server.get("lan", []), (*path, "lan"), problems)
     written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
     return Server(
@@ -243,8 +244,23 @@ def _server(table: Any, problems: list[Problem]) -> Server:
         smart_host_port=smart_host.get("port"),
         smart_host_login=login,
         per_account_auth=smart_host.get("per_account_auth", False),
+        govern=govern,
         written=written,
     )
+
+
+def _govern(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[Service, ...]:
+    services = {str(service): service for service in GOVERNABLE}
+    choices = " and ".join(f"'{name}'" for name in services)
+    for index, text in enumerate(texts):
+        if type(text) is not str:
+            message = f"a service must be a string, not {type_name(text)}: write one of {choices}"
+            problems.append(Problem("MP006", (*path, index), message))
+        elif text not in services:
+            always = f"{text} is always governed: remove it" if text in BY_NAME else f"choose among {choices}"
+            message = f"govern names '{names.short(text)}', which it cannot: {always}"
+            problems.append(Problem("MP008", (*path, index), message))
+    return tuple(services[text] for text in texts if type(text) is str and text in services)
 
 
 def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanEntry, ...]:

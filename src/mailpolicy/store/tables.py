@@ -50,6 +50,7 @@ SERVER: dict[str, tuple[type, str]] = {
     "outlook_connector_installed": (bool, "true if Outlook Connector is installed; missing: false"),
     "multipop": (bool, "the server-wide MultiPOP switch; missing: false"),
     "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
+    "govern": (list, "the services, of `smtp` and `sieve`, that this store decides about; missing: none"),
     "smart_host": (dict, "the smart host that outgoing mail is sent through"),
 }
 # The keys that `server set` writes; the others have commands of their own.

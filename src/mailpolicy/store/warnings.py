@@ -5,14 +5,14 @@ There is one finding for each key that decides, however many accounts it affects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.policy.lan import is_reserved
 from mailpolicy.policy.model import Account, Gate, Policy, Setting, Tls
-from mailpolicy.policy.names import short
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.names import counted, short
+from mailpolicy.policy.service import GOVERNABLE, Service
 
 # For each deciding key the addresses it affects.
 _Affected = dict[KeyPath, list[str]]
@@ -45,6 +45,7 @@ def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
     found += _public_lan(policy)
     for gate, code, server_key, conflict in _SERVER_GATES:
         found += _server_gate(policy, ineffective.get(gate, {}), code, server_key, conflict)
+    found += _governed(policy)
     found += _unused_logins(policy)
     found += _empty_lan(policy, lan_only)
     found += (
@@ -82,7 +83,7 @@ _SERVER_GATES: tuple[tuple[Gate, str | None, str, str], ...] = (
 def _decisions(policy: Policy, account: Account, *, with_lan: bool) -> _Decisions:
     ineffective: list[tuple[Gate, str, Setting]] = []
     lan_only: list[tuple[str, Setting]] = []
-    for service in Service:
+    for service in policy.services:
         setting = policy.setting(account, service.switch)
         if not setting.value:
             continue
@@ -96,6 +97,25 @@ def _decisions(policy: Policy, account: Account, *, with_lan: bool) -> _Decision
             if lan.value:
                 lan_only.append((switch, lan))
     return _Decisions(tuple(ineffective), tuple(lan_only))
+
+
+def _governed(policy: Policy) -> Iterator[Problem]:
+    """Yield a warning for each governed service that nobody is granted, and for keys of one that is not governed."""
+    layers: list[tuple[KeyPath, Mapping[str, bool]]] = [(("defaults",), policy.defaults)]
+    layers += [(("templates", name), table) for name, table in policy.templates.items()]
+    layers += [(("accounts", account.key), account.own) for account in policy.accounts.values()]
+    for service in GOVERNABLE:
+        if policy.governs(service):
+            if all(policy.gates(group[0].address, service) for group in policy.groups()):
+                position = policy.server.govern.index(service)
+                message = f"{service} is governed, but no account is granted it: nobody can use it"
+                yield Problem("MP041", ("server", "govern", position), message)
+            continue
+        keys = {service.switch, service.own_lan_switch}
+        found = [(*path, key) for path, table in layers for key in table if key in keys]
+        if found:
+            more = f"; {counted(len(found), 'such key')} in the file" if len(found) > 1 else ""
+            yield Problem("MP042", found[0], f"{service} is not governed, so its keys have no effect{more}")
 
 
 def _server_gate(

@@ -179,6 +179,38 @@ version = 1
 """,
         given="as root, after `chmod o+w accounts.toml`",
     ),
+    "MP041": Rule(
+        WARNING,
+        "governed service that nobody is granted",
+        "grant it, such as with `mailpolicy smtp on --in-defaults`, or `mailpolicy server ungovern smtp`",
+        meaning="The store decides about this service, and every account is refused it. For `smtp` this means that "
+        "nobody can send mail with a login.",
+        example="""\
+version = 1
+
+[server]
+govern = ["smtp"]
+
+[accounts."alice@example.com"]
+""",
+        wrong='[accounts."alice@example.com"]\n',
+        right='[accounts."alice@example.com"]\nsmtp = true\n',
+    ),
+    "MP042": Rule(
+        WARNING,
+        "key of a service that is not governed",
+        "govern the service, such as with `mailpolicy server govern smtp`, or remove the keys",
+        meaning="The store decides about `smtp` and `sieve` only if `[server] govern` names them. Until then these "
+        "services are open to everybody as far as mailpolicy is concerned, and their keys have no effect.",
+        example="""\
+version = 1
+
+[accounts."alice@example.com"]
+smtp = false
+""",
+        wrong="version = 1\n",
+        right='version = 1\n\n[server]\ngovern = ["smtp"]\n\n[defaults]\nsmtp = true\n\n[accounts."bob@example.com"]\n',
+    ),
     "MP050": Rule(
         HINT,
         "the same as inherited",

@@ -62,17 +62,6 @@ def test_dovecot_admits_whom_check_allows(invented: Invented) -> None:
                         assert (refused is None or not _matches(refused, ip)) is allowed
 
 
-@given(policies())
-def test_locked_services_are_closed_to_the_suspended(invented: Invented) -> None:
-    plain = _passwd_file(_body("dovecot", invented))
-    locked = _passwd_file(_body("dovecot", invented, Options(lock=("smtp", "sieve"))))
-    assert plain == {key: fields for key, fields in locked.items() if not key.startswith(("smtp/", "sieve/"))}
-    for address in ADDRESSES:
-        account = invented.policy.accounts.get(address)
-        for service in ("smtp", "sieve"):
-            assert (f"{service}/{address}" in locked) is (account is not None and not account.suspended)
-
-
 def _credentials(invented: Invented, sender: str) -> tuple[str, str] | None:
     """The credentials that a sender's mail must go out with, said again in plain words."""
     policy, server = invented.policy, invented.policy.server

@@ -88,8 +88,8 @@ def test_a_reader_of_whole_seconds_notices(case: Run, tmp_path: Path) -> None:
     path = tmp_path / "passwd"
     case("acme", "dovecot", "--output", "passwd")
     times = [int(path.stat().st_mtime)]
-    for lock in ("smtp", "sieve", "smtp"):
-        case("acme", "dovecot", "--lock", lock, "--output", "passwd")
+    for name in ("sending", "acme", "sending"):
+        case(name, "dovecot", "--output", "passwd")
         times.append(int(path.stat().st_mtime))
     assert times == sorted(set(times))
 

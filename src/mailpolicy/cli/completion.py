@@ -16,7 +16,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
-from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
+from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.policy.model import Tls
 from mailpolicy.policy.service import Service
 from mailpolicy.store import addresses, schema, tables
@@ -269,7 +269,6 @@ VALUES: dict[str, Values] = {
     "VERSION": _words(*VERSIONS),
     "TYPE": _words(*MAPS),
     "--postmap": _words(*MAPS[1:]),
-    "SERVICES": _words(*LOCKABLE),
     "KIND": _words(*Tls),
     "--color": _words("auto", "always", "never"),
     "WAY": _words("widened", "narrowed", "any"),

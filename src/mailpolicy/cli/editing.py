@@ -49,7 +49,7 @@ def carry_out(
     """The edit itself, with the questions that a person is asked."""
     from mailpolicy.edit.transaction import transact  # 5 ms, only for edits: `account show` has this module too
 
-    out.machine()  # an error in it ends the edit before anything is changed
+    require_machine(out)
     return transact(
         store,
         planner,
@@ -59,6 +59,12 @@ def carry_out(
         confirm=None if yes else lambda plan: _confirm(out, plan),
         before_replace=first,
     )
+
+
+def require_machine(out: Output) -> None:
+    """Read host.toml, as an error in it ends an edit before anything is changed; warn of a key of an earlier version."""
+    if (removed := out.machine().removed_key) is not None:
+        out.message(Advice(f"warning: {removed}", removed.fix or ()))
 
 
 def _confirm(out: Output, plan: Plan) -> None:
@@ -98,7 +104,7 @@ def tell(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
 
 def remind(out: Output) -> None:
     """Say that the servers of this machine do not know yet."""
-    if out.machine().exports:
+    if out.machine().configured:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 

@@ -26,6 +26,7 @@ class Exporter:
 
     def __init__(self, out: Output) -> None:
         self._out = out
+        out.machine().refuse_removed_key()
         self._store = Store.read(out.context.file, out.cache, out.trusted)
         self._store.policy()
         self._store.update_index()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.cli.context import Context
+from mailpolicy.errors import StoreError
 from mailpolicy.store import host
 from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
@@ -17,11 +18,26 @@ if TYPE_CHECKING:
 
 
 class Machine(NamedTuple):
-    """The settings in host.toml, the exports among them, and whom root trusts with the store besides itself."""
+    """The settings in host.toml, the configured exports among them, and whom root trusts with the store besides itself.
+
+    With a `removed_key` no export can be made; edits only warn of it.
+    """
 
     settings: host.Host
-    exports: list[ConfiguredExport]
+    configured: list[ConfiguredExport]
     trusted: Trusted
+    removed_key: StoreError | None = None
+
+    @property
+    def exports(self) -> list[ConfiguredExport]:
+        """Return the exports. Raises StoreError if host.toml has a key of an earlier version."""
+        self.refuse_removed_key()
+        return self.configured
+
+    def refuse_removed_key(self) -> None:
+        """Raise StoreError if host.toml has a key of an earlier version: no export may be made then."""
+        if self.removed_key is not None:
+            raise self.removed_key
 
 
 def path(context: Context) -> str:
@@ -35,13 +51,16 @@ def read(context: Context) -> Machine:
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, read_exports  # 17 ms, only if host.toml has exports
+    from mailpolicy.deploy import configured  # 17 ms, only if host.toml has exports
 
     try:
-        return Machine(settings, read_exports(path(context), settings.exports), trusted)
-    except InvalidExport as error:
+        exports = configured.read_exports(path(context), settings.exports)
+    except configured.InvalidExport as error:
         error.line = settings.document.line(error.key)
         raise
+    if (removed := configured.removed_key(path(context), settings.exports)) is not None:
+        removed.line = settings.document.line(removed.key)
+    return Machine(settings, exports, trusted, removed)
 
 
 def _trusted(settings: host.Host) -> Trusted:

@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 from mailpolicy.deploy.managed import GeneratedFile
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.errors import MailpolicyError, Refused, StoreError
+from mailpolicy.errors import Command, MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
-from mailpolicy.export.options import OptionRejected, parse_options, target_named
+from mailpolicy.export.options import OptionRejected, explain_lock, parse_options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.attributes import Attributes
 
 _COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
+_REMOVED_KEY = "lock"
 _MODE, _SECRET_MODE = 0o640, 0o600
 _INDEX_SUFFIXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
 
@@ -42,8 +43,10 @@ class InvalidExport(StoreError):
 
     code = "invalid-host"
 
-    def __init__(self, file: str, name: str, message: str, option: str | None = None) -> None:
-        super().__init__(f"exports.{name}: {message}", file=file)
+    def __init__(
+        self, file: str, name: str, message: str, option: str | None = None, fix: Command | None = None
+    ) -> None:
+        super().__init__(f"exports.{name}: {message}", file=file, fix=fix)
         self.key: KeyPath = ("exports", name, *([option] if option is not None else []))
 
 
@@ -71,6 +74,18 @@ def read_exports(file: str, tables: Mapping[str, Any]) -> list[ConfiguredExport]
     return sorted(exports, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
+def removed_key(file: str, tables: Mapping[str, Any]) -> InvalidExport | None:
+    """Return the error for a key of an earlier version, which keeps the exports from being made; None without one.
+
+    It is no error of `read_exports`, so that the edits that replace it can be made.
+    """
+    for name, table in tables.items():
+        if isinstance(table, dict) and _REMOVED_KEY in table:
+            message, fix = explain_lock(table[_REMOVED_KEY])
+            return InvalidExport(file, name, f"{message}, then remove this line", _REMOVED_KEY, fix)
+    return None
+
+
 def data_files(exports: Iterable[ConfiguredExport]) -> list[str]:
     """Return the paths of the passwd-files among the exports."""
     return [one.generated.path for one in exports if one.target_name == "dovecot"]
@@ -84,7 +99,7 @@ def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
         if not isinstance(target_name, str):
             raise OptionRejected("target", "the key target is missing")
         target = target_named(target_name)
-        given = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
+        given = {key: value for key, value in table.items() if key not in (*_COMMON_KEYS, _REMOVED_KEY)}
         for key in given.keys() - target.options:
             nearest = nearest_key(key, [*_COMMON_KEYS, *target.options])
             raise OptionRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
@@ -134,18 +149,17 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
 
 
 def _refuse_mismatch(file: str, exports: list[ConfiguredExport]) -> None:
-    """Raise InvalidExport if a Dovecot snippet and its passwd-file differ in strategy or lock.
+    """Raise InvalidExport if a Dovecot snippet and its passwd-file differ in strategy.
 
     The snippet would then admit exactly the users that the file means to deny.
     """
     data = {one.generated.path: one for one in exports if one.target_name == "dovecot"}
     for one in exports:
         other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
-        for key in ("strategy", "lock"):
-            if other is not None and getattr(one.options, key) != getattr(other.options, key):
-                raise InvalidExport(
-                    file, one.name, f"{key} differs from exports.{other.name}, whose file this one reads", key
-                )
+        if other is not None and one.options.strategy != other.options.strategy:
+            raise InvalidExport(
+                file, one.name, f"strategy differs from exports.{other.name}, whose file this one reads", "strategy"
+            )
 
 
 def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:

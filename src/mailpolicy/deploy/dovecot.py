@@ -18,10 +18,10 @@ from mailpolicy.deploy import auth_access, passdbs, programs
 from mailpolicy.deploy.trial import TrialConfiguration
 from mailpolicy.errors import Refused
 from mailpolicy.export import Options
-from mailpolicy.export.dovecot import SERVICES
+from mailpolicy.export.dovecot import covered
 from mailpolicy.export.request import VERSIONS
 from mailpolicy.system import files
-from mailpolicy.system.files import exists
+from mailpolicy.system.files import MAX_STORE_SIZE, exists
 
 _TIMEOUT = 30.0  # seconds for all runs of doveconf together
 _HEADING = re.compile(r"# (\d\S*) \([^)]*\): (.+)")  # printed even if the configuration is broken
@@ -114,8 +114,8 @@ def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported:
         return Enforcement(None, f"{path} was not checked: {doveconf} is not installed")
     if found.failure is not None:
         return Enforcement(False, f"Dovecot would not start: doveconf {found.failure}")
-    services, merges = (*SERVICES, *options.lock), options.dovecot != "2.3"
-    snippet = files.read_regular(path).decode("utf-8", "replace") if exists(path, follow=True) else ""
+    snippet, data, merges = text_of(path), options.data or "", options.dovecot != "2.3"
+    services = tuple(dict.fromkeys((*covered(text_of(data)), *passdbs.services_reading(snippet, data))))
     if altered := passdbs.altered_settings(found.text, snippet, services, merges=merges):
         return Enforcement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(altered)}")
     earlier = passdbs.asked_before_policy(found.text, snippet, services, merges=merges)
@@ -127,8 +127,11 @@ def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported:
             f"Dovecot asks other passdbs before the policy: {', '.join(earlier)}: move them after {path}, or give it a "
             "name that is read first, such as conf.d/00-mailpolicy.conf",
         )
-    if (
-        problem := auth_access.explain_unreadable(options.data or "", exported, found.text, doveconf.value)
-    ) is not None:
+    if (problem := auth_access.explain_unreadable(data, exported, found.text, doveconf.value)) is not None:
         return Enforcement(False, problem)
     return Enforcement(True, f"Dovecot {found.version} asks the policy first")
+
+
+def text_of(path: str) -> str:
+    """Return the content of a file, nothing if it does not exist."""
+    return files.read_regular(path, MAX_STORE_SIZE).decode("utf-8", "replace") if exists(path, follow=True) else ""

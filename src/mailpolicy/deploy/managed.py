@@ -76,20 +76,21 @@ def inspect(generated: GeneratedFile, wanted: bytes) -> DeployResult:
 
 def update(
     generated: GeneratedFile,
-    make: Callable[[], bytes],
+    make: Callable[[bytes | None], bytes],
     lock_timeout: float,
     before_replace: Callable[[Held, bytes | None, bytes], None] | None = None,
 ) -> DeployResult:
     """Make the content, write the file and reload its reader; `lock_timeout` is in seconds.
 
-    `before_replace` is called with the locked file, its old content and the new one before the file is replaced. A failed reload
-    is returned in `reload_error`. Raises Refused for a file that must not be overwritten and for a folder that others can
-    write; StillLocked, WriteFailed, NotConfirmed; and the errors of `make`.
+    `make` is called with the old content, None if there is none. `before_replace` is called with the locked file, its old
+    content and the new one before the file is replaced. A failed reload is returned in `reload_error`. Raises Refused for a
+    file that must not be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and
+    the errors of `make`.
     """
     with locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755) as file:
         # Under the lock, so that of two runs the one that writes last has also read the policy last.
-        wanted = make()
         before = _read(file)
+        wanted = make(before)
         found = state(before, wanted)
         notes: list[str] = []
         written = found is not State.CURRENT
@@ -121,6 +122,12 @@ def update(
             except Refused as error:
                 reload_error = error
     return DeployResult(found, before, written, attributes_set, reloaded, tuple(notes), reload_error)
+
+
+def reload_pending(generated: GeneratedFile) -> bool:
+    """Return whether the commands that reload the file's reader have yet to succeed."""
+    with without_lock(generated.path, check_trust=False) as file:
+        return _reload_pending(file, generated)
 
 
 def _read(file: Held) -> bytes | None:

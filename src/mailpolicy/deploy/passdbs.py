@@ -32,6 +32,16 @@ class Passdb(NamedTuple):
         return wanted in ("", service) or (wanted.startswith("!") and wanted != f"!{service}")
 
 
+def services_reading(text: str, path: str) -> tuple[str, ...]:
+    """Return the services about which Dovecot asks the passwd-file at `path`, each in a `protocol` block of its own."""
+    found: dict[str, None] = {}
+    for passdb in _passdbs(text):
+        read = passdb.settings.get("passwd_file_path", passdb.settings.get("args", "").rpartition(" ")[2])
+        if passdb.block and read.partition("%")[0] == path:  # a variable that expands to nothing may follow
+            found[passdb.block.removeprefix("protocol ")] = None
+    return tuple(found)
+
+
 def asked_before_policy(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
     """Return the passdbs that Dovecot asks before those of the snippet, None if it does not read the snippet.
 

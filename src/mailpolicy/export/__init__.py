@@ -76,13 +76,11 @@ def _target(
 
 
 TARGETS: dict[str, Target] = {
-    "dovecot": _target(
-        "dovecot", "Dovecot: who may log in, and from where", "strategy", "lock", "token_file", token=True
-    ),
+    "dovecot": _target("dovecot", "Dovecot: who may log in, and from where", "strategy", "token_file", token=True),
     "dovecot-conf": _target(
         "dovecot_conf",
         "Dovecot: the configuration that reads that file",
-        *("dovecot", "strategy", "lock", "token_file", "default_domain"),
+        *("dovecot", "strategy", "token_file", "default_domain"),
         required="data",
     ),
     "postfix-sasl-passwd": _target(

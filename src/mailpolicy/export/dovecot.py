@@ -1,5 +1,8 @@
 """Dovecot's passwd-file: a line for each account and service that is open, with `allow_nets` if it is LAN only.
 
+The first line of the body names the services that the file covers, so that it can be compared with those that Dovecot
+asks about. A service that is asked about and not covered would be closed to everybody.
+
 With the snippet of `dovecot_conf`, Dovecot 2.3 and 2.4 admit the accounts that `check` allows, and refuse any user who
 is not listed, in any spelling. To Dovecot, Outlook Connector is IMAP. Source: Dovecot's passwd-file and allow_nets; a
 key is `service/user`, with a backslash before \\ " and '.
@@ -8,7 +11,7 @@ key is `service/user`, with a backslash before \\ " and '.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
@@ -18,7 +21,15 @@ from mailpolicy.policy.names import counted, unicode_address
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
 from mailpolicy.policy.service import Service
 
-SERVICES = {"imap": Service.IMAP, "pop3": Service.POP}
+# Dovecot's names. `smtp` is what Postfix and Exim ask about, on every port; `submission` is Dovecot's own server.
+SERVICES = {
+    "imap": Service.IMAP,
+    "pop3": Service.POP,
+    "smtp": Service.SMTP,
+    "submission": Service.SMTP,
+    "sieve": Service.SIEVE,
+}
+ALWAYS = tuple(name for name, service in SERVICES.items() if not service.facts.optional)
 # Bytes of the file that auth surely holds with the vsz_limit of Debian's Dovecot (256 MiB). It takes up to 7 times the
 # size of the file; 35 MB were seen to work, and 43 MB not to.
 MAX_WITH_DEFAULT_LIMIT = 17_000_000
@@ -32,21 +43,30 @@ def export(request: Request) -> Exported:
     password = options.token or "*"
     tails_of: dict[str, tuple[str | None, ...]] = {}  # by key: the rest of the line of each service, None for no line
     groups = list(policy.groups())
+    services = governed(policy)
     for group in groups:
         tails = tuple(
-            None if fields is None else f":{password}::::::{fields}"
-            for fields in listing(policy, group[0], options.lock)
+            None if fields is None else f":{password}::::::{fields}" for fields in listing(policy, group[0], services)
         )
         if any(tail is not None for tail in tails):
             tails_of.update(dict.fromkeys([key for account in group for key in keys(account.address)], tails))
     ordered = sorted(tails_of)  # the same policy makes the same bytes
-    lines = []
-    for position, service in enumerate((*SERVICES, *options.lock)):
+    lines = [_covering(services)]
+    for position, service in enumerate(services):
         prefix = f"{service}/"
         lines += [prefix + key + tail for key in ordered if (tail := tails_of[key][position]) is not None]
     lines.append("")
     body = "\n".join(lines)
     return Exported(body, tuple(_notes(request, groups, len(body))))
+
+
+def governed(policy: Policy) -> tuple[str, ...]:
+    """Return Dovecot's names of the services that the store decides about."""
+    return tuple(name for name, service in SERVICES.items() if policy.governs(service))
+
+
+def _covering(names: Iterable[str]) -> str:
+    return f"# services: {' '.join(names)}"
 
 
 def keys(address: str) -> tuple[str, ...]:
@@ -56,25 +76,21 @@ def keys(address: str) -> tuple[str, ...]:
     return tuple(spelling.replace("'", "\\'") for spelling in spellings) if "'" in address else spellings
 
 
-def _admitted(policy: Policy, account: Account, locked: tuple[str, ...]) -> Iterator[str | None]:
+def _admitted(policy: Policy, account: Account, names: tuple[str, ...]) -> Iterator[str | None]:
     """Yield the extra fields of the account's line for each service, or None to leave it out, which refuses it."""
-    for service in SERVICES.values():
-        admitted = policy.admitted(account.address, service)
+    for name in names:
+        admitted = policy.admitted(account.address, SERVICES[name])
         yield None if not admitted else "" if admitted is ANYWHERE else f"allow_nets={_nets(admitted)}"
-    for _ in locked:
-        yield None if account.suspended else ""
 
 
-def _denied(policy: Policy, account: Account, locked: tuple[str, ...]) -> Iterator[str | None]:
+def _denied(policy: Policy, account: Account, names: tuple[str, ...]) -> Iterator[str | None]:
     """Yield, for a deny list, the extra fields for each service: the networks from which the account is refused."""
-    for service in SERVICES.values():
-        admitted = policy.admitted(account.address, service)
+    for name in names:
+        admitted = policy.admitted(account.address, SERVICES[name])
         if admitted is ANYWHERE:
             yield None
         else:
             yield "" if admitted == NOWHERE else f"allow_nets={_nets(admitted.complement())},local"
-    for _ in locked:
-        yield "" if account.suspended else None
 
 
 def _nets(networks: NetworkSet) -> str:
@@ -118,15 +134,41 @@ def _imap_only(policy: Policy, account: Account) -> bool:
     return not policy.admitted(account.address, Service.CONNECTOR)
 
 
-_LINE = re.compile(r"((?:imap|pop3|smtp|submission|sieve)/(?:[^:\\]|\\.)+:)([^:]*)(::::::.*)")
+_SERVICE = "|".join(SERVICES)
+_LINE = re.compile(rf"((?:{_SERVICE})/(?:[^:\\]|\\.)+:)([^:]*)(::::::.*)")
+_COVERING = re.compile(rf"^# services: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
 
 
 def masked(line: str) -> str:
     """Return a line without its password field, which may be the token; a line of another form is masked whole."""
+    if _COVERING.fullmatch(line):
+        return line
     match = _LINE.fullmatch(line)
     if match is None:
         return masked_unless_plain(line)
     return f"{match[1]}{match[2] if match[2] == '*' else MASK}{match[3]}"
+
+
+def covered(text: str) -> tuple[str, ...]:
+    """Return the services that a passwd-file covers, by its first comment; without one, those that have a line."""
+    if (named := _COVERING.search(text)) is not None:
+        return tuple(named[1].split(" "))
+    present = {line.partition("/")[0] for line in text.splitlines()}
+    return tuple(name for name in SERVICES if name in ALWAYS or name in present)
+
+
+def keeping(body: str, old: str) -> str:
+    """Return a passwd-file's body with the lines of the services that only the old file covers, as they were.
+
+    Dovecot may ask about them until it has read a snippet without them.
+    """
+    now = covered(body)
+    kept = tuple(name for name in covered(old) if name not in now)
+    if not kept:
+        return body
+    beginnings = tuple(f"{name}/" for name in kept)
+    lines = [line for line in old.splitlines() if line.startswith(beginnings)]
+    return body.replace(_covering(now), _covering((*now, *kept)), 1) + "".join(f"{line}\n" for line in lines)
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -140,15 +182,25 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def narrowed(old: str, new: str, strategy: str) -> list[str]:
-    """Return the users who lose access to a service, from all or from some addresses, when `new` replaces `old`."""
+    """Return the users who lose access to a service, from all or from some addresses, when `new` replaces `old`.
+
+    A service that a file does not cover is open to everybody.
+    """
     deny = strategy == "deny-list"
     before, after = parsed(old), parsed(new)
+    was, now = set(covered(old)), covered(new)
     users = {
         key.partition("/")[2]
         for key in (after if deny else before)
         if before.get(key) != after.get(key)
+        and key.partition("/")[0] in now
         and not _admitted_by(before.get(key), deny) <= _admitted_by(after.get(key), deny)
     }
+    if added := [name for name in now if name not in was]:
+        known = {key.partition("/")[2] for key in (*before, *after)}
+        users |= {
+            user for user in known for name in added if _admitted_by(after.get(f"{name}/{user}"), deny) != ANYWHERE
+        }
     return sorted(users)
 
 

@@ -1,7 +1,7 @@
 """Dovecot's configuration for the passwd-file: passdbs for each protocol, which are asked before the site's own.
 
-The site's passdb still checks the password. Users who are not listed are refused, and other services are not affected
-unless they are locked. Mechanisms that ask no passdb (ANONYMOUS) are not covered, and in Dovecot 2.4 the site's passdbs
+The site's passdb still checks the password. Users who are not listed are refused; services that the store does not govern
+have no block and are not affected. Mechanisms that ask no passdb (ANONYMOUS) are not covered, and in Dovecot 2.4 the site's passdbs
 cannot add fields to a login by token or ticket.
 
 Source: seen on Dovecot 2.3.19, 2.4.1 and 2.4.5. `nopassword` is set here, where the next passdb does not see it;
@@ -43,7 +43,7 @@ def export(request: Request) -> Exported:
     if options.strategy == "allow-list":
         path += empty_variable
     block = _block_23 if options.dovecot == "2.3" else _block_24
-    services = (*dovecot.SERVICES, *options.lock)
+    services = dovecot.governed(request.policy)
     blocks = [block(service, path, options.default_domain, options.strategy) for service in services]
     allowed = f"{_CHARACTERS}{_letters(request)}"
     parts = [

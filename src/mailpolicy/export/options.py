@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Command, Refused
 from mailpolicy.export import TARGETS, Target
-from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS, Options
+from mailpolicy.export.dovecot import SERVICES
+from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS, Options
 from mailpolicy.policy import names
 from mailpolicy.policy.nearest import nearest
+from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.system.files import read_regular
 
 _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
@@ -48,16 +50,13 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     for option in sorted(target.required - given.keys()):
         raise OptionRejected(option, f"the target {name} needs {option}: the path of its data file")
     for option, value in given.items():
-        wanted = list if option == "lock" else str
-        if type(value) is not wanted or (wanted is list and not all(type(item) is str for item in value)):
-            raise OptionRejected(option, f"{option} must be {'an array of strings' if wanted is list else 'a string'}")
+        if type(value) is not str:
+            raise OptionRejected(option, f"{option} must be a string")
         if option in _CHOICES and value not in _CHOICES[option]:
             raise OptionRejected(option, f"{option} must be {' or '.join(_CHOICES[option])}, not {value!a}")
     chosen: dict[str, Any] = {
         key: value for key, value in given.items() if key in ("dovecot", "strategy", "data", "map", "sender_login")
     }
-    if "lock" in given:
-        chosen["lock"] = _locked(given["lock"])
     if "token_file" in given:
         chosen["token"] = _token(given["token_file"])
     if "default_domain" in given:
@@ -73,19 +72,26 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     return Options(**chosen)
 
 
+def explain_lock(names: Any) -> tuple[str, Command]:
+    """Return what replaces the former option `lock`, which closed services of Dovecot to suspended accounts.
+
+    The command is the first step: governed without being granted, a service would be closed to everybody.
+    """
+    listed = names if isinstance(names, list) else str(names).split(",")
+    services = list(
+        dict.fromkeys(SERVICES[name] for name in listed if name in SERVICES and SERVICES[name].facts.optional)
+    )
+    grants = [("mailpolicy", str(service), "on", "--in-defaults") for service in services or GOVERNABLE[:1]]
+    steps = [*(" ".join(grant[1:]) for grant in grants), f"server govern {' '.join(grant[1] for grant in grants)}"]
+    return f"lock is no longer an option, as the store itself governs sending: {', then '.join(steps)}", grants[0]
+
+
 def _checked(option: str, check: Any, text: str) -> str:
     try:
         checked: str = check(text)
     except names.NameRejected as error:
         raise OptionRejected(option, str(error)) from None
     return checked
-
-
-def _locked(services: list[str]) -> tuple[str, ...]:
-    for service in services:
-        if service not in LOCKABLE:
-            raise OptionRejected("lock", f"lock must be one or more of {', '.join(LOCKABLE)}, not {service!a}")
-    return tuple(service for service in LOCKABLE if service in services)
 
 
 def _smtp(text: str) -> str:

@@ -9,7 +9,6 @@ from mailpolicy.errors import Command, KeyringError, Refused
 from mailpolicy.policy.bindings import Secret, explain_missing
 from mailpolicy.policy.model import Policy
 
-LOCKABLE = ("smtp", "submission", "sieve")
 MAPS = ("texthash", "lmdb", "hash", "cdb")
 VERSIONS = ("2.3", "2.4")
 STRATEGIES = ("allow-list", "deny-list")
@@ -22,7 +21,6 @@ class Options(NamedTuple):
     dovecot: str = VERSIONS[0]
     data: str | None = None  # path of the data file
     strategy: str = STRATEGIES[0]
-    lock: tuple[str, ...] = ()
     token: str | None = None
     default_domain: str | None = None
     map: str = MAPS[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mailpolicy.cli.checks.result import ERROR, OK, WARNING, CheckInput, CheckResult
 from mailpolicy.cli.exports import Exporter
-from mailpolicy.deploy import dovecot, managed
+from mailpolicy.deploy import coverage, dovecot, managed
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.export.stamp import State, stamped
@@ -37,13 +37,26 @@ def _check_export(exporter: Exporter, export: ConfiguredExport) -> CheckResult:
 
 
 def check_dovecot(machine: CheckInput) -> Iterator[CheckResult]:
-    """Check that Dovecot enforces the policy."""
-    for export in machine.out.machine().exports:
+    """Check that Dovecot enforces the policy, and asks about the services that the data files cover."""
+    exports = machine.out.machine().exports
+    failed = False
+    for export in exports:
         if export.target_name == "dovecot-conf":
             try:
-                yield _check_snippet(machine, export)
+                result = _check_snippet(machine, export)
+            except MailpolicyError as error:
+                result = CheckResult(ERROR, f"{export.name}: {error}", error.fix)
+            failed = failed or result.state == ERROR
+            yield result
+    for export in exports:
+        if export.target_name == "dovecot" and not failed:
+            try:
+                gap = coverage.find_gap(exports, export)
             except MailpolicyError as error:
                 yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
+            else:
+                if gap is not None:
+                    yield CheckResult(ERROR, f"{export.name}: {gap.message}", gap.fix)
 
 
 def _check_snippet(machine: CheckInput, export: ConfiguredExport) -> CheckResult:

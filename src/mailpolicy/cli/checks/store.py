@@ -49,7 +49,9 @@ def _who(machine: CheckInput) -> str:
 
 def check_host_config(machine: CheckInput) -> Iterator[CheckResult]:
     """Check that host.toml is valid."""
-    document = machine.out.machine().settings.document
+    host = machine.out.machine()
+    host.refuse_removed_key()
+    document = host.settings.document
     yield CheckResult(OK, document.path if document is not None else "no host.toml: the defaults apply")
 
 

@@ -13,8 +13,8 @@ from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
-from mailpolicy.export.options import OptionRejected, parse_options, target_named
-from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
+from mailpolicy.export.options import OptionRejected, explain_lock, parse_options, target_named
+from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 
 
@@ -53,7 +53,7 @@ def _export(
     ] = None,
     lock: Annotated[
         str | None,
-        typer.Option("--lock", metavar="SERVICES", help=f"dovecot: close {','.join(LOCKABLE)} to the suspended too"),
+        typer.Option("--lock", metavar="TEXT", hidden=True),  # of old, answered with what replaces it
     ] = None,
     token_file: Annotated[
         str | None, typer.Option("--token-file", metavar="PATH", help="dovecot: the installation's random token")
@@ -80,11 +80,13 @@ def _export(
     ] = None,
 ) -> int:
     out: Output = context.obj
+    if lock is not None:
+        message, fix = explain_lock(lock)
+        raise UsageError(f"--lock: {message}", fix=fix)
     given: dict[str, Any] = {
         "dovecot": dovecot,
         "data": data,
         "strategy": strategy,
-        "lock": lock.split(",") if lock is not None else None,
         "token_file": token_file,
         "default_domain": default_domain,
         "map": map_type,
@@ -141,7 +143,9 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = inspect(generated, make()) if check or diff else update(generated, make, out.context.lock_timeout)
+    found = (
+        inspect(generated, make()) if check or diff else update(generated, lambda _: make(), out.context.lock_timeout)
+    )
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)

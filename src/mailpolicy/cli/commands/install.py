@@ -8,7 +8,7 @@ import typer
 
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
-from mailpolicy.cli.editing import ASK_FROM, remind
+from mailpolicy.cli.editing import ASK_FROM, remind, require_machine
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.diagnostics import WARNING
@@ -43,7 +43,7 @@ def _install(
 ) -> int:
     out: Output = context.obj
     wanted = fail_on(failing)
-    out.machine()  # an error in it ends the edit before anything is changed
+    require_machine(out)
     new = Store(file, stdin_bytes() if file == "-" else read_regular(file, MAX_STORE_SIZE))
     new.policy()
     for finding in new.diagnose()[0]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import json_schema
 
-from mailpolicy.cli.app import COMMANDS, root
+from mailpolicy.cli.app import COMMANDS, build_root
 from mailpolicy.cli.context import OPTIONS
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import explanation
@@ -25,7 +25,7 @@ NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
 
 def commands() -> str:
     """The help page of every command."""
-    command = root()
+    command = build_root()
     pages = [f"# Commands\n\n{NOTE}## mailpolicy\n\n{_help(command, 'mailpolicy')}"]
     for name in COMMANDS:
         group = command.get_command(None, name)

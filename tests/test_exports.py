@@ -75,12 +75,12 @@ def test_every_target_has_an_example() -> None:
 def test_a_file_is_replaced_and_kept(case: Run, tmp_path: Path) -> None:
     path = tmp_path / "out" / "passwd"
     made = case("acme", "dovecot", "--output", "out/passwd")
-    assert (made.status, made.out) == (0, "out/passwd\tdovecot\tas the policy says\tchanged\n")
+    assert (made.status, made.out) == (0, "out/passwd\tdovecot\tupdated\tchanged\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert path.read_text(encoding="utf-8") == case("acme", "dovecot").out
     facts = path.stat()
     again = case("acme", "dovecot", "--output", "out/passwd")
-    assert (again.status, again.out) == (0, "out/passwd\tdovecot\tas the policy says\tok\n")
+    assert (again.status, again.out) == (0, "out/passwd\tdovecot\tup to date\tok\n")
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
 
 
@@ -139,7 +139,7 @@ def test_a_secret_file_that_is_open_is_closed(case: Run, tmp_path: Path) -> None
     case("acme", "fetchmail", "--output", "rc")
     path.chmod(0o644)
     assert case("acme", "fetchmail", "--output", "rc", "--check").status == 1
-    assert case("acme", "fetchmail", "--output", "rc").out == "rc\tfetchmail\tas the policy says\tchanged\n"
+    assert case("acme", "fetchmail", "--output", "rc").out == "rc\tfetchmail\tupdated\tchanged\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

@@ -12,7 +12,7 @@ import typer
 from conftest import MINIMAL, RELAY, RELAYED, Run
 from sealing import options, sealed_file
 
-from mailpolicy.cli.app import root
+from mailpolicy.cli.app import build_root
 
 STORE = (
     RELAYED
@@ -184,10 +184,10 @@ def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[str]:
 
 def test_every_command_is_in_a_table() -> None:
     lines = rows(DATA) + rows(EDITS) + rows(SILENT)
-    missing = [name for name in leaves(root()) if not any(f"{line} ".startswith(f"{name} ") for line in lines)]
+    missing = [name for name in leaves(build_root()) if not any(f"{line} ".startswith(f"{name} ") for line in lines)]
     assert not missing
 
 
 def test_a_group_without_a_verb_says_why_it_fails(run: Run) -> None:
     assert run("account", "--quiet").status == 2
-    assert "list accounts" in run("account", "--quiet").err
+    assert "List accounts" in run("account", "--quiet").err

@@ -44,7 +44,7 @@ def look(policy: Policy, log: str | None) -> Clients:
 
 def _end_of(path: str, policy: Policy) -> Replay:
     replay = Replay(policy)
-    descriptor = line_reader.opened(path)
+    descriptor = line_reader.open_lines(path)
     try:
         cut = os.fstat(descriptor).st_size > _LOOKED_AT
         if cut:

@@ -1,7 +1,4 @@
-"""What every command that edits does: read, transact, print each line, the diff or the object.
-
-Promises: a dry run prints what the real run would write, and asks nothing.
-"""
+"""The steps of every command that edits: read, ask, transact, print the result lines, the diff or the JSON object."""
 
 from __future__ import annotations
 
@@ -18,21 +15,21 @@ from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held
 
-ASK_FROM = 21  # accounts
+CONFIRM_FROM = 21  # accounts; fewer are changed without a question
 
 
 def edit(
     context: typer.Context,
     planner: Planner,
     *,
-    about: Iterable[str] = (),
+    addresses: Iterable[str] = (),
     dry_run: bool = False,
     yes: bool = False,
 ) -> int:
-    """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
+    """Carry out an edit and report it; `addresses` are the only accounts that it touches, if that is known."""
     out: Output = context.obj
-    store = Store.to_edit(out.context.file, about, out.cache)
-    return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    store = Store.to_edit(out.context.file, addresses, out.cache)
+    return report(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
 def carry_out(
@@ -44,7 +41,7 @@ def carry_out(
     yes: bool = True,
     first: Callable[[Held], None] | None = None,
 ) -> Outcome:
-    """The edit itself, with the questions that a person is asked."""
+    """Carry out an edit, asking for confirmation first if it needs one."""
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(
         store,
@@ -59,16 +56,16 @@ def carry_out(
 
 def _confirm(out: Output, plan: Plan) -> None:
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < ASK_FROM or not out.context.can_ask:
+    if count < CONFIRM_FROM or not out.context.can_ask:
         return
-    if not typer.confirm(f"change {count} accounts in {printable(out.context.file)}?", err=True):
+    if not typer.confirm(f"Change {count} accounts in {printable(out.context.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
-def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
-    """Print what an edit did."""
+def report(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
+    """Print the result of an edit and return the exit status."""
     plan = outcome.plan
-    if out.tells(dry_run=dry_run):
+    if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
@@ -83,20 +80,20 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
         out.message(f"{out.context.file}: nothing would change")
     out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
-        remind(out)
+        remind_to_deploy(out)
     out.flush()
     outcome.keep_index()
     return 0
 
 
-def remind(out: Output) -> None:
-    """Say that the servers of this machine do not know yet."""
+def remind_to_deploy(out: Output) -> None:
+    """Say that the change is not deployed yet, if this machine has exports."""
     if out.machine().exports:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
-    """An edit as JSON shows it."""
+    """Return the JSON form of an edit."""
     content: dict[str, Any] = {
         "file": out.context.file,
         "changed": outcome.changed,

@@ -1,7 +1,4 @@
-"""What the commands that only read have in common: one account, many accounts, the server, the templates.
-
-Promises: reading takes no lock and writes nothing.
-"""
+"""Views of accounts and templates, shared by the commands that only read. They take no lock and write nothing."""
 
 from __future__ import annotations
 
@@ -21,15 +18,15 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
 
 
 def open_store(
-    out: Output, about: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
 ) -> tuple[Store, Policy]:
-    """The store and its policy, with a warning where root should not trust it. Raises StoreError.
+    """Open the store and return it with its policy; warn if root should not trust it. Raises StoreError.
 
-    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others. A
-    command that reads host.toml says whom root trusts besides itself.
+    With `addresses` only these accounts need to be in the policy, so that an index can save reading the others.
+    `trusted` is the group of host.toml, from the commands that read it.
     """
-    if about is not None:
-        store = Store.look_up(out.context.file, about, out.cache)
+    if addresses is not None:
+        store = Store.look_up(out.context.file, addresses, out.cache)
     else:
         store = Store.read(out.context.file, out.cache)
         store.keep_index()
@@ -40,7 +37,7 @@ def open_store(
 
 
 def show_account(out: Output, address: str) -> int:
-    """The Mail Services of one account. Raises NotFound."""
+    """Show the Mail Services of one account. Raises NotFound."""
     store, policy = open_store(out, [address])
     account = require_account(policy, address)
     if out.context.format == "json":
@@ -61,9 +58,9 @@ def show_account(out: Output, address: str) -> int:
 def _service_cells(store: Store, policy: Policy, account: Account, service: Service) -> tuple[str, str]:
     setting = policy.setting(account, service.switch)
     key = policy.key_path(account, service.switch, setting.layer)
-    why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
-    confined = policy.reach(account.address, service) is not ANYWHERE
-    if setting.value and confined:
+    why = f"{setting.layer} {place(store, key)}" if setting.layer else "not set anywhere"
+    lan_only = policy.reach(account.address, service) is not ANYWHERE
+    if setting.value and lan_only:
         switch = service.lan_switch or ""
         lan = policy.setting(account, switch)
         why += f"; LAN only: {lan.layer} {place(store, policy.key_path(account, switch, lan.layer))}"
@@ -71,7 +68,7 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
         "off"
         if not setting.value
         else "on, from the LAN only"
-        if confined
+        if lan_only
         else "on"
         if service.lan_switch is None
         else "on, from anywhere"
@@ -84,13 +81,13 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
 
 
 def place(store: Store, path: tuple[str | int, ...]) -> str:
-    """`FILE:LINE` of a key."""
+    """Return `FILE:LINE` of a key."""
     line = store.line(path)
     return f"{store.path}:{line}" if line else store.path
 
 
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
-    """An account as JSON shows it; lines only where the store is given."""
+    """Return the JSON form of an account; with line numbers if the store is given."""
     from mailpolicy.policy.access import where  # 1.4 ms, not for check
 
     services: dict[str, Any] = {}
@@ -125,7 +122,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
 
 
 def list_accounts(out: Output, domain: str | None, with_template: str | None) -> int:
-    """The accounts, a record each. Raises NotFound and UsageError."""
+    """List accounts, a record each. Raises NotFound and UsageError."""
     try:
         domain = names.domain_name(domain) if domain is not None else None
     except names.NameRejected as error:
@@ -164,7 +161,7 @@ def _short(policy: Policy, account: Account, service: Service) -> str:
 
 
 def list_templates(out: Output, name: str | None) -> int:
-    """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
+    """List all templates or one, with their switches and the number of accounts that use them. Raises NotFound."""
     store, policy = open_store(out)
     if name is not None:
         require_template(policy, name, offer=False)

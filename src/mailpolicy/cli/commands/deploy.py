@@ -205,7 +205,7 @@ def _fail(out: Output, done: list[_Done]) -> None:
 
 def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], *, looked: bool) -> None:
     _fail(out, done)
-    if not out.tells(dry_run=looked):
+    if not out.shows_results(dry_run=looked):
         return
     if out.context.format == "json":
         content = {"file": out.context.file, "exports": [_object(one) for one in done], "kicked": kicked}

@@ -138,7 +138,7 @@ def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: 
 def _tell(
     out: Output, users: Collection[str], secrets: Collection[str], there: Collection[str], *, dry_run: bool
 ) -> None:
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return
     moved = "would move" if dry_run else "moved"
     states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}

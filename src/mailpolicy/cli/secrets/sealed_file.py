@@ -175,7 +175,7 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
 def _tell(
     out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return 0
     changed = any(made for _, _, made in rows)
     if out.context.format == "json":

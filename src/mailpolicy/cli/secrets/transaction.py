@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from mailpolicy.cli.editing import carry_out, edit_object, tell
+from mailpolicy.cli.editing import carry_out, edit_object, report
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, piped, prompted
@@ -59,7 +59,7 @@ def set_secret(
         trial = carry_out(out, store, planner, dry_run=True)
         out.message(f"{owner} would be set, if the keyring takes it: a dry run does not ask it")
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
-        return tell(out, trial, dry_run=True)
+        return report(out, trial, dry_run=True)
     old = vault.get(bound.user)  # unlocks the keyring, before anybody types a password for nothing
     kept = vault.several([before.user for before in moves])
     former = [before for before in moves if before.user in kept]
@@ -83,14 +83,14 @@ def edit_then_forget(
 ) -> int:
     """Edit the store, then delete the secrets of the owners of `secrets`, whatever their destination."""
     if not secrets:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+        return report(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(out, store)
     planned = planner(store.policy())
     vault = credentials(out)  # a host.toml that is refused is refused in a dry run too; the keyring is not asked
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         would_delete(out, secrets)
-        return tell(out, trial, dry_run=True)
+        return report(out, trial, dry_run=True)
     found = _there(out, vault, secrets)
     there = {secret.user: secret for secret in found or ()}
     if there and not yes:
@@ -112,7 +112,7 @@ def edit_then_move(out: Output, store: Store, planner: Planner, moves: dict[Secr
     planned = planner(store.policy())
     vault = credentials(out)
     if dry_run:
-        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
+        return report(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     owners = {before.owner: after.owner for before, after in moves.items()}
     there = {before: before._replace(owner=owners[before.owner]) for before in _there(out, vault, moves) or ()}
     return _move(out, store, planner, planned, vault, there)
@@ -124,12 +124,12 @@ def edit_then_carry(out: Output, store: Store, planner: Planner, *, dry_run: boo
     planned = planner(store.policy())
     moves = bindings.moved(store.policy(), planned_policy(store, planned))
     if not moves:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return report(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         would_send(out, moves)
-        return tell(out, trial, dry_run=True)
+        return report(out, trial, dry_run=True)
     there = _there(out, vault, moves) or ()
     carried = {before: moves[before] for before in there if before in moves}
     ask_to_send(out, carried, yes=yes)
@@ -141,7 +141,7 @@ def _move(
 ) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
-        return tell(out, carry_out(out, store, planner))
+        return report(out, carry_out(out, store, planner))
     kept = vault.several([before.user for before in moves])
     turn = _Turn({moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves])
     outcome, left, failed = _carry_out_with(out, store, planner, planned, vault, turn)
@@ -200,7 +200,7 @@ def _settle(
     if failed is not None and out.context.format == "json":  # one object tells both
         failed.content = {**edit_object(out, outcome, dry_run=False), **failed.content}
         raise failed
-    status = tell(out, outcome)
+    status = report(out, outcome)
     if failed is not None:
         raise failed
     return status

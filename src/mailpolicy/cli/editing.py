@@ -8,9 +8,12 @@ from typing import Any
 import typer
 
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.edit.plan import Plan, Planner
+from mailpolicy.edit.selection import Targets
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import Advice, Refused
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held
@@ -30,6 +33,27 @@ def edit(
     out: Output = context.obj
     store = Store.to_edit(out.context.file, addresses, out.cache)
     return report(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+
+
+def account_command(plan: Callable[[Policy, Targets], Plan]) -> Callable[..., int]:
+    """Return a command that carries out a plan for the accounts that its arguments name."""
+
+    def command(
+        context: typer.Context,
+        target: Addresses = None,
+        domain: Domain = None,
+        with_template: WithTemplate = None,
+        everyone: Everyone = False,
+        skip_unknown: SkipUnknown = False,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+    ) -> int:
+        chosen = targets(
+            target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown
+        )
+        return edit(context, lambda policy: plan(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes)
+
+    return command
 
 
 def carry_out(

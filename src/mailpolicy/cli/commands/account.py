@@ -8,24 +8,23 @@ import typer
 
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import edit
+from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import (
-    Addresses,
     Domain,
     DryRun,
-    Everyone,
-    SkipUnknown,
     WithTemplate,
-    Yes,
     YesRemove,
     address,
     addresses,
     targets,
 )
 from mailpolicy.edit.operations import Scalar
+from mailpolicy.edit.plan import Plan
+from mailpolicy.edit.selection import Targets
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.model import Policy
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Addresses = Annotated[
@@ -46,8 +45,8 @@ def app() -> typer.Typer:
     group.command("show", help="Show the services of an account, and why.")(_show)
     group.command(
         "suspend", help="Suspend accounts. POP, IMAP, MultiPOP and Outlook Connector are denied until resumed."
-    )(_suspend)
-    group.command("resume", help="Lift a suspension.")(_resume)
+    )(account_command(_suspend))
+    group.command("resume", help="Lift a suspension.")(account_command(_resume))
     return group
 
 
@@ -116,40 +115,16 @@ def _rename(
     return edits.rename_account(context.obj, address(old), address(new), dry_run=dry_run)
 
 
-def _suspend(
-    context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> int:
+def _suspend(policy: Policy, chosen: Targets) -> Plan:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(
-        context, lambda policy: accounts.suspend(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes
-    )
+    return accounts.suspend(policy, chosen)
 
 
-def _resume(
-    context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> int:
+def _resume(policy: Policy, chosen: Targets) -> Plan:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(
-        context, lambda policy: accounts.resume(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes
-    )
+    return accounts.resume(policy, chosen)
 
 
 def _list(

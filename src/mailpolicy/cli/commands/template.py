@@ -8,11 +8,14 @@ import typer
 
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import edit
+from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.edit import templates
+from mailpolicy.edit.plan import Plan
+from mailpolicy.edit.selection import Targets
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.model import Policy
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="the template", show_default=False)]
 
@@ -30,7 +33,7 @@ def app() -> typer.Typer:
     group.command("list", help="List the templates and their settings.")(_list)
     group.command("show", help="Show one template.")(_show)
     group.command("assign", help="Assign a template to accounts.")(_assign)
-    group.command("unassign", help="Remove the template from accounts.")(_unassign)
+    group.command("unassign", help="Remove the template from accounts.")(account_command(_unassign))
     return group
 
 
@@ -98,21 +101,5 @@ def _assign(
     )
 
 
-def _unassign(
-    context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> int:
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(
-        context,
-        lambda policy: templates.assign(policy, None, chosen),
-        addresses=chosen.addresses,
-        dry_run=dry_run,
-        yes=yes,
-    )
+def _unassign(policy: Policy, chosen: Targets) -> Plan:
+    return templates.assign(policy, None, chosen)

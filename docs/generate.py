@@ -1,4 +1,4 @@
-"""Writes what comes from the code: docs/commands.md, docs/file-format.md, docs/rules.md and the JSON Schema.
+"""Writes what comes from the code: docs/commands.md, file-format.md, rules.md, the manual pages and the JSON Schema.
 
 With --check nothing is written, and a page that differs from the code is a failure.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import json_schema
+import manual
 
-from mailpolicy.cli.app import COMMANDS, build_root
+from mailpolicy.cli.app import COMMANDS, root
 from mailpolicy.cli.context import OPTIONS
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.render import explanation
@@ -25,7 +26,7 @@ NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
 
 def commands() -> str:
     """The help page of every command."""
-    command = build_root()
+    command = root()
     pages = [f"# Commands\n\n{NOTE}## mailpolicy\n\n{_help(command, 'mailpolicy')}"]
     for name in COMMANDS:
         group = command.get_command(None, name)
@@ -98,6 +99,7 @@ def main(check: bool) -> int:
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
         PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
+        **{DOCS / "man" / name: text for name, text in manual.pages().items()},
     }
     for page, text in made.items():
         name = page.relative_to(DOCS.parent)

@@ -12,7 +12,7 @@ import typer
 from conftest import MINIMAL, RELAY, RELAYED, Run
 from sealing import options, sealed_file
 
-from mailpolicy.cli.app import build_root
+from mailpolicy.cli.app import root
 
 STORE = (
     RELAYED
@@ -35,6 +35,9 @@ account list
 account show alice@example.com
 check alice@example.com
 check --batch questions
+completion bash
+help account add
+version
 diff accounts.toml new.toml
 diff accounts.toml new.toml --format markdown
 doctor
@@ -184,7 +187,7 @@ def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[str]:
 
 def test_every_command_is_in_a_table() -> None:
     lines = rows(DATA) + rows(EDITS) + rows(SILENT)
-    missing = [name for name in leaves(build_root()) if not any(f"{line} ".startswith(f"{name} ") for line in lines)]
+    missing = [name for name in leaves(root()) if not any(f"{line} ".startswith(f"{name} ") for line in lines)]
     assert not missing
 
 

@@ -29,15 +29,15 @@ _DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 # name: metavar (None for a flag), help. Allowed before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store (default: $MAILPOLICY_FILE, then {DEFAULT_FILE})"),
-    "--format": ("NAME", "text or json; some commands: github, sarif, junit, markdown"),
+    "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
     "--quiet": (None, "print no messages and no result lines of edits"),
     "--verbose": (None, "print more details on stderr"),
     "--no-cache": (None, "do not use or write the index of a large store"),
-    "--lock-timeout": ("SECONDS", "how long to wait for another writer (default: 10)"),
+    "--lock-timeout": ("SECONDS", "wait this long for another writer (default: 10)"),
     "--host-config": (
         "PATH",
-        "this machine's settings (default: $MAILPOLICY_HOST_CONFIG, then /etc/mailpolicy/host.toml)",
+        "host.toml (default: $MAILPOLICY_HOST_CONFIG, then /etc/mailpolicy/host.toml)",
     ),
     "--keyring-backend": ("CLASS", "class of the keyring backend to use"),
 }

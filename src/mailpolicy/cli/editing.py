@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
-from mailpolicy.edit.plan import Plan, Planner
-from mailpolicy.edit.selection import Targets
-from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
-from mailpolicy.system.held import Held
+
+if TYPE_CHECKING:
+    from mailpolicy.edit.plan import Plan, Planner
+    from mailpolicy.edit.selection import Targets
+    from mailpolicy.edit.transaction import Outcome
+    from mailpolicy.system.held import Held
 
 CONFIRM_FROM = 21  # accounts; fewer are changed without a question
 
@@ -66,6 +68,8 @@ def carry_out(
     first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """Carry out an edit, asking for confirmation first if it needs one."""
+    from mailpolicy.edit.transaction import transact  # 5 ms, only for edits; `account show` imports this module too
+
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(
         store,

@@ -98,10 +98,10 @@ def restore_default_signals() -> None:
 def _command(out: Output, arguments: list[str]) -> int:
     import typer
 
-    from mailpolicy.cli.app import build_root  # 34 ms of typer, not needed to refuse a misplaced option
+    from mailpolicy.cli.app import root  # 34 ms of typer, not needed to refuse a misplaced option
 
     try:
-        command = build_root()
+        command = root()
         with command.make_context("mailpolicy", arguments, obj=out) as context:
             if out.context.format not in FORMATS:
                 require_format(out.context, *FORMATS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,11 +20,13 @@ from mailpolicy.cli.selection import (
     targets,
 )
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Plan
-from mailpolicy.edit.selection import Targets
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy
+
+if TYPE_CHECKING:
+    from mailpolicy.edit.plan import Plan
+    from mailpolicy.edit.selection import Targets
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Addresses = Annotated[

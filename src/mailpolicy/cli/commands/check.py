@@ -45,7 +45,7 @@ def _check(
         typer.Argument(metavar="ADDRESS", show_default=False, help="the account; on its own: show its services"),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Argument(metavar="PROTOCOL", help="pop, imap, ...", show_default=False)
+        str | None, typer.Argument(metavar="PROTOCOL", help="the service", show_default=False)
     ] = None,
     ip: Annotated[str | None, typer.Argument(metavar="IP", help="the client's address", show_default=False)] = None,
     batch: Annotated[

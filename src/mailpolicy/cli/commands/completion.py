@@ -1,0 +1,47 @@
+"""The command completion: print the completion script of a shell."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files as resources
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import completion
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def app() -> typer.Typer:
+    """Build the command."""
+    command = new_app()
+    command.command(
+        help="Print the completion script of a shell, for commands, options, accounts, templates and other names.\n\n"
+        "\b\n"
+        "bash:  mailpolicy completion bash > /etc/bash_completion.d/mailpolicy\n"
+        "zsh:   mailpolicy completion zsh > /usr/local/share/zsh/site-functions/_mailpolicy\n"
+        "fish:  mailpolicy completion fish > /etc/fish/completions/mailpolicy.fish"
+    )(_completion)
+    return command
+
+
+def _completion(
+    context: typer.Context,
+    shell: Annotated[str | None, typer.Argument(metavar="SHELL", show_default=False, help="bash, zsh or fish")] = None,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    line: Annotated[str | None, typer.Option("--line", hidden=True)] = None,
+) -> int:
+    """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
+    out: Output = context.obj
+    if line is not None or shell == "words":
+        asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
+        out.data(completion.encode(completion.candidates(asked, os.environ)))
+        return 0
+    if shell not in SHELLS or words:
+        raise UsageError("missing shell: bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
+    out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))
+    return 0

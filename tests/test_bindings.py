@@ -72,7 +72,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         machine.host_config.write_text(host_config(tmp_path))
 
         def kept() -> dict[str, str]:
-            return sealed_file(tmp_path).everything()["mailpolicy"]
+            return sealed_file(tmp_path).get_all()["mailpolicy"]
 
         yield Site(machine, kept)
     else:
@@ -182,13 +182,13 @@ def test_a_change_by_hand(site: Site, old: str, new: str, lost: set[str]) -> Non
     former = [] if lists(site) else ["--from", RELAY if of_relay else AT_GMX]
     refused = machine.run("secrets", "rebind", *former)
     assert (refused.status, refused.out) == (5, "")
-    assert "add --yes if that is meant" in refused.err
+    assert "to agree, add --yes" in refused.err
     dry = machine.run("secrets", "rebind", *former, "--dry-run")
     assert (dry.status, dry.out.count("\twould move, from ")) == (0, len(lost))
     assert site.answer("n", "secrets", "rebind", *former).status == 5
     assert site.kept() == KEPT
     told = site.answer("y", "secrets", "rebind", *former)
-    assert (told.status, told.out.count("would go to")) == (0, len(lost))
+    assert (told.status, told.out.count("would be sent to")) == (0, len(lost))
     kept = site.kept()
     assert sorted(kept.values()) == sorted(KEPT.values())
     assert not lost & kept.keys()
@@ -225,7 +225,7 @@ def test_rebind_where_it_cannot_be_known(site: Site) -> None:
     site.change('"one.example"', '"two.example"')
     both = [] if lists(site) else ["--from", RELAY, "--from", "one.example:587"]
     refused = site.machine.run("secrets", "rebind", "--server", "--yes", *both)
-    assert (refused.status, "say which one with --from" in refused.err) == (5, True)
+    assert (refused.status, "choose one with --from" in refused.err) == (5, True)
     assert site.machine.run("secrets", "rebind", "--server", "--yes", "--from", "one.example:587").status == 0
     assert site.kept()[user("--server", "two.example:587")] == SECOND
     assert site.kept()[user("--server")] == "the server's"
@@ -252,14 +252,14 @@ def test_a_command_carries_the_passwords_along(site: Site, command: tuple[str, .
     machine, before = site.machine, site.machine.untouched()
     refused = machine.run(*command)
     assert (refused.status, refused.out) == (5, "")
-    assert (there in refused.err, "add --yes if that is meant" in refused.err) == (True, True)
+    assert (there in refused.err, "to agree, add --yes" in refused.err) == (True, True)
     assert site.answer("n", *command).status == 5
     dry = machine.run(*command, "--dry-run")
-    assert (dry.status, dry.err.count("would go to"), there in dry.err) == (0, count, True)
+    assert (dry.status, dry.err.count("would be sent to"), there in dry.err) == (0, count, True)
     assert json.loads(machine.run(*command, "--dry-run", "--json").out)["access"] == "widened"
     assert (machine.untouched(), site.kept()) == (before, KEPT)
     carried = site.answer("y", *command)
-    assert (carried.status, carried.out.count(" would go to ")) == (0, count)
+    assert (carried.status, carried.out.count(" would be sent to ")) == (0, count)
     assert sorted(site.kept().values()) == sorted(KEPT.values())
     assert sum(there in name for name in site.kept()) == count
     assert machine.run("secrets", "verify").status == 0
@@ -365,7 +365,7 @@ def test_a_login_with_blanks_is_written_down_whole(site: Site) -> None:
     site.change('login = "alice"', 'login = "alice b"')
     name = GMX + "alice b@pop.gmx.example:995/implicit"
     Path(f"{site.machine.store}.pending").write_text(f"{name}\n")
-    assert f"an earlier change of {name} stopped half-way" in site.machine.run("validate", "--secrets").out
+    assert f"an earlier change of {name} was interrupted" in site.machine.run("validate", "--secrets").out
 
 
 # diff and install

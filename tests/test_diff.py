@@ -112,9 +112,9 @@ def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("HEAD~7:accounts.toml", "there is no revision HEAD~7 here"),
+        ("HEAD~7:accounts.toml", "no revision HEAD~7 in this repository"),
         ("nobody:accounts.toml", "there is no revision nobody here"),
-        ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, --missing-ok"),
+        ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, add --missing-ok"),
         (":none.toml", "'none.toml' does not exist in the index"),
         ("none.toml", "none.toml: no such file or directory"),
         (".", "this is a directory"),
@@ -182,7 +182,7 @@ def test_outside_a_repository_and_without_git(program: Run, store: Path, tmp_pat
     bare = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
     result = program("diff", "HEAD:x", str(store), env=bare)
     assert result.status == 3
-    assert "git, which could know it, is not installed" in result.err
+    assert "git is not installed, so" in result.err
 
 
 def test_an_error_names_the_store_that_has_it(program: Run, store: Path) -> None:
@@ -220,7 +220,7 @@ def test_one_side_or_none_is_the_store(git: Git, program: Run, tmp_path: Path) -
     assert (told["old"], told["new"]) == ("HEAD:sub/accounts.toml", str(store))
     result = program("--file", str(store), "diff", "before")
     assert result.status == 3
-    assert "'sub/accounts.toml' does not exist in before: if the file is new, --missing-ok" in result.err
+    assert "'sub/accounts.toml' does not exist in before: if the file is new, add --missing-ok" in result.err
     result = program("--file", str(store), "diff", "befor")
     assert result.status == 3
     assert NEITHER.format(store) in result.err

@@ -37,10 +37,10 @@ def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
         ('target = "dovecot"\npath = "/x"\ntoken_file = "token"', "token_file must be an absolute path"),
         ('target = "dovecot"\npath = "/x"\nmod = "0640"', "did you mean mode?"),
         ('target = "dovecot"\npath = "/x"\nmode = 640', "mode must be an octal string"),
-        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets others write"),
+        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets other users write"),
         ('target = "fetchmail"\npath = "/x"\nmode = "0644"', "read the passwords"),
         ('target = "dovecot"\npath = "/x"\nowner = "nobody:no such group"', 'owner must be "user"'),
-        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "there is no such user or group"),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "no such user or group"),
         ('target = "dovecot"\npath = "/x"\nreload = "doveadm reload"', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nreload = []', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nlock = ["http"]', "lock is one or more of"),
@@ -68,7 +68,7 @@ def test_data_and_the_snippet_that_reads_them_are_of_one_kind(key: str, deploy: 
     )
     refused = deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}")
     assert refused.status == 3
-    assert f"{key.split()[0]} is not that of exports.data" in refused.err
+    assert f"{key.split()[0]} differs from exports.data" in refused.err
     assert deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}{key}\n").status == 0
 
 
@@ -78,8 +78,8 @@ def test_a_bad_token_stops_no_other_export(deploy: Run, tmp_path: Path) -> None:
     for state in ("empty", "missing"):
         mixed = deploy(text)
         assert mixed.status == 5, state
-        assert "keeps its old file\tfailed" in mixed.out
-        assert mixed.out.count("\tas the policy says\t") == 2
+        assert "not updated, old file kept\tfailed" in mixed.out
+        assert mixed.out.count("\tupdated\t" if state == "empty" else "\tup to date\t") == 2
         (tmp_path / "token").unlink(missing_ok=True)
 
 
@@ -116,11 +116,11 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
     assert deploy(text).status == 0
     deploy(text, "pop", "lan-only", "alice@example.com")
     said = deploy(text)
-    assert "open sessions of alice@example.com go on: mailpolicy deploy --kick" in said.err
+    assert "open sessions of alice@example.com continue: mailpolicy deploy --kick" in said.err
     (tmp_path / "down").touch()
     failed = deploy(text, "deploy", "--kick")
     assert failed.status == 5
-    assert "ended with 75: no anvil" in failed.err
+    assert "failed (exit 75): no anvil" in failed.err
     (content,) = map(json.loads, deploy(text, "deploy", "--kick", "--json").out.splitlines())
     assert (content["kicked"], len(content["not_kicked"])) == ([], 1)
     (tmp_path / "down").unlink()
@@ -133,7 +133,7 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
 def test_two_exports_of_one_path(deploy: Run) -> None:
     export = 'target = "dovecot"\npath = "/x"\n'
     other = export.replace("/x", "/y/../x")
-    assert "path is that of exports.a too" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
+    assert "path is also the path of exports.a" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
 
 
 def test_nothing_to_deploy_is_said(deploy: Run) -> None:
@@ -259,7 +259,7 @@ def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, 
     (tmp_path / "host.toml").write_text(killed.replace("{}", str(tmp_path)))
     result = program("--file", str(store), "--host-config", "host.toml", "deploy")
     assert result.status == 143
-    assert _line(result, "a") == ["as the policy says", "changed"]
+    assert _line(result, "a") == ["updated", "changed"]
     assert not (tmp_path / "c").exists()
 
 
@@ -269,9 +269,9 @@ def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path)
     deploy("", "pop", "off", "alice@example.com")
     result = deploy(THREE, "deploy", "--kick")
     assert result.status == 5
-    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
-    assert _line(result, "b") == ["keeps its old file", "failed"]
-    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this is not a file that mailpolicy made" in result.err
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
+    assert _line(result, "b") == ["not updated, old file kept", "failed"]
+    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this file is in the way and was not made by mailpolicy" in result.err
     again = deploy(THREE, "deploy", "a", "b", "--json")
     states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
     assert states == {"a": None, "b": 5}
@@ -286,8 +286,11 @@ def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_pa
     deploy(text, "pop", "off", "alice@example.com")
     result = deploy(text, "deploy", "a", "--kick")
     assert result.status == 5
-    assert _line(result, "a") == ["as the policy says", "changed"]
-    assert f"sessions may still be open that the policy no longer allows: {tmp_path}/a/out.kick: this is" in result.err
+    assert _line(result, "a") == ["updated", "changed"]
+    assert (
+        f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this file is"
+        in result.err
+    )
 
 
 def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
@@ -306,6 +309,6 @@ def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
     monkeypatch.setattr(os, "fsync", fsync)
     result = deploy(THREE)
     assert result.status == 8
-    assert _line(result, "a") == _line(result, "c") == ["as the policy says", "changed"]
-    assert _line(result, "b") == ["as the policy says, not confirmed by the disk", "failed"]
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
+    assert _line(result, "b") == ["updated, not confirmed by the disk", "failed"]
     assert (tmp_path / "b" / "out").read_text() != before

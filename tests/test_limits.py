@@ -14,7 +14,7 @@ from mailpolicy.policy.names import LONGEST_LINE
 from mailpolicy.policy.nearest import MOST_GUESSES
 from mailpolicy.store import locate, schema
 from mailpolicy.store.store import Store
-from mailpolicy.system.files import LARGEST, LARGEST_STORE
+from mailpolicy.system.files import MAX_FILE_SIZE, MAX_STORE_SIZE
 
 
 def work(tree: dict[str, object]) -> int:
@@ -180,7 +180,7 @@ def test_files_have_a_greatest_size(run: Run, tmp_path: Path, store: Path) -> No
             file.truncate(size)
         return name
 
-    huge, large = sparse("huge.toml", LARGEST_STORE + 1), sparse("large.toml", LARGEST + 1)
+    huge, large = sparse("huge.toml", MAX_STORE_SIZE + 1), sparse("large.toml", MAX_FILE_SIZE + 1)
     gib, mib = "larger than 1 GiB, which is", "larger than 64 MiB, which is"
     for command, status, told in (
         (["--file", huge, "check", "a@x.example", "pop", "::1"], 3, gib),
@@ -204,7 +204,7 @@ def test_a_stream_has_a_greatest_size(program: Run, store: Path) -> None:
 
     with open("/dev/zero", "rb") as zero, pytest.raises(files.TooLarge, match="larger than 3 MiB"):
         files.read_stream(zero, 3 << 20)
-    result = program("--file", str(store), "test", "-", stdin="#" * (LARGEST + 1))
+    result = program("--file", str(store), "test", "-", stdin="#" * (MAX_FILE_SIZE + 1))
     assert result.status == 2
     assert "-: larger than 64 MiB" in result.err
 
@@ -240,8 +240,8 @@ def test_a_finding_far_down_costs_no_list_of_lines() -> None:
 
 
 def test_a_list_has_an_end(program: Run, store: Path) -> None:
-    for text in ("\0" * (LARGEST + 200_000), f"#{59_999 * ' '}\n" * (LARGEST // 60_000 + 10)):
+    for text in ("\0" * (MAX_FILE_SIZE + 200_000), f"#{59_999 * ' '}\n" * (MAX_FILE_SIZE // 60_000 + 10)):
         result = program("--file", str(store), "pop", "on", "-", stdin=text)
         assert (result.status, result.out) == (2, "")
-        assert f"more than {LARGEST >> 20} MiB" in result.err
+        assert f"more than {MAX_FILE_SIZE >> 20} MiB" in result.err
         assert len(result.err) < 300

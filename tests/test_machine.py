@@ -18,7 +18,7 @@ WRONG: list[tuple[bytes, int | None, str]] = [
     (b'# one\nexports = "dovecot"\n', 2, "exports must be a table"),
     (b'\nsecrets_file = "secrets"\n', 2, "secrets_file must be an absolute path"),
     (b'[exports.a]\ntarget = "dovecot"\nexports = 1\npath = "/x"\n', 3, "exports.a: unknown key 'exports'"),
-    (EXPORT.encode() + b'mode = "0666"\n', 4, "exports.a: mode 0666 lets others write"),
+    (EXPORT.encode() + b'mode = "0666"\n', 4, "exports.a: mode 0666 lets other users write"),
     (b'\n[exports.a]\ntarget = "dovecott"\npath = "/x"\n', 3, "did you mean dovecot?"),
     (b"keyring_backend = 'x'\nkey_file = \n", 2, "not TOML: "),
     (b"\xff\n", 1, "byte 0xff is not UTF-8: save the file as UTF-8"),
@@ -96,7 +96,7 @@ def test_none_at_all_can_be_asked_for(run: Run, store: Path) -> None:
     assert result.status == 0
     assert result.err == "note: --host-config /dev/null: running without host.toml\n"
     assert run(*given, "pop", "on", "alice@example.com", "--quiet") == (0, "", "")
-    assert run(*given, "deploy").err.endswith("there is no [exports.NAME] here, so there is nothing to deploy\n")
+    assert run(*given, "deploy").err.endswith("nothing to deploy: there is no [exports.NAME] table\n")
 
 
 @pytest.mark.parametrize("key", ["keyring_backend", "keyring_service", "secrets_file", "key_file", "exports"])

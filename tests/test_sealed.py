@@ -29,8 +29,8 @@ from sealing import options, sealed_file
 from mailpolicy import sealed
 from mailpolicy.errors import KeyringError, Refused, StillLocked
 from mailpolicy.sealed.file import SecretsFile
-from mailpolicy.sealed.format import Header, Key, Secrets, header, seal, unseal
-from mailpolicy.sealed.key_source import Sources
+from mailpolicy.sealed.format import Header, Key, Secrets, parse_header, seal, unseal
+from mailpolicy.sealed.key_source import KeyLocations
 from mailpolicy.system import held
 from mailpolicy.system.keyrings import choice
 
@@ -57,13 +57,13 @@ def filled(tmp_path: Path) -> SecretsFile:
 
 def read(folder: Path) -> dict[str, str]:
     """What a new process gets, with its user names."""
-    return sealed_file(folder).everything().get(SERVICE, {})
+    return sealed_file(folder).get_all().get(SERVICE, {})
 
 
 def refusal(folder: Path) -> KeyringError:
     """Why a new process gets nothing."""
     with pytest.raises(KeyringError) as caught:
-        sealed_file(folder).several(SERVICE, [ALICE])
+        sealed_file(folder).get_many(SERVICE, [ALICE])
     assert caught.value.exit_status == 6
     assert not any(secret in str(caught.value) for secret in SECRETS.values())
     return caught.value
@@ -93,7 +93,7 @@ def test_it_is_never_chosen_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (type(chosen) is sealed.Keyring) is (not others and limit is None)
     assert sealed.Keyring.priority < fail.Keyring.priority
     assert keyring.core._load_keyring_class("mailpolicy.sealed.Keyring") is sealed.Keyring
-    assert choice.class_name(sealed.Keyring()) == choice.SEALED
+    assert choice.class_name(sealed.Keyring()) == choice.SEALED_BACKEND
 
 
 def test_another_program_names_it(filled: SecretsFile, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_goes_wrong_is_keyrings_own_error(filled: SecretsFile, tmp_path: Pa
         (keyring.errors.PasswordSetError, lambda: lost.set_password(SERVICE, ALICE, "new")),
         (keyring.errors.PasswordDeleteError, lambda: lost.delete_password(SERVICE, ALICE)),
     ):
-        with pytest.raises(kind, match="there is no file of sealed secrets") as caught:
+        with pytest.raises(kind, match="the sealed file does not exist") as caught:
             action()
         assert isinstance(caught.value.__cause__, KeyringError)
 
@@ -190,7 +190,7 @@ ANY = st.dictionaries(TEXT, st.dictionaries(TEXT, st.text(max_size=40), max_size
 
 
 def opened(content: bytes, key: Key = KEY) -> Secrets:
-    if header("FILE", content).key_id != key.id:
+    if parse_header("FILE", content).key_id != key.id:
         raise KeyringError("no key is found")
     return unseal("FILE", key, content)
 
@@ -199,7 +199,7 @@ def opened(content: bytes, key: Key = KEY) -> Secrets:
 def test_any_names_and_any_secrets(secrets: Secrets, writes: int) -> None:
     content = seal("FILE", KEY, writes, secrets)
     assert opened(content) == secrets
-    assert header("FILE", content) == (KEY.id, writes)
+    assert parse_header("FILE", content) == (KEY.id, writes)
 
 
 @given(ANY)
@@ -242,9 +242,9 @@ def test_each_cut_and_each_addition_is_noticed(cut: int, before: bytes, behind: 
 
 def test_another_key_or_version_opens_nothing() -> None:
     other = Key(b"K" * 32)
-    with pytest.raises(KeyringError, match="damaged, cut off or changed"):
+    with pytest.raises(KeyringError, match="damaged, truncated or modified"):
         opened(SMALL.replace(KEY.id.encode(), other.id.encode()), other)
-    with pytest.raises(KeyringError, match="a newer mailpolicy wrote this file") as caught:
+    with pytest.raises(KeyringError, match="written by a newer mailpolicy") as caught:
         opened(SMALL.replace(b"mailpolicy-secrets 1", b"mailpolicy-secrets 2"))
     assert caught.value.code == "newer-secrets"
 
@@ -287,10 +287,10 @@ def test_a_whole_older_file_is_not_recognised(filled: SecretsFile, tmp_path: Pat
     """As docs/secrets.md says; the count of writes shows it to whoever knows it."""
     old = (tmp_path / "secrets").read_bytes()
     filled.change(SERVICE, {ALICE: "the new one"})
-    assert filled.facts().writes == 2
+    assert filled.header().writes == 2
     (tmp_path / "secrets").write_bytes(old)
     assert read(tmp_path) == SECRETS
-    assert filled.facts().writes == 1
+    assert filled.header().writes == 1
 
 
 def test_what_is_too_large_is_not_read(filled: SecretsFile, tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_what_is_too_large_is_not_read(filled: SecretsFile, tmp_path: Path) -> N
         with open(tmp_path / name, "wb") as file:
             file.truncate(1 << 40)
         (tmp_path / name).chmod(0o400)
-        assert "so many bytes" in refusal(tmp_path).message or "it is too large" in refusal(tmp_path).message
+        assert "more bytes" in refusal(tmp_path).message or "too large" in refusal(tmp_path).message
         (tmp_path / name).unlink()
         file_of_its_own = {"secrets": seal("", KEY, 0, {}), "key": b"k" * 32}[name]
         (tmp_path / name).write_bytes(file_of_its_own)
@@ -334,7 +334,7 @@ class Changes(RuleBasedStateMachine):
     @rule()
     def rotate(self) -> None:
         old, new, count = self.file.rotate()
-        assert old != new == self.file.facts().key_id
+        assert old != new == self.file.header().key_id
         assert count == sum(map(len, self.model.values()))
         self.writes += 1
 
@@ -345,9 +345,9 @@ class Changes(RuleBasedStateMachine):
     @invariant()
     def holds_the_same(self) -> None:
         for service, kept in self.model.items():
-            assert self.file.several(service, [*kept, "nobody"]) == kept
-        assert sum(map(len, self.file.everything().values())) == sum(map(len, self.model.values()))
-        assert self.file.facts().writes == self.writes
+            assert self.file.get_many(service, [*kept, "nobody"]) == kept
+        assert sum(map(len, self.file.get_all().values())) == sum(map(len, self.model.values()))
+        assert self.file.header().writes == self.writes
 
     def teardown(self) -> None:
         assert sorted(path.name for path in self.folder.iterdir() if path.name != "secrets.lock") == ["key", "secrets"]
@@ -441,7 +441,7 @@ def test_a_key_file_readable_by_others(filled: SecretsFile, tmp_path: Path, mode
     error = refusal(tmp_path)
     assert (error.code, error.fix) == ("unsafe-key", ("chmod", "0400", str(tmp_path / "key")))
     with pytest.raises(KeyringError, match="can be read by others"):
-        filled.make()
+        filled.create()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -471,38 +471,38 @@ def test_a_key_as_digits(filled: SecretsFile, tmp_path: Path) -> None:
 def test_a_lost_key_is_not_made_anew(filled: SecretsFile, tmp_path: Path) -> None:
     (tmp_path / "key").unlink()
     assert refusal(tmp_path).code == "no-key"
-    with pytest.raises(KeyringError, match=r"bring .* back from a backup"):
-        sealed_file(tmp_path).make()
+    with pytest.raises(KeyringError, match=r"restore .* from a backup"):
+        sealed_file(tmp_path).create()
     assert not (tmp_path / "key").exists()
 
 
 def test_a_lost_file_is_not_made_by_a_set(filled: SecretsFile, tmp_path: Path) -> None:
     (tmp_path / "secrets").unlink()
-    for action in (lambda: filled.change(SERVICE, {ALICE: "new"}), filled.everything, filled.rotate):
+    for action in (lambda: filled.change(SERVICE, {ALICE: "new"}), filled.get_all, filled.rotate):
         with pytest.raises(KeyringError) as caught:
             action()
         assert caught.value.code == "no-secrets-file"
     assert not (tmp_path / "secrets").exists()
 
 
-def located(folder: Path, sources: Sources) -> SecretsFile:
-    return SecretsFile.located(str(folder / "secrets"), sources)
+def located(folder: Path, sources: KeyLocations) -> SecretsFile:
+    return SecretsFile.at(str(folder / "secrets"), sources)
 
 
 def test_the_first_key_that_is_configured(filled: SecretsFile, tmp_path: Path) -> None:
     folder = tmp_path / "credentials"
     folder.mkdir(mode=0o700)
-    sources = Sources(str(folder), str(tmp_path / "key"))
-    assert located(tmp_path, sources).several(SERVICE, SECRETS) == SECRETS  # no mailpolicy.key in it
+    sources = KeyLocations(str(folder), str(tmp_path / "key"))
+    assert located(tmp_path, sources).get_many(SERVICE, SECRETS) == SECRETS  # no mailpolicy.key in it
     credential = folder / "mailpolicy.key"
     credential.write_bytes((tmp_path / "key").read_bytes())
     (tmp_path / "key").unlink()
     credential.chmod(0o444)
     folder.chmod(0o755)
     with pytest.raises(KeyringError, match="can be read by others"):
-        located(tmp_path, sources).several(SERVICE, SECRETS)
+        located(tmp_path, sources).get_many(SERVICE, SECRETS)
     folder.chmod(0o500)  # as systemd makes it
-    assert located(tmp_path, sources).several(SERVICE, SECRETS) == SECRETS
+    assert located(tmp_path, sources).get_many(SERVICE, SECRETS) == SECRETS
     public = tmp_path / "public"
     public.mkdir(mode=0o755)
     folder.chmod(0o700)
@@ -510,11 +510,11 @@ def test_the_first_key_that_is_configured(filled: SecretsFile, tmp_path: Path) -
     (public / "key").chmod(0o444)
     credential.symlink_to(public / "key")  # a container's runtime makes links; what they lead to counts
     with pytest.raises(KeyringError, match="can be read by others"):
-        located(tmp_path, sources).several(SERVICE, SECRETS)
+        located(tmp_path, sources).get_many(SERVICE, SECRETS)
     credential.unlink()
     (public / "key").rename(credential)
     credential.chmod(0o440)  # with an ACL for the service's user the group's bits are its mask
-    assert located(tmp_path, sources).several(SERVICE, SECRETS) == SECRETS
+    assert located(tmp_path, sources).get_many(SERVICE, SECRETS) == SECRETS
 
 
 class Silent:
@@ -526,10 +526,10 @@ class Silent:
 
 
 def test_a_silent_desktop_keyring_makes_nobody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "wallet", lambda is_root: Silent())
+    monkeypatch.setattr(choice, "desktop_keyring", lambda is_root: Silent())
     sealed_file(tmp_path)
-    file = located(tmp_path, Sources(deadline=0.05))
-    for action in (file.rotate, file.make, file.facts, lambda: file.change(SERVICE, {ALICE: "new"})):
+    file = located(tmp_path, KeyLocations(timeout=0.05))
+    for action in (file.rotate, file.create, file.header, lambda: file.change(SERVICE, {ALICE: "new"})):
         with held.locked(str(tmp_path / "secrets"), 0), pytest.raises(KeyringError, match="did not answer within"):
             action()  # before it would wait for the lock
 
@@ -539,13 +539,13 @@ def test_a_silent_desktop_keyring_makes_nobody_wait(tmp_path: Path, monkeypatch:
 
 def test_rotation(filled: SecretsFile, tmp_path: Path) -> None:
     filled.change("another service", {"user": "theirs"})
-    before = filled.facts()
+    before = filled.header()
     old, new, count = filled.rotate()
     assert (old, count) == (before.key_id, 4)
     assert new == Key((tmp_path / "key").read_bytes()).id != old
-    assert filled.facts() == Header(new, before.writes + 1)
+    assert filled.header() == Header(new, before.writes + 1)
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o400
-    assert sealed_file(tmp_path).everything() == {SERVICE: SECRETS, "another service": {"user": "theirs"}}
+    assert sealed_file(tmp_path).get_all() == {SERVICE: SECRETS, "another service": {"user": "theirs"}}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "secrets", "secrets.lock"]
 
 
@@ -558,11 +558,11 @@ def test_a_rotation_that_stopped_between_file_and_key(filled: SecretsFile, tmp_p
     if not lost:
         (tmp_path / "old").rename(tmp_path / "key")
     assert read(tmp_path) == SECRETS
-    assert sealed_file(tmp_path).half_rotated()
+    assert sealed_file(tmp_path).rotation_interrupted()
     sealed_file(tmp_path).change(SERVICE, {ALICE: "new"})
     sealed_file(tmp_path).rotate()
     assert read(tmp_path) == {**SECRETS, ALICE: "new"}
-    assert not sealed_file(tmp_path).half_rotated()
+    assert not sealed_file(tmp_path).rotation_interrupted()
     assert not (tmp_path / "key.next").exists()
 
 
@@ -573,7 +573,7 @@ def test_a_next_key_that_nothing_is_sealed_with(filled: SecretsFile, tmp_path: P
     for name in (".key.next.new-0123456789abcdef", ".key.new-0123456789abcdef"):
         (tmp_path / name).write_bytes(b"k" * 32)
     assert read(tmp_path) == SECRETS
-    assert not sealed_file(tmp_path).half_rotated()
+    assert not sealed_file(tmp_path).rotation_interrupted()
     assert filled.rotate()[1] != Key(b"n" * 32).id
     assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "secrets", "secrets.lock"]
 
@@ -582,15 +582,15 @@ def test_a_credential_is_rotated_into_a_file(filled: SecretsFile, tmp_path: Path
     folder = tmp_path / "credentials"
     folder.mkdir(mode=0o700)
     (tmp_path / "key").rename(folder / "mailpolicy.key")
-    given = located(tmp_path, Sources(str(folder)))
+    given = located(tmp_path, KeyLocations(str(folder)))
     with pytest.raises(Refused, match="--new-key-file"):
         given.rotate()
     new = tmp_path / "new-key"
     given.rotate(str(new))
-    assert given.several(SERVICE, SECRETS) == SECRETS  # this process has it
+    assert given.get_many(SERVICE, SECRETS) == SECRETS  # this process has it
     with pytest.raises(KeyringError, match="sealed with the key"):
-        located(tmp_path, Sources(str(folder))).several(SERVICE, SECRETS)
-    reader = located(tmp_path, Sources(key_file=str(new)))
-    assert reader.several(SERVICE, SECRETS) == SECRETS
-    with pytest.raises(Refused, match="the key that is in use"):  # which would rotate nothing
+        located(tmp_path, KeyLocations(str(folder))).get_many(SERVICE, SECRETS)
+    reader = located(tmp_path, KeyLocations(key_file=str(new)))
+    assert reader.get_many(SERVICE, SECRETS) == SECRETS
+    with pytest.raises(Refused, match="this key is in use already"):  # which would rotate nothing
         reader.rotate(str(new))

@@ -38,7 +38,7 @@ def test_init(run: Run, place: Path) -> None:
     assert not (place / "lib").exists()
     made = run(*INIT)
     assert (made.status, made.out.count("\tchanged\n")) == (0, 3)
-    assert "keep a copy of the master key" in made.err
+    assert "back up the master key" in made.err
     assert [stat.S_IMODE((place / name).stat().st_mode) for name in ("etc/key", "lib/secrets", "lib", "host.toml")] == [
         *(0o400, 0o600, 0o700, 0o644)
     ]
@@ -98,9 +98,9 @@ def test_init_with_a_credential(run: Run, place: Path, monkeypatch: pytest.Monke
 
 def sealed_with_credential(place: Path, folder: Path) -> dict[str, str]:
     from mailpolicy.sealed.file import SecretsFile
-    from mailpolicy.sealed.key_source import Sources
+    from mailpolicy.sealed.key_source import KeyLocations
 
-    return SecretsFile.located(str(place / "secrets"), Sources(str(folder))).several("mailpolicy", [ALICE])
+    return SecretsFile.at(str(place / "secrets"), KeyLocations(str(folder))).get_many("mailpolicy", [ALICE])
 
 
 def as_dry(run: Run, *arguments: str) -> Result:
@@ -118,14 +118,16 @@ def test_rotate_of_a_credential_is_refused_dry_too(run: Run, place: Path, monkey
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials"))
     refused = as_dry(run, "secrets", "rotate", *use)
     assert refused.status == 5
-    assert refused.err.startswith(f"mailpolicy: {place / 'secrets'}: its key is {place}/credentials/mailpolicy.key, ")
+    assert refused.err.startswith(
+        f"mailpolicy: {place / 'secrets'}: the key is a systemd credential ({place}/credentials/mailpolicy.key), "
+    )
 
 
 def test_init_of_a_file_that_lost_its_key_is_refused_dry_too(run: Run, place: Path) -> None:
     sealed_file(place)
     (place / "key").rename(place / "elsewhere")
     refused = as_dry(run, "secrets", "init", *options(place))
-    assert (refused.status, f"bring {place / 'key'} back" in refused.err) == (6, True)
+    assert (refused.status, f"restore {place / 'key'} from" in refused.err) == (6, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by this")
@@ -148,7 +150,7 @@ def test_rotate_to_the_key_that_is_in_use(run: Run, place: Path) -> None:
     refused = as_dry(run, "secrets", "rotate", "--new-key-file", "copy", *options(place))
     assert refused.status == 5
     assert refused.err == (
-        f"mailpolicy: {place}/copy: this is the key that is in use: name a file that is not there, or has another key\n"
+        f"mailpolicy: {place}/copy: this key is in use already: name a new file, or one with another key\n"
     )
     assert (place / "secrets").read_bytes() == before
 
@@ -166,7 +168,7 @@ def test_rotate_to_another_key_file_says_which_line_to_change(run: Run, place: P
     rotated = run("secrets", "rotate", "--new-key-file", "new", *use)
     assert rotated.status == 0
     line = f'key_file = "{place}/new"'
-    assert f"name it in {place / 'host.toml'}, in the place of {place / 'key'}: {line}" in rotated.err
+    assert f"set in {place / 'host.toml'}, instead of {place / 'key'}: {line}" in rotated.err
     assert "systemd-creds" not in rotated.err
     config = place / "host.toml"
     config.write_text(config.read_text().replace(f'key_file = "{place}/key"', line))
@@ -213,7 +215,7 @@ def test_verify(run: Run, place: Path) -> None:
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     damaged = run("secrets", "verify", *options(place))
     assert (damaged.status, damaged.out) == (6, "")
-    assert f"{path}: the file is damaged, cut off or changed" in damaged.err
+    assert f"{path}: the file is damaged, truncated or modified" in damaged.err
 
 
 def kept(place: Path) -> dict[str, str]:
@@ -238,7 +240,7 @@ def test_move(run: Run, plain: Path) -> None:
     assert len(kept(plain)) == 3
     moved = run(*MOVE, *use)
     assert (moved.status, moved.out) == (0, f"{SERVER}\tmoved\tchanged\n{ALICE}\tmoved\tchanged\n")
-    assert keyring.several("mailpolicy", [ALICE, SERVER]) == {ALICE: "one", SERVER: "two"}
+    assert keyring.get_many("mailpolicy", [ALICE, SERVER]) == {ALICE: "one", SERVER: "two"}
     assert kept(plain) == {LEFT: "three"}
     assert run(*MOVE, *use).out == f"{SERVER}\tthere already\tok\n{ALICE}\tthere already\tok\n"
     back = run("secrets", "move", "--from", BACKEND, "--to", JSON, *use)
@@ -254,10 +256,10 @@ def test_move_over_other_secrets(run: Run, plain: Path) -> None:
     refused = run(*MOVE, *options(plain))
     assert (refused.status, refused.out) == (5, "")
     assert ALICE in refused.err
-    assert keyring.several("mailpolicy", [SERVER]) == {}
+    assert keyring.get_many("mailpolicy", [SERVER]) == {}
     assert len(kept(plain)) == 3
     assert run(*MOVE, "--overwrite", *options(plain)).status == 0
-    assert keyring.several("mailpolicy", [ALICE]) == {ALICE: "one"}
+    assert keyring.get_many("mailpolicy", [ALICE]) == {ALICE: "one"}
 
 
 @pytest.mark.parametrize("target", ["real.backends.Losing", "real.backends.Cutting"])
@@ -266,8 +268,8 @@ def test_move_into_a_keyring_that_loses(run: Run, place: Path, target: str) -> N
     keyring.change("mailpolicy", {ALICE: "secret of one", SERVER: "secret of two"})
     result = run("secrets", "move", "--from", BACKEND, "--to", target, *options(place))
     assert (result.status, result.out) == (6, "")
-    assert "what was read back differs" in result.err
-    assert len(keyring.several("mailpolicy", [ALICE, SERVER])) == 2
+    assert "it returned a different value" in result.err
+    assert len(keyring.get_many("mailpolicy", [ALICE, SERVER])) == 2
 
 
 def test_move_to_itself(run: Run, place: Path) -> None:
@@ -278,10 +280,13 @@ def test_move_to_itself(run: Run, place: Path) -> None:
 def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: tuple[str, str]) -> None:
     before = kept(plain)
     dry = run("secrets", "move", "--from", names[0], "--to", names[1], "--dry-run", *options(plain))
-    assert f"note: {names[1]} shows the same secrets: that it is another keyring is tried" in dry.err
+    assert (
+        f"note: {names[1]} has the same secrets already; the real run first checks that it is a different keyring"
+        in dry.err
+    )
     refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
     assert (refused.status, refused.out) == (5, "")
-    assert f"{names[0]} and {names[1]} keep their secrets in one place" in refused.err
+    assert f"{names[0]} and {names[1]} share one storage" in refused.err
     assert kept(plain) == before
 
 
@@ -289,10 +294,10 @@ def test_move_between_keyrings_that_remember_what_they_read(run: Run, plain: Pat
     names, before = ("real.backends.Remembering", "real.backends.RememberingToo"), kept(plain)
     refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
     assert (refused.status, refused.out) == (5, "")
-    assert "keep their secrets in one place" in refused.err
+    assert "share one storage" in refused.err
     assert kept(plain) == before
     dry = run("secrets", "move", "--from", names[0], "--to", BACKEND, "--dry-run", *options(plain))
-    assert "name the new keyring" not in dry.err
+    assert "to use the new keyring" not in dry.err
 
 
 def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None:
@@ -307,7 +312,7 @@ def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, pl
     before = kept(plain)
     result = run("secrets", "move", "--from", JSON, "--to", "real.backends.Sharing", *options(plain))
     assert (result.status, result.out) == (6, "")
-    assert "they were put back" in result.err
+    assert "they were restored" in result.err
     assert kept(plain) == before
 
 
@@ -457,7 +462,7 @@ def test_what_an_account_of_the_past_left_can_be_cleared(run: Run, place: Path) 
     file.change("mailpolicy", {**left, SERVER: "three"})
     assert run("smart-host", "clear", "gone@example.com", "--yes", *options(place)).status == 0
     assert run("multipop", "source", "remove", "gone@example.com", "isp", "--yes", *options(place)).status == 0
-    assert sealed_file(place).everything()["mailpolicy"] == {SERVER: "three"}
+    assert sealed_file(place).get_all()["mailpolicy"] == {SERVER: "three"}
     assert run("smart-host", "clear", "gone@example.com", "--yes", *options(place)).status == 4
 
 

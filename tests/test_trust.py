@@ -114,7 +114,7 @@ def test_a_planted_note_or_lock_of_a_store(
     done = run("--file", str(store), "pop", "on", "bob@example.com")
     # A note is only told of by an edit without a secret; it is neither followed nor cleared.
     assert done.status == (5 if suffix == "lock" else 0), done
-    assert f"{planted}: this is not a file that mailpolicy made" in done.err
+    assert f"{planted}: this file is in the way and was not made by mailpolicy" in done.err
     _unharmed(planted, victim)
 
 
@@ -326,7 +326,7 @@ def test_a_trusted_group(run: Run, store: Path, tmp_path: Path) -> None:
     assert edited.status == 0, edited.err
     assert (store.stat().st_uid, stat.S_IMODE(store.stat().st_mode)) == (NOBODY, 0o664)
     permissions = run(*edit[:-1], "doctor").out
-    assert f"by root and the members of {group}" in permissions, (member, permissions)
+    assert f"only root and the trusted group {group} can write" in permissions, (member, permissions)
     # Others than the group, and its members anywhere else, are as ever.
     store.chmod(0o666)
     assert run(*edit, "off", "bob@example.com").status == 5
@@ -420,7 +420,7 @@ def test_a_temporary_file_that_is_exchanged(
         failing.setattr(os, "rename", exchanged)
         result = run("--file", str(store), "pop", "on", "bob@example.com")
     assert (result.status, result.out) == (7, "")
-    assert "another program has put something else in its place" in result.err
+    assert "another program put a different file here" in result.err
     assert victim.read_text() == VICTIM
 
 

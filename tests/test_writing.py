@@ -22,7 +22,7 @@ from conftest import MINIMAL, Run, missing
 
 from mailpolicy.errors import NotConfirmed, WriteFailed
 from mailpolicy.system import held
-from mailpolicy.system.trust import cure_for_root
+from mailpolicy.system.trust import fix_for_root
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
 
@@ -328,14 +328,14 @@ def test_what_is_safe_for_root(tmp_path: Path) -> None:
     sticky.chmod(0o1777)
     mine = sticky / "mine"
     mine.write_text("")
-    assert cure_for_root(str(mine)) is None
+    assert fix_for_root(str(mine)) is None
     theirs = sticky / "theirs"
     theirs.symlink_to(mine)
     os.lchown(theirs, 65534, 65534)
-    assert cure_for_root(str(theirs)) == ("chown", "-h", "root", str(theirs))
+    assert fix_for_root(str(theirs)) == ("chown", "-h", "root", str(theirs))
     mine.chmod(0o664)
-    assert cure_for_root(str(mine)) == ("chmod", "g-w", str(mine))
-    assert cure_for_root(str(sticky / "not there yet")) is None
+    assert fix_for_root(str(mine)) == ("chmod", "g-w", str(mine))
+    assert fix_for_root(str(sticky / "not there yet")) is None
 
 
 def test_init(run: Run, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_a_note_that_cannot_be_written_leaves_the_export(
             _disk(failing, name, lambda descriptor: ".passwd.kick.new-" in _leads_to(descriptor))
             result = run(*deploy)
         assert result.status == 7, result
-        assert "passwd.kick: input/output error, nothing was written" in result.err
+        assert "passwd.kick: input/output error; nothing was written" in result.err
         assert (tmp_path / "passwd").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir() if "new-" in path.name) == []
     # A folder that does not confirm is told of once, when the export itself is in place.

@@ -143,7 +143,7 @@ class Machine:
         child.logfile_read = screen
         child.expect("password of .*: ")
         child.sendline(answer)
-        if child.expect(["once more: ", pexpect.EOF]) == 0:
+        if child.expect(["(again): ", pexpect.EOF]) == 0:
             child.sendline(answer if again is None else again)
             child.expect(pexpect.EOF)
         child.close()

@@ -17,7 +17,7 @@ from keyring.backends import SecretService, chainer, fail, null
 
 from mailpolicy.cli.context import DEFAULT_FILE, Context
 from mailpolicy.errors import KeyringError
-from mailpolicy.secrets.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
 from real.backends import Json, PlaintextKeyring
 from real.conftest import Desktop
 from real.machine import ALICE, FIRST, JSON, Machine, user
@@ -85,7 +85,7 @@ def test_somebody_is_refused_what_was_not_named(machine: Machine, nobody: list[s
     result = machine.run(*SET, stdin=FIRST, prefix=nobody)
     assert (result.status, result.out) == (6, "")
     assert result.err == (
-        f"mailpolicy: the keyring backend {JSON} is used only when it is named: --keyring-backend {JSON}\n"
+        f"mailpolicy: the keyring backend {JSON} is not known to be safe; to use it: --keyring-backend {JSON}\n"
     )
     assert machine.untouched() == before
     assert machine.calls() == []
@@ -110,7 +110,7 @@ def test_root_does_not_obey_keyrings_own_settings(machine: Machine, way: str) ->
         configured(machine, "trap.Trap")
     result = machine.run(*SET, stdin=FIRST)
     assert result.status == 6
-    assert result.err.startswith("mailpolicy: there is no keyring here: ")
+    assert result.err.startswith("mailpolicy: no keyring is available: ")
     assert not trace.exists()
     assert machine.calls() == []
     assert machine.run(*SET, "--keyring-backend", "trap.Trap", stdin=FIRST).status == 0  # the trap works
@@ -137,7 +137,7 @@ def test_under_sudo_the_callers_bus_is_not_used(desktop: Desktop) -> None:
     """Root would put its passwords into the keyring of whoever called sudo."""
     before = desktop.untouched()
     refused = desktop.run(*SET, stdin=FIRST, environment={"SUDO_UID": "1000"})
-    assert (refused.status, "there is no keyring here" in refused.err) == (6, True)
+    assert (refused.status, "no keyring is available" in refused.err) == (6, True)
     assert desktop.secrets() == {}
     assert desktop.untouched() == before
     assert desktop.run(*SET, stdin=FIRST).status == 0
@@ -160,14 +160,12 @@ def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
 
 def ask(backend: object, warnings: list[str]) -> str | None:
     keyring.set_keyring(backend)  # type: ignore[arg-type]
-    return Credentials(Choice(deadline=10), warnings.append).get(user(ALICE))
+    return Credentials(KeyringConfig(timeout=10), warnings.append).get(user(ALICE))
 
 
 @pytest.mark.parametrize("kind", [Json, PlaintextKeyring, null.Keyring])
 def test_an_unnamed_backend_is_refused(found: list[str], kind: type) -> None:
-    with pytest.raises(
-        KeyringError, match=f"{kind.__module__}.{kind.__name__} is used only when it is named"
-    ) as caught:
+    with pytest.raises(KeyringError, match=f"{kind.__module__}.{kind.__name__} is not known to be safe") as caught:
         ask(kind(), found)
     assert (caught.value.exit_status, caught.value.code) == (6, "unsafe-keyring")
 
@@ -207,9 +205,9 @@ def test_a_named_backend_that_protects_nothing_warns_each_time(machine: Machine,
 
 def test_a_named_chainer_warns_for_what_is_in_it(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [SecretService.Keyring(), PlaintextKeyring()])
-    vault = Credentials(Choice("keyring.backends.chainer.ChainerBackend"), found.append)
+    keyring = Credentials(KeyringConfig("keyring.backends.chainer.ChainerBackend"), found.append)
     with pytest.raises(KeyringError):
-        vault.get(user(ALICE))
+        keyring.get(user(ALICE))
     assert found == [f"warning: the keyring backend {PLAINTEXT} does not protect secrets"]
 
 
@@ -217,7 +215,7 @@ def test_the_null_backend_keeps_nothing(machine: Machine) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", "keyring.backends.null.Keyring", stdin=FIRST)
     assert result.status == 6
-    assert "what was read back differs" in result.err
+    assert "it returned a different value" in result.err
     assert machine.untouched() == before
 
 
@@ -226,7 +224,7 @@ def test_a_name_that_is_no_backend(machine: Machine, name: str) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", name, stdin=FIRST)
     assert result.status == 6
-    assert result.err.startswith(f"mailpolicy: the keyring backend '{name}' cannot be used here (")
+    assert result.err.startswith(f"mailpolicy: cannot use the keyring backend '{name}' (")
     assert result.err.count("\n") == 1
     assert machine.untouched() == before
 

@@ -92,7 +92,7 @@ def test_who_is_asked_before_the_policy_is_named(
         assert (result.status, let_in, state) == (5, True, "error"), (result.err, message)
         assert early in result.err
         assert early in message
-        assert result.out.splitlines()[-1].endswith("\tas the policy says, but its reader does not obey it\tfailed")
+        assert result.out.splitlines()[-1].endswith("\tup to date, but the service does not enforce it\tfailed")
         looked = mailpolicy("deploy", "--check")
         assert (looked.status, looked.out.splitlines()[-1].split("\t")[-1]) == (1, "differs")
 
@@ -401,9 +401,9 @@ def test_data_that_dovecot_cannot_read_is_an_error(
 @pytest.mark.parametrize(
     ("doveconf", "said"),
     [
-        (["false"], "ended with 1"),
+        (["false"], "failed (exit 1)"),
         (["echo", "hello"], "does not print"),
-        (["/etc/passwd"], "cannot be started: permission denied"),
+        (["/etc/passwd"], "cannot start: permission denied"),
         (["sh", "-c", "yes"], "printed more than"),
     ],
 )

@@ -64,7 +64,7 @@ def test_two_passwords_that_differ_at_the_prompt(machine: Machine) -> None:
     before = machine.untouched()
     result = machine.type(*SET, answer=FIRST, again=SECOND)
     assert result.status == 2
-    assert "the two passwords differ, nothing was changed" in result.out
+    assert "the two passwords differ; nothing was changed" in result.out
     assert machine.kept() == {}
     assert machine.untouched() == before
 
@@ -98,7 +98,7 @@ def test_a_login_without_a_password_is_told(machine: Machine, command: tuple[str
 def test_another_login_of_the_server_is_told(machine: Machine) -> None:
     machine.set("--server")
     told = machine.run("smart-host", "set", "--server", "--login", "theirs")
-    assert "a password that is in the keyring is still that of ours: mailpolicy smart-host set --server" in told.err
+    assert "the password in the keyring is still the one of ours: mailpolicy smart-host set --server" in told.err
 
 
 FORGETTING = {
@@ -128,7 +128,7 @@ def test_a_password_that_goes_is_told_and_asked_about(machine: Machine, command:
     )
     kept, before = machine.kept(), machine.untouched()
     dry = machine.run(*command, "--dry-run")
-    assert f"password of {ALICE} would be deleted, if the keyring has it: a dry run does not ask it" in dry.err
+    assert f"password of {ALICE} would be deleted, if it is in the keyring (not checked by a dry run)" in dry.err
     for answer, status in (("n", 5), ("y", 0)):
         program, *rest = machine.command(*command)
         child = pexpect.spawn(
@@ -193,8 +193,8 @@ def test_bad_sources(machine: Machine) -> None:
     given.write_text(FIRST)
     for source, message in {
         ("--password-stdin", "--password-file", str(given)): "exclude each other",
-        ("--password-file", str(machine.folder / "missing")): "missing: the password cannot be read: no such file",
-        ("--password-file", str(machine.folder)): "the password cannot be read: is a directory",
+        ("--password-file", str(machine.folder / "missing")): "missing: cannot read the password: no such file",
+        ("--password-file", str(machine.folder)): "cannot read the password: is a directory",
         ("--password", FIRST[:3]): "no such option",
     }.items():
         result = machine.run(*SET, *source, stdin=SECOND)
@@ -290,5 +290,5 @@ def test_a_login_alone_needs_its_password(machine: Machine) -> None:
     machine.give(ALICE)
     result = machine.run("smart-host", "set", ALICE, "--login", "other")
     assert result.status == 2
-    assert "there is no terminal to ask for the password" in result.err
+    assert "no terminal to ask for the password" in result.err
     assert machine.kept() == {user(ALICE): FIRST}

@@ -26,7 +26,7 @@ def noticed(desktop: Desktop, *owners: str) -> None:
     result = desktop.run("pop", "off", BOB)
     assert result.status == 0
     assert result.err.splitlines() == [
-        f"warning: an earlier change was interrupted, the secret {user(owner)} may be out of date: "
+        f"warning: an earlier change was interrupted; the secret {user(owner)} may be out of date: "
         f"mailpolicy validate --secrets --file {desktop.store} --host-config {desktop.host_config}"
         for owner in owners
     ]

@@ -175,7 +175,7 @@ def test_a_new_password_is_used_at_once(relay: Relay) -> None:
         machine.keep(ALICE, f"changed for {kind}", f"127.0.0.1:{relay.host.port}")
         result = relay.run("deploy")
         assert (result.status, result.err) == (0, "")
-        assert "its reader was told" in result.out
+        assert "service reloaded" in result.out
         postfix.submit(ALICE, login=ALICE)
         relay.seen(number)
         assert relay.host.mails[-1].login == ("alice", f"changed for {kind}")

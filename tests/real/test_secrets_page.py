@@ -183,7 +183,7 @@ def test_nothing_is_made_where_a_place_is_not_fit(ordinary: Ordinary, options: s
         options += " --secrets-file /var/lib/mailpolicy-not-here/secrets"
     before = sorted(ordinary.root.rglob("*"))
     said = ordinary.run(f"mailpolicy secrets init {options} && exit 1 || test $? -eq 7")
-    assert "nothing was made" in said
+    assert "nothing was written" in said
     assert (path in said, cure in said) == (True, True)
     assert sorted(ordinary.root.rglob("*")) == before
 

@@ -34,7 +34,7 @@ def edit(
     """Carry out an edit and report it; `addresses` are the only accounts that it touches, if that is known."""
     out: Output = context.obj
     store = Store.to_edit(out.context.file, addresses, out.cache)
-    return report(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
 def account_command(plan: Callable[[Policy, Targets], Plan]) -> Callable[..., int]:
@@ -90,7 +90,7 @@ def _confirm(out: Output, plan: Plan) -> None:
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
-def report(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
+def print_outcome(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     """Print the result of an edit and return the exit status."""
     plan = outcome.plan
     if out.shows_results(dry_run=dry_run):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import LONGEST_LINE
-from mailpolicy.system.files import LARGEST
+from mailpolicy.system.files import MAX_FILE_SIZE
 
 _BYTES_PER_READ = 1 << 18
 _BYTES_INSPECTED = 8000
@@ -57,8 +57,8 @@ def chunks(name: str, descriptor: int, inspect: Callable[[bytes], None] | None =
             rest, length = tail, len(tail)
         else:
             length += len(tail)
-            if length > LARGEST:
-                raise UsageError(f"a line is longer than {LARGEST >> 20} MiB: not a text file", file=name)
+            if length > MAX_FILE_SIZE:
+                raise UsageError(f"a line is longer than {MAX_FILE_SIZE >> 20} MiB: not a text file", file=name)
             rest = (rest + tail)[: LONGEST_LINE + 1]
     if rest:
         yield _truncate([rest.decode("utf-8", "surrogateescape")])

@@ -253,12 +253,12 @@ def require_format(context: Context, *formats: str) -> None:
 def stdin_bytes(limit: int | None = None) -> bytes:
     """Read all of stdin, at most `limit` bytes (default: the limit of a store). Raises StoreError."""
     # Imports fcntl: at the top it would fail before run() can say that the system is not supported.
-    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream
+    from mailpolicy.system.files import MAX_STORE_SIZE, TooLarge, read_stream
 
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:
-        return read_stream(sys.stdin.buffer, limit or LARGEST_STORE)
+        return read_stream(sys.stdin.buffer, limit or MAX_STORE_SIZE)
     except TooLarge as error:
         raise StoreError(str(error), file="-", code="too-large") from None
     except OSError as error:

@@ -11,7 +11,7 @@ from mailpolicy.cli import line_reader
 from mailpolicy.edit.selection import Targets
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
-from mailpolicy.system.files import LARGEST
+from mailpolicy.system.files import MAX_FILE_SIZE
 
 Addresses = Annotated[
     list[str] | None,
@@ -77,8 +77,8 @@ def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
         number = size = 0
         for part in line_reader.chunks("-", line_reader.open_lines("-")):
             size += sum(map(len, part))
-            if size > LARGEST:
-                raise UsageError(f"more than {LARGEST >> 20} MiB: not a list of addresses", file="-")
+            if size > MAX_FILE_SIZE:
+                raise UsageError(f"more than {MAX_FILE_SIZE >> 20} MiB: not a list of addresses", file="-")
             for line in part:
                 number += 1
                 if (stripped := line.strip()) and not stripped.startswith("#"):

@@ -14,7 +14,7 @@ from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.service import SWITCHES, Service
 from mailpolicy.policy.verdict import Question, judge
 from mailpolicy.store.store import Store
-from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
 
 
 def open_store(
@@ -31,7 +31,7 @@ def open_store(
         store = Store.read(out.context.file, out.cache)
         store.keep_index()
     policy = store.policy()
-    if out.context.is_root and (cure := cure_for_root(out.context.file, trusted)) is not None:
+    if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 

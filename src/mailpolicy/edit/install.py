@@ -14,7 +14,7 @@ from mailpolicy.errors import Advice, FileMissing
 from mailpolicy.policy.access import EMPTY, Comparison, Redirection, Shift
 from mailpolicy.secrets import pending
 from mailpolicy.store.store import Store, StoreInvalid
-from mailpolicy.system.files import read_whole
+from mailpolicy.system.files import read_all
 from mailpolicy.system.held import Held, Moved, locked, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -79,7 +79,7 @@ def install(
 
 def _put(held: Held, planned: Installation, allow: Judge) -> Installation:
     with held.opened() as descriptor:
-        old = Store(held.path, read_whole(descriptor)) if descriptor is not None else None
+        old = Store(held.path, read_all(descriptor)) if descriptor is not None else None
     held.refuse_links()
     current = _planned(held.path, planned.new, old, held.trusted)
     if current.changed:
@@ -101,7 +101,7 @@ def _old(path: str, trusted: Trusted) -> Store | None:
 
 def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
     policy = new.policy()
-    notes = pending.notes(path, trusted)
+    notes = pending.warnings(path, trusted)
     before, comparable = EMPTY, True
     try:
         before = old.policy() if old is not None else EMPTY

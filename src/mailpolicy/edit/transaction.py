@@ -67,7 +67,7 @@ def transact(
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
     plan = planner(store.policy())
-    plan.notes += pending.notes(store.path, trusted)
+    plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         edited = _edited(store, plan)
         return Outcome(plan, _access(edited, plan), edited.diff())
@@ -95,7 +95,7 @@ def _carried_out(
     held.refuse_links()
     if current is not store:
         plan = planner(current.policy())
-        plan.notes += pending.notes(store.path, held.trusted)
+        plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return Outcome(plan, Access.SAME, None)
     edited = _edited(current, plan)

@@ -15,8 +15,8 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
-from mailpolicy.system.files import is_there, opened, opened_trusted, read_whole
-from mailpolicy.system.trust import Trusted, cure_for_root
+from mailpolicy.system.files import exists, open_regular, open_trusted, read_all
+from mailpolicy.system.trust import Trusted, fix_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.store.index.cache import Cache, Stamp
@@ -72,9 +72,9 @@ class Store(Document):
     @classmethod
     def _read(cls, path: str, descriptor: int, cache: Cache | None) -> Store:
         if cache is None or (before := cache.stamp(descriptor)).size < cache.smallest:
-            return cls(path, read_whole(descriptor))
+            return cls(path, read_all(descriptor))
         at_rest = cache.at_rest(descriptor, before)
-        store = cls(path, read_whole(descriptor))
+        store = cls(path, read_all(descriptor))
         store.cache = cache
         store._stamp = before if at_rest and cache.stamp(descriptor) == before else None
         return store
@@ -256,9 +256,9 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe(self) -> Problem | None:
-        if os.geteuid() != 0 or not is_there(self.path, follow=True):
+        if os.geteuid() != 0 or not exists(self.path, follow=True):
             return None
-        cure = cure_for_root(self.path)
+        cure = fix_for_root(self.path)
         if cure is None:
             return None
         import shlex  # costs start-up
@@ -275,7 +275,7 @@ def _own(path: KeyPath) -> bool:
 def _opened(path: str, trusted: Trusted | None = None) -> Iterator[int]:
     """Open a store file; if it does not exist, the error says how to make it. Raises StoreError and Refused."""
     try:
-        with opened(path) if trusted is None else opened_trusted(path, trusted) as descriptor:
+        with open_regular(path) if trusted is None else open_trusted(path, trusted) as descriptor:
             yield descriptor
     except FileMissing as error:
         error.fix = ("mailpolicy", "init")

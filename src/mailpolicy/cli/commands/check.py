@@ -44,9 +44,7 @@ def _check(
         str | None,
         typer.Argument(metavar="ADDRESS", show_default=False, help="the account; on its own: show its services"),
     ] = None,
-    protocol: Annotated[
-        str | None, typer.Argument(metavar="PROTOCOL", help="the service", show_default=False)
-    ] = None,
+    protocol: Annotated[str | None, typer.Argument(metavar="PROTOCOL", help="the service", show_default=False)] = None,
     ip: Annotated[str | None, typer.Argument(metavar="IP", help="the client's address", show_default=False)] = None,
     batch: Annotated[
         str | None,

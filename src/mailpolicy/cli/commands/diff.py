@@ -18,7 +18,7 @@ from mailpolicy.render.shifts import COLUMNS, Changes, Sides, markdown, objects,
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
-from mailpolicy.system.files import LARGEST_STORE, read_regular
+from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
 
 # git passes PATH, then file, hash and mode of either side; a rename adds the new path and a message.
 _DRIVER_ARGUMENTS = (7, 9)
@@ -112,8 +112,8 @@ def _diff(
             (_open(side) for side in sides) if not missing_ok else (_open_or_empty(out, sides[0]), _open(sides[1]))
         )
     except git.SymbolicLink as link:
-        if link.leads_to is not None:
-            names = (link.leads_to if side.name == link.name else side.name for side in sides)
+        if link.target is not None:
+            names = (link.target if side.name == link.name else side.name for side in sides)
             link.fix = ("mailpolicy", "diff", *names)
         raise
     with without_gc():  # two large policies, and no garbage in cycles
@@ -149,7 +149,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
         if git.is_revision(old, os.path.dirname(os.path.realpath(store))):
             return _in_revision(old, store), Side(store)
         with suppress(StoreError):
-            git.in_repository(store)  # may itself raise NoSuchRevision, for a repository of somebody else's
+            git.locate(store)  # may itself raise NoSuchRevision, for a repository of somebody else's
         message = f"no such file, and no such revision in the repository of {store}"
         raise git.NoSuchRevision(f"{message}; if it is a revision: {git.FETCH_MORE}", file=old)
     _warn_if_ambiguous(out, given, refuse=refuse, store=store)
@@ -157,7 +157,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
 
 
 def _in_revision(revision: str, store: str) -> Side:
-    folder, path = git.in_repository(store)
+    folder, path = git.locate(store)
     return Side(f"{revision}:{path}", folder)
 
 
@@ -174,7 +174,7 @@ def _warn_if_ambiguous(out: Output, stores: list[str], *, refuse: bool, store: s
     for name in stores:
         if not os.path.exists(name):
             continue
-        if ":" in name and git.knows(name):
+        if ":" in name and git.exists(name):
             problem = "both a file here and a file in a git revision"
         elif store is not None and git.is_revision(name, os.path.dirname(os.path.realpath(store))):
             problem = "both a file here and a git revision"
@@ -206,8 +206,8 @@ def _open(side: Side) -> Store:
     if name == os.devnull:
         return Store(name, b"")
     if side.in_git:
-        return Store(name, git.blob(name, side.folder))
-    return Store(name, read_regular(name, LARGEST_STORE))
+        return Store(name, git.read_blob(name, side.folder))
+    return Store(name, read_regular(name, MAX_STORE_SIZE))
 
 
 def _policy(store: Store) -> Policy:
@@ -228,7 +228,7 @@ def _run_as_driver(out: Output, given: list[str]) -> int:
     policies: list[Policy] = []
     for file, mode, name in zip((given[1], given[4]), (given[3], given[6]), names, strict=True):
         store = _open(Side(file))
-        if mode == git.LINK:  # the temporary file contains the link's target
+        if mode == git.LINK_MODE:  # the temporary file contains the link's target
             out.record([str(git.SymbolicLink(name, store.data))])
             continue
         sides.append(store if file == os.devnull else Store(name, store.data))

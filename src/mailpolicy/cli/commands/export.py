@@ -7,16 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.exports import Workshop, refuse_own
+from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
-from mailpolicy.deploy.configured import place_for
-from mailpolicy.deploy.managed import Place, look, put
+from mailpolicy.deploy.configured import default_file
+from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.choices import ChoiceRejected, options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
-from mailpolicy.policy.names import printable
 
 
 def app() -> typer.Typer:
@@ -109,14 +108,16 @@ def _export(
             if value:
                 raise UsageError(f"{name} needs a file: --output PATH")
         return _to_stdout(out, target, wanted, chosen)
-    return _to_file(out, target, chosen, place_for(wanted, output, postmap=postmap)._replace(force=force), check, diff)
+    return _to_file(
+        out, target, chosen, default_file(wanted, output, postmap=postmap)._replace(force=force), check, diff
+    )
 
 
 def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     secret = target.secret or (chosen.token is not None and name == "dovecot")
     if secret and out.context.stdout_is_terminal:
         raise Refused(f"{name} contains secrets and is not written to a terminal: use --output PATH", code="terminal")
-    made = Workshop(out).make(target, chosen)
+    made = Exporter(out).make(target, chosen)
     for note in made.notes:
         out.message(note)
     content = stamped(name, made.body).decode("utf-8")
@@ -127,51 +128,39 @@ def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     return 0
 
 
-def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool, diff: bool) -> int:
+def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, check: bool, diff: bool) -> int:
     target = TARGETS[name]
-    refuse_own(out, place.path)
-    workshop = Workshop(out)
+    refuse_own(out, generated.path)
+    exporter = Exporter(out)
     notes: list[str] = []
     made: list[bytes] = []
 
     def make() -> bytes:
-        exported = workshop.make(target, chosen)
+        exported = exporter.make(target, chosen)
         notes[:] = exported.notes
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = look(place, make()) if check or diff else put(place, make, out.context.lock_timeout)
+    found = inspect(generated, make()) if check or diff else update(generated, make, out.context.lock_timeout)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
     if diff and out.context.format != "json":
-        out.patch(difference(place.path, target, found.before, made[0]))
+        out.patch(difference(generated.path, target, found.before, made[0]))
     elif out.shows_results(dry_run=check or diff):
-        _report(out, name, place, str(found.state), changed=found.changed, dry_run=check or diff, differs=differs)
-    if found.owing is not None:
-        raise found.owing
+        _report(out, name, generated, str(found.state), changed=found.changed, dry_run=check or diff, differs=differs)
+    if found.reload_error is not None:
+        raise found.reload_error
     return int(check and differs)
 
 
-def _report(out: Output, name: str, place: Place, state: str, *, changed: bool, dry_run: bool, differs: bool) -> None:
+def _report(
+    out: Output, name: str, generated: GeneratedFile, state: str, *, changed: bool, dry_run: bool, differs: bool
+) -> None:
     if out.context.format == "json":
-        content = {"file": out.context.file, "target": name, "path": place.path, "state": state, "changed": changed}
+        content = {"file": out.context.file, "target": name, "path": generated.path, "state": state, "changed": changed}
         out.json("export/1", content)
     elif dry_run:
-        out.record((place.path, name, state, "differs" if differs else "ok"))
+        out.record((generated.path, name, state, "differs" if differs else "ok"))
     else:
-        out.record((place.path, name, "updated" if changed else "up to date", "changed" if changed else "ok"))
-
-
-def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:
-    """Return the unified diff from the present file to the wanted one, with every secret masked."""
-    from difflib import unified_diff
-
-    old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
-    new = wanted.decode("utf-8").split("\n")
-    shown_path = printable(path)
-    lines = unified_diff(old, new, shown_path, f"{shown_path} (new)", lineterm="")
-    shown = []
-    for number, line in enumerate(lines):
-        shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))
-    return "".join(f"{line}\n" for line in shown)
+        out.record((generated.path, name, *(("updated", "changed") if changed else ("up to date", "ok"))))

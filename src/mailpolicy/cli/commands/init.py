@@ -13,7 +13,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.edit.text import diff as text_diff
 from mailpolicy.errors import FileMissing
-from mailpolicy.system.files import is_there, opened
+from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
 
 
@@ -34,12 +34,12 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     with without_lock(path, out.trusted):
         pass  # raises if the folder is not safe, before anything is written
     fresh = not _is_there(path)
-    describe = fresh and not is_there(described)
+    describe = fresh and not exists(described)
     starter = resources("mailpolicy.cli").joinpath("starter.toml").read_bytes()
     diff = text_diff.unified(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
         with locked(path, out.context.lock_timeout, out.trusted, make_folders=0o755) as store:
-            fresh = store.facts() is None
+            fresh = store.lstat() is None
             describe = describe and fresh
             if fresh:
                 if describe:
@@ -64,7 +64,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
 def _is_there(path: str) -> bool:
     """Return whether the store exists. Raises StoreError if it is not a regular file."""
     try:
-        with opened(path):
+        with open_regular(path):
             return True
     except FileMissing:
         return False

@@ -18,7 +18,7 @@ from mailpolicy.policy.access import Redirection, direction
 from mailpolicy.policy.names import printable
 from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store.store import Store
-from mailpolicy.system.files import LARGEST_STORE, read_regular
+from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
 
 
 def app() -> typer.Typer:
@@ -44,7 +44,7 @@ def _install(
     out: Output = context.obj
     wanted = fail_on(failing)
     out.machine()  # an error in host.toml must end the command before anything is written
-    new = Store(file, stdin_bytes() if file == "-" else read_regular(file, LARGEST_STORE))
+    new = Store(file, stdin_bytes() if file == "-" else read_regular(file, MAX_STORE_SIZE))
     new.policy()
     for finding in new.diagnose()[0]:
         if finding.problem.severity == WARNING:

@@ -12,7 +12,7 @@ import typer
 
 from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.clients import one_address
+from mailpolicy.cli.clients import single_address_warning
 from mailpolicy.cli.output import Output, quoted
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
@@ -160,7 +160,7 @@ def _report(out: Output, log: str, file: str, replay: Replay) -> None:
         out.message(f"{log}: {beyond} by further unknown names not listed; the limit is {MOST_UNKNOWN} names")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if (source := replay.everybody()) is not None:
-        out.message(f"{log}: warning: {one_address(source)}")
+        out.message(f"{log}: warning: {single_address_warning(source)}")
 
 
 def _summary(replay: Replay, accounts: int) -> str:

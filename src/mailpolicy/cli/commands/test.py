@@ -16,7 +16,7 @@ from mailpolicy.review import cases
 from mailpolicy.review.cases import Case, CasesInvalid
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
-from mailpolicy.system.files import LARGEST, read_regular
+from mailpolicy.system.files import MAX_FILE_SIZE, read_regular
 
 
 def app() -> typer.Typer:
@@ -95,7 +95,7 @@ def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn
 
 def _document(name: str) -> Document:
     try:
-        return Document(name, stdin_bytes(LARGEST) if name == "-" else read_regular(name))
+        return Document(name, stdin_bytes(MAX_FILE_SIZE) if name == "-" else read_regular(name))
     except StoreError as error:
         raise UsageError(error.message, file=error.file) from None
 

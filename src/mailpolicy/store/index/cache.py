@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mailpolicy.errors import StoreError
-from mailpolicy.system.trust import cure_for_root
+from mailpolicy.system.trust import fix_for_root
 
 # Below this many bytes parsing is quicker than looking up where to read: about a thousand accounts.
 SMALLEST = 96 * 1024
@@ -133,7 +133,7 @@ class Cache(NamedTuple):
         if os.geteuid() != 0:
             return True
         with suppress(StoreError):
-            return cure_for_root(self.folder) is None
+            return fix_for_root(self.folder) is None
         return False
 
 

@@ -17,7 +17,7 @@ from mailpolicy.policy.names import account_address
 from mailpolicy.store.index.cache import Cache, Stamp
 from mailpolicy.store.index.reader import BLOCK, About, Index, Unusable, asked, digest, place_of, seal, short_digest
 from mailpolicy.store.outline import Outline
-from mailpolicy.system.files import opened, read_whole
+from mailpolicy.system.files import open_regular, read_all
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -142,10 +142,10 @@ def _clear(cache: Cache) -> None:
 
 def confirmed(cache: Cache, path: str, content: bytes) -> Stamp | None:
     """The stamp of a store that was just written, once it tells of every later change; None where it is another one."""
-    with suppress(StoreError), opened(path) as descriptor:
+    with suppress(StoreError), open_regular(path) as descriptor:
         stamp = cache.stamp(descriptor)
         if stamp.size != len(content) or not cache.settle(stamp) or not cache.at_rest(descriptor, stamp):
             return None
-        if read_whole(descriptor) == content and cache.stamp(descriptor) == stamp:
+        if read_all(descriptor) == content and cache.stamp(descriptor) == stamp:
             return stamp
     return None

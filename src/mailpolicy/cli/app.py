@@ -88,6 +88,7 @@ class LazyGroup(Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"mailpolicy.cli.commands.{COMMANDS[cmd_name][0]}")
+        # The services share one module, which has to know which of them it is for.
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
         command: Any = get_group(app) if _prune(app, below) else get_command(app)
         command.name = cmd_name

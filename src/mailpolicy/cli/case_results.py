@@ -54,6 +54,7 @@ class Results(NamedTuple):
 
 def warnings(results: Results) -> list[tuple[CaseResult, str]]:
     """Return a warning for each case that passes only because its account does not exist, perhaps by a typo."""
+    # A reason of unknown-account shows that the missing account is intended.
     return [
         (
             result,

@@ -109,6 +109,7 @@ def print_outcome(out: Output, outcome: Outcome, *, dry_run: bool = False) -> in
     out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
         remind_to_deploy(out)
+    # Writing the index may take a while; whoever waits for the result should have it first.
     out.flush()
     outcome.keep_index()
     return 0

@@ -21,6 +21,7 @@ def path(name: str) -> str:
     except FileNotFoundError:
         return name
     root = here
+    # Finding .git takes no git, which may not be installed where a report is made.
     while not os.path.lexists(os.path.join(root, ".git")):  # a directory, or a file in a worktree
         root, below = os.path.dirname(root), root
         if root == below:

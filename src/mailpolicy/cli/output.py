@@ -59,6 +59,7 @@ class Output:
             raise OutputFailed("stdout is closed")
         try:
             sys.stdout.write(text)
+        # An OSError too, but not a failure: the reader has seen enough.
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
@@ -100,6 +101,7 @@ class Output:
 
             self.data(table.drawn(columns, rows))
         else:
+            # In portions, so that the first rows appear at once and memory stays bounded.
             rows = iter(rows)
             while part := list(islice(rows, _RECORDS_PER_WRITE)):
                 self.records(part)
@@ -164,6 +166,7 @@ class Output:
         repeated = [
             word for name, value in options.items() if value is not None and name not in named for word in (name, value)
         ]
+        # Behind `--` the options would be taken for arguments.
         end = command.index("--") if "--" in command else len(command)
         return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
 
@@ -186,6 +189,7 @@ class Output:
             }
             if error.file is not None:
                 content["file"] = error.file
+            # A usage error is about the command line, not about the store.
             elif error.exit_status != UsageError.exit_status:
                 content["file"] = self.context.file
             if error.line is not None:

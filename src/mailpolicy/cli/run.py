@@ -29,6 +29,7 @@ def run(arguments: list[str]) -> int:
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
     _buffer_stdout()
+    # A character that the terminal's encoding lacks must not end the run with a traceback.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -103,6 +104,7 @@ def _command(out: Output, arguments: list[str]) -> int:
     try:
         command = root()
         with command.make_context("mailpolicy", arguments, obj=out) as context:
+            # A command checks for its own formats; this refuses one that no command has.
             if out.context.format not in FORMATS:
                 require_format(out.context, *FORMATS)
             return int(command.invoke(context) or 0)
@@ -134,6 +136,7 @@ def _failed(out: Output, error: MailpolicyError) -> int:
             return BROKEN_PIPE
         except OutputFailed as failed:
             error = failed
+    # stdout is broken, so the error goes to stderr as text, even if JSON was asked for.
     discard_stdout()
     Output(out.context._replace(format="text")).failure(error)
     return error.exit_status

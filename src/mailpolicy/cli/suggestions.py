@@ -49,8 +49,10 @@ Verbs = Callable[[str], Collection[str]]  # returns the verbs of a noun
 def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: Verbs) -> UsageError:
     """Return the error for an unknown command, with the line that was probably meant."""
     swapped = ": the noun comes first, then the verb"
+    # Such as `enable pop alice@example.com`.
     if rest and (noun := _noun(rest[0], nouns)) is not None and (verb := _verb(word, verbs(noun))) is not None:
         return _refusal(word, swapped, [noun, verb, *rest[1:]])
+    # Such as `suspend alice@example.com`, or just `list`.
     verb = _verb(word, verbs("account"))
     if verb is not None and (verb == "list" or (rest and _is_address(rest[0]))):
         return _refusal(word, swapped, ["account", verb, *rest])
@@ -68,6 +70,7 @@ def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str
         return _refusal(word, "", [*noun, verb, *rest])
     if (verb := nearest(word, verbs)) is not None:
         return _refusal(word, _DID_YOU_MEAN.format(verb), [*noun, verb, *rest])
+    # Such as `pop alice@example.com on`.
     for index, given in enumerate(rest):
         if (verb := _verb(given, verbs)) is not None:
             line = [*noun, verb, word, *rest[:index], *rest[index + 1 :]]

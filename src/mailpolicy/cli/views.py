@@ -29,6 +29,7 @@ def open_store(
         store = Store.look_up(out.context.file, addresses, out.cache)
     else:
         store = Store.read(out.context.file, out.cache)
+        # All of the store was read anyway, so the next command may find its index.
         store.keep_index()
     policy = store.policy()
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:

@@ -129,6 +129,7 @@ def _batch(out: Output, name: str) -> int:
 
 
 def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    # The hot path of a batch: methods are bound to names, and lines are put together without Output.record.
     first_reason = Answers(policy).first_reason
     number = 0
     denied = wrong = False
@@ -148,6 +149,7 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
                 else:
                     gate = _short_question(first_reason, fields)
             except QuestionRejected as error:
+                # A comment of three words gets here; to look for "#" on every line first would cost more.
                 if fields[0][0] == "#":
                     continue
                 add(f"error\t{number}\t{line_refusal(line, error.reason)}")

@@ -62,6 +62,7 @@ def _validate(
             continue
         findings, left_out = store.diagnose(ignored, hints=hints)
         store.keep_index()
+        # The names of the secrets come from the policy, which only a store without errors has.
         if secrets and not worst(findings, strict=False):
             from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 

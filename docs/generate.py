@@ -73,15 +73,15 @@ def file_format() -> str:
 
 
 def rules() -> str:
-    """Every code of `validate`, with what `explain` says of it."""
+    """Return the page with every code of `validate` and its explanation."""
     lines = [
-        f"# Rules\n\n{NOTE}What `mailpolicy validate` finds; `mailpolicy explain CODE` says the same. Errors cannot be",
-        "silenced; a warning or a hint can, on its line with `# mailpolicy: allow CODE and why`, or in a whole run with",
-        "`--ignore CODE`.\n",
-        "| code | severity | what | cure |\n| --- | --- | --- | --- |",
+        f"# Rules\n\n{NOTE}The findings of `mailpolicy validate`; `mailpolicy explain CODE` shows the same texts. Errors cannot be",
+        "suppressed; warnings and hints can, with `# mailpolicy: allow CODE REASON` on their line, or with `--ignore CODE`",
+        "for a whole run.\n",
+        "| code | severity | finding | fix |\n| --- | --- | --- | --- |",
     ]
     lines += (
-        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items()
+        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.fix} |" for code, rule in RULES.items()
     )
     sections = (
         f"\n## {code}\n\n**{rule.name}** ({rule.severity})\n\n{explanation.markdown(code, rule)}"

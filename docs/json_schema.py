@@ -27,11 +27,11 @@ _LOGIN = {
     "not": {"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"},
 }
 _ONE_LINE = {"not": {"pattern": "[\\r\\n]"}}  # to some engines $ is also before a newline at the end
-_NAME = {"pattern": f"^{names.TEMPLATE}$"} | _ONE_LINE
+_NAME = {"pattern": f"^{names.TEMPLATE_PATTERN}$"} | _ONE_LINE
 # A domain with other letters than ASCII's is left to the validator, which knows IDNA, and so is what an IPv6 address is.
 _ANY_LETTER = r"([A-Za-z0-9.-]|[^\x00-\x7f])"
 _HOST = {
-    "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE})?)$"
+    "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE_PATTERN})?)$"
 } | _ONE_LINE
 # What else is to be said about a key, in whichever table it stands.
 _VALUES: dict[str, dict[str, Any]] = {

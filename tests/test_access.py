@@ -16,8 +16,9 @@ from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison, compare
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
 Tree = dict[str, Any]
@@ -86,7 +87,7 @@ def shown(old: str, new: str) -> list[dict[str, Any]]:
         def json(self, schema: str, content: Mapping[str, Any]) -> None:
             printed.extend(content["changes"])
 
-    report(Caught(Context(format="json")), comparison, comparison.shifts(), before, after)
+    report(Caught(Context(format="json")), comparison, comparison.access_changes(), before, after)
     return printed
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from policies import ADDRESSES, IPS, Invented, policies
 
 from mailpolicy.export import TARGETS, Options, Request
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 
 PROTOCOLS = {"imap": "imap", "pop3": "pop"}
 

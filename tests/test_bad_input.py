@@ -21,13 +21,13 @@ from mailpolicy.cli import main
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("not TOML", b"pop = ", "error[MP002]: not TOML"),
+        ("not TOML", b"= 1", "error[MP002]: not TOML: invalid statement"),
         ("not UTF-8", b"version = 1 # \xff", "error[MP001]: byte 0xff is not UTF-8"),
         ("empty", b"", "error[MP003]: the key version is missing"),
         ("nested", b"version = 1\nx = " + b"[" * 3000 + b"]" * 3000, "error[MP002]: nested too deep"),
         ("nested tables", b"version = 1\nx = " + b"{a=" * 3000 + b"1" + b"}" * 3000, "error[MP002]: nested too deep"),
         ("long key", b"version = 1\n" + b".".join([b"a"] * 3000) + b" = 1", "error[MP002]: nested too deep"),
-        ("NUL", b"version = 1\x00", "error[MP002]: not TOML"),
+        ("NUL", b"version = 1\x00", "error[MP002]: a control character (U+0000)"),
         ("huge integer", b"version = 1" + b"0" * 5000, "toml:1:11: error[MP002]: an integer of 5001 digits: none here"),
         (
             "huge integer below a comment",

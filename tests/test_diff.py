@@ -113,7 +113,7 @@ def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path
     ("name", "said"),
     [
         ("HEAD~7:accounts.toml", "no revision HEAD~7 in this repository"),
-        ("nobody:accounts.toml", "there is no revision nobody here"),
+        ("nobody:accounts.toml", "no revision nobody in this repository"),
         ("HEAD:none.toml", "'none.toml' does not exist in HEAD: if the file is new, add --missing-ok"),
         (":none.toml", "'none.toml' does not exist in the index"),
         ("none.toml", "none.toml: no such file or directory"),
@@ -473,7 +473,10 @@ def test_the_driver_while_a_merge_waits(driver: Git, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         driver("merge", "other")
     assert driver("diff", "--cached") == "accounts.toml: unmerged, nothing to compare yet\n"
-    assert driver("diff", "HEAD") == "b/accounts.toml:18:1: error[MP002]: not TOML: invalid statement\n"
+    assert driver("diff", "HEAD") == (
+        "b/accounts.toml:18:1: error[MP002]: an unresolved merge conflict, up to line 22: keep one side and delete the lines "
+        "<<<<<<<, ======= and >>>>>>>\n"
+    )
 
 
 def test_the_driver_is_given_what_git_gives(program: Run) -> None:

@@ -35,8 +35,9 @@ from mailpolicy.edit.text.layout import Layout, newline_of
 from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.nearest import nearest_address
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.render import answer
 from mailpolicy.store import outline
 from mailpolicy.store import store as stores

@@ -173,7 +173,7 @@ def test_a_store_that_moved_under_the_lock_is_compared_again(store: Path) -> Non
     asked: list[list[str]] = []
 
     def allow(planned: Installation) -> None:
-        asked.append([str(shift.access) for shift in planned.shifts])
+        asked.append([str(change.direction) for change in planned.changes])
         if "widened" in asked[-1]:
             raise Refused("no")
 

@@ -20,7 +20,7 @@ WRONG: list[tuple[bytes, int | None, str]] = [
     (b'[exports.a]\ntarget = "dovecot"\nexports = 1\npath = "/x"\n', 3, "exports.a: unknown key 'exports'"),
     (EXPORT.encode() + b'mode = "0666"\n', 4, "exports.a: mode 0666 lets other users write"),
     (b'\n[exports.a]\ntarget = "dovecott"\npath = "/x"\n', 3, "did you mean dovecot?"),
-    (b"keyring_backend = 'x'\nkey_file = \n", 2, "not TOML: "),
+    (b"keyring_backend = 'x'\nkey_file = \n", 2, "the value is missing after =: "),
     (b"\xff\n", 1, "byte 0xff is not UTF-8: save the file as UTF-8"),
     (b"key_file = " + b"[" * 5000, 1, "nested too deep"),
 ]

@@ -19,7 +19,7 @@ from mailpolicy.policy.networks import (
     packer,
 )
 
-MEANINGS = [
+SWITCH_MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),
     ("10.1.2.3", ["10.1.2.3/32"]),
     ("192.168.*.*", ["192.168.0.0/16"]),
@@ -41,7 +41,7 @@ MEANINGS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "networks"), MEANINGS)
+@pytest.mark.parametrize(("text", "networks"), SWITCH_MEANINGS)
 def test_entry_means(text: str, networks: list[str]) -> None:
     assert [str(network) for network in lan_entry(text)] == networks
 
@@ -285,7 +285,7 @@ def test_subset_is_what_collapsing_says(left: list, right: list) -> None:  # typ
     assert network_set(left) >= NOWHERE
 
 
-@pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
+@pytest.mark.parametrize("text", [text for text, _ in SWITCH_MEANINGS])
 def test_a_set_ends_where_its_networks_end(text: str) -> None:
     networks = list(ipaddress.collapse_addresses(lan_entry(text)))  # type: ignore[type-var]
     held = network_set(networks)

@@ -79,9 +79,9 @@ def test_what_suspending_does_not_stop(run: Run, tmp_path: Path) -> None:
 
 def test_which_page_governs_what(run: Run, store: Path) -> None:
     for name in ("webmail", "https"):
-        assert "governed by the page Web Services" in run("--file", str(store), "check", "a@x", name, "::1").err
+        assert "governed by the Web Services page" in run("--file", str(store), "check", "a@x", name, "::1").err
     other = run("--file", str(store), "check", "a@x", "ActiveSync", "::1")
-    assert other == (2, "", "mailpolicy: ActiveSync is not governed here: there is no verdict on it\n")
+    assert other == (2, "", "mailpolicy: ActiveSync is not governed by mailpolicy, which gives no verdict on it\n")
 
 
 def test_doctor_counts_one(run: Run, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from conftest import MINIMAL, Run
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailpolicy.policy.names import LONGEST_LINE
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.names import MAX_LINE_BYTES
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.review import loginlog, replay
 from mailpolicy.review.loginlog import LineRejected, login
 from mailpolicy.review.replay import Replay
@@ -226,32 +227,35 @@ def test_no_login(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("alice@example.com", "fields"),
-        ("alice@example.com imap", "fields"),
-        ('{"address": "a@x.example", "protocol": "imap"}', "each a string"),
-        ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "each a string"),
-        ('{"address": "a@x.example"', "none"),
-        ('{"a":' * 6_000, "none"),
-        ("x" * (LONGEST_LINE + 1), "longer than 65536 bytes"),
+        ("alice@example.com", "not a login record: write"),
+        ("alice@example.com imap", "not a login record: write"),
+        ('{"address": "a@x.example", "protocol": "imap"}', "address, protocol and ip as strings"),
+        ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "address, protocol and ip as strings"),
+        ('{"address": "a@x.example"', "not a JSON object"),
+        ('{"a":' * 6_000, "not a JSON object"),
+        ("x" * (MAX_LINE_BYTES + 1), "longer than 65536 bytes"),
         (f"{SYSLOG} " * 12_000 + WORDS, "longer than 65536 bytes"),
-        (f"weird words {WORDS}", "not understood: 'weird words imap-login"),
-        (f"weird words dovecot[1]: {WORDS}", "not understood"),
-        (f"mail(info) mx {WORDS}", "not understood"),
-        (f"{SYSLOG} mx seq<7> {WORDS}", "not understood"),
-        (f"{SYSLOG} mx dovecot: [new] {WORDS}", "not understood"),
-        (f"{SYSLOG} mx docker/mail[1]: [new] {WORDS}", "not understood"),
-        (f"{SYSLOG} mx imap-login: [7] Login: {ALICE}", "not understood"),
-        (f"{SYSLOG} mx dovecot/imap-login[1]: [7] Logged in: {ALICE}", "not understood"),
-        (f'    "MESSAGE" : "{WORDS}",', "not understood"),
-        (json.dumps({"MESSAGE": f"[new] {WORDS}", "SYSLOG_IDENTIFIER": "dovecot"}), "not understood"),
-        (json.dumps({"message": WORDS}), "each a string"),
+        (f"weird words {WORDS}", "cannot parse this login of Dovecot: 'weird words imap-login"),
+        (f"weird words dovecot[1]: {WORDS}", "cannot parse this login of Dovecot"),
+        (f"mail(info) mx {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx seq<7> {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx dovecot: [new] {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx docker/mail[1]: [new] {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx imap-login: [7] Login: {ALICE}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx dovecot/imap-login[1]: [7] Logged in: {ALICE}", "cannot parse this login of Dovecot"),
+        (f'    "MESSAGE" : "{WORDS}",', "cannot parse this login of Dovecot"),
+        (
+            json.dumps({"MESSAGE": f"[new] {WORDS}", "SYSLOG_IDENTIFIER": "dovecot"}),
+            "cannot parse this login of Dovecot",
+        ),
+        (json.dumps({"message": WORDS}), "address, protocol and ip as strings"),
         ("imap-login: Login: user=<b@x>, session=<a>, rip=10.0.0.1, x=<b>, rip=203.0.113.9", "two rip="),
         ("imap-login: Login: user=<a@x>, x=<>, user=<b@x>, rip=203.0.113.9", "two user=<...>"),
         ("imap-login: Login: user=<b@x rip=10.0.0.1>, method=PLAIN", "login_log_format_elements"),
         ("imap-login: Login: user=<b@x>, session=<a rip=10.0.0.1>, method=PLAIN", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: method=PLAIN, rip=::1", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: user=<a@x>, method=PLAIN", "login_log_format_elements"),
-        ("imap-login: Login: user=<>, rip=::1", "without a name"),
+        ("imap-login: Login: user=<>, rip=::1", "has no user name"),
     ],
 )
 def test_a_broken_line(line: str, why: str) -> None:
@@ -414,15 +418,17 @@ def test_memory_does_not_grow_with_the_log() -> None:
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert fed.beyond > 1000, "unknown names are no longer told one by one"
+    assert fed.untallied > 1000, "unknown names are no longer told one by one"
     assert held[-1] - held[4] < 50_000
 
 
 def test_too_many_unknown_names_are_counted_together(run: Run, store: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MOST_UNKNOWN + 5)) * 2)
+    log.write_text(
+        "".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MAX_UNKNOWN_NAMES + 5)) * 2
+    )
     result = run("--file", str(store), "replay", str(log))
-    assert len(result.out.splitlines()) == replay.MOST_UNKNOWN
+    assert len(result.out.splitlines()) == replay.MAX_UNKNOWN_NAMES
     assert "10 logins by further unknown names not listed; the limit is 1000 names" in result.err
     assert "2010 of 2010 logins would be refused, for more than 1000 accounts" in result.err
 
@@ -432,7 +438,7 @@ def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) 
     log.write_text("alice@example.com imap 10.0.0.1\n" + "nonsense\n" * 25)
     result = run("--file", str(store), "replay", str(log))
     assert result.status == 0
-    assert result.err.count("a record has the fields") == replay.MOST_BROKEN
+    assert result.err.count("not a login record: write") == replay.MAX_BROKEN_SHOWN
     assert f"{log}: 15 more lines not understood\n" in result.err
     assert run("--file", str(store), "replay", str(log), "--strict").status == 2
 
@@ -461,7 +467,7 @@ def test_a_block_of_zeros_is_a_broken_line_wherever_it_stands(program: Run, stor
         log = line * before + bytes(4096) + b"\n" + line * after
         result = program("--file", str(store), "replay", "-", stdin=log)
         assert result.status == 0
-        assert f"-:{before + 1}: a record has the fields" in result.err
+        assert f"-:{before + 1}: not a login record: write" in result.err
         assert f"{before + after} of {before + after} logins would be refused" in result.err
 
 
@@ -489,7 +495,7 @@ def test_fail_on_wants_a_login_that_is_understood(run: Run, store: Path, tmp_pat
 def test_a_login_that_is_not_understood_is_counted_and_shown(run: Run, store: Path, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"{PREFIXED[0]}\nstrange words {WORDS}\n{SYSLOG} mx sshd[1]: Invalid user {WORDS}\n")
     result = run("--file", str(store), "replay", "log")
-    assert "log:2: a Dovecot login that is not understood: 'strange words imap-login" in result.err
+    assert "log:2: cannot parse this login of Dovecot: 'strange words imap-login" in result.err
     assert "0 of 1 login would be refused; 1 line not understood" in result.err
     assert run("--file", str(store), "replay", "log", "--strict").status == 2
 
@@ -534,14 +540,14 @@ def test_one_address_in_a_long_log() -> None:
     names = ("alice@example.com", "bob@example.com")
     for part in range(20):
         fed.feed(f"{names[number % 2]} imap 10.0.{part}.1" for number in range(2000))
-    assert fed.everybody() is None
+    assert fed.dominant_address() is None
     fed = Replay(POLICY)
     for _ in range(20):
         fed.feed(
             f"{names[number % 2]} imap {'10.0.0.1' if number % 20 else f'10.9.{number % 250}.1'}"
             for number in range(2000)
         )
-    source = fed.everybody()
+    source = fed.dominant_address()
     assert source is not None
     assert source.ip == "10.0.0.1"
     assert 0.93 < source.share < 0.97
@@ -560,7 +566,7 @@ def test_doctor_says_what_it_could_not_look_at(
     assert (check()["state"], check()["step"]) == ("skipped", "journalctl -u dovecot --since -7d | mailpolicy replay -")
     (tmp_path / "empty").touch()
     assert "no login in" in check()["message"]
-    monkeypatch.setattr(clients, "_LOOKED_AT", 10_000)
+    monkeypatch.setattr(clients, "_TAIL_SIZE", 10_000)
     old = "alice@example.com pop 203.0.113.9\n" * 9_000
     new = "alice@example.com pop 10.0.0.1\nbob@example.com imap 10.0.0.1\n" * 200
     (tmp_path / "long").write_text(old + new)

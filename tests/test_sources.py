@@ -48,7 +48,7 @@ def test_a_password_is_typed_at_a_prompt_that_names_the_source(machine: Machine)
     machine.run(*ADD)
     typed = machine.type("multipop", "source", "set-password", ALICE, "gmx", answer=FIRST)
     assert typed.status == 0
-    assert f"password of the source gmx of {ALICE}: " in typed.out
+    assert f"password for the source gmx of {ALICE}: " in typed.out
     assert machine.kept() == {GMX: FIRST}
 
 

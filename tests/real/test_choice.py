@@ -171,7 +171,7 @@ def test_an_unnamed_backend_is_refused(found: list[str], kind: type) -> None:
 
 
 def test_no_backend_at_all(found: list[str]) -> None:
-    with pytest.raises(KeyringError, match="there is no keyring here") as caught:
+    with pytest.raises(KeyringError, match="no keyring is available") as caught:
         ask(fail.Keyring(), found)
     assert caught.value.code == "no-keyring"
 
@@ -190,7 +190,7 @@ def test_a_chainer(found: list[str], safe: bool, monkeypatch: pytest.MonkeyPatch
 
 def test_an_empty_chainer(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [])
-    with pytest.raises(KeyringError, match="there is no keyring here"):
+    with pytest.raises(KeyringError, match="no keyring is available"):
         ask(chainer.ChainerBackend(), found)
 
 
@@ -240,7 +240,7 @@ BAD_HOSTS = {
     "unknown key": (b'keyring_backends = "x"\n', "unknown key 'keyring_backends', did you mean keyring_backend?"),
     "policy": (b"version = 1\n", "unknown key 'version'"),
     "wrong type": (b"keyring_backend = 1\n", "keyring_backend must be a string"),
-    "not TOML": (b"keyring_backend = \n", "not TOML: "),
+    "not TOML": (b"keyring_backend = \n", "the value is missing after =: "),
     "not UTF-8": (b'keyring_backend = "\xff"\n', "byte 0xff is not UTF-8"),
     "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "an integer of 5000 digits"),
     "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "nested too deep"),

@@ -92,7 +92,7 @@ def test_who_is_asked_before_the_policy_is_named(
         assert (result.status, let_in, state) == (5, True, "error"), (result.err, message)
         assert early in result.err
         assert early in message
-        assert result.out.splitlines()[-1].endswith("\tup to date, but the service does not enforce it\tfailed")
+        assert result.out.splitlines()[-1].endswith("\tupdated, but the service does not enforce it\tfailed")
         looked = mailpolicy("deploy", "--check")
         assert (looked.status, looked.out.splitlines()[-1].split("\t")[-1]) == (1, "differs")
 
@@ -191,7 +191,7 @@ def test_the_snippet_is_tried_where_it_will_be_read(dovecot: Dovecot, where: str
     assert found.version.startswith(dovecot.release.version)
 
     def tried(snippet: bytes) -> None:
-        deployed.refuse_unfit(found, doveconf, str(path), snippet)
+        deployed.refuse_broken(found, doveconf, str(path), snippet)
 
     tried(b"auth_verbose = no\n")
     tried(b"# nothing\nprotocol imap {\n}\n")
@@ -347,7 +347,7 @@ def test_data_that_nothing_makes_is_an_error(dovecot: Dovecot, mailpolicy: Mailp
     host = tmp_path / "host.toml"
     other = dovecot.folder / "other.passwd"
     host.write_text(host.read_text().replace(f'data = "{dovecot.data}"', f'data = "{other}"'))
-    not_obeyed(mailpolicy, str(other), "is not there")
+    not_obeyed(mailpolicy, str(other), "does not exist")
     dovecot.start()
     assert dovecot.ask([ON]) == [False]
     dovecot.data.replace(other)

@@ -111,11 +111,11 @@ def test_the_users_of_dovecot_24_log_in() -> None:
 
 def test_every_key_of_an_export_is_explained() -> None:
     """The table of keys knows all that host.toml may say."""
-    from mailpolicy.deploy.configured import _OWN
+    from mailpolicy.deploy.configured import _COMMON_KEYS
     from mailpolicy.export import TARGETS
 
     page = PAGE.read_text(encoding="utf-8")
-    for key in {*_OWN, *(option for target in TARGETS.values() for option in target.options)}:
+    for key in {*_COMMON_KEYS, *(option for target in TARGETS.values() for option in target.options)}:
         assert re.search(rf"^\| `{key}` \|", page, re.M), key
     for name in TARGETS:
         assert re.search(rf"^\| `{name}` \|", page, re.M), name

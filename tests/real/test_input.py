@@ -35,10 +35,10 @@ def test_one_newline_at_the_end_is_not_the_passwords(machine: Machine, end: str,
 REFUSED = {
     "empty": (b"", "the password is empty"),
     "a newline only": (b"\n", "the password is empty"),
-    "two newlines": (b"s3cret-of-today\n\n", "a newline or a NUL inside"),
-    "two lines": (b"s3cret-of-today\ns3cret-of-yesterday", "a newline or a NUL inside"),
-    "a carriage return": (b"s3cret-of-today\r", "a newline or a NUL inside"),
-    "a NUL": (b"s3cret-of-today\0", "a newline or a NUL inside"),
+    "two newlines": (b"s3cret-of-today\n\n", "contains a newline or a NUL"),
+    "two lines": (b"s3cret-of-today\ns3cret-of-yesterday", "contains a newline or a NUL"),
+    "a carriage return": (b"s3cret-of-today\r", "contains a newline or a NUL"),
+    "a NUL": (b"s3cret-of-today\0", "contains a newline or a NUL"),
     "not UTF-8": (b"s3cret-of-today\xff", "not UTF-8"),
     "too long": (b"x" * 65537, "longer than 65536 bytes"),
     "cut between two characters": (b"x" + "ä".encode() * 40000, "longer than 65536 bytes"),
@@ -192,7 +192,7 @@ def test_bad_sources(machine: Machine) -> None:
     given = machine.folder / "given"
     given.write_text(FIRST)
     for source, message in {
-        ("--password-stdin", "--password-file", str(given)): "exclude each other",
+        ("--password-stdin", "--password-file", str(given)): "cannot be combined",
         ("--password-file", str(machine.folder / "missing")): "missing: cannot read the password: no such file",
         ("--password-file", str(machine.folder)): "cannot read the password: is a directory",
         ("--password", FIRST[:3]): "no such option",
@@ -249,7 +249,7 @@ def test_dry_run_at_a_terminal_asks_nobody(machine: Machine) -> None:
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == 0
-        assert b"password of alice@example.com:" not in child.before
+        assert b"password for alice@example.com:" not in child.before
         assert b"+smart_host_login" in child.before
 
 

@@ -166,11 +166,11 @@ CHAINED = """
 import keyring
 from keyring.backends.chainer import ChainerBackend
 import real.backends
-from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)
-Credentials(Choice(), print).set("smart-host/@server/smtp.relay.example:587", input())
+Credentials(KeyringConfig(), print).set("smart-host/@server/smtp.relay.example:587", input())
 """
 
 

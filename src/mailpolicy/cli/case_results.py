@@ -13,7 +13,8 @@ from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
 from mailpolicy.render import github
 from mailpolicy.render.annotation import Annotation
-from mailpolicy.review.cases import Case, Miss
+from mailpolicy.review.cases import Case
+from mailpolicy.review.evaluation import Mismatch
 from mailpolicy.store.store import Store
 
 
@@ -23,7 +24,7 @@ class CaseResult(NamedTuple):
     file: str
     line: int
     case: Case
-    misses: list[Miss]
+    mismatches: list[Mismatch]
 
 
 class Results(NamedTuple):
@@ -38,9 +39,9 @@ class Results(NamedTuple):
     @property
     def failed(self) -> list[CaseResult]:
         """The results of the cases that failed."""
-        return [result for result in self.cases if result.misses]
+        return [result for result in self.cases if result.mismatches]
 
-    def describe(self, result: CaseResult, miss: Miss) -> str:
+    def describe(self, result: CaseResult, miss: Mismatch) -> str:
         """Return a failure as text, such as `NAME: a@b.example pop 203.0.113.9: expected deny, got allow (KEY FILE:LINE)`."""
         named = f"{result.case.name}: " if result.case.name else ""
         asked = f"{named}{result.case.address} {result.case.service} {miss.asked}".rstrip()
@@ -84,7 +85,7 @@ def _coverage(results: Results) -> tuple[int, int]:
 
 def _text(out: Output, results: Results) -> None:
     for result in results.failed:
-        for miss in result.misses:
+        for miss in result.mismatches:
             out.record((f"{result.file}:{result.line}: {results.describe(result, miss)}",))
     for address, services in (results.uncovered or {}).items():
         out.record(("no case", address, " ".join(services)))
@@ -96,7 +97,7 @@ def _json(out: Output, results: Results) -> None:
         "passed": not results.failed,
         "cases": len(results.cases),
         "failed": len(results.failed),
-        "failures": [_failure(results, result, miss) for result in results.failed for miss in result.misses],
+        "failures": [_failure(results, result, miss) for result in results.failed for miss in result.mismatches],
         "warnings": [
             {"cases_file": result.file, "line": result.line, "message": warning}
             for result, warning in warnings(results)
@@ -115,7 +116,7 @@ def _json(out: Output, results: Results) -> None:
     out.json("test/1", content)
 
 
-def _failure(results: Results, result: CaseResult, miss: Miss) -> dict[str, Any]:
+def _failure(results: Results, result: CaseResult, miss: Mismatch) -> dict[str, Any]:
     return {
         "cases_file": result.file,
         "line": result.line,
@@ -131,7 +132,7 @@ def _failure(results: Results, result: CaseResult, miss: Miss) -> dict[str, Any]
 
 
 def _github(out: Output, results: Results) -> None:
-    found = [(ERROR, result, results.describe(result, miss)) for result in results.failed for miss in result.misses]
+    found = [(ERROR, result, results.describe(result, miss)) for result in results.failed for miss in result.mismatches]
     found += ((WARNING, result, warning) for result, warning in warnings(results))
     out.data(
         github.text(
@@ -148,9 +149,9 @@ def _junit(out: Output, results: Results) -> None:
     suites: dict[str, list[junit.Case]] = {}
     for result in results.cases:
         file = locations.path(result.file)
-        outcome = junit.FAILED if result.misses else junit.PASSED
-        kind = f"expected {result.case.expected}" if result.misses else ""
-        message = "; ".join(results.describe(result, miss) for miss in result.misses)
+        outcome = junit.FAILED if result.mismatches else junit.PASSED
+        kind = f"expected {result.case.expected}" if result.mismatches else ""
+        message = "; ".join(results.describe(result, miss) for miss in result.mismatches)
         suites.setdefault(file, []).append(
             junit.Case(result.case.name or result.case.title, file, result.line, outcome, kind, message)
         )

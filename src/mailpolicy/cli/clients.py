@@ -9,7 +9,7 @@ from mailpolicy.cli import line_reader
 from mailpolicy.errors import Command
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
-from mailpolicy.review.replay import Replay, Source
+from mailpolicy.review.replay import DominantAddress, Replay
 
 # Logins in the syslog of Debian and Red Hat, and in the usual values of Dovecot's log_path.
 LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
@@ -31,7 +31,7 @@ def inspect_log(policy: Policy, log: str | None) -> Clients:
     logs = [log] if log else [path for path in LOGS if os.path.isfile(path) and os.access(path, os.R_OK)]
     for path in logs:
         replay = _replay_tail(path, policy)
-        if (source := replay.everybody()) is not None:
+        if (source := replay.dominant_address()) is not None:
             return Clients(True, f"{path}: {single_address_warning(source)}", ("mailpolicy", "replay", path))
         if replay.logins:
             return Clients(False, f"{path}: {counted(replay.logins, 'login')}, not all from one LAN address")
@@ -54,7 +54,7 @@ def _replay_tail(path: str, policy: Policy) -> Replay:
     return replay
 
 
-def single_address_warning(source: Source) -> str:
+def single_address_warning(source: DominantAddress) -> str:
     """Return the warning that nearly all logins come from one address of the LAN."""
     return (
         f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "

@@ -258,7 +258,7 @@ VALUES: dict[str, Values] = {
     "multipop source add SOURCE": _nothing,
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
-    "TARGET": lambda _line: [Candidate(name, target.what) for name, target in TARGETS.items()],
+    "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
     "PROTOCOL": lambda _line: [
         Candidate(name, service.label) for name, service in BY_NAME.items() if name == service.value
     ],
@@ -274,6 +274,7 @@ VALUES: dict[str, Values] = {
     "--postmap": _words(*MAPS[1:]),
     "SERVICES": _words(*LOCKABLE),
     "KIND": _words(*Tls),
+    "--color": _words("auto", "always", "never"),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
     "COMMAND...": _commands,
@@ -281,7 +282,7 @@ VALUES: dict[str, Values] = {
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
     **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),
-    **dict.fromkeys(("DAYS", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
+    **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
@@ -31,6 +31,9 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store (default: $MAILPOLICY_FILE, then {DEFAULT_FILE})"),
     "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
+    "--headings": (None, "print a line of column names, even off a terminal"),
+    "--color": ("WHEN", "auto, always or never"),
+    "--pager": (None, "page long output even under sudo"),
     "--quiet": (None, "print no messages and no result lines of edits"),
     "--verbose": (None, "print more details on stderr"),
     "--no-cache": (None, "do not use or write the index of a large store"),
@@ -58,10 +61,16 @@ class Context(NamedTuple):
     cache_folder: str | None = None  # for the indexes of large stores; None: no indexes
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    dumb: bool = False  # TERM=dumb
     can_ask: bool = False  # stdin and stderr are terminals; questions go to stderr, so stdout may be a pipe
     progress: bool = False  # stderr is a terminal, without TERM=dumb and --quiet
     interactive: bool = False  # there is a terminal or a display, so a user may unlock the keyring
-    draws_tables: bool = False  # stdout is a terminal, without NO_COLOR and TERM=dumb
+    draws_tables: bool = False  # stdout is a terminal, without TERM=dumb; pages its output too
+    headings: bool = False  # for records too
+    color: bool = False  # on stdout
+    color_errors: bool = False  # on stderr
+    pager: str | None = None  # a shell command, as in $PAGER
     in_workflow: bool = False  # GitHub's runner reads the output and interprets some lines as commands
     is_root: bool = False
     credentials_folder: str | None = None  # systemd's $CREDENTIALS_DIRECTORY
@@ -80,9 +89,12 @@ class Context(NamedTuple):
         except ValueError:
             raise UsageError(f"--lock-timeout must be a number of seconds, not {options['--lock-timeout']!a}") from None
         file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
-        stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
+        stdin, stdout, stderr = map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))
+        dumb = environment.get("TERM") == "dumb"
         no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
-        plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+        color = _color(options.get("--color", "auto"), environment, dumb=dumb)
+        draws_tables = stdout and not dumb
+        under_sudo = is_root and "SUDO_UID" in environment
         return cls(
             file=file,
             file_option=bool(options.get("--file")),
@@ -96,10 +108,16 @@ class Context(NamedTuple):
             cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
             stdin_is_terminal=stdin,
             stdout_is_terminal=stdout,
-            can_ask=stdin and _is_terminal(sys.stderr),
-            progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
+            stderr_is_terminal=stderr,
+            dumb=dumb,
+            can_ask=stdin and stderr,
+            progress=stderr and not dumb and "--quiet" not in options,
             interactive=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
-            draws_tables=stdout and not plain,
+            draws_tables=draws_tables,
+            headings="--headings" in options,
+            color=color(stdout),
+            color_errors=color(stderr),
+            pager=_pager(environment) if draws_tables and (not under_sudo or "--pager" in options) else None,
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
@@ -134,6 +152,25 @@ def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             raise UsageError(f"{name} is empty: {name} {metavar}")
         options[name] = value
     return options, rest
+
+
+def _color(when: str, environment: Mapping[str, str], *, dumb: bool) -> Callable[[bool], bool]:
+    """Return whether to colour a stream that is a terminal, or is none. Raises UsageError."""
+    match when:
+        case "always":
+            return lambda _terminal: True
+        case "never":
+            return lambda _terminal: False
+        case "auto":
+            return lambda terminal: terminal and not dumb and not environment.get("NO_COLOR")
+        case _:
+            raise UsageError(f"--color is auto, always or never, not {when!a}")
+
+
+def _pager(environment: Mapping[str, str]) -> str | None:
+    """Return the user's pager, as git finds it; None if none is wanted."""
+    chosen = environment.get("PAGER", "less").strip()
+    return chosen if chosen not in ("", "cat") else None
 
 
 def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mailpolicy.cli import locations
-from mailpolicy.cli.output import Output, finding_object
-from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
+from mailpolicy.cli.output import Output
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, fails, more_findings
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.names import counted
@@ -33,12 +33,12 @@ class FileReport(NamedTuple):
 
     def valid(self, strict: bool) -> bool:
         """Return whether the file was opened and has no error, with `strict` no warning either."""
-        return self.error is None and not worst(self.findings, strict=strict)
+        return self.error is None and not fails(self.findings, strict=strict)
 
 
 def _text(out: Output, reports: Sequence[FileReport], strict: bool) -> None:
     for report in reports:
-        out.lines(map(str, report.shown[0]))
+        out.findings(report.shown[0])
         if report.error is None:
             out.message(_summary(report, strict))
 
@@ -72,7 +72,7 @@ def _file_object(report: FileReport, strict: bool) -> dict[str, Any]:
     return {
         "file": report.file,
         "valid": report.valid(strict),
-        "findings": [finding_object(finding) for finding in shown],
+        "findings": [finding.content for finding in shown],
         "findings_left_out": left_out,
         "hints_left_out": report.hints_left_out,
     }
@@ -117,7 +117,7 @@ def _junit(out: Output, reports: Sequence[FileReport], strict: bool) -> None:
                     _title(finding),
                     file,
                     finding.line,
-                    junit.FAILED if worst([finding], strict=strict) else junit.PASSED,
+                    junit.FAILED if fails([finding], strict=strict) else junit.PASSED,
                     f"{finding.problem.severity}[{finding.problem.code}]",
                     finding.problem.message,
                 )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
-from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.names import MAX_LINE_BYTES
 from mailpolicy.system.files import MAX_FILE_SIZE
 
 _BYTES_PER_READ = 1 << 18
@@ -59,13 +59,15 @@ def chunks(name: str, descriptor: int, inspect: Callable[[bytes], None] | None =
             length += len(tail)
             if length > MAX_FILE_SIZE:
                 raise UsageError(f"a line is longer than {MAX_FILE_SIZE >> 20} MiB: not a text file", file=name)
-            rest = (rest + tail)[: LONGEST_LINE + 1]
+            rest = (rest + tail)[: MAX_LINE_BYTES + 1]
     if rest:
         yield _truncate([rest.decode("utf-8", "surrogateescape")])
 
 
 def _truncate(lines: list[str]) -> list[str]:
     """Return the lines, those that are too long truncated and marked."""
-    if max(map(len, lines)) <= LONGEST_LINE:
+    if max(map(len, lines)) <= MAX_LINE_BYTES:
         return lines
-    return [line if len(line) <= LONGEST_LINE else f"{_TRUNCATED}{line[:LONGEST_LINE]}{_TRUNCATED}" for line in lines]
+    return [
+        line if len(line) <= MAX_LINE_BYTES else f"{_TRUNCATED}{line[:MAX_LINE_BYTES]}{_TRUNCATED}" for line in lines
+    ]

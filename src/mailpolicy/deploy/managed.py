@@ -87,6 +87,7 @@ def update(
     write; StillLocked, WriteFailed, NotConfirmed; and the errors of `make`.
     """
     with locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755) as file:
+        # Under the lock, so that of two runs the one that writes last has also read the policy last.
         wanted = make()
         before = _read(file)
         found = state(before, wanted)

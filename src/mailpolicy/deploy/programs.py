@@ -53,6 +53,7 @@ def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
     assert process.stdout is not None
     assert process.stderr is not None
     outputs = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    # Both pipes at once: a program blocks if one of them is full while the other is waited for.
     with selectors.DefaultSelector() as selector:
         for descriptor in outputs:
             selector.register(descriptor, selectors.EVENT_READ)

@@ -14,7 +14,7 @@ from mailpolicy.edit.plan import Line, Plan
 from mailpolicy.edit.selection import Targets, chosen
 from mailpolicy.edit.services import refuse_connector
 from mailpolicy.errors import Refused
-from mailpolicy.policy.bindings import Owner, not_set_yet
+from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import Service
@@ -66,7 +66,7 @@ def _remarks(policy: Policy, fresh: list[str], asked: Mapping[str, Scalar]) -> I
             gates = after.gates(account.address, service)
             yield from remarks.still_closed(service, ((address, gates) for address in fresh))
     if "smart_host_login" in asked:
-        yield not_set_yet([Owner(address) for address in fresh])
+        yield passwords_to_set([Owner(address) for address in fresh])
 
 
 def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from mailpolicy.edit.text import diff
 from mailpolicy.errors import Advice, FileMissing
-from mailpolicy.policy.access import EMPTY, Comparison, Redirection, Shift
+from mailpolicy.policy.access import EMPTY, Comparison
+from mailpolicy.policy.changes import AccessChange, Redirection
 from mailpolicy.secrets import pending
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import read_all
@@ -26,7 +27,7 @@ class Installation(NamedTuple):
     old: Store | None
     new: Store
     comparison: Comparison
-    shifts: list[Shift | Redirection]
+    changes: list[AccessChange | Redirection]
     notes: list[str | Advice]
     comparable: bool = True  # false where the old store has errors, so that it is compared with none
 

@@ -12,7 +12,7 @@ from mailpolicy.errors import Advice, Command
 from mailpolicy.policy.model import Account, Gate, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import ON_SERVER
+from mailpolicy.policy.verdict import SERVER_GATES
 
 _NAMED = 20  # how many accounts a sentence names before it only counts
 
@@ -48,14 +48,14 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
 
 def server_gate(service: Service, gate: Gate) -> Advice:
     """What to say of a gate that only the server's settings open."""
-    setting = ON_SERVER[gate]
+    setting = SERVER_GATES[gate]
     return Advice(f"warning: {service.label} stays closed: it {setting.closed}", setting.fix)
 
 
 def server_gates(policy: Policy, service: Service) -> list[Note]:
     """What keeps a service closed whatever accounts, templates and defaults say."""
     nobody = policy._replace(accounts={"": Account("", "", {})})
-    return [server_gate(service, gate) for gate in nobody.gates("", service) if gate in ON_SERVER]
+    return [server_gate(service, gate) for gate in nobody.gates("", service) if gate in SERVER_GATES]
 
 
 def about(text: str, command: Command, addresses: list[str]) -> Note:

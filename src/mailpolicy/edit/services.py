@@ -47,12 +47,12 @@ def switch(policy: Policy, service: Service, verb: Verb, targets: Targets, reach
     if service is Service.IMAP and verb is Verb.OFF:
         _name_stopped(policy, accounts, plan)
     pinned = []
-    alike: dict[tuple[object, ...], _Outcome] = {}  # by shape
+    group: dict[tuple[object, ...], _Outcome] = {}  # by shape
     closed: list[tuple[str, tuple[Gate, ...]]] = []
     for account in accounts:
         shape = account.shape
-        if (outcome := alike.get(shape)) is None:
-            outcome = alike[shape] = _outcome(policy, account, service, wanted)
+        if (outcome := group.get(shape)) is None:
+            outcome = group[shape] = _outcome(policy, account, service, wanted)
         if outcome.pins:
             pinned.append(account.address)
         closed.append((account.address, outcome.gates))

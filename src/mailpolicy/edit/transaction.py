@@ -18,7 +18,7 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_of
 from mailpolicy.errors import Refused
 from mailpolicy.policy import access
-from mailpolicy.policy.access import Access
+from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     """
 
     plan: Plan
-    access: Access
+    access: Direction
     diff: str | None
     keep_index: Callable[[], None] = lambda: None
 
@@ -73,7 +73,7 @@ def transact(
         return Outcome(plan, _access(edited, plan), edited.diff())
     if not plan.operations:
         store.keep_index()
-        return Outcome(plan, Access.SAME, None)
+        return Outcome(plan, Direction.SAME, None)
     if confirm is not None:
         confirm(plan)
     for again in (True, True, False):
@@ -97,7 +97,7 @@ def _carried_out(
         plan = planner(current.policy())
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
-            return Outcome(plan, Access.SAME, None)
+            return Outcome(plan, Direction.SAME, None)
     edited = _edited(current, plan)
     if first is not None:
         first(held)
@@ -205,5 +205,5 @@ def _by_hand(store: Store, offset: int, why: str) -> Refused:
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
-def _access(edited: _Edited, plan: Plan) -> Access:
+def _access(edited: _Edited, plan: Plan) -> Direction:
     return access.compare(edited.store.policy(), edited.policy, plan.touched)

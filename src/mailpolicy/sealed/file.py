@@ -85,6 +85,7 @@ class SecretsFile:
             if held.lstat() is not None:
                 self.header()
                 return False, False
+            # An existing key is used and never replaced: copies of a file that it sealed could not be read any more.
             key_created = next(self.source.master_keys(), None) is None
             if key_created:
                 self.source.write(os.urandom(KEY_SIZE))
@@ -117,6 +118,7 @@ class SecretsFile:
             try:
                 self._replace(new, old.header.writes + 1, old.secrets)
             except (KeyringError, WriteFailed):
+                # The old file is intact and needs the old key only. NotConfirmed is not caught: then it needs the new one.
                 if new_key_file is None:
                     self.source.delete_next()
                 raise

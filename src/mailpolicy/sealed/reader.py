@@ -50,6 +50,7 @@ class Reader:
 
     def _read_with_key(self) -> tuple[Header, Key, bytes]:
         """Read the file and find the key named in its header. Raises KeyringError."""
+        # The file first and then the key: a rotation replaces them in this order too, so that another attempt finds both.
         attempts = 0
         while True:
             content = self._content()
@@ -63,6 +64,7 @@ class Reader:
 
     def _key_of(self, key_id: str) -> Key:
         """Return the key with that id. Raises KeyringError."""
+        # A rotation by another process may have changed the key since it was used here.
         if self.key is not None and self.key.id == key_id:
             return self.key
         available = []

@@ -97,6 +97,7 @@ class Credentials:
         If the disk does not confirm the new secrets, the block still runs and NotConfirmed is raised after it.
         """
         old = self.get_many(secrets)
+        # From the first write until the outcome is known; a signal may interrupt anywhere in between.
         self.uncertain.update(secrets)
         unsure: NotConfirmed | None = None
         kept = False
@@ -121,6 +122,7 @@ class Credentials:
         """Restore the old secrets and delete those that did not exist before. Warns instead of raising."""
         named = f"{next(iter(users))}{f' and {len(users) - 1} more' if len(users) > 1 else ''}"
         try:
+            # Only those that differ: a keyring that failed once may fail again, so as few writes as possible.
             current = self.get_many(users)
             lost = {user: secret for user, secret in old.items() if current.get(user) != secret}
             try:

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem
-from mailpolicy.policy.names import printable
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -33,7 +32,7 @@ class Document:
         return self.data
 
     @cached_property
-    def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
+    def _parsed(self) -> tuple[str, dict[str, Any], list[Problem]]:
         import tomli
 
         data = self._parsed_bytes
@@ -47,22 +46,24 @@ class Document:
             return (
                 "",
                 {},
-                Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
+                [Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position)],
             )
         try:
             with without_gc():
-                return text, tomli.loads(text), None
+                return text, tomli.loads(text), []
         except tomli.TOMLDecodeError as error:
-            message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
-            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(message)}", (error.lineno, error.colno))
+            from mailpolicy.store import mistakes  # a run that reads a good file does not pay for it
+
+            with without_gc():
+                return text, {}, mistakes.explained(text, error)
         except RecursionError:
             return (
                 text,
                 {},
-                Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1)),
+                [Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1))],
             )
         except ValueError:  # Python reads no decimal integer of more digits than a limit of its own
-            return text, {}, _too_long(text)
+            return text, {}, [_too_long(text)]
 
     @property
     def text(self) -> str:
@@ -75,8 +76,8 @@ class Document:
         return self._parsed[1]
 
     @property
-    def fault(self) -> Problem | None:
-        """What keeps the content from being TOML; None where it is."""
+    def faults(self) -> list[Problem]:
+        """Return what keeps the content from being TOML; nothing if it is."""
         return self._parsed[2]
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
@@ -112,10 +113,18 @@ class Document:
             self.text, [problem.path for problem in problems if problem.position is None and problem.path]
         )
         spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
+        source = self._source_lines() if any(problem.position for problem in problems) else []
         findings = [
-            Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
+            Finding(self.path, *problem.position, problem, source[problem.position[0] - 1])
+            if problem.position is not None
+            else Finding(self.path, *spots.get(problem.path, (1, 1)), problem)
+            for problem in problems
         ]
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
+
+    def _source_lines(self) -> list[str]:
+        """Return the lines of the file, be they TOML and UTF-8 or not."""
+        return self._parsed_bytes[len(self.bom) :].decode("utf-8", "replace").split("\n")
 
 
 def _too_long(text: str) -> Problem:
@@ -149,7 +158,3 @@ def without_gc() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _one_line(message: str) -> str:
-    return printable(message.splitlines()[0] if message else message)

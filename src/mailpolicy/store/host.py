@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mailpolicy.diagnostics import KeyPath
+from mailpolicy.diagnostics import Finding, KeyPath
 from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.store.document import Document
@@ -19,6 +19,18 @@ from mailpolicy.store.tables import HOST_KEYS
 from mailpolicy.system.files import MAX_FILE_SIZE, exists, open_trusted, read_all
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
+
+
+class HostUnreadable(StoreError):
+    """host.toml is not TOML: the error is the first of the `findings`, which are all mistakes, placed."""
+
+    code = "invalid-host"
+    is_first_finding = True
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        super().__init__(first.problem.message, file=first.file, line=first.line)
 
 
 class Host(NamedTuple):
@@ -52,8 +64,8 @@ def read(path: str | None) -> Host:
             "--host-config /dev/null",
             file=name,
         ) from None
-    if document.fault is not None:
-        raise invalid(document, (), document.fault.message, document.fault.position)
+    if document.faults:
+        raise HostUnreadable(document.placed(document.faults))
     for key, value in document.tree.items():
         if key not in HOST_KEYS:
             nearest = nearest_key(key, HOST_KEYS)
@@ -67,7 +79,6 @@ def read(path: str | None) -> Host:
     return Host(**document.tree, document=document)
 
 
-def invalid(document: Document, key: KeyPath, message: str, position: tuple[int, int] | None = None) -> StoreError:
-    """The error that host.toml says something it may not, with the line of the key or of the position."""
-    line = position[0] if position is not None else document.line(key)
-    return StoreError(message, file=document.path, line=line, code="invalid-host")
+def invalid(document: Document, key: KeyPath, message: str) -> StoreError:
+    """Return the error that host.toml says something it may not, with the line of the key."""
+    return StoreError(message, file=document.path, line=document.line(key), code="invalid-host")

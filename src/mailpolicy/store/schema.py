@@ -14,7 +14,7 @@ from mailpolicy.policy import names
 from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.policy.model import Account, LanEntry, Policy, Server, Source, Tls
 from mailpolicy.policy.names import NameRejected
-from mailpolicy.policy.nearest import MOST_GUESSES, nearest
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import SWITCHES
 from mailpolicy.store.tables import (
@@ -131,7 +131,7 @@ def _account(
         table.pop("sources", None),
     )
     if template is not None and template not in templates:
-        meant = nearest(template, templates) if len(problems) < MOST_GUESSES else None
+        meant = nearest(template, templates) if len(problems) < MAX_GUESSES else None
         hint = f", did you mean '{meant}'?" if meant else ""
         message = (
             f"there is no template '{names.short(template)}'{hint or ': add [templates.NAME], or name one that exists'}"

@@ -215,8 +215,8 @@ class Store(Document):
 
     @cached_property
     def _reading(self) -> schema.Reading:
-        if self.fault is not None:
-            return schema.Reading(None, [self.fault])
+        if self.faults:
+            return schema.Reading(None, self.faults)
         with without_gc():
             return schema.read(self.tree)
 
@@ -239,7 +239,7 @@ class Store(Document):
         left_out = 0
         if policy is not None:
             with without_gc():
-                groups = list(policy.alike())
+                groups = list(policy.groups())
                 problems += warnings.warnings(policy, groups)
                 if hints:
                     problems += warnings.hints(policy)

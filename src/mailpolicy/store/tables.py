@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
 from mailpolicy.policy.names import NameRejected
-from mailpolicy.policy.nearest import MOST_GUESSES, nearest_key
-from mailpolicy.policy.service import MEANINGS
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
+from mailpolicy.policy.service import SWITCH_MEANINGS
 
 # The keys of host.toml and what they mean.
 HOST_KEYS = {
@@ -62,7 +62,7 @@ SMART_HOST: dict[str, tuple[type, str]] = {
         "*Allow per-account authentication*: whether an account's own login is used; missing: false",
     ),
 }
-SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in MEANINGS.items()}
+SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in SWITCH_MEANINGS.items()}
 ACCOUNT: dict[str, tuple[type, str]] = {
     **SWITCH_KEYS,
     "template": (str, "the template that fills in what the account leaves out"),
@@ -126,7 +126,7 @@ def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, pro
         return dict(table)  # the ordinary case, without a problem
     for key, value in table.items():
         if key not in keys:
-            problems.append(_unknown(key, value, keys, path, guess=len(problems) < MOST_GUESSES))
+            problems.append(_unknown(key, value, keys, path, guess=len(problems) < MAX_GUESSES))
         elif type(value) is not keys[key][0]:
             wanted = TYPES[keys[key][0]][1]
             problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {type_name(value)}"))

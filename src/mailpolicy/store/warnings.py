@@ -25,13 +25,13 @@ class _Shape(NamedTuple):
 
 
 def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
-    """Settings that are allowed and do not do what they seem to say; `groups` are those of `policy.alike()`."""
+    """Settings that are allowed and do not do what they seem to say; `groups` are those of `policy.group()`."""
     closed: dict[Gate, dict[KeyPath, list[str]]] = {}
     confined: dict[KeyPath, list[str]] = {}
     lan_counts = not policy.server.lan_entries  # who is confined to the LAN deserves a word only where it is empty
-    for alike in groups:
-        shape = _shape(policy, alike[0], lan_counts=lan_counts)
-        for account in alike if shape.closed or shape.confined else ():
+    for group in groups:
+        shape = _shape(policy, group[0], lan_counts=lan_counts)
+        for account in group if shape.closed or shape.confined else ():
             for gate, switch, setting in shape.closed:
                 path = policy.key_path(account, switch, setting.layer)
                 closed.setdefault(gate, {}).setdefault(path, []).append(account.address)
@@ -165,12 +165,12 @@ def _descending(packed: bytes) -> int:
 
 
 def hint_count(policy: Policy, groups: Iterable[list[Account]]) -> int:
-    """How many hints there are, without making each; `groups` are those of `policy.alike()`."""
+    """How many hints there are, without making each; `groups` are those of `policy.group()`."""
     in_templates = sum(len(_idle_in_template(policy, table)) for table in policy.templates.values())
     return (
         len(list(_idle_entries(policy)))
         + in_templates
-        + sum(len(_idle(policy, alike[0])) * len(alike) for alike in groups)
+        + sum(len(_idle(policy, group[0])) * len(group) for group in groups)
     )
 
 

@@ -57,6 +57,7 @@ def copy_attributes(place: Place, name: str, descriptor: int, old: os.stat_resul
         return
     new = os.fstat(descriptor)
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        # Only root may give a file away; a member of the file's group can still keep the group.
         try:
             os.fchown(descriptor, old.st_uid, old.st_gid)
         except PermissionError:

@@ -98,6 +98,7 @@ class Held:
         but the disk did not confirm it.
         """
         with self._write_errors():
+            # An editor that does not know our lock may have saved the file since it was read.
             old = self._place.lstat()
             if not self._is_unchanged(old) or not self._path_unchanged():
                 raise Moved("another program replaced this file; nothing was written, try again", file=self.path)

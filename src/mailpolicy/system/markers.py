@@ -100,6 +100,7 @@ def is_own(
     if not stat.S_ISREG(st.st_mode) or names != 1:
         return False
     makers = {0, os.geteuid(), *trusted.users}
+    # For root the owner of the file is no maker of a marker, whose lines decide what root does next.
     if beside is not None and (lock or os.geteuid() != 0):
         makers.add(beside.st_uid)
     if st.st_uid in makers:

@@ -61,6 +61,7 @@ def replace(
 def _require_same_file(place: Place, name: str, made: os.stat_result) -> None:
     """Raise WriteFailed if another file has the name: anybody who can write the folder can swap the temporary file."""
     there = place.lstat(name)
+    # Compared after the rename: before it, a swap could still happen in between.
     if there is None or not os.path.samestat(there, made):
         raise WriteFailed(
             "another program put a different file here while this one was being written",
@@ -76,6 +77,7 @@ def _temporary_file(place: Place, name: str) -> Iterator[int]:
         drop_acl(descriptor)
         yield descriptor
     except BaseException:
+        # The first error is the cause; one from closing must not hide it.
         with suppress(OSError):
             os.close(descriptor)
         raise
@@ -88,6 +90,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _verify(place: Place, name: str, verify: Callable[[BinaryIO], None]) -> None:
+    # Opened by its name, so that the check reads the file that the rename will move.
     descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
     with open(descriptor, "rb") as file:
         verify(file)

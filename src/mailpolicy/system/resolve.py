@@ -87,6 +87,7 @@ class Place:
             except FileExistsError:  # created by another process in the meantime
                 made = False
             descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+            # mkdir applies the umask. A folder of another process keeps the mode that it was given there.
             if made:
                 os.fchmod(descriptor, mode)
             self._folders.append((descriptor, os.path.join(self.folder_path, name)))

@@ -65,6 +65,6 @@ class CheckInput:
     def users(self) -> list[str] | None:
         """Return the user names of the secrets that the store names, None if the store cannot be read."""
         try:
-            return [secret.user for secret in bindings.named(self.store.policy())]
+            return [secret.user for secret in bindings.named_secrets(self.store.policy())]
         except StoreError:
             return None

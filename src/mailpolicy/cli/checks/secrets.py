@@ -59,7 +59,7 @@ def check_sealed_file(machine: CheckInput) -> Iterator[CheckResult]:
 
 def check_secrets(machine: CheckInput) -> Iterator[CheckResult]:
     """Check that every secret that the store names exists."""
-    users = [secret.user for secret in bindings.named(machine.store.policy())]
+    users = [secret.user for secret in bindings.named_secrets(machine.store.policy())]
     if not users:
         yield CheckResult(OK, "the store names no secret")
         return

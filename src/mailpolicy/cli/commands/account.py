@@ -13,7 +13,6 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import (
     Domain,
     DryRun,
-    WithTemplate,
     YesRemove,
     address,
     addresses,
@@ -132,9 +131,16 @@ def _resume(policy: Policy, chosen: Targets) -> Plan:
 def _list(
     context: typer.Context,
     domain: Domain = None,
-    with_template: WithTemplate = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", "--with-template", metavar="NAME", help="only accounts that use a template"),
+    ] = None,
+    suspended: Annotated[bool, typer.Option("--suspended", help="only suspended accounts")] = False,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="only addresses and logins with this text")
+    ] = None,
 ) -> int:
-    return views.list_accounts(context.obj, domain, with_template)
+    return views.list_accounts(context.obj, domain, template, suspended=suspended, search=search)
 
 
 def _show(context: typer.Context, address_text: _Address) -> int:

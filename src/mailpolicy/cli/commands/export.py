@@ -13,7 +13,7 @@ from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
-from mailpolicy.export.choices import ChoiceRejected, options, target_named
+from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 
@@ -21,7 +21,7 @@ from mailpolicy.export.stamp import State, stamped
 def app() -> typer.Typer:
     """Build the command."""
     command = new_app()
-    listed = "\n".join(f"  {name:<21} {target.what}" for name, target in TARGETS.items())
+    listed = "\n".join(f"  {name:<21} {target.description}" for name, target in TARGETS.items())
     command.command(
         help="Write the policy as a file that another program reads and enforces.\n\n"
         f"\b\nTargets:\n{listed}\n\n"
@@ -96,8 +96,8 @@ def _export(
     given = {name: value for name, value in given.items() if value is not None}
     try:
         wanted = target_named(target)
-        chosen = options(target, given)
-    except ChoiceRejected as error:
+        chosen = parse_options(target, given)
+    except OptionRejected as error:
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None

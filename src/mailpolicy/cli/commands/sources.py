@@ -221,7 +221,7 @@ def _list(
         )
         for holder, name, source in found
     ]
-    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows)
+    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows, of="source")
     return 0
 
 

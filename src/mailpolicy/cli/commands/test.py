@@ -14,6 +14,7 @@ from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.review import cases
 from mailpolicy.review.cases import Case, CasesInvalid
+from mailpolicy.review.evaluation import mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
 from mailpolicy.system.files import MAX_FILE_SIZE, read_regular
@@ -57,13 +58,13 @@ def _test(
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(document.path, line, case, cases.misses(policy, case))
+        CaseResult(document.path, line, case, mismatches(policy, case))
         for document, found in read
         for case, line in zip(found, _lines(document, found), strict=True)
     ]
-    uncovered = cases.untouched(policy, [result.case for result in results]) if coverage else None
-    keys = {key for result in results for miss in result.misses for key in miss.keys}
-    run = Results(store, policy, results, uncovered, store.lines(keys) if keys else {})
+    not_covered = uncovered(policy, [result.case for result in results]) if coverage else None
+    keys = {key for result in results for miss in result.mismatches for key in miss.keys}
+    run = Results(store, policy, results, not_covered, store.lines(keys) if keys else {})
     if out.context.format not in case_results.PRINTS_WARNINGS:
         for _, warning in case_results.warnings(run):
             out.message(f"warning: {warning}")
@@ -101,7 +102,7 @@ def _document(name: str) -> Document:
 
 
 def _cases(document: Document) -> list[Case]:
-    found, problems = cases.read(document.tree) if document.fault is None else ([], [document.fault])
+    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
     if problems:
         raise CasesInvalid(document.placed(problems))
     return found

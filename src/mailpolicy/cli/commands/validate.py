@@ -11,7 +11,7 @@ from mailpolicy.cli import findings as rendering
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.findings import FileReport
 from mailpolicy.cli.output import Output, stdin_bytes
-from mailpolicy.diagnostics import worst
+from mailpolicy.diagnostics import fails
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store.store import Store
@@ -63,7 +63,7 @@ def _validate(
         findings, left_out = store.diagnose(ignored, hints=hints)
         store.keep_index()
         # The names of the secrets come from the policy, which only a store without errors has.
-        if secrets and not worst(findings, strict=False):
+        if secrets and not fails(findings, strict=False):
             from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]

@@ -74,7 +74,7 @@ def _old_password_advice(former: str | None) -> Advice:
     """Return the advice after the server's login was changed without its password."""
     owner = Owner(None)
     if former is None:
-        return bindings.not_set_yet([owner])
+        return bindings.passwords_to_set([owner])
     return Advice(f"the password in the keyring is still the one of {former}", owner.command(keep=True))
 
 
@@ -107,7 +107,7 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(bindings.not_set_yet([Owner(address, name)]))
+            plan.notes.append(bindings.passwords_to_set([Owner(address, name)]))
         return plan
 
     if password.given:
@@ -154,12 +154,12 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
 def _leftover_secrets(out: Output, store: Store, owner: Owner, *, removed: bool, dry_run: bool) -> list[Secret]:
     """Return the secrets left behind by interrupted changes of an owner; if it is `removed` from the store, all of its secrets."""
-    pending_secrets = (Secret.of(user) for user in pending.user_names(store.path, out.trusted))
+    pending_secrets = (Secret.parse(user) for user in pending.user_names(store.path, out.trusted))
     found = [secret for secret in pending_secrets if secret is not None and secret.owner == owner]
     if removed and not dry_run:
         with suppress(KeyringError):  # without a keyring, report the owner as not found
             users = credentials(out).names() or ()
-            found += bindings.elsewhere(users, {owner}).get(owner, [])
+            found += bindings.secrets_by_owner(users, {owner}).get(owner, [])
     return list(dict.fromkeys(found))
 
 
@@ -174,7 +174,9 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return edit_then_delete_secrets(out, store, planner, bindings.of_accounts(policy, going), dry_run=dry_run, yes=yes)
+    return edit_then_delete_secrets(
+        out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes
+    )
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -186,7 +188,7 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
         return accounts.rename(policy, old, new)
 
     planned = planner(policy)
-    secrets = bindings.of_accounts(policy, [old])
+    secrets = bindings.account_secrets(policy, [old])
     if not planned.operations or not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}

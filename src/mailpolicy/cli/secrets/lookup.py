@@ -108,20 +108,20 @@ def _password_state(out: Output, secret: Secret) -> str:
 
 def explain_missing(keyring: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
     """Return advice for each missing secret, considering other secrets in the keyring. Raises KeyringError."""
-    return bindings.absences(missing, keyring.names()) if missing else {}
+    return bindings.explain_missing(missing, keyring.names()) if missing else {}
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
     keyring = credentials(out)
-    keys = bindings.named(store.policy())
+    keys = bindings.named_secrets(store.policy())
     noted = pending.user_names(store.path, out.trusted)
     kept = keyring.get_many([*(secret.user for secret in keys), *noted])
     missing = explain_missing(keyring, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
         interrupted = f"an earlier change of {user} was interrupted;"
-        secret = Secret.of(user)
+        secret = Secret.parse(user)
         path = keys.get(secret, ()) if secret is not None else ()
         if path:
             message = f"{interrupted} the password may be the old or the new one"

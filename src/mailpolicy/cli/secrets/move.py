@@ -24,7 +24,7 @@ def names(out: Output) -> int:
     known = keyring.names()
     if known is None:
         store, policy = open_store(out, trusted=out.trusted)
-        known = list(keyring.get_many([secret.user for secret in bindings.named(policy)]))
+        known = list(keyring.get_many([secret.user for secret in bindings.named_secrets(policy)]))
         out.message(f"note: this keyring cannot list its secrets; these are the ones named by {store.path}")
     for name in known:
         if out.context.format == "json":
@@ -37,7 +37,7 @@ def names(out: Output) -> int:
 def verify(out: Output) -> int:
     """Read every secret that the store names; return 1 if one is missing."""
     store, policy = open_store(out, trusted=out.trusted)
-    named = {secret.user: secret for secret in bindings.named(policy)}
+    named = {secret.user: secret for secret in bindings.named_secrets(policy)}
     keyring = credentials(out)
     existing = keyring.get_many(named)
     spare = sorted(set(keyring.names() or ()) - set(named))
@@ -62,8 +62,8 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     store, policy = open_store(out, trusted=out.trusted)
     chosen = keyring_config(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
-    named = bindings.named(policy)
-    former = bindings.elsewhere(old.names() or (), {secret.owner for secret in named})  # of other destinations
+    named = bindings.named_secrets(policy)
+    former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
     wanted = [*named, *(secret for owned in former.values() for secret in owned)]
     users = list(dict.fromkeys([*(secret.user for secret in wanted), *pending.user_names(store.path, out.trusted)]))
 
@@ -84,6 +84,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
             f"note: {target} has the same secrets already; the real run first checks that it is a different keyring"
         )
     if secrets and not dry_run:
+        # If the answers are identical, the two may be one storage under two names.
         if identical:
             _require_separate(new, source, target, reopen)
         new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring

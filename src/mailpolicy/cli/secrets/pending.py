@@ -69,7 +69,7 @@ def pending_change(
         raise
     except BaseException:
         if keyring.uncertain:
-            # The rollback failed. These may have been set before they were in the marker, so add them now.
+            # These may be the old or the new secrets. Another command may have removed the marker, so write it again.
             _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)))
             if not change.store_replaced():
                 clear_pending(out, store, [user for user in change.added if user not in keyring.uncertain])

@@ -54,7 +54,7 @@ def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[
     if unknown := [address for address in addresses if address not in policy.accounts]:
         raise no_account(policy, unknown)
     owners = {*addresses, *([None] if server else [])}
-    return [secret for secret in bindings.named(policy) if not owners or secret.owner.address in owners]
+    return [secret for secret in bindings.named_secrets(policy) if not owners or secret.owner.address in owners]
 
 
 def _moves(keyring: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:
@@ -68,12 +68,15 @@ def _moves(keyring: Credentials, missing: Collection[Secret], former: Collection
             "this keyring cannot list its secrets: name their former destination with --from HOST:PORT",
             code="cannot-list",
         )
-    wanted = {secret: {old.user: old for text in former for old in bindings.meant(secret, text)} for secret in missing}
+    wanted = {
+        secret: {old.user: old for text in former for old in bindings.former_secrets(secret, text)}
+        for secret in missing
+    }
     if users is None:
         kept = keyring.get_many([user for olds in wanted.values() for user in olds])
         found = {secret: [old for user, old in olds.items() if user in kept] for secret, olds in wanted.items()}
     else:
-        owned = bindings.elsewhere(users, {secret.owner for secret in missing})
+        owned = bindings.secrets_by_owner(users, {secret.owner for secret in missing})
         found = {
             secret: [old for old in owned.get(secret.owner, ()) if not former or old.user in wanted[secret]]
             for secret in missing

@@ -31,10 +31,11 @@ def set_secret(
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
-        absence = bindings.absences([bound], None)[bound]
+        absence = bindings.explain_missing([bound], None)[bound]
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    moves = bindings.moved(store.policy(), after)
+    moves = bindings.redirected(store.policy(), after)
     keyring = credentials(out)
+    # A dry run must not make the keyring ask for its password.
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         out.message(f"{owner} would be set, if the keyring accepts it (not checked by a dry run)")
@@ -104,7 +105,7 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     """Edit the store and move the secrets whose destination it changes, after asking."""
     refuse_unsafe(out, store)
     planned = planner(store.policy())
-    moves = bindings.moved(store.policy(), planned_policy(store, planned))
+    moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     keyring = credentials(out)
@@ -150,7 +151,7 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
     try:
         users = keyring.names()
         if users is not None:
-            owned = bindings.elsewhere(users, {secret.owner for secret in secrets})
+            owned = bindings.secrets_by_owner(users, {secret.owner for secret in secrets})
             return [secret for found in owned.values() for secret in found]
         kept = keyring.get_many([secret.user for secret in secrets])
         return [secret for secret in secrets if secret.user in kept]

@@ -1,8 +1,8 @@
 """Change keyring and store together, or neither.
 
 The order is: unlock the keyring and read the new secret, add the names to the marker beside the store, set new secrets,
-replace the store, delete old secrets, clear the marker. Nothing waits for a person while the store is locked. New secrets
-are rolled back if the store was not replaced. If the process is killed, the marker remains.
+replace the store, delete old secrets, clear the marker. Nobody is asked for a password while the store is locked. New
+secrets are rolled back if the store was not replaced. If the process is killed, the marker remains.
 """
 
 from __future__ import annotations
@@ -61,11 +61,13 @@ def apply(
             stack.enter_context(keyring.set_with_rollback(secrets_change.put, needed=change.store_replaced))
 
         def first(held: Held) -> None:
-            # Again, because an edit in between may have removed the marker; a plan without operations has none yet.
+            # Deletions are recorded only here. Secrets to set are recorded again, as another command may have removed the
+            # marker since.
             change.record(held, secrets_change.users)
             change.before_replace(held)
 
         outcome = carry_out(out, store, planner, yes=yes, first=first)
+    # Last, because a secret that is missing does more harm than one that is left over.
     remaining, deletion_error = _delete(keyring, secrets_change.drop)
     return outcome, remaining, deletion_error
 
@@ -106,7 +108,7 @@ def _delete(keyring: Credentials, users: Collection[str]) -> tuple[Collection[st
             return (), error
         more = f" and {len(remaining) - 1} more" if len(remaining) > 1 else ""
         name = next(iter(remaining))
-        secret = Secret.of(name)
+        secret = Secret.parse(name)
         return remaining, KeyringError(
             f"the store was changed, but the secret {name}{more} is still in the keyring: {error}",
             code=error.code,

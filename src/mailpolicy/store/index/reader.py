@@ -137,12 +137,12 @@ class Index:
 
     def near(self, name: str) -> set[str]:
         """Those addresses among which the one most like `name` is looked for."""
-        if self.about.accounts <= nearest.FEW:
+        if self.about.accounts <= nearest.COMPARE_ALL_UP_TO:
             return set(self._upwards(""))
-        first, beyond = nearest.namesakes(name)
-        found = set(_at_most(nearest.AROUND, self._upwards(name)))
-        found.update(_at_most(nearest.AROUND, self._downwards(name)))
-        found.update(_at_most(nearest.ELSEWHERE, (other for other in self._upwards(first, beyond))))
+        first, beyond = nearest.same_local_part_range(name)
+        found = set(_at_most(nearest.NEIGHBOURS, self._upwards(name)))
+        found.update(_at_most(nearest.NEIGHBOURS, self._downwards(name)))
+        found.update(_at_most(nearest.SAME_LOCAL_PART, (other for other in self._upwards(first, beyond))))
         return found
 
     def beginning_with(self, prefix: str) -> Iterator[str]:
@@ -286,7 +286,7 @@ def _cut(index: Index, addresses: Iterable[str], size: int, read: Read) -> Cut:
             absent.append(address)
         else:
             texts.update([_checked(piece, size, read)])
-    if len(absent) == 1 and (like := nearest.most_like(absent[0], index.near(absent[0]))) is not None:
+    if len(absent) == 1 and (like := nearest.nearest_among(absent[0], index.near(absent[0]))) is not None:
         if (piece := index.find(like)) is None:
             raise Unusable("it is damaged")
         texts.update([_checked(piece, size, read)])

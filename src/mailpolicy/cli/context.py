@@ -28,7 +28,7 @@ _DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 
 # name: metavar (None for a flag), help. Allowed before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
-    "--file": ("PATH", f"the store (default: $MAILPOLICY_FILE, then {DEFAULT_FILE})"),
+    "--file": ("PATH", f"the store (default: {DEFAULT_FILE})"),
     "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
     "--headings": (None, "print a line of column names, even off a terminal"),
@@ -38,10 +38,7 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--verbose": (None, "print more details on stderr"),
     "--no-cache": (None, "do not use or write the index of a large store"),
     "--lock-timeout": ("SECONDS", "wait this long for another writer (default: 10)"),
-    "--host-config": (
-        "PATH",
-        "host.toml (default: $MAILPOLICY_HOST_CONFIG, then /etc/mailpolicy/host.toml)",
-    ),
+    "--host-config": ("PATH", "host.toml (default: /etc/mailpolicy/host.toml)"),
     "--keyring-backend": ("CLASS", "class of the keyring backend to use"),
 }
 

@@ -1,6 +1,6 @@
-"""Writes what comes from the code: docs/commands.md, file-format.md, rules.md, the manual pages and the JSON Schema.
+"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages) and the JSON Schema.
 
-With --check nothing is written, and a page that differs from the code is a failure.
+With --check write nothing, and fail if a page is not up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
 
 
 def commands() -> str:
-    """The help page of every command."""
+    """Return the help of every command."""
     command = root()
     pages = [f"# Commands\n\n{NOTE}## mailpolicy\n\n{_help(command, 'mailpolicy')}"]
     for name in COMMANDS:
@@ -52,9 +52,9 @@ def _help(command: Any, title: str) -> str:
 
 
 def file_format() -> str:
-    """The keys of a store, table by table."""
-    lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
-    lines.append("`mailpolicy schema` prints the same as a JSON Schema, for editors.\n")
+    """Return the keys of a store, table by table."""
+    lines = [f"# The keys of accounts.toml\n\n{NOTE}[policy.md](policy.md) explains what the settings do.\n"]
+    lines.append("`mailpolicy schema` prints the same keys as a JSON Schema, for editors.\n")
     groups: dict[int, tuple[list[str], Any]] = {}
     for path, (table, _) in tables.TABLES.items():
         header = ".".join(f'"{part}"' if part == "ADDRESS" else part for part in path)
@@ -73,11 +73,11 @@ def file_format() -> str:
 
 
 def rules() -> str:
-    """Return the page with every code of `validate` and its explanation."""
+    """Return every code of `validate`, with the text of `explain`."""
     lines = [
-        f"# Rules\n\n{NOTE}The findings of `mailpolicy validate`; `mailpolicy explain CODE` shows the same texts. Errors cannot be",
-        "suppressed; warnings and hints can, with `# mailpolicy: allow CODE REASON` on their line, or with `--ignore CODE`",
-        "for a whole run.\n",
+        f"# Rules\n\n{NOTE}The findings of `mailpolicy validate`. `mailpolicy explain CODE` prints the same text. Errors cannot be",
+        "suppressed. Warnings and hints can: on their line with `# mailpolicy: allow CODE and why`, or for a whole run with",
+        "`--ignore CODE`.\n",
         "| code | severity | finding | fix |\n| --- | --- | --- | --- |",
     ]
     lines += (
@@ -91,7 +91,7 @@ def rules() -> str:
 
 
 def main(check: bool) -> int:
-    """Write the pages, or compare them; the exit status."""
+    """Write the pages, or compare them; return the exit status."""
     assert OPTIONS, "the options are part of the root's help page"
     status = 0
     made = {

@@ -17,13 +17,12 @@ from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison, compare
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.question import question
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import SWITCHES, Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
 Tree = dict[str, Any]
 
-SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
 ADDRESSES = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 PIECES = ("10.0.0.0/8", "10.1.0.0/16", "192.168.*.*", "172.16.0.5-172.16.0.9", "fd00::/8", "203.0.113.7")
 

@@ -18,7 +18,7 @@ from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.policy.model import Tls
-from mailpolicy.policy.service import BY_NAME
+from mailpolicy.policy.service import Service
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
@@ -223,8 +223,7 @@ def _codes(_line: Line) -> list[Candidate]:
 
 
 def _keys(_line: Line) -> list[Candidate]:
-    keys = ("edition", "outlook_connector_installed", "multipop")
-    return [Candidate(key.replace("_", "-"), tables.SERVER[key][1].partition(";")[0]) for key in keys]
+    return [Candidate(key.replace("_", "-"), tables.SERVER[key][1].partition(";")[0]) for key in tables.SERVER_VALUES]
 
 
 def _key_values(line: Line) -> list[Candidate]:
@@ -259,15 +258,13 @@ VALUES: dict[str, Values] = {
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
     "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
-    "PROTOCOL": lambda _line: [
-        Candidate(name, service.label) for name, service in BY_NAME.items() if name == service.value
-    ],
+    "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,
     "--format": _formats,
-    **dict.fromkeys(("--pop", "--imap"), _words("on", "lan-only", "off")),
-    **dict.fromkeys(("--multipop", "--outlook-connector", "--per-account"), _words("on", "off")),
+    **{f"--{service}": _words("on", *(["lan-only"] if service.own_lan_switch else []), "off") for service in Service},
+    "--per-account": _words("on", "off"),
     "--strategy": _words(*STRATEGIES),
     "VERSION": _words(*VERSIONS),
     "TYPE": _words(*MAPS),

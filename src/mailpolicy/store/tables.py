@@ -53,6 +53,8 @@ SERVER: dict[str, tuple[type, str]] = {
     "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
     "smart_host": (dict, "where mail goes out"),
 }
+# The keys that `server set` writes; the others have commands of their own.
+SERVER_VALUES = tuple(key for key, (kind, _) in SERVER.items() if kind in (bool, str))
 SMART_HOST: dict[str, tuple[type, str]] = {
     "host": (str, "the smart host's name or IP address"),
     "port": (int, "its port, 1 to 65535; missing: 587"),

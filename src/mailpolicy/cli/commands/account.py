@@ -22,6 +22,7 @@ from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import SWITCHES
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan
@@ -81,7 +82,7 @@ def _add(
 
 
 def _switches(key: str, how: str | None) -> dict[str, bool]:
-    has_lan_switch = key in ("pop", "imap")
+    has_lan_switch = f"{key}_lan_only" in SWITCHES
     if how is None:
         return {}
     if how in ("on", "off"):

@@ -16,7 +16,7 @@ from mailpolicy.edit.server import text_of
 from mailpolicy.errors import Command, UsageError
 from mailpolicy.store import schema, tables
 
-_KEYS = ("edition", "outlook_connector_installed", "multipop")
+_KEYS = tables.SERVER_VALUES
 _YES, _NO = ("on", "true", "yes"), ("off", "false", "no")
 
 

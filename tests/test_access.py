@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.cli.commands.diff import tell
+from mailpolicy.cli.commands.diff import report
 from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison, compare
@@ -86,7 +86,7 @@ def shown(old: str, new: str) -> list[dict[str, Any]]:
         def json(self, schema: str, content: Mapping[str, Any]) -> None:
             printed.extend(content["changes"])
 
-    tell(Caught(Context(format="json")), comparison, comparison.access_changes(), before, after)
+    report(Caught(Context(format="json")), comparison, comparison.access_changes(), before, after)
     return printed
 
 

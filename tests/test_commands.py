@@ -438,7 +438,7 @@ def test_a_person_is_asked_although_stdout_is_a_pipe(store: Path) -> None:
     store.write_text(MINIMAL + accounts)
     command = f"{sys.executable} -m mailpolicy --file {store} pop off --all | cat"
     child = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=30)
-    child.expect("change 3[0-9] accounts")
+    child.expect("Change 3[0-9] accounts")
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert store.read_text() == MINIMAL + accounts

@@ -64,7 +64,7 @@ def test_a_file_comes_before_a_revision(git: Git, program: Run, tmp_path: Path) 
     (tmp_path / "HEAD:accounts.toml").write_text(WIDER)
     result = program("diff", "accounts.toml", "HEAD:accounts.toml")
     assert result.out == ROW.format("HEAD:accounts.toml")
-    assert "warning: HEAD:accounts.toml: this is a file here, and git has it as a file of a revision too" in result.err
+    assert "warning: HEAD:accounts.toml is both a file here and a file in a git revision" in result.err
 
 
 def test_a_file_of_the_tree_does_not_stand_for_what_it_is_held_against(git: Git, program: Run, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_file_of_the_tree_does_not_stand_for_what_it_is_held_against(git: Git,
         (tmp_path / name).write_text(WIDER)
     result = program("diff", "HEAD:accounts.toml", "accounts.toml", "--fail-on", "widened")
     assert (result.status, result.out) == (3, "")
-    assert "write ./HEAD:accounts.toml for the file" in result.err
+    assert "write ./HEAD:accounts.toml, or remove the file" in result.err
     assert program("diff", "./HEAD:accounts.toml", "accounts.toml", "--fail-on", "widened").status == 0
 
 
@@ -103,7 +103,10 @@ def test_a_revision_may_begin_with_a_dash(git: Git, program: Run, tmp_path: Path
     assert "this is a symbolic link in git" in program("diff", "--", "-x:link.toml", "accounts.toml").err
     assert "does not exist in -x" in program("diff", "--", "-x:none.toml", "accounts.toml").err
     (tmp_path / "-x:accounts.toml").write_text(WIDER)
-    assert "git has it as a file of a revision too" in program("diff", "--", "-x:accounts.toml", "accounts.toml").err
+    assert (
+        "both a file here and a file in a git revision"
+        in program("diff", "--", "-x:accounts.toml", "accounts.toml").err
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,7 @@ def test_an_error_names_the_store_that_has_it(program: Run, store: Path) -> None
     assert (told["exit"], told["file"]) == (3, "bad.toml")
 
 
-NEITHER = "no such file or directory, and no revision in the repository of {}"
+NEITHER = "no such file, and no such revision in the repository of {}"
 
 
 def test_one_side_or_none_is_the_store(git: Git, program: Run, tmp_path: Path) -> None:
@@ -240,7 +243,7 @@ def test_a_file_does_not_stand_for_a_revision_alone(git: Git, program: Run, tmp_
         (tmp_path / name).write_text(WIDER)
     result = program("--file", "accounts.toml", "diff", "before", "--fail-on", "widened")
     assert (result.status, result.out) == (3, "")
-    assert "before: this is a file here and a revision in git too: write ./before for the file" in result.err
+    assert "before: both a file here and a git revision; write ./before, or remove the file" in result.err
     assert program("--file", "accounts.toml", "diff", "./before", "--fail-on", "widened") == (0, "", "")
     assert "the file is used" in program("--file", "accounts.toml", "diff", "before").err
     assert program("--file", "accounts.toml", "diff", "HEAD", "--fail-on", "widened").status == 1
@@ -253,7 +256,7 @@ def test_a_file_that_is_new_on_the_branch(git: Git, program: Run, tmp_path: Path
     for old in (["HEAD:new.toml"], ["HEAD"], [], ["old.toml", "new.toml"], [":new.toml"]):
         result = program("--file", "new.toml", "diff", *old, "--missing-ok", "--fail-on", "widened")
         assert result.status == 1, "what cannot be compared does not pass as harmless"
-        assert "does not exist, so everything is compared with an empty store" in result.err
+        assert "does not exist; comparing with an empty store" in result.err
         assert result.out == program("diff", "/dev/null", "new.toml").out
         assert program("--file", "new.toml", "diff", *old).status == 3
     for old in ("nobody:new.toml", "nobody/old.toml:new.toml", "HEAD:bad.toml"):
@@ -469,7 +472,7 @@ def test_the_driver_while_a_merge_waits(driver: Git, tmp_path: Path) -> None:
     driver("commit", "-q", "-am", "narrower")
     with pytest.raises(subprocess.CalledProcessError):
         driver("merge", "other")
-    assert driver("diff", "--cached") == "accounts.toml: unmerged, there is nothing to compare yet\n"
+    assert driver("diff", "--cached") == "accounts.toml: unmerged, nothing to compare yet\n"
     assert driver("diff", "HEAD") == (
         "b/accounts.toml:18:1: error[MP002]: an unresolved merge conflict, up to line 22: keep one side and delete the lines "
         "<<<<<<<, ======= and >>>>>>>\n"

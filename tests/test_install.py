@@ -61,7 +61,7 @@ def test_what_belongs_to_the_file_stays(run: Run, store: Path, tmp_path: Path) -
 def test_equal_is_ok_and_touches_nothing(run: Run, store: Path) -> None:
     before = facts(store)
     same = draft(store, MINIMAL)
-    assert run("--file", str(store), "install", same, "--fail-on", "any").out == f"{store}\tstore\tthere already\tok\n"
+    assert run("--file", str(store), "install", same, "--fail-on", "any").out == f"{store}\tstore\tup to date\tok\n"
     assert facts(store) == before
     assert not store.with_name("accounts.toml.lock").exists()
 
@@ -127,7 +127,7 @@ def test_a_broken_store_in_place_is_no_measure(run: Run, store: Path) -> None:
     for way in ("widened", "narrowed", "any"):
         result = run("--file", str(store), "install", str(new), "--fail-on", way)
         assert result.status == 5
-        assert f"--fail-on {way} cannot be judged" in result.err
+        assert f"--fail-on {way} has nothing to compare with" in result.err
         assert store.read_text() == "[x\n"
     assert run("--file", str(store), "install", str(new)).status == 0
 
@@ -217,7 +217,7 @@ def test_many_accounts_are_asked_about_on_a_terminal(store: Path) -> None:
     text = MINIMAL + "".join(f'[accounts."u{number}@example.com"]\n' for number in range(21))
     command = ["-m", "mailpolicy", "--file", str(store), "install", draft(store, text)]
     child = pexpect.spawn(sys.executable, command, timeout=30, encoding="utf-8")
-    child.expect_exact("change the access of 21 accounts in")
+    child.expect_exact("Change the access of 21 accounts in")
     child.sendline("n")
     child.expect(pexpect.EOF)
     child.close()

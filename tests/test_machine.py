@@ -94,7 +94,7 @@ def test_none_at_all_can_be_asked_for(run: Run, store: Path) -> None:
     given = ("--file", str(store), "--host-config", "/dev/null")
     result = run(*given, "pop", "off", "alice@example.com")
     assert result.status == 0
-    assert result.err == "note: --host-config /dev/null: this run goes by no host.toml\n"
+    assert result.err == "note: --host-config /dev/null: running without host.toml\n"
     assert run(*given, "pop", "on", "alice@example.com", "--quiet") == (0, "", "")
     assert run(*given, "deploy").err.endswith("nothing to deploy: there is no [exports.NAME] table\n")
 

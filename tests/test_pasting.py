@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import MINIMAL, RELAYED, Run
 
-from mailpolicy.cli.context import split
+from mailpolicy.cli.context import split_options
 
 NAMES = (
     "plain.toml",
@@ -111,7 +111,7 @@ def test_a_printed_command_reaches_the_same_store(run: Run, tmp_path: Path, kind
     assert lines, result
     for line in lines:
         words = pasted(line, tmp_path)
-        options, _ = split(words)
+        options, _ = split_options(words)
         assert options == named, line
         if "HOST" in words:
             words[words.index("HOST")] = "relay.example"

@@ -193,4 +193,4 @@ def test_every_command_is_in_a_table() -> None:
 
 def test_a_group_without_a_verb_says_why_it_fails(run: Run) -> None:
     assert run("account", "--quiet").status == 2
-    assert "list accounts" in run("account", "--quiet").err
+    assert "List accounts" in run("account", "--quiet").err

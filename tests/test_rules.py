@@ -98,7 +98,7 @@ def test_explain_lists_and_refuses(run: Run) -> None:
     for wrong, hint in (
         ("MP12", "did you mean MP012?"),
         ("12", "did you mean MP012?"),
-        ("MP999", "mailpolicy explain lists all of them"),
+        ("MP999", "mailpolicy explain lists all codes"),
         ("outside-lan", "a reason of check"),
         ("", "lists all"),
     ):

@@ -90,7 +90,7 @@ def test_the_server_refuses_it_too(repository: Path) -> None:
     assert said.endswith("5\n")
     assert (repository / "installed.toml").read_bytes() == EXAMPLE.read_bytes()
     said = run(repository, f"export MAILPOLICY_FILE=installed.toml; {install.replace('origin/', '')}; echo $?")
-    assert said == "installed.toml\tstore\tthere already\tok\n0\n"
+    assert said == "installed.toml\tstore\tup to date\tok\n0\n"
 
 
 def test_the_driver_as_the_page_sets_it_up(repository: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_right_line_is_told(tried: str, right: str, run: Run, store: Path) -
     told = run(*arguments)
     assert told.status == 2
     assert told.out == ""
-    assert told.err.startswith("mailpolicy: there is no command ")
+    assert told.err.startswith("mailpolicy: unknown command ")
     assert told.err.splitlines()[1:] == [f"  try: mailpolicy {right}"]
     named = run("--file", str(store), *arguments, "--json")
     assert json.loads(named.out)["exit"] == 2

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check lint test test-real prove demo docs docs-check bench clean
+.PHONY: check lint expected test test-real prove demo docs docs-check bench clean
 .DEFAULT_GOAL := check
 
 check: lint docs-check test
@@ -37,6 +37,12 @@ demo: $(VENV)/.runs
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/real
+
+# Write every expected output anew and show what that changed; commands and inputs stay as they are.
+expected: $(VENV)/.tests
+	$(BIN)/python -m pytest -n auto --update-expected --ignore tests/real
+	@git --no-pager diff --stat -- tests docs ':!*.py'
+	@git ls-files --others --exclude-standard -- tests ':!*.py' | sed 's/^/ new: /'
 
 # With every real server and program; what is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.
 test-real: $(VENV)/.tests

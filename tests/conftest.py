@@ -41,6 +41,48 @@ class Result(NamedTuple):
 Run = Callable[..., Result]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-expected",
+        action="store_true",
+        help="run only the tests that have expected outputs in files, and write these files instead of comparing them",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-expected") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-expected makes every comparison pass, so it is refused if CI is set")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--update-expected"):
+        # The other tests may read the files that these are about to write.
+        others = [item for item in items if "expected" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
+
+
+Expected = Callable[[Path, str | None], None]
+
+
+@pytest.fixture
+def expected(request: pytest.FixtureRequest) -> Expected:
+    """Compare an output with the file that holds it, or write that file; None: there must be no such file."""
+
+    def expected(path: Path, found: str | None) -> None:
+        content = path.read_bytes().decode() if path.exists() else None
+        if request.config.getoption("--update-expected") and found != content:
+            if found is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(found.encode())
+        else:
+            assert found == content, f"{path} differs; if the new output is right: make expected"
+
+    return expected
+
+
 @pytest.fixture(autouse=True)
 def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of whoever runs the tests steers them."""

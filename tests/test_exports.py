@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run
+from conftest import Expected, Result, Run
 
 from mailpolicy import export
 from mailpolicy.export import TARGETS
@@ -50,7 +50,7 @@ def case(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.parametrize(("folder", "name", "command"), _commands())
-def test_golden(folder: str, name: str, command: str, case: Run, tmp_path: Path) -> None:
+def test_golden(folder: str, name: str, command: str, case: Run, expected: Expected, tmp_path: Path) -> None:
     result = case(folder, *shlex.split(command))
     # Where the file names the store its checksum depends on the place of the test.
     out = re.sub("(?m)^# sha256 [0-9a-f]{64}$", "# sha256 ...", result.out.replace(str(tmp_path), "/somewhere"))
@@ -61,11 +61,7 @@ def test_golden(folder: str, name: str, command: str, case: Run, tmp_path: Path)
         heading, checksum, body = result.out.split("\n", 2)
         assert heading.startswith("# made by mailpolicy export ")
         assert checksum == f"# sha256 {sha256(body.encode()).hexdigest()}"
-    expected = CASES / folder / "expected" / name
-    if os.environ.get("MAILPOLICY_WRITE_EXPECTED"):
-        expected.parent.mkdir(exist_ok=True)
-        expected.write_text(shown, encoding="utf-8")
-    assert shown == expected.read_text(encoding="utf-8")
+    expected(CASES / folder / "expected" / name, shown)
 
 
 def test_every_target_has_an_example() -> None:

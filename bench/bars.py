@@ -6,7 +6,9 @@ Promises: both sides did the same work, which is looked at, not believed. Not pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import stores
 import tomli
@@ -187,8 +189,8 @@ def secrets(folder: Path) -> list[Bar]:
         place = sealed(folder, count)
         taken = turns(
             rounds,
-            lambda place=place, count=count: float(told("sealed", "read", place, str(count))["seconds"]),
-            lambda place=place, count=count: float(told("sealed", "loop", place, str(count))["seconds"]),
+            partial(_told_seconds, "read", place, count),
+            partial(_told_seconds, "loop", place, count),
         )
         what = f"{spaced(count)} secrets out of the sealed file"
         peer = "bare loop of `AESGCM.decrypt` over the same secrets"
@@ -268,7 +270,11 @@ def stored(folder: Path, accounts: int, name: str = "accounts") -> Path:
     return path
 
 
-def tree_of(store: Path) -> dict[str, object]:
+def _told_seconds(way: str, place: Path, count: int) -> float:
+    return float(told("sealed", way, place, str(count))["seconds"])
+
+
+def tree_of(store: Path) -> dict[str, Any]:
     """What a store file says."""
     return tomli.loads(store.read_text(encoding="utf-8"))
 

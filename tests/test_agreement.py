@@ -7,10 +7,10 @@ import re
 import shlex
 
 from hypothesis import given
-from policies import ADDRESSES, IPS, Invented, policies
 
 from mailpolicy.export import TARGETS, Options, Request
 from mailpolicy.policy.verdict import judge, question
+from tests.policies import ADDRESSES, IPS, Invented, policies
 
 PROTOCOLS = {"imap": "imap", "pop3": "pop"}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import MINIMAL, Run
 
 from mailpolicy.cli import main
+from tests.helpers import MINIMAL, Run
 
 
 @pytest.mark.parametrize(

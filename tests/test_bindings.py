@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 import pexpect
 import pytest
-from conftest import Result, Run
 from hypothesis import given
 from hypothesis import strategies as st
-from policies import LOGINS
-from real.machine import ALICE, BOB, CAROL, FIRST, JSON, RELAY, SECOND, STORE, Machine, user
-from sealing import BACKEND, host_config, sealed_file
 
 from mailpolicy.export import TARGETS, Options, Request
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.model import Policy, Server, Source, Tls
+from tests.helpers import RELAY, Result, Run
+from tests.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, STORE, Machine, user
+from tests.policies import LOGINS
+from tests.sealing import BACKEND, host_config, sealed_file
 
 GMX = f"multipop/{ALICE}/gmx/"
 AT_GMX = "alice@pop.gmx.example:995/implicit"
@@ -292,7 +292,7 @@ def test_what_was_carried_goes_back_where_the_store_cannot_be_written(site: Site
     """Another writer takes the store's lock when the passwords have their new names already."""
     before = site.machine.untouched()
     command = ("smart-host", "set", "--server", "--host", "new.example", "--yes", "--lock-timeout", "0.1")
-    assert site.machine.run(*command, "--keyring-backend", "real.backends.Locking").status == 75
+    assert site.machine.run(*command, "--keyring-backend", "tests.backends.Locking").status == 75
     assert ("set", user(ALICE, "new.example:587")) in [(call["call"], call["user"]) for call in site.machine.calls()]
     assert (site.machine.untouched(), site.kept()) == (before, KEPT)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLE, MINIMAL, Run
 
 from mailpolicy.policy.verdict import judge, question
 from mailpolicy.store import locate
 from mailpolicy.store.store import Store
+from tests.helpers import EXAMPLE, MINIMAL, Run
 
 FILE = ("--file", str(EXAMPLE))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pexpect
 import pytest
 import tomli
-from conftest import MINIMAL, ROOT, Run
 
 from mailpolicy.cli.app import LazyGroup
 from mailpolicy.policy.lan import lan_entry
+from tests.helpers import MINIMAL, ROOT, Run
 
 STORE = """\
 version = 1

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, ROOT, Run, missing
+
+from tests.helpers import MINIMAL, ROOT, Run, missing
 
 WIDER = MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false")
 ROW = 'alice@example.com\tpop\twidened\tLAN\tanywhere\taccounts."alice@example.com".pop_lan_only {}:18\n'
@@ -256,11 +257,11 @@ def test_a_file_that_is_new_on_the_branch(git: Git, program: Run, tmp_path: Path
         assert "does not exist, so everything is compared with an empty store" in result.err
         assert result.out == program("diff", "/dev/null", "new.toml").out
         assert program("--file", "new.toml", "diff", *old).status == 3
-    for old in ("nobody:new.toml", "nobody/old.toml:new.toml", "HEAD:bad.toml"):
+    for bad in ("nobody:new.toml", "nobody/old.toml:new.toml", "HEAD:bad.toml"):
         (tmp_path / "bad.toml").write_text("x")
         git("add", "bad.toml")
         git("commit", "-q", "--allow-empty", "-m", "bad")
-        assert program("diff", old, "new.toml", "--missing-ok").status == 3
+        assert program("diff", bad, "new.toml", "--missing-ok").status == 3
     assert program("diff", "accounts.toml", "HEAD:none.toml", "--missing-ok").status == 3, "NEW is always there"
 
 
@@ -326,8 +327,8 @@ def test_no_program_that_the_repository_names_is_run(git: Git, program: Run, tmp
     hooks.mkdir()
     for hook in ("post-index-change", "reference-transaction", "post-checkout", "fsmonitor-watchman"):
         shutil.copy(trap, hooks / hook)
-    keys = ("core.fsmonitor", "core.pager", "core.editor", "core.askPass", "core.alternateRefsCommand", "gpg.program")
-    keys += (
+    keys = (
+        *("core.fsmonitor", "core.pager", "core.editor", "core.askPass", "core.alternateRefsCommand", "gpg.program"),
         "diff.external",
         "alias.cat-file",
         "alias.ls-tree",
@@ -372,8 +373,8 @@ def test_root_does_not_read_a_repository_of_somebody_else_s(
     for given in (["HEAD:accounts.toml"], ["HEAD"], []):
         told = json.loads(program("--file", "accounts.toml", "diff", *given, "--json", env=sudo).out)
         assert (told["exit"], told["code"]) == (5, "foreign-repository"), given
-    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-    assert program("--file", "accounts.toml", "diff", "HEAD", env=sudo | given).status == 5
+    trusting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    assert program("--file", "accounts.toml", "diff", "HEAD", env=sudo | trusting).status == 5
     assert program("--file", "accounts.toml", "diff", "HEAD").status == 0, "root's own configuration trusts it"
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_fixtures import _patched
 
 from mailpolicy.edit import accounts, services
 from mailpolicy.edit.selection import Targets
@@ -18,67 +17,14 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store
+from tests.patches import patched
+from tests.stores import ADDRESS, KEYS, store_text
 
 SETTINGS = settings(
     max_examples=int(os.environ.get("MAILPOLICY_EXAMPLES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-COMMENT = st.sampled_from(
-    ["# note", "#", '# [accounts."x@y"]', "# \"quoted\" = 'text'", "  # indented", "# mailpolicy: allow MP031"]
-)
-KEYS = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
-
-
-@st.composite
-def pair(draw: st.DrawFn, key: str) -> str:
-    indent = draw(st.sampled_from(["", "", "  ", "\t"]))
-    equals = draw(st.sampled_from([" = ", "=", "  =  ", "\t=\t"]))
-    comment = draw(st.sampled_from(["", "", "  # why", " # 'x' \"y\""]))
-    return f"{indent}{key}{equals}{draw(st.sampled_from(['true', 'false']))}{comment}"
-
-
-@st.composite
-def account(draw: st.DrawFn, address: str) -> list[str]:
-    lines: list[str] = []
-    lines += draw(st.lists(COMMENT, max_size=2))
-    header = draw(
-        st.sampled_from(
-            ['[accounts."{}"]', '[ accounts . "{}" ]', "[accounts.'{}']", '  [accounts."{}"]', '[accounts."{}"] # who']
-        )
-    )
-    spelled = draw(st.sampled_from([address, address.capitalize()]))
-    lines.append(header.format(spelled))
-    for key in draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=4)):
-        lines += draw(st.lists(st.one_of(COMMENT, st.just("")), max_size=1))
-        lines.append(draw(pair(key)))
-    lines += draw(st.lists(COMMENT, max_size=1))
-    return lines
-
-
-@st.composite
-def store_text(draw: st.DrawFn) -> str:
-    lines = draw(st.lists(COMMENT, max_size=1)) + ["version = 1"] + [""] * draw(st.integers(0, 2))
-    lines += ["[server]", 'edition = "pro"', "outlook_connector_installed = true", "multipop = true"]
-    lines += draw(
-        st.sampled_from(
-            [['lan = ["10.0.0.0/8"]'], ["lan = [", '  "10.0.0.0/8", # ten', "  # and", '  "fd00::/8"', "] # end"]]
-        )
-    )
-    for address in draw(st.permutations(["ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example"])):
-        lines += [""] * draw(st.integers(0, 2))
-        if draw(st.booleans()):
-            lines += [draw(COMMENT)] + [""] * draw(st.integers(1, 2))
-        lines += draw(account(address))
-    lines += [""] * draw(st.integers(0, 2))
-    lines += draw(st.lists(COMMENT, max_size=1))
-    newline = draw(st.sampled_from(["\n", "\r\n"]))
-    bom = draw(st.sampled_from(["", "\ufeff"]))
-    return bom + newline.join(lines) + newline * draw(st.integers(0, 1))
-
-
-ADDRESS = st.sampled_from(["ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example"])
 
 
 def written(folder: Path, text: str) -> Path:
@@ -248,7 +194,7 @@ def test_the_diff_is_the_edit(tmp_path: Path, text: str, address: str, service: 
     edit(path, planner)
     after = path.read_bytes().decode().removeprefix("\ufeff")
     if outcome.diff:
-        assert _patched(text.removeprefix("\ufeff"), outcome.diff) == after
+        assert patched(text.removeprefix("\ufeff"), outcome.diff) == after
     else:
         assert after == text.removeprefix("\ufeff")
 
@@ -263,6 +209,6 @@ def test_any_splices_make_a_diff_that_patches(text: str, data: st.DataObject) ->
     made = [splice for index, splice in enumerate(made) if index == 0 or splice.start > made[index - 1].end]
     diff = unified("f", text, made)
     if diff:
-        assert _patched(text, diff) == spliced(text, made)
+        assert patched(text, diff) == spliced(text, made)
     else:
         assert spliced(text, made) == text

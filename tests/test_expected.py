@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.helpers import ROOT
 
 EXAMPLE = """\
 from pathlib import Path
@@ -42,7 +43,8 @@ def example(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *options: str, **variables: str) -> tuple[int, str]:
-    environment = {name: value for name, value in os.environ.items() if name != "CI"} | variables
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment |= {"PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
         cwd=folder,

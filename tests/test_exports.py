@@ -11,13 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import Expected, Result, Run
 
 from mailpolicy import export
 from mailpolicy.export import TARGETS
+from tests.helpers import TESTS, Expected, Result, Run
 
-CASES = Path(__file__).parent / "exports"
-KEYRING = ("--keyring-backend", "real.backends.Json")
+CASES = TESTS / "exports"
+KEYRING = ("--keyring-backend", "tests.backends.Json")
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 

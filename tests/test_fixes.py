@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from conftest import Run
 
 from mailpolicy.policy.model import Gate
+from tests.helpers import Run
 
 OUTSIDE = "203.0.113.9"  # of the Internet
 BRANCH = "192.168.7.9"  # reserved for local use, and not in the LAN

@@ -7,22 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE, Expected, Run
 
-HERE = Path(__file__).parent
-
-
-def _names(folder: str, pattern: str) -> list[str]:
-    found = sorted(path.stem for path in (HERE / folder).glob(pattern))
-    assert found, f"no examples in {folder}"
-    return found
+from tests.helpers import EXAMPLE, TESTS, Expected, Run, examples
+from tests.patches import patched
 
 
-@pytest.mark.parametrize("name", _names("invalid", "*.toml"))
+@pytest.mark.parametrize("name", examples("invalid", "*.toml"))
 def test_invalid(name: str, run: Run, expected: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(HERE / "invalid")
+    monkeypatch.chdir(TESTS / "invalid")
     found = run("validate", f"{name}.toml")
-    expected(HERE / "invalid" / f"{name}.txt", found.out)
+    expected(TESTS / "invalid" / f"{name}.txt", found.out)
     assert found.status == 1
     # Every other command refuses the same store with the same lines, and gives no verdict.
     checked = run("--file", f"{name}.toml", "check", "alice@example.com", "pop", "10.0.0.1")
@@ -32,20 +26,20 @@ def test_invalid(name: str, run: Run, expected: Expected, monkeypatch: pytest.Mo
     assert checked.out == ""
 
 
-@pytest.mark.parametrize("name", _names("advice", "*.toml"))
+@pytest.mark.parametrize("name", examples("advice", "*.toml"))
 def test_advice(name: str, run: Run, expected: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(HERE / "advice")
+    monkeypatch.chdir(TESTS / "advice")
     options = ["--hints"] if name == "hints" else []
     found = run("validate", f"{name}.toml", *options)
-    expected(HERE / "advice" / f"{name}.txt", found.out)
+    expected(TESTS / "advice" / f"{name}.txt", found.out)
     assert found.status == 0
     strict = run("validate", f"{name}.toml", "--strict", *options)
     assert strict.status == int("warning[" in found.out)
 
 
-@pytest.mark.parametrize("name", _names("edits", "*"))
+@pytest.mark.parametrize("name", examples("edits", "*"))
 def test_edit(name: str, run: Run, expected: Expected, tmp_path: Path) -> None:
-    folder = HERE / "edits" / name
+    folder = TESTS / "edits" / name
     command = shlex.split((folder / "command").read_text(encoding="utf-8"))
     store = tmp_path / "accounts.toml"
     shutil.copy(folder / "before.toml", store)
@@ -70,59 +64,21 @@ def test_edit(name: str, run: Run, expected: Expected, tmp_path: Path) -> None:
         assert all(line.endswith("\tok") for line in again.out.splitlines())
 
 
-@pytest.mark.parametrize("name", _names("edits", "*"))
+@pytest.mark.parametrize("name", examples("edits", "*"))
 def test_patch_accepts_the_diff(name: str, run: Run, tmp_path: Path) -> None:
-    folder = HERE / "edits" / name
+    folder = TESTS / "edits" / name
     if (folder / "refused").exists():
         return
     command = shlex.split((folder / "command").read_text(encoding="utf-8"))
     store = tmp_path / "accounts.toml"
     shutil.copy(folder / "before.toml", store)
     diff = run("--file", "accounts.toml", *command, "--dry-run").out
-    assert _patched(store.read_bytes().decode(), diff) == (folder / "after.toml").read_bytes().decode()
+    assert patched(store.read_bytes().decode(), diff) == (folder / "after.toml").read_bytes().decode()
 
 
-def _patched(text: str, diff: str) -> str:
-    """A small independent patch: walks the hunks and insists on every context line."""
-    old = text.split("\n") if text else []
-    lines = diff.split("\n")
-    assert lines[0].startswith("--- ")
-    assert lines[1].startswith("+++ ")
-    new: list[str] = []
-    position = 0
-    ends_bare = False
-    index = 2
-    while index < len(lines) and lines[index]:
-        start = int(lines[index].split()[1].lstrip("-").split(",")[0])
-        count = lines[index].split()[1].partition(",")[2] or "1"
-        begin = start - 1 if int(count) else start
-        new += old[position:begin]
-        position = begin
-        grown_start, _, grown = lines[index].split()[2].lstrip("+").partition(",")
-        assert int(grown_start) == len(new) + (grown != "0"), "the hunk says where it stands in the new file"
-        index += 1
-        while index < len(lines) and lines[index] and not lines[index].startswith("@@"):
-            mark, line = lines[index][0], lines[index][1:]
-            if mark in " -":
-                assert old[position] == line
-                position += 1
-            if mark in " +":
-                new.append(line)
-                ends_bare = False
-            if mark == "\\" and lines[index - 1][0] in " +":
-                ends_bare = True
-            index += 1
-    rest = old[position:]
-    if rest == [""] and ends_bare:
-        rest = []
-    if rest:
-        return "\n".join([*new, *rest])
-    return "\n".join(new) + ("" if ends_bare or not new else "\n")
-
-
-@pytest.mark.parametrize("name", _names("golden", "*"))
+@pytest.mark.parametrize("name", examples("golden", "*"))
 def test_golden(name: str, run: Run, expected: Expected, tmp_path: Path) -> None:
-    folder = HERE / "golden" / name
+    folder = TESTS / "golden" / name
     shutil.copy(EXAMPLE, tmp_path / "accounts.toml")
     for given in folder.iterdir():
         if given.name not in ("command", "status", "stdout", "stderr"):

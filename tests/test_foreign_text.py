@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
+
+from tests.helpers import MINIMAL, Run
 
 HOSTILE = "a\n::error::forged\x1b[31m\u202e\u009b2J\u2066##[group]x.toml"
 # What a terminal obeys, shows in another order or not at all; tabs and newlines are ours.

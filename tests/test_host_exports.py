@@ -10,16 +10,16 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run
 
 from mailpolicy.export.dovecot import narrowed
+from tests.helpers import Result, Run
 
 
 @pytest.fixture
 def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
     """Run a command with a host.toml of the given text, in which `{}` is the test's own folder."""
 
-    def deploy(text: str, *arguments: str) -> object:
+    def deploy(text: str, *arguments: str) -> Result:
         (tmp_path / "host.toml").write_text(text.replace("{}", str(tmp_path)))
         return run("--file", str(store), "--host-config", str(tmp_path / "host.toml"), *(arguments or ("deploy",)))
 

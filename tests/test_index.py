@@ -18,15 +18,14 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from conftest import Run, missing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from test_edit_properties import ADDRESS, store_text
 
 import mailpolicy
 from mailpolicy.cli import context
 from mailpolicy.edit import accounts, partial, server, services, templates
+from mailpolicy.edit.operations import Drop, Put
 from mailpolicy.edit.plan import Planner
 from mailpolicy.edit.selection import Targets
 from mailpolicy.edit.text import splices
@@ -47,6 +46,8 @@ from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.outline import Piece
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import locked
+from tests.helpers import Run, missing, mount_namespace
+from tests.stores import ADDRESS, store_text
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
 KNOWN = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
@@ -393,7 +394,7 @@ def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[
     for address, name in dict.fromkeys(made):
         there = name in tables[keys[address]]
         path = ("accounts", keys[address], name)
-        operations.append(splices.Drop(path) if there and name == "pop" else splices.Put(path, True))
+        operations.append(Drop(path) if there and name == "pop" else Put(path, True))
     whole = Layout(text, newline_of(text))
     assert splices.splices(text, operations) == splices._made(whole, operations)
 
@@ -753,8 +754,8 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
         return Store.look_up(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).cut is not None or not notes
 
     content = file.read_bytes()
-    for change in (lambda: file.chmod(0o666), lambda: folder.chmod(0o777), lambda: folder.chmod(0o770)):
-        change()
+    for path, mode in ((file, 0o666), (folder, 0o777), (folder, 0o770)):
+        path.chmod(mode)
         assert not used()
         folder.chmod(0o700)
         file.write_bytes(content)
@@ -806,8 +807,6 @@ def test_a_cache_that_cannot_be_written(
 
 def test_a_full_disk(tmp_path: Path) -> None:
     """A real file system of four pages, in a mount namespace of its own."""
-    from test_writing import mount_namespace
-
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(3000))
     folder = tmp_path / "small"

@@ -13,15 +13,15 @@ from pathlib import Path
 import pexpect
 import pytest
 import tomli
-from conftest import MINIMAL, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
-from test_fixtures import _patched
 
 from mailpolicy.edit.install import Installation, install
 from mailpolicy.edit.text.diff import between, spliced, unified
 from mailpolicy.errors import Refused
 from mailpolicy.store.store import Store
+from tests.helpers import MINIMAL, Run, missing
+from tests.patches import patched
 
 WIDER = MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false")
 
@@ -75,7 +75,7 @@ def test_a_dry_run_writes_nothing_and_ends_as_the_real_one(run: Run, store: Path
     assert not store.with_name("accounts.toml.lock").exists()
     assert dry.status == (5 if way else 0)
     if not way:
-        assert _patched(MINIMAL, dry.out) == WIDER
+        assert patched(MINIMAL, dry.out) == WIDER
         assert "alice@example.com  pop  widened  LAN  anywhere" in dry.err
     assert run(*command).status == dry.status
     assert store.read_text() == (MINIMAL if way else WIDER)
@@ -177,13 +177,16 @@ def test_a_store_that_moved_under_the_lock_is_compared_again(store: Path) -> Non
         if "widened" in asked[-1]:
             raise Refused("no")
 
+    def meanwhile(_: Installation) -> None:
+        store.write_text(narrower)
+
     store.write_text(WIDER)
     with pytest.raises(Refused):
         install(
             str(store),
             Store("draft.toml", MINIMAL.encode()),
             allow=allow,
-            confirm=lambda _: store.write_text(narrower) and None,
+            confirm=meanwhile,
         )
     assert asked == [["narrowed"], ["widened"]]
     assert store.read_text() == narrower
@@ -240,7 +243,7 @@ def test_splices_between_two_texts(old: list[str], new: list[str], end: str, oth
     assert spliced(before, splices) == after
     assert bool(splices) is (before != after)
     if splices:
-        assert _patched(before, unified("x", before, splices)) == after
+        assert patched(before, unified("x", before, splices)) == after
 
 
 def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_path: Path) -> None:

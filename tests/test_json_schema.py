@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 import jsonschema
 import pytest
 import tomli
-from conftest import EXAMPLE, ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ from mailpolicy.diagnostics import KeyPath
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.store import schema
 from mailpolicy.store.tables import TABLES
+from tests.helpers import EXAMPLE, ROOT, TESTS, Run, missing
 
 DOCUMENT = json.loads(resources("mailpolicy.store").joinpath("accounts.schema.json").read_text(encoding="utf-8"))
 JUDGE = jsonschema.Draft7Validator(DOCUMENT)
@@ -31,7 +32,6 @@ JUDGE = jsonschema.Draft7Validator(DOCUMENT)
 SHAPE = {"MP003", "MP004", "MP005", "MP006", "MP007", "MP008", "MP013", "MP014", "MP016", "MP017"}
 VALUE = {"MP010", "MP012", "MP015", "MP020", "MP021", "MP022", "MP023", "MP024", "MP025", "MP026", "MP027"}
 
-TESTS = Path(__file__).parent
 STORES = sorted([*TESTS.rglob("*.toml"), *ROOT.glob("src/mailpolicy/cli/*.toml"), EXAMPLE])
 
 
@@ -101,11 +101,15 @@ leaves = st.one_of(
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3))
 
 
+def _is_of(kind: type, leaf: object) -> bool:
+    return type(leaf) is kind
+
+
 def tables(path: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """Tables at a place, mostly as they should be, each key now and then with something else."""
     found = {}
     for key, (kind, _) in TABLES[path].keys.items():
-        right: st.SearchStrategy[Any] = leaves.filter(lambda leaf, kind=kind: type(leaf) is kind)
+        right: st.SearchStrategy[Any] = leaves.filter(partial(_is_of, kind))
         if kind is list:
             right = st.lists(leaves, max_size=2)
         elif (*path, key) in TABLES:
@@ -176,8 +180,9 @@ def test_hosts(host: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "A b", "Office", "-a", "a" * 64, "office\n"])
 def test_the_name_of_a_template_that_there_cannot_be(name: str) -> None:
-    for templates in ({}, {name: {}}):
-        tree = {"version": 1, "templates": templates, "accounts": {"a@x.example": {"template": name}}}
+    templates: list[dict[str, object]] = [{}, {name: {}}]
+    for table in templates:
+        tree = {"version": 1, "templates": table, "accounts": {"a@x.example": {"template": name}}}
         hold_together(tree)
         assert ("accounts", "a@x.example", "template") in refused(tree)
     good = {"version": 1, "templates": {"office": {}}, "accounts": {"a@x.example": {"template": "office"}}}

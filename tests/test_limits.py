@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
 
 from mailpolicy.diagnostics import MOST_SHOWN
 from mailpolicy.policy.names import LONGEST_LINE
@@ -15,6 +14,7 @@ from mailpolicy.policy.nearest import MOST_GUESSES
 from mailpolicy.store import locate, schema
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import LARGEST, LARGEST_STORE
+from tests.helpers import Run
 
 
 def work(tree: dict[str, object]) -> int:
@@ -35,7 +35,7 @@ def work(tree: dict[str, object]) -> int:
 
 
 def unknown_templates(count: int) -> dict[str, object]:
-    templates = {f"template{number * 7919:x}": {} for number in range(count // 2)}
+    templates: dict[str, object] = {f"template{number * 7919:x}": {} for number in range(count // 2)}
     accounts = {f"u{number}@x.example": {"template": f"tempalte{number * 7907:x}"} for number in range(count)}
     return {"version": 1, "templates": templates, "accounts": accounts}
 

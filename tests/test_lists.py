@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Run
+
+from tests.helpers import Run
 
 PASSWD, CSV = "this looks like a line of a passwd file", "this looks like CSV"
 # A line with a password, what is shown of it, and what it looks like.

@@ -7,7 +7,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
+
+from tests.helpers import MINIMAL, Run
 
 EXPORT = '[exports.a]\ntarget = "dovecot"\npath = "/nowhere/a"\n'
 # the file, the line, and what is said

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run
+
+from tests.helpers import ROOT, Run
 
 STORE = """\
 version = 1

@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, RELAYED, Run
 
 from mailpolicy.cli.context import split
+from tests.helpers import MINIMAL, RELAYED, Run
 
 NAMES = (
     "plain.toml",

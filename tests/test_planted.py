@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
+
+from tests.helpers import MINIMAL, Run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root obeys or refuses")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import MINIMAL, RELAY, RELAYED, Run
-from sealing import options, sealed_file
 
 from mailpolicy.cli.app import root
+from tests.helpers import MINIMAL, RELAY, RELAYED, Run
+from tests.sealing import options, sealed_file
 
 STORE = (
     RELAYED

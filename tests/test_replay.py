@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import MINIMAL, Run
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from mailpolicy.review import loginlog, replay
 from mailpolicy.review.loginlog import LineRejected, login
 from mailpolicy.review.replay import Replay
 from mailpolicy.store.store import Store
+from tests.helpers import MINIMAL, Run
 
 ALICE = "user=<alice@example.com>, method=PLAIN, rip=203.0.113.9, lip=10.0.0.1, mpid=77, TLS, session=<kJ/2wAAAAAA>"
 SYSLOG, ISO = "Nov 25 18:00:00", "2026-11-25T18:00:00.123456+01:00"

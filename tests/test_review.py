@@ -13,7 +13,6 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
-from conftest import ROOT, Run, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +21,9 @@ from mailpolicy.policy.names import printable
 from mailpolicy.render import github, junit, sarif
 from mailpolicy.render.annotation import Annotation
 from mailpolicy.store import locate
+from tests.helpers import ROOT, TESTS, Run, missing
 
-HERE = Path(__file__).parent
-STORES = sorted(path for folder in ("invalid", "advice") for path in (HERE / folder).glob("*.toml"))
+STORES = sorted(path for folder in ("invalid", "advice") for path in (TESTS / folder).glob("*.toml"))
 
 anything = st.text(st.characters(exclude_categories=()), max_size=40)
 nasty = st.one_of(
@@ -42,7 +41,7 @@ nasty = st.one_of(
         ]
     ),
 )
-annotations = st.builds(
+notes_of_findings: st.SearchStrategy[Annotation] = st.builds(
     Annotation,
     code=st.sampled_from(sorted(RULES)),
     severity=st.sampled_from(["error", "warning", "hint"]),
@@ -71,7 +70,7 @@ def _unescaped(text: str) -> str:
     return text
 
 
-@given(st.lists(annotations, max_size=4))
+@given(st.lists(notes_of_findings, max_size=4))
 def test_github_reads_one_command_for_each_annotation(notes: list[Annotation]) -> None:
     expected = [
         (
@@ -143,7 +142,9 @@ def results(log: str) -> list[dict[str, Any]]:
     return json.loads(log)["runs"][0]["results"]  # type: ignore[no-any-return]
 
 
-@given(notes=st.lists(annotations, max_size=4), unread=st.lists(st.tuples(st.just("a b.toml"), nasty), max_size=1))
+@given(
+    notes=st.lists(notes_of_findings, max_size=4), unread=st.lists(st.tuples(st.just("a b.toml"), nasty), max_size=1)
+)
 def test_sarif_is_what_the_oasis_schema_asks_for(
     oasis: Any, notes: list[Annotation], unread: list[tuple[str, str]]
 ) -> None:
@@ -164,7 +165,7 @@ def test_sarif_is_what_the_oasis_schema_asks_for(
 
 @pytest.mark.parametrize("path", STORES, ids=lambda path: path.stem)
 def test_every_store_in_every_format(path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(HERE)
+    monkeypatch.chdir(TESTS)
     name = f"{path.parent.name}/{path.name}"
     findings = json.loads(run("validate", name, "--hints", "--json").out)["files"][0]["findings"]
     status = run("validate", name, "--hints").status
@@ -225,7 +226,7 @@ def test_fingerprints_stay_while_lines_move(run: Run, tmp_path: Path) -> None:
 
 def test_a_count_in_the_wording_does_not_make_a_new_finding(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "accounts.toml"
-    text = (HERE / "advice" / "standard-edition.toml").read_text()
+    text = (TESTS / "advice" / "standard-edition.toml").read_text()
     logs = []
     for extra in ("", '[accounts."c@x.example"]\n'):
         path.write_text(text + extra)

@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run, missing
-from real.machine import JSON, Machine, user
 
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.store.store import Store
+from tests.helpers import ROOT, Run, missing
+from tests.machine import JSON, Machine, user
 
 BY_TEXT = [code for code, rule in RULES.items() if not rule.given or rule.encoding != "utf-8"]
 

@@ -12,19 +12,18 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keyring.core
 import keyring.errors
 import pytest
-from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from keyring import backend
 from keyring.backends import fail
 from keyring.testing.backend import BackendBasicTests
-from sealing import options, sealed_file
 
 from mailpolicy import sealed
 from mailpolicy.errors import KeyringError, Refused, StillLocked
@@ -33,6 +32,8 @@ from mailpolicy.sealed.format import Header, Key, Secrets, header, seal, unseal
 from mailpolicy.sealed.key_source import Sources
 from mailpolicy.system import held
 from mailpolicy.system.keyrings import choice
+from tests.helpers import Run
+from tests.sealing import options, sealed_file
 
 SERVICE, ALICE, BOB = "mailpolicy", "smart-host/alice@example.com", "smart-host/bob@example.com"
 SECRETS = {ALICE: "s3cret-of-alice", BOB: "s3cret of bob\nwith a line", "smart-host/@server": "x" * 65536}
@@ -114,11 +115,12 @@ def test_what_goes_wrong_is_keyrings_own_error(filled: SecretsFile, tmp_path: Pa
     with pytest.raises(keyring.errors.PasswordDeleteError, match="no such secret"):
         used.delete_password(SERVICE, "nobody")
     lost = used.with_properties(secrets_file=str(tmp_path / "other"))
-    for kind, action in (
+    failures: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
         (keyring.errors.KeyringError, lambda: lost.get_password(SERVICE, ALICE)),
         (keyring.errors.PasswordSetError, lambda: lost.set_password(SERVICE, ALICE, "new")),
         (keyring.errors.PasswordDeleteError, lambda: lost.delete_password(SERVICE, ALICE)),
-    ):
+    )
+    for kind, action in failures:
         with pytest.raises(kind, match="there is no file of sealed secrets") as caught:
             action()
         assert isinstance(caught.value.__cause__, KeyringError)

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import RELAY, RELAYED, Result, Run
-from sealing import BACKEND, options, sealed_file
 
 from mailpolicy.system.held import locked
+from tests.helpers import RELAY, RELAYED, Result, Run
+from tests.sealing import BACKEND, options, sealed_file
 
-JSON = "real.backends.Json"
+JSON = "tests.backends.Json"
 ALICE = f"smart-host/alice@example.com/{RELAY}"
 SERVER = f"smart-host/@server/{RELAY}"
 LEFT = f"smart-host/left@example.com/{RELAY}"  # of nobody in the store
@@ -260,7 +260,7 @@ def test_move_over_other_secrets(run: Run, plain: Path) -> None:
     assert keyring.several("mailpolicy", [ALICE]) == {ALICE: "one"}
 
 
-@pytest.mark.parametrize("target", ["real.backends.Losing", "real.backends.Cutting"])
+@pytest.mark.parametrize("target", ["tests.backends.Losing", "tests.backends.Cutting"])
 def test_move_into_a_keyring_that_loses(run: Run, place: Path, target: str) -> None:
     keyring = sealed_file(place)
     keyring.change("mailpolicy", {ALICE: "secret of one", SERVER: "secret of two"})
@@ -274,7 +274,7 @@ def test_move_to_itself(run: Run, place: Path) -> None:
     assert run("secrets", "move", "--from", JSON, "--to", JSON).status == 2
 
 
-@pytest.mark.parametrize("names", [(JSON, "real.backends.Alias"), ("real.backends.Alias", JSON)], ids=" ".join)
+@pytest.mark.parametrize("names", [(JSON, "tests.backends.Alias"), ("tests.backends.Alias", JSON)], ids=" ".join)
 def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: tuple[str, str]) -> None:
     before = kept(plain)
     dry = run("secrets", "move", "--from", names[0], "--to", names[1], "--dry-run", *options(plain))
@@ -286,7 +286,7 @@ def test_move_where_two_names_lead_to_one_keyring(run: Run, plain: Path, names: 
 
 
 def test_move_between_keyrings_that_remember_what_they_read(run: Run, plain: Path) -> None:
-    names, before = ("real.backends.Remembering", "real.backends.RememberingToo"), kept(plain)
+    names, before = ("tests.backends.Remembering", "tests.backends.RememberingToo"), kept(plain)
     refused = run("secrets", "move", "--from", names[0], "--to", names[1], *options(plain))
     assert (refused.status, refused.out) == (5, "")
     assert "keep their secrets in one place" in refused.err
@@ -297,7 +297,7 @@ def test_move_between_keyrings_that_remember_what_they_read(run: Run, plain: Pat
 
 def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None:
     """What it shows is not what it has: the secrets are kept in it before they go."""
-    moved = run("secrets", "move", "--from", JSON, "--to", "real.backends.Layered", *options(plain))
+    moved = run("secrets", "move", "--from", JSON, "--to", "tests.backends.Layered", *options(plain))
     assert (moved.status, moved.out.count("\tmoved\t")) == (0, 2)
     assert json.loads((plain / "keyring.json.own").read_text()) == {ALICE: "one", SERVER: "two"}
     assert kept(plain) == {LEFT: "three"}
@@ -305,7 +305,7 @@ def test_move_to_a_keyring_that_shows_the_old_one(run: Run, plain: Path) -> None
 
 def test_move_where_the_new_keyring_loses_what_the_old_one_gives_up(run: Run, plain: Path) -> None:
     before = kept(plain)
-    result = run("secrets", "move", "--from", JSON, "--to", "real.backends.Sharing", *options(plain))
+    result = run("secrets", "move", "--from", JSON, "--to", "tests.backends.Sharing", *options(plain))
     assert (result.status, result.out) == (6, "")
     assert "they were put back" in result.err
     assert kept(plain) == before
@@ -417,10 +417,10 @@ def test_doctor_about_other_keyrings(run: Run, place: Path) -> None:
     (place / "host.toml").write_text("")
     use = ("--host-config", str(place / "host.toml"))
     for name, state in (("PlaintextKeyring", "error"), ("Json", "warning")):
-        _, checks = doctor(run, *use, "--keyring-backend", f"real.backends.{name}")
+        _, checks = doctor(run, *use, "--keyring-backend", f"tests.backends.{name}")
         assert checks["keyring"]["state"] == state
         assert checks["keyring"]["fix"] == (
-            f"mailpolicy secrets init && mailpolicy secrets move --from real.backends.{name} --to {BACKEND}"
+            f"mailpolicy secrets init && mailpolicy secrets move --from tests.backends.{name} --to {BACKEND}"
         )
     if os.geteuid() == 0:
         status, checks = doctor(run, *use)

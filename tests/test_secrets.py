@@ -11,34 +11,19 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run
-from real.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
-from sealing import BACKEND, host_config, sealed_file
 
 from mailpolicy.errors import KeyringError, StillLocked
 from mailpolicy.secrets.credentials import Choice, Credentials
 from mailpolicy.system.keyrings.deadline import Calls
+from tests.helpers import Run
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from tests.sealing import BACKEND, host_config, sealed_file
 
 HAS_LOGIN = 'smart_host_login = "ours"'
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A machine with a keyring of the tests' own; no run may leak a secret."""
-    machine = Machine(tmp_path, JSON)
-    yield machine
-    assert machine.leaks() == []
-
-
-@pytest.fixture
-def changed(machine: Machine) -> Machine:
-    """The machine with the login `ours` and the first password of Alice."""
-    machine.give(ALICE)
-    return machine
 
 
 def small_disk() -> None:
@@ -124,7 +109,7 @@ def test_a_store_locked_too_late(changed: Machine) -> None:
     """Another writer takes the lock when the new secret is kept already: the old one is put back."""
     before = changed.untouched()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin", "--lock-timeout", "0.1"]
-    result = changed.run(*command, "--keyring-backend", "real.backends.Locking", stdin=SECOND)
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Locking", stdin=SECOND)
     assert result.status == 75
     assert writes(changed) == [("set", user(ALICE)), ("set", user(ALICE))]
     assert changed.kept() == {user(ALICE): FIRST}
@@ -164,7 +149,7 @@ def test_an_account_that_went_meanwhile(changed: Machine) -> None:
     gone = rival.read_bytes()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
     environment = {"TEST_RIVAL": str(rival)}
-    result = changed.run(*command, "--keyring-backend", "real.backends.Racing", stdin=SECOND, environment=environment)
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Racing", stdin=SECOND, environment=environment)
     assert result.status == 4
     assert changed.kept() == {user(ALICE): FIRST}
     assert changed.store.read_bytes() == gone
@@ -185,7 +170,7 @@ def test_an_edit_that_needs_a_hand(machine: Machine) -> None:
 def test_sigterm_puts_the_old_secret_back(changed: Machine) -> None:
     before = changed.untouched()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
-    result = changed.run(*command, "--keyring-backend", "real.backends.Terminating", stdin=SECOND)
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Terminating", stdin=SECOND)
     assert result.status == 128 + signal.SIGTERM
     assert changed.kept() == {user(ALICE): FIRST}
     assert changed.untouched() == before
@@ -196,7 +181,7 @@ def test_sigterm_while_the_keyring_is_at_work(changed: Machine) -> None:
     """What it was asked it may still do: it is waited for before the old secret is put back."""
     before = changed.untouched()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
-    result = changed.run(*command, "--keyring-backend", "real.backends.Late", stdin=SECOND)
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Late", stdin=SECOND)
     assert result.status == 128 + signal.SIGTERM
     assert changed.kept() == {user(ALICE): FIRST}
     assert changed.untouched() == before
@@ -207,7 +192,7 @@ def test_a_second_sigterm(changed: Machine) -> None:
     """It comes while the old secret is put back: what is there is not known, and written down."""
     before = changed.untouched()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
-    result = changed.run(*command, "--keyring-backend", "real.backends.TerminatingTwice", stdin=SECOND)
+    result = changed.run(*command, "--keyring-backend", "tests.backends.TerminatingTwice", stdin=SECOND)
     assert result.status == 128 + signal.SIGTERM
     assert changed.untouched() == before
     assert changed.pending() == [user(ALICE)]
@@ -222,7 +207,7 @@ def test_a_signal_while_the_keyring_hangs(changed: Machine, monkeypatch: pytest.
     changed.here(monkeypatch)
     old = signal.signal(signal.SIGUSR1, stop)
     warned: list[str] = []
-    vault = Credentials(Choice("real.backends.Interrupted", deadline=0.5), warned.append)
+    vault = Credentials(Choice("tests.backends.Interrupted", deadline=0.5), warned.append)
     try:
         with pytest.raises(KeyboardInterrupt), vault.changed({user(ALICE): SECOND}):
             pytest.fail("the secret was not kept")
@@ -343,7 +328,7 @@ def test_a_secret_that_is_not_kept(changed: Machine, backend: str) -> None:
     """What was read back differs: exit 6, the store is not written."""
     before = changed.untouched()
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin"]
-    result = changed.run(*command, "--keyring-backend", f"real.backends.{backend}", stdin=SECOND)
+    result = changed.run(*command, "--keyring-backend", f"tests.backends.{backend}", stdin=SECOND)
     assert (result.status, result.out) == (6, "")
     assert "what was read back differs" in result.err
     assert changed.untouched() == before
@@ -359,7 +344,7 @@ def test_a_secret_that_is_not_kept(changed: Machine, backend: str) -> None:
 @pytest.mark.parametrize("command", [("account", "remove", ALICE), ("account", "rename", ALICE, CAROL)], ids=" ".join)
 def test_a_secret_that_stays(changed: Machine, command: tuple[str, ...]) -> None:
     """The store is changed and the secret does not go: what was done is told, exit 6, and it is not forgotten."""
-    result = changed.run(*command, "--keyring-backend", "real.backends.Clinging")
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Clinging")
     assert result.status == 6
     assert "\taccount\tre" in result.out
     assert f"the store is changed, the secret {user(ALICE)} is left in the keyring" in result.err
@@ -373,7 +358,7 @@ def test_a_secret_that_stays(changed: Machine, command: tuple[str, ...]) -> None
 def test_one_secret_of_several_that_stays(changed: Machine) -> None:
     """What went is told and settled, what stays is named."""
     changed.give(BOB)
-    result = changed.run("account", "remove", ALICE, BOB, "--keyring-backend", "real.backends.Picky")
+    result = changed.run("account", "remove", ALICE, BOB, "--keyring-backend", "tests.backends.Picky")
     assert result.status == 6
     assert f"the secret {user(BOB)} is left in the keyring: the keyring refused (ValueError)" in result.err
     removed = [line for line in result.out.splitlines() if "removed from the keyring" in line]
@@ -393,7 +378,7 @@ def test_foreign_exceptions(changed: Machine, raised: str, form: str) -> None:
     command = ["smart-host", "set", ALICE, "--login", "new", "--password-stdin", form]
     if raised.startswith("delete"):
         command = ["account", "remove", ALICE, form]
-    options = ["--keyring-backend", "real.backends.Raising"]
+    options = ["--keyring-backend", "tests.backends.Raising"]
     result = changed.run(*command, *options, stdin=SECOND, environment={"TEST_RAISE": raised})
     assert result.status == 6
     if form == "--json":
@@ -485,7 +470,7 @@ def test_many_accounts_are_forgotten_in_one_step(machine: Machine) -> None:
 
 
 def test_deadline() -> None:
-    vault = Credentials(Choice("real.backends.Hanging", deadline=0.2), pytest.fail)
+    vault = Credentials(Choice("tests.backends.Hanging", deadline=0.2), pytest.fail)
     start = time.monotonic()
     with pytest.raises(KeyringError, match=r"did not answer within 0\.2 s") as caught:
         vault.get(user(ALICE))
@@ -497,7 +482,7 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
     """Whether it was kept is not known, so it is named as unsettled; and nobody waits a second time to put it back."""
     changed.here(monkeypatch)
     warned: list[str] = []
-    vault = Credentials(Choice("real.backends.Stalling", deadline=0.5), warned.append)
+    vault = Credentials(Choice("tests.backends.Stalling", deadline=0.5), warned.append)
     with pytest.raises(KeyringError, match="did not answer"), vault.changed({user(ALICE): SECOND}):
         pytest.fail("the secret was not kept")
     assert vault.unsettled == {user(ALICE)}
@@ -509,8 +494,10 @@ def test_deadline_while_a_secret_is_set(changed: Machine, monkeypatch: pytest.Mo
 def test_another_writer_of_the_sealed_file_is_no_locked_keyring(tmp_path: Path) -> None:
     """It is waited for as long as was said, also beyond the deadline; nothing was written, so nothing is unsettled."""
     sealed_file(tmp_path).change("mailpolicy", {user(ALICE): FIRST})
-    places = {"secrets_file": str(tmp_path / "secrets"), "key_file": str(tmp_path / "key")}
-    vault = Credentials(Choice(BACKEND, deadline=0.5, lock_timeout=1.0, **places), pytest.fail)
+    choice = Choice(
+        BACKEND, deadline=0.5, secrets_file=f"{tmp_path}/secrets", key_file=f"{tmp_path}/key", lock_timeout=1.0
+    )
+    vault = Credentials(choice, pytest.fail)
     with open(tmp_path / "secrets.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(StillLocked, match="another writer"), vault.changed({user(ALICE): SECOND}):
@@ -524,7 +511,7 @@ def test_the_note_can_be_read_by_whoever_reads_the_store(changed: Machine) -> No
     os.chmod(changed.store, 0o660)
     host = changed.folder / "host.toml"
     host.write_text(f'trusted_group = "{grp.getgrgid(changed.store.stat().st_gid).gr_name}"\n')
-    options = ["--keyring-backend", "real.backends.Clinging", "--host-config", str(host)]
+    options = ["--keyring-backend", "tests.backends.Clinging", "--host-config", str(host)]
     assert changed.run("smart-host", "clear", ALICE, *options).status == 6
     facts = os.stat(f"{changed.store}.pending")
     assert stat.S_IMODE(facts.st_mode) == 0o660

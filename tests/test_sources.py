@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
-from real.machine import ALICE, CAROL, FIRST, JSON, SECOND, Machine, user
+
+from tests.helpers import MINIMAL, Run
+from tests.machine import ALICE, CAROL, FIRST, JSON, SECOND, Machine, user
 
 GMX = f"multipop/{ALICE}/gmx/alice@pop.gmx.example:995/implicit"
 ADD = ("multipop", "source", "add", ALICE, "gmx", "--host", "pop.gmx.example", "--login", "alice")

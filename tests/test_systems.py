@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, ROOT
+
+from tests.helpers import MINIMAL, ROOT
 
 # A Python as Windows has it, as far as this program could notice.
 WITHOUT_POSIX = """

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import MINIMAL
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailpolicy.render.table import drawn
+from tests.helpers import MINIMAL
 
 words = st.text("abz019.@:/-\u3042\u00e9", min_size=1, max_size=30)
 HEADINGS = ("account", "where it is", "smart host login")

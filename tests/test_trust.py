@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run, missing
 
 from mailpolicy.edit import services
 from mailpolicy.edit.selection import Targets
@@ -21,6 +20,7 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.held import Held
+from tests.helpers import MINIMAL, Result, Run, missing
 
 NOBODY = 65534
 VICTIM = "precious\n"
@@ -79,7 +79,7 @@ def _unharmed(place: Path, victim: Path) -> None:
         assert place.read_text() == "--all\n"
 
 
-def _deploy(run: Run, sticky: Path, *options: str) -> object:
+def _deploy(run: Run, sticky: Path, *options: str) -> Result:
     host = sticky.parent / "host.toml"
     host.write_text(
         f'[exports.access]\ntarget = "dovecot"\npath = "{sticky}/passwd"\nreload = ["true"]\nkick = ["echo"]\n'
@@ -364,7 +364,7 @@ def test_a_failed_look_is_not_a_missing_file(
     before = (tmp_path / what).read_bytes()
 
     def fails(real: Callable[..., object]) -> Callable[..., object]:
-        def call(path: object, *arguments: object, **options: object) -> object:
+        def call(path: int | str | os.PathLike[str], *arguments: object, **options: object) -> object:
             if not isinstance(path, int) and os.path.basename(os.fsdecode(path)) == what:
                 raise OSError(number, os.strerror(number))
             return real(path, *arguments, **options)

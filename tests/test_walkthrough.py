@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE, ROOT, Expected, missing
+
+from tests.helpers import EXAMPLE, ROOT, Expected, missing
 
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## A pull request that widens access by accident\n")[2].partition("\n## ")[0]

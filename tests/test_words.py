@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, Run
 
 from mailpolicy.policy.nearest import nearest, nearest_address, nearest_key
+from tests.helpers import MINIMAL, Run
 
 TRIED = [
     ("enable pop alice@x", "pop on alice@x"),

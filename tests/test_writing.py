@@ -18,28 +18,13 @@ from pathlib import Path
 
 import pytest
 import tomli
-from conftest import MINIMAL, Run, missing
 
 from mailpolicy.errors import NotConfirmed, WriteFailed
 from mailpolicy.system import held
 from mailpolicy.system.trust import cure_for_root
+from tests.helpers import MINIMAL, Run, missing, mount_namespace, needs_root
 
 PROGRAM = [sys.executable, "-m", "mailpolicy"]
-
-
-def needs_root() -> None:
-    if os.geteuid() != 0:
-        missing("only root can give files to others")
-
-
-def mount_namespace() -> str:
-    """The program that gives a command a mount namespace of its own."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        missing("unshare is missing: Debian package util-linux")
-    if os.geteuid() != 0 or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
-        missing("this kernel gives this user no mount namespace")
-    return unshare
 
 
 def test_parallel_writers_lose_no_update(store: Path) -> None:
@@ -296,13 +281,14 @@ def test_a_read_only_directory(tmp_path: Path, store: Path) -> None:
 
 def test_root_does_not_obey_what_others_can_write(run: Run, store: Path) -> None:
     needs_root()
-    for make_unsafe, cure in (
+    unsafe: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: store.chmod(0o666), "chmod go-w"),
         (lambda: os.chown(store, 65534, 0), "chown root"),
         (lambda: store.chmod(0o664), "chmod g-w"),
         (lambda: store.parent.chmod(0o777), "chmod go-w"),
         (lambda: store.parent.chmod(0o770), "chmod g-w"),
-    ):
+    )
+    for make_unsafe, cure in unsafe:
         make_unsafe()
         before = store.read_bytes()
         refused = run("--file", str(store), "pop", "on", "bob@example.com")

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from jeepney.io.blocking import open_dbus_connection
 
-from real.dovecot import VERSIONS, Dovecot, private_dovecot, release
-from real.machine import FIRST, Machine, user
+from tests.helpers import RELAY
+from tests.machine import FIRST, Machine, user
+from tests.real.dovecot import VERSIONS, Dovecot, private_dovecot, release
 
 # Without service directories: nothing is started behind the tests' back, and no prompt appears on anybody's desktop.
 _BUS = """\
@@ -104,11 +105,11 @@ class Desktop(Machine):
             items = secretstorage.get_default_collection(connection).search_items({"service": "mailpolicy"})
             return {item.get_attributes()["username"]: item.get_secret().decode() for item in items}
 
-    def keep(self, whose: str, secret: str = FIRST) -> None:
+    def keep(self, whose: str, secret: str = FIRST, relay: str = RELAY) -> None:
         """Put a secret into the Secret Service, as keyring would."""
         import secretstorage
 
-        attributes = {"application": "Python keyring library", "service": "mailpolicy", "username": user(whose)}
+        attributes = {"application": "Python keyring library", "service": "mailpolicy", "username": user(whose, relay)}
         with closing(open_dbus_connection(bus=self.bus)) as connection:
             secretstorage.get_default_collection(connection).create_item("mailpolicy", attributes, secret.encode())
 

@@ -27,9 +27,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from conftest import missing
-
 from mailpolicy.export import TARGETS
+from tests.helpers import missing
 
 _PATIENCE = 20.0  # seconds for a server to start or to answer
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")

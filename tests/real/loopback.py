@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import trustme
-from conftest import missing
+
+from tests.helpers import missing
 
 HOST = "127.0.0.1"
 _PATIENCE = 20.0  # seconds

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from real.loopback import Certificate, free_port, listening, need, need_root, until
+from tests.real.loopback import Certificate, free_port, listening, need, need_root, until
 
 _SETTINGS = """\
 base_dir = {folder}/run

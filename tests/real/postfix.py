@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
-from real.loopback import HOST, free_port, listening, need, need_root, until
+from tests.real.loopback import HOST, free_port, listening, need, need_root, until
 
 _SERVICES = """\
 {port} inet n - n - - smtpd

@@ -18,13 +18,13 @@ from keyring.backends import SecretService, chainer, fail, null
 from mailpolicy.cli.context import DEFAULT_FILE, look_around
 from mailpolicy.errors import KeyringError
 from mailpolicy.secrets.credentials import Choice, Credentials
-from real.backends import Json, PlaintextKeyring
-from real.conftest import Desktop
-from real.machine import ALICE, FIRST, JSON, Machine, user
+from tests.backends import Json, PlaintextKeyring
+from tests.machine import ALICE, FIRST, JSON, Machine, user
+from tests.real.conftest import Desktop
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root is not steered by these")
 SET = ("smart-host", "set", ALICE, "--login", "ours", "--password-stdin")
-PLAINTEXT = "real.backends.PlaintextKeyring"
+PLAINTEXT = "tests.backends.PlaintextKeyring"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def trap(machine: Machine) -> Path:
     """A backend that leaves a trace where it is so much as imported."""
     module = machine.folder / "trap.py"
     module.write_text(
-        "import pathlib\npathlib.Path(__file__).with_name('trace').touch()\nfrom real.backends import Json\n"
+        "import pathlib\npathlib.Path(__file__).with_name('trace').touch()\nfrom tests.backends import Json\n"
         "class Trap(Json):\n    priority = 99\n"
     )
     machine.environment["PYTHONPATH"] += f":{machine.folder}"
@@ -221,7 +221,7 @@ def test_the_null_backend_keeps_nothing(machine: Machine) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.parametrize("name", ["no.such.Backend", "real.backends.Missing", "json.JSONDecoder", "Keyring", "a..b"])
+@pytest.mark.parametrize("name", ["no.such.Backend", "tests.backends.Missing", "json.JSONDecoder", "Keyring", "a..b"])
 def test_a_name_that_is_no_backend(machine: Machine, name: str) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", name, stdin=FIRST)
@@ -235,7 +235,7 @@ def test_host_config_names_the_backend_and_the_service(machine: Machine) -> None
     machine.host_config.write_text(f'keyring_backend = "{JSON}"\nkeyring_service = "mail of acme"\n')
     assert machine.run(*SET, stdin=FIRST).status == 0
     assert machine.keyring.read_text() == f'{{"mail of acme": {{"{user(ALICE)}": "{FIRST}"}}}}'
-    assert machine.run(*SET, "--keyring-backend", "real.backends.Losing", stdin="other").status == 6  # the option wins
+    assert machine.run(*SET, "--keyring-backend", "tests.backends.Losing", stdin="other").status == 6  # the option wins
 
 
 BAD_HOSTS = {

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Result, Run
 
 from mailpolicy.store.store import Store
-from real.loopback import Certificate, folder, need
-from real.machine import JSON, Machine
-from real.pop3 import Dovecot
-from real.smarthost import SmartHost
+from tests.helpers import Result, Run
+from tests.machine import JSON, Machine
+from tests.real.loopback import Certificate, folder, need
+from tests.real.pop3 import Dovecot
+from tests.real.smarthost import SmartHost
 
 pytestmark = pytest.mark.real
 
@@ -157,7 +157,7 @@ class Collector:
 
     def handed_in(self) -> list[tuple[str, str]]:
         """For whom each mail was handed in, and in which mailbox it was."""
-        return sorted((*mail.recipients, _mailbox(mail.content)) for mail in self.inbox.mails)
+        return sorted((", ".join(mail.recipients), _mailbox(mail.content)) for mail in self.inbox.mails)
 
 
 def _mail(login: str, size: int = 0) -> bytes:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Result, Run
 
-from real.loopback import need_root
-from real.machine import ALICE, BOB, JSON, Machine, user
+from tests.helpers import Result, Run
+from tests.machine import ALICE, BOB, JSON, Machine, user
+from tests.real.loopback import need_root
 
 pytestmark = pytest.mark.real
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run
 
 from mailpolicy.deploy import dovecot as deployed
 from mailpolicy.errors import Refused
-from real.dovecot import VERSIONS, Attempt, Dovecot
+from tests.helpers import Result, Run
+from tests.real.dovecot import VERSIONS, Attempt, Dovecot
 
 pytestmark = pytest.mark.real
 

@@ -9,13 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run, missing
 
-from real.dovecot import HEADINGS, MECHANISMS, VERSIONS, Attempt, Dovecot, release
+from tests.helpers import Result, Run, missing
+from tests.real.dovecot import HEADINGS, MECHANISMS, VERSIONS, Attempt, Dovecot, release
 
 pytestmark = pytest.mark.real
 
@@ -97,6 +98,10 @@ def site(dovecot: Dovecot, mailpolicy: Mailpolicy, tmp_path: Path) -> Callable[.
         return dovecot
 
     return site
+
+
+def _plain(user: str, challenge: bytes) -> bytes:
+    return f"\0{user}\0{_password(user)}".encode()
 
 
 def _password(user: str) -> str:
@@ -267,7 +272,7 @@ def test_deploy_ends_the_sessions_of_whose_access_narrowed_and_of_nobody_else(
     ):
         sessions = dict(zip(narrowed, (ended, international, short, odd), strict=True))
         for user, session in (*sessions.items(), ("imap@example.com", kept)):
-            session.authenticate("PLAIN", lambda said, user=user: f"\0{user}\0{_password(user)}".encode())
+            session.authenticate("PLAIN", partial(_plain, user))
         mailpolicy("imap", "lan-only", "open@example.com")
         mailpolicy("imap", "off", "bob@bücher.example", "short@example.com", "o'lan+x=y~z&@example.com")
         mailpolicy("pop", "off", "o'lan+x=y~z&@example.com")

@@ -12,7 +12,7 @@ import pytest
 
 from mailpolicy.review.replay import Replay
 from mailpolicy.store.store import Store
-from real.dovecot import Attempt, Dovecot
+from tests.real.dovecot import Attempt, Dovecot
 
 pytestmark = pytest.mark.real
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from real.machine import ALICE, BOB, FIRST, JSON, SECOND, Machine, user
+from tests.machine import ALICE, BOB, FIRST, SECOND, Machine, user
 
 SET = ("smart-host", "set", ALICE, "--login", "ours")
 STDIN = (*SET, "--password-stdin")
 UNKNOWN = "zoe@example.com"
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A machine with a keyring of the tests' own; no run may leak a secret."""
-    machine = Machine(tmp_path, JSON)
-    yield machine
-    assert machine.leaks() == []
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])

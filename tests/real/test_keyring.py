@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, RELAY, SECOND, user
+from tests.helpers import RELAY
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.conftest import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -165,7 +166,7 @@ def test_json_of_a_password_alone(desktop: Desktop) -> None:
 CHAINED = """
 import keyring
 from keyring.backends.chainer import ChainerBackend
-import real.backends
+import tests.backends
 from mailpolicy.credentials import Choice, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailpolicy.sealed.door import Keyring
 
+__all__ = ["Keyring"]
+
 
 def __getattr__(name: str) -> type[Keyring]:
     if name != "Keyring":

@@ -15,10 +15,10 @@ from typing import Any
 
 import pexpect
 import pytest
-from conftest import RELAY, Result
 
-TESTS = Path(__file__).parent.parent
-JSON = "real.backends.Json"
+from tests.helpers import RELAY, ROOT, Result
+
+JSON = "tests.backends.Json"
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 FIRST, SECOND = "s3cret-of-yesterday", "s3cret-of-today"
 
@@ -73,7 +73,7 @@ class Machine:
             "XDG_RUNTIME_DIR": str(self.home),
             "XDG_DATA_HOME": str(self.home / "data"),
             "XDG_CONFIG_HOME": str(self.home / "config"),
-            "PYTHONPATH": str(TESTS),
+            "PYTHONPATH": str(ROOT),
             "TEST_KEYRING": str(self.keyring),
             "TEST_STORE": str(self.store),
         }
@@ -150,7 +150,7 @@ class Machine:
         return self.note(Result(child.exitstatus, screen.getvalue(), ""))
 
     def kept(self) -> dict[str, str]:
-        """What the JSON keyring of tests/real/backends.py keeps, by user name."""
+        """What the JSON keyring of tests/backends.py keeps, by user name."""
         services = json.loads(self.keyring.read_text(encoding="utf-8")) if self.keyring.exists() else {}
         return services.get("mailpolicy", {})  # type: ignore[no-any-return]
 

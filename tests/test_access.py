@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailpolicy.cli.commands.diff import tell
-from mailpolicy.cli.context import Surroundings
+from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison, compare
 from mailpolicy.policy.model import Policy
@@ -86,7 +86,7 @@ def shown(old: str, new: str) -> list[dict[str, Any]]:
         def json(self, schema: str, content: Mapping[str, Any]) -> None:
             printed.extend(content["changes"])
 
-    tell(Caught(Surroundings(format="json")), comparison, comparison.shifts(), before, after)
+    tell(Caught(Context(format="json")), comparison, comparison.shifts(), before, after)
     return printed
 
 

@@ -15,7 +15,7 @@ import keyring.core
 import pytest
 from keyring.backends import SecretService, chainer, fail, null
 
-from mailpolicy.cli.context import DEFAULT_FILE, look_around
+from mailpolicy.cli.context import DEFAULT_FILE, Context
 from mailpolicy.errors import KeyringError
 from mailpolicy.secrets.credentials import Choice, Credentials
 from tests.backends import Json, PlaintextKeyring
@@ -152,10 +152,10 @@ def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
         **dict.fromkeys(("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE", "CREDENTIALS_DIRECTORY"), "/home/caller/x"),
         **dict.fromkeys(("DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "DISPLAY", "XDG_RUNTIME_DIR"), "his"),
     }
-    around = look_around({}, environment)
+    context = Context.from_environment({}, environment)
     assert environment == {"SUDO_UID": "1000", "HOME": "/root"}
-    assert (around.host_config, around.credentials_folder, around.file) == (None, None, DEFAULT_FILE)
-    assert around.ignored == ("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE")
+    assert (context.host_config, context.credentials_folder, context.file) == (None, None, DEFAULT_FILE)
+    assert context.ignored == ("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE")
 
 
 def ask(backend: object, warnings: list[str]) -> str | None:

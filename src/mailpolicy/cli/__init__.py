@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             50_000
         )  # nothing that is imported is garbage, and looking for some is a tenth of a short command
     try:
-        from mailpolicy.cli.run import run, settled
+        from mailpolicy.cli.run import run, settled  # typer: inside the try, so that its failure is caught too
 
         status = run(list(sys.argv[1:] if arguments is None else arguments))
         if arguments is None:

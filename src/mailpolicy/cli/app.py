@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from mailpolicy import __version__
 from mailpolicy.cli.context import OPTIONS
 from mailpolicy.cli.output import require_format
 from mailpolicy.errors import UsageError
@@ -58,7 +59,7 @@ class Group(TyperGroup):
 
     def refusal(self, ctx: Any, args: list[str]) -> UsageError:
         """What is said of a word that is no command."""
-        from mailpolicy.cli import suggestions  # only needed for a mistake
+        from mailpolicy.cli import suggestions  # 2 ms, only for a mistake
 
         verbs = [name for name, command in self.commands.items() if not command.hidden]
         return suggestions.refuse_verb(ctx.command_path, args[0], args[1:], verbs)
@@ -90,7 +91,7 @@ class LazyGroup(Group):
 
     def refusal(self, ctx: Any, args: list[str]) -> UsageError:
         """What is said of a word that is no command."""
-        from mailpolicy.cli import suggestions  # only needed for a mistake
+        from mailpolicy.cli import suggestions  # 2 ms, only for a mistake
 
         def verbs(noun: str) -> list[str]:
             commands: dict[str, Any] = getattr(self.get_command(ctx, noun), "commands", {})
@@ -137,7 +138,7 @@ def _finish(command: Any) -> None:
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
-        require_format(context.obj.around, *getattr(command.callback, "formats", _FORMATS))
+        require_format(context.obj.context, *getattr(command.callback, "formats", _FORMATS))
         return invoke(context)
 
     command.invoke = invoke_in_format
@@ -169,8 +170,6 @@ def root() -> Any:
     )
     def program(version: bool = typer.Option(False, "--version", help="print the version and exit")) -> None:
         if version:
-            from mailpolicy import __version__
-
             typer.echo(f"mailpolicy {__version__}")
             raise typer.Exit
 

@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from mailpolicy.cli import clients
+from mailpolicy.cli.exports import Workshop
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import choice
+from mailpolicy.deploy import dovecot, managed
+from mailpolicy.deploy.configured import data_files
 from mailpolicy.errors import Command, KeyringError, MailpolicyError, StoreError
+from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy import bindings
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
@@ -53,7 +58,7 @@ class Machine:
     @cached_property
     def store(self) -> Store:
         """The store. Raises StoreError."""
-        return Store.read(self.out.around.file)
+        return Store.read(self.out.context.file)
 
     @cached_property
     def trusted(self) -> Trusted:
@@ -93,8 +98,8 @@ def _store(machine: Machine) -> Iterator[Found]:
 
 
 def _permissions(machine: Machine) -> Iterator[Found]:
-    path = machine.out.around.file
-    fix = cure_for_root(path, machine.trusted) if machine.out.around.is_root else cure_for_others(path)
+    path = machine.out.context.file
+    fix = cure_for_root(path, machine.trusted) if machine.out.context.is_root else cure_for_others(path)
     if fix:
         yield Found(ERROR, f"others can write {path} or a directory above it", fix)
     else:
@@ -103,7 +108,7 @@ def _permissions(machine: Machine) -> Iterator[Found]:
 
 def _who(machine: Machine) -> str:
     """Who can change a store that is safe."""
-    if not machine.out.around.is_root:
+    if not machine.out.context.is_root:
         return "its owner and group"
     group = machine.trusted.group
     if group is None:
@@ -119,7 +124,7 @@ def _host(machine: Machine) -> Iterator[Found]:
 
 
 def _keyring(machine: Machine) -> Iterator[Found]:
-    named_by = "--keyring-backend" if machine.out.around.keyring_backend else "host.toml"
+    named_by = "--keyring-backend" if machine.out.context.keyring_backend else "host.toml"
     try:
         chosen = machine.vault.used()
     except KeyringError as error:
@@ -150,7 +155,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
     yield Found(OK, f"{file.path}, written {counted(facts.writes, 'time')}, key {facts.key_id} from {file.source.name}")
     if os.stat(file.path).st_mode & 0o077:
         yield Found(WARNING, f"{file.path} can be read by others", ("chmod", "0600", file.path))
-    if machine.out.around.is_root and (cure := cure_for_root(file.path)) is not None:
+    if machine.out.context.is_root and (cure := cure_for_root(file.path)) is not None:
         yield Found(ERROR, f"others can write {file.path} or a directory above it", cure)
     if file.half_rotated():
         yield Found(
@@ -171,7 +176,7 @@ def _secrets(machine: Machine) -> Iterator[Found]:
 
 
 def _unfinished(machine: Machine) -> Iterator[Found]:
-    for name in pending.names(machine.out.around.file, machine.trusted):
+    for name in pending.names(machine.out.context.file, machine.trusted):
         yield Found(WARNING, f"a change of {name} stopped half-way", ("mailpolicy", "validate", "--secrets"))
 
 
@@ -179,8 +184,6 @@ def _exports(machine: Machine) -> Iterator[Found]:
     exports = machine.out.machine().exports
     if not exports:
         return
-    from mailpolicy.cli.exports import Workshop
-
     workshop = Workshop(machine.out)
     for export in exports:
         try:
@@ -190,11 +193,8 @@ def _exports(machine: Machine) -> Iterator[Found]:
 
 
 def _looked_at(workshop: Workshop, export: Configured) -> Found:
-    from mailpolicy.deploy.managed import look
-    from mailpolicy.export.stamp import State, stamped
-
     made = workshop.make(export.target, export.options)
-    placed = look(export.place, stamped(export.target_name, made.body))
+    placed = managed.look(export.place, stamped(export.target_name, made.body))
     cure = ("mailpolicy", "deploy", export.name)
     if placed.state is not State.CURRENT:
         return Found(ERROR, f"{export.name}: {export.place.path} is {placed.state}", cure)
@@ -213,9 +213,6 @@ def _dovecot(machine: Machine) -> Iterator[Found]:
 
 
 def _obeyed(machine: Machine, export: Configured) -> Found:
-    from mailpolicy.deploy import dovecot
-    from mailpolicy.deploy.configured import data_files
-
     doveconf = dovecot.Doveconf(export.doveconf)
     if (server := doveconf.configuration()) is not None:
         dovecot.refuse_other_version(server, export.options)
@@ -228,11 +225,9 @@ def _clients(machine: Machine) -> Iterator[Found]:
     policy = machine.store.policy()
     if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
         return  # nobody's access depends on where the client is
-    from mailpolicy.cli.clients import look
-
-    clients = look(policy, machine.log)
-    state = WARNING if clients.one else OK if clients.step is None else SKIPPED
-    yield Found(state, clients.message, clients.command, step=clients.step)
+    seen = clients.look(policy, machine.log)
+    state = WARNING if seen.one else OK if seen.step is None else SKIPPED
+    yield Found(state, seen.message, seen.command, step=seen.step)
 
 
 Check = Callable[[Machine], Iterator[Found]]

@@ -41,8 +41,8 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
 }
 
 
-class Surroundings(NamedTuple):
-    """The surroundings of one command; times in seconds."""
+class Context(NamedTuple):
+    """Everything outside of one command that it may depend on; times in seconds."""
 
     file: str = DEFAULT_FILE
     file_option: bool = False  # named by --file, so that a command to copy must name it too
@@ -58,12 +58,51 @@ class Surroundings(NamedTuple):
     stdout_is_terminal: bool = False
     can_ask: bool = False  # somebody sees a question, which goes to stderr, and can answer it, whatever stdout is
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
-    somebody_is_there: bool = False  # a terminal or a display: somebody may unlock the keyring
+    interactive: bool = False  # a terminal or a display: somebody may unlock the keyring
     drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
     in_workflow: bool = False  # what is printed is read by GitHub's runner, which takes some lines for commands
     is_root: bool = False
     credentials_folder: str | None = None  # of systemd, for this service
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were not obeyed
+
+    @classmethod
+    def from_environment(cls, options: dict[str, str], environment: MutableMapping[str, str]) -> Context:
+        """Build the context from the options and the environment. Raises UsageError."""
+        is_root = os.geteuid() == 0
+        ignored = _forget_caller(environment) if is_root and "SUDO_UID" in environment else ()
+        chosen = "json" if "--json" in options else options.get("--format", "text")
+        try:
+            timeout = float(options.get("--lock-timeout", "10"))
+            if not 0 <= timeout < 1e6:
+                raise ValueError
+        except ValueError:
+            raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
+        file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
+        stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
+        no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
+        plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+        return cls(
+            file=file,
+            file_option=bool(options.get("--file")),
+            format=chosen,
+            quiet="--quiet" in options,
+            verbose="--verbose" in options,
+            lock_timeout=timeout,
+            host_config=options.get("--host-config") or environment.get("MAILPOLICY_HOST_CONFIG") or None,
+            host_config_option="--host-config" in options,
+            keyring_backend=options.get("--keyring-backend"),
+            cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
+            stdin_is_terminal=stdin,
+            stdout_is_terminal=stdout,
+            can_ask=stdin and _is_terminal(sys.stderr),
+            progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
+            interactive=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
+            drawing=stdout and not plain,
+            in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
+            is_root=is_root,
+            credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
+            ignored=ignored,
+        )
 
 
 def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -93,45 +132,6 @@ def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             raise UsageError(f"{name} is empty: {name} {metavar}")
         options[name] = value
     return options, rest
-
-
-def look_around(options: dict[str, str], environment: MutableMapping[str, str]) -> Surroundings:
-    """The surroundings, from the options and the environment. Raises UsageError."""
-    is_root = os.geteuid() == 0
-    ignored = _forget_caller(environment) if is_root and "SUDO_UID" in environment else ()
-    chosen = "json" if "--json" in options else options.get("--format", "text")
-    try:
-        timeout = float(options.get("--lock-timeout", "10"))
-        if not 0 <= timeout < 1e6:
-            raise ValueError
-    except ValueError:
-        raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
-    file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
-    stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
-    no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
-    plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
-    return Surroundings(
-        file=file,
-        file_option=bool(options.get("--file")),
-        format=chosen,
-        quiet="--quiet" in options,
-        verbose="--verbose" in options,
-        lock_timeout=timeout,
-        host_config=options.get("--host-config") or environment.get("MAILPOLICY_HOST_CONFIG") or None,
-        host_config_option="--host-config" in options,
-        keyring_backend=options.get("--keyring-backend"),
-        cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
-        stdin_is_terminal=stdin,
-        stdout_is_terminal=stdout,
-        can_ask=stdin and _is_terminal(sys.stderr),
-        progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
-        somebody_is_there=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
-        drawing=stdout and not plain,
-        in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
-        is_root=is_root,
-        credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
-        ignored=ignored,
-    )
 
 
 def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:

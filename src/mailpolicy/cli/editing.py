@@ -31,7 +31,7 @@ def edit(
 ) -> int:
     """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
     out: Output = context.obj
-    store = Store.to_edit(out.around.file, about, out.cache)
+    store = Store.to_edit(out.context.file, about, out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
@@ -50,7 +50,7 @@ def carry_out(
         store,
         planner,
         dry_run=dry_run,
-        lock_timeout=out.around.lock_timeout,
+        lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         confirm=None if yes else lambda plan: _confirm(out, plan),
         first=first,
@@ -59,9 +59,9 @@ def carry_out(
 
 def _confirm(out: Output, plan: Plan) -> None:
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < ASK_FROM or not out.around.can_ask:
+    if count < ASK_FROM or not out.context.can_ask:
         return
-    if not typer.confirm(f"change {count} accounts in {printable(out.around.file)}?", err=True):
+    if not typer.confirm(f"change {count} accounts in {printable(out.context.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
@@ -69,7 +69,7 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
     if out.tells(dry_run=dry_run):
-        if out.around.format == "json":
+        if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
             out.patch(outcome.diff or "")
@@ -80,8 +80,8 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     for note in plan.notes:
         out.message(note)
     if dry_run and not outcome.changed:
-        out.message(f"{out.around.file}: nothing would change")
-    out.detail(f"{out.around.file}: access {outcome.access}")
+        out.message(f"{out.context.file}: nothing would change")
+    out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
         remind(out)
     out.flush()
@@ -98,7 +98,7 @@ def remind(out: Output) -> None:
 def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
     """An edit as JSON shows it."""
     content: dict[str, Any] = {
-        "file": out.around.file,
+        "file": out.context.file,
         "changed": outcome.changed,
         "dry_run": dry_run,
         "access": str(outcome.access),

@@ -25,14 +25,14 @@ class Workshop:
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._store = Store.read(out.around.file, out.cache, out.trusted)
+        self._store = Store.read(out.context.file, out.cache, out.trusted)
         self._store.policy()
         self._store.keep_index()
         self._vault: Credentials | None = None
 
     def make(self, target: Target, options: Options) -> Exported:
         """A target's file of the store as it is now. Raises StoreError, Refused and KeyringError."""
-        current = Store.read(self._out.around.file, trusted=self._out.trusted)
+        current = Store.read(self._out.context.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
         request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
@@ -47,7 +47,7 @@ class Workshop:
 
     def _keyring(self) -> Credentials:
         if self._vault is None:
-            from mailpolicy.cli.secrets.lookup import credentials
+            from mailpolicy.cli.secrets.lookup import credentials  # 4 ms, only for targets with secrets
 
             self._vault = credentials(self._out)
         return self._vault
@@ -57,14 +57,14 @@ def _command(out: Output) -> tuple[str, ...]:
     """How a program of this machine runs mailpolicy as it was run now."""
     import os
 
-    around = out.around
+    context = out.context
     command = ["mailpolicy"]
-    if around.file != DEFAULT_FILE:
-        command += ["--file", os.path.abspath(around.file)]
-    if around.host_config is not None:
-        command += ["--host-config", os.path.abspath(around.host_config)]
-    if around.keyring_backend is not None:
-        command += ["--keyring-backend", around.keyring_backend]
+    if context.file != DEFAULT_FILE:
+        command += ["--file", os.path.abspath(context.file)]
+    if context.host_config is not None:
+        command += ["--host-config", os.path.abspath(context.host_config)]
+    if context.keyring_backend is not None:
+        command += ["--keyring-backend", context.keyring_backend]
     return tuple(command)
 
 
@@ -72,6 +72,6 @@ def refuse_own(out: Output, path: str) -> None:
     """Raise Refused where a generated file would replace what it is made from."""
     import os
 
-    own = {os.path.realpath(name) for name in (out.around.file, machine.path(out.around))}
+    own = {os.path.realpath(name) for name in (out.context.file, machine.path(out.context))}
     if os.path.realpath(path) in own:
         raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")

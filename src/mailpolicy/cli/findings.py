@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mailpolicy.cli import locations
 from mailpolicy.cli.output import Output, finding_object
 from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.names import counted
+from mailpolicy.render import github
+from mailpolicy.render.annotation import Annotation
 
 if TYPE_CHECKING:
     from mailpolicy.render.annotation import Annotation  # loaded where it is used: most runs find nothing
@@ -82,10 +86,6 @@ def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
 
 
 def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
-    from mailpolicy.cli import locations
-    from mailpolicy.render import github
-    from mailpolicy.render.annotation import Annotation
-
     notes = [*_annotations(judged)]
     notes += (
         Annotation("not opened", ERROR, locations.path(name), 1, 1, str(error)) for name, error in _unopened(judged)
@@ -103,9 +103,7 @@ def _github(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
 
 
 def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
-    from mailpolicy.cli import locations
-    from mailpolicy.diagnostics.rules import RULES
-    from mailpolicy.render import sarif
+    from mailpolicy.render import sarif  # 12 ms, only for this format
 
     unread = [(locations.path(name), str(error)) for name, error in _unopened(judged)]
     left_out = {locations.path(judgement.file): count for judgement in judged if (count := judgement.shown[1])}
@@ -113,8 +111,7 @@ def _sarif(out: Output, judged: Sequence[Judgement], _strict: bool) -> None:
 
 
 def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
-    from mailpolicy.cli import locations
-    from mailpolicy.render import junit
+    from mailpolicy.render import junit  # 2 ms, only for this format
 
     suites = []
     for judgement in judged:
@@ -147,8 +144,6 @@ def _title(finding: Finding) -> str:
 
 
 def _annotations(judged: Sequence[Judgement]) -> list[Annotation]:
-    from mailpolicy.cli import locations
-
     return [locations.annotation(finding) for judgement in judged for finding in judgement.shown[0]]
 
 

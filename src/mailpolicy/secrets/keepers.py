@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mailpolicy.errors import KeyringError
-from mailpolicy.system.keyrings import choice
+from mailpolicy.sealed.file import SecretsFile
+from mailpolicy.system.keyrings import choice, secret_service
 from mailpolicy.system.keyrings.choice import SEALED, SECRET_SERVICE, Chosen
 from mailpolicy.system.keyrings.deadline import Calls
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-    from mailpolicy.sealed.file import SecretsFile
 
 Result = TypeVar("Result")
 
@@ -92,8 +92,6 @@ class BackendKeeper:
         def listed(backend: KeyringBackend) -> list[str] | None:
             if choice.class_name(backend) != SECRET_SERVICE:
                 return None
-            from mailpolicy.system.keyrings import secret_service
-
             names = secret_service.names(backend, self._service)
             return [user for user in names if "/" in user]  # not a master key of our own
 
@@ -104,8 +102,6 @@ class BackendKeeper:
 
         def found(backend: KeyringBackend) -> dict[str, str]:
             if choice.class_name(backend) == SECRET_SERVICE and len(users) > 1:
-                from mailpolicy.system.keyrings import secret_service
-
                 return secret_service.several(backend, self._service, users, self._calls.answered)
             secrets = {}
             for user in users:

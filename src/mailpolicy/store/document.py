@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem
+from mailpolicy.policy.names import printable
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -80,7 +81,7 @@ class Document:
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
         """The line on which each key is written, or its nearest written ancestor; a key with neither is left out."""
-        from mailpolicy.store import locate
+        from mailpolicy.store import locate  # 2 ms, only to print a line
 
         found = locate.find(self.text, paths)
         spots = locate.places(self.text, [entry.start for entry in found.values()])
@@ -88,7 +89,7 @@ class Document:
 
     def line(self, path: KeyPath | None) -> int | None:
         """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
-        from mailpolicy.store import locate
+        from mailpolicy.store import locate  # 2 ms, only to print a line
 
         entry = locate.find(self.text, [path]).get(path) if path else None
         return self.line_at(entry.start) if entry is not None else None
@@ -105,7 +106,7 @@ class Document:
         problems = list(problems)
         if not problems:
             return []
-        from mailpolicy.store import locate
+        from mailpolicy.store import locate  # 2 ms, only to print a line
 
         found = locate.find(
             self.text, [problem.path for problem in problems if problem.position is None and problem.path]
@@ -119,7 +120,7 @@ class Document:
 
 def _too_long(text: str) -> Problem:
     """The problem of the first integer that is longer than Python reads."""
-    from mailpolicy.store import locate
+    from mailpolicy.store import locate  # 2 ms, only to print a line
 
     most = sys.get_int_max_str_digits()
     runs = re.finditer("[0-9][0-9_]*+", text)  # each looked at once, however many there are
@@ -151,6 +152,4 @@ def without_gc() -> Iterator[None]:
 
 
 def _one_line(message: str) -> str:
-    from mailpolicy.policy.names import printable
-
     return printable(message.splitlines()[0] if message else message)

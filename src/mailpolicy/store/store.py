@@ -87,7 +87,7 @@ class Store(Document):
         """
         with _opened(path) as descriptor:
             if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.smallest:
-                from mailpolicy.store.index import reader
+                from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
                 cut = reader.cut(
                     cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start)
@@ -110,7 +110,7 @@ class Store(Document):
         self._about = addresses
         if self.cache is None or not 0 < len(addresses) <= FEW:
             return self
-        from mailpolicy.store.index import reader
+        from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
         digest = reader.digest(self.data)
         cut = reader.cut_content(self.cache, self.path, addresses, self.data, digest)
@@ -140,7 +140,7 @@ class Store(Document):
         """
         if self.cache is None or self._stamp is None or self._reading.policy is None:
             return
-        from mailpolicy.store.index import reader
+        from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
         if anew or not reader.is_current(self.cache, self.path, self._stamp):
             _index(self.cache, self.path, self._stamp, self.data, self.text)
@@ -152,7 +152,7 @@ class Store(Document):
         """
         if self.cache is None or len(content) < self.cache.smallest:
             return
-        from mailpolicy.store.index import writer
+        from mailpolicy.store.index import writer  # 6 ms, only for a large store
 
         stamp = writer.confirmed(self.cache, self.path, content)
         if stamp is None:
@@ -198,13 +198,13 @@ class Store(Document):
     @cached_property
     def _pieces(self) -> dict[str | int | None, Piece]:
         """The own lines of each account by its key; none where the text is not written so."""
-        from mailpolicy.store import outline
+        from mailpolicy.store import outline  # 3 ms, only for a large store or a line to print
 
         found = outline.outline(self.text)
         return {piece.key: piece for piece in found.accounts} if found is not None else {}
 
     def _lines_in(self, piece: Piece, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
-        from mailpolicy.store import locate
+        from mailpolicy.store import locate  # 2 ms, only to print a line
 
         text = self.text[piece.start : piece.end]
         found = locate.find(text, paths)
@@ -232,7 +232,7 @@ class Store(Document):
 
         `ignored` are codes to silence in the whole file; errors are never silenced.
         """
-        from mailpolicy.store import suppressions, warnings
+        from mailpolicy.store import suppressions, warnings  # 1 ms, only for validate
 
         _, problems, policy = self._reading
         problems = list(problems)
@@ -286,8 +286,8 @@ def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> 
     """Index a valid store, if it is written so that an index can tell where each account stands."""
     import tomli
 
-    from mailpolicy.store import outline
-    from mailpolicy.store.index import writer
+    from mailpolicy.store import outline  # 3 ms, only for a large store or a line to print
+    from mailpolicy.store.index import writer  # 6 ms, only for a large store
 
     with without_gc():
         found = outline.outline(text)

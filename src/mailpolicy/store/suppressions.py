@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 from mailpolicy.diagnostics import Finding, Problem
+from mailpolicy.diagnostics.rules import RULES
+from mailpolicy.store import locate
 
 _ALLOW = re.compile(r"#[ \t]*mailpolicy:[ \t]*allow[ \t]+(MP[0-9]{3}(?:[ \t]*,[ \t]*MP[0-9]{3})*)(?![0-9A-Za-z])")
 
@@ -17,9 +19,6 @@ def applied(path: str, text: str, findings: list[Finding], *, unused_code_known:
     """Drop what a comment at the end of its line allows; a comment that drops nothing is a finding of its own."""
     if "mailpolicy:" not in text:
         return findings
-    from mailpolicy.diagnostics.rules import RULES
-    from mailpolicy.store import locate  # most stores have no such comment
-
     allowed: dict[tuple[int, str], tuple[int, int]] = {}
     marks = [(offset, match[1]) for offset, comment in locate.comments(text) if (match := _ALLOW.match(comment))]
     places = locate.places(text, [offset for offset, _ in marks])

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
@@ -22,7 +23,9 @@ from mailpolicy.cli.selection import (
     addresses,
     targets,
 )
+from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
+from mailpolicy.policy import names
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False)]
 _Several = Annotated[
@@ -57,9 +60,7 @@ def _add(
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="their login at the smart host")] = None,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import accounts
-    from mailpolicy.edit.operations import Scalar
-    from mailpolicy.policy import names
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
 
     asked: dict[str, Scalar] = {}
     try:
@@ -93,7 +94,7 @@ def _remove(
     yes: YesRemove = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 6 ms, only for edits that take secrets along
 
     return edits.remove_accounts(context.obj, targets(several), if_exists=if_exists, yes=yes, dry_run=dry_run)
 
@@ -104,7 +105,7 @@ def _rename(
     new: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 6 ms, only for edits that take secrets along
 
     return edits.rename_account(context.obj, address(old), address(new), dry_run=dry_run)
 
@@ -119,7 +120,7 @@ def _suspend(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import accounts
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
 
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
@@ -137,7 +138,7 @@ def _resume(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import accounts
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
 
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
@@ -150,13 +151,9 @@ def _list(
     domain: Domain = None,
     with_template: WithTemplate = None,
 ) -> int:
-    from mailpolicy.cli import views
-
     return views.list_accounts(context.obj, domain, with_template)
 
 
 def _show(context: typer.Context, address_text: _Address) -> int:
-    from mailpolicy.cli import views
-
     out: Output = context.obj
     return views.show_account(out, address(address_text))

@@ -16,6 +16,7 @@ from mailpolicy.deploy import dovecot, sessions
 from mailpolicy.deploy.configured import Configured, data_files
 from mailpolicy.deploy.managed import Placed, look, put, trusted_with
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, NotFound, Refused, StoreError, WriteFailed
+from mailpolicy.export.dovecot import narrowed
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -75,7 +76,7 @@ def _deploy(
 ) -> int:
     out: Output = context.obj
     known = out.machine().exports
-    chosen = _chosen(machine.path(out.around), known, names or [])
+    chosen = _chosen(machine.path(out.context), known, names or [])
     workshop = Workshop(out)
     short = {one.options.default_domain for one in known if one.options.default_domain is not None}
     done: list[_Done] = []
@@ -89,13 +90,13 @@ def _deploy(
     except BaseException:  # whatever ends the run, what it did is said
         _tell(out, done, kicked, failed, looked=check or diff)
         raise
-    if diff and out.around.format != "json":
+    if diff and out.context.format != "json":
         _fail(out, done)
         out.patch("".join(one.difference for one in done))
     else:
         _tell(out, done, kicked, failed, looked=check or diff)
     if failed:
-        if out.around.format != "json":
+        if out.context.format != "json":
             why = "; ".join(failed[:20])
             out.failure(
                 Refused(f"sessions may still be open that the policy no longer allows: {why}", code="kick-failed")
@@ -148,7 +149,7 @@ def _one(out: Output, workshop: Workshop, export: Configured, short: set[str], *
             placed = look(export.place, wanted)
             difference = shown_difference(export.place.path, export.target, placed.before, wanted)
         else:
-            placed = put(export.place, make, out.around.lock_timeout, first)
+            placed = put(export.place, make, out.context.lock_timeout, first)
         trouble = placed.owing or _passed_by(out, export, doveconf, placed)
     except MailpolicyError as error:
         return _Done(export, None, error)
@@ -173,8 +174,6 @@ def _passed_by(out: Output, export: Configured, doveconf: dovecot.Doveconf, plac
 def _narrowed(export: Configured, before: bytes | None, body: list[str]) -> tuple[str, ...]:
     if export.target_name != "dovecot" or before is None:
         return ()
-    from mailpolicy.export.dovecot import narrowed
-
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
@@ -192,7 +191,7 @@ def _kick(out: Output, one: _Done, kicked: list[str], failed: list[str], *, ask:
             ended = sessions.kick(one.export.kick, owed, out.message)
             kicked += ended.kicked
             failed += ended.failed.values()
-            place, wait = one.export.place, out.around.lock_timeout
+            place, wait = one.export.place, out.context.lock_timeout
             sessions.settle(place.path, owed, ended.failed, wait, trusted_with(place))
     except MailpolicyError as error:
         failed.append(str(Advice(str(error), error.fix)) if error.fix else str(error))
@@ -200,7 +199,7 @@ def _kick(out: Output, one: _Done, kicked: list[str], failed: list[str], *, ask:
 
 def _fail(out: Output, done: list[_Done]) -> None:
     for one in done:
-        if one.error is not None and out.around.format != "json":
+        if one.error is not None and out.context.format != "json":
             out.failure(one.error, about=one.export.name)
 
 
@@ -208,8 +207,8 @@ def _tell(out: Output, done: list[_Done], kicked: list[str], failed: list[str], 
     _fail(out, done)
     if not out.tells(dry_run=looked):
         return
-    if out.around.format == "json":
-        content = {"file": out.around.file, "exports": [_object(one) for one in done], "kicked": kicked}
+    if out.context.format == "json":
+        content = {"file": out.context.file, "exports": [_object(one) for one in done], "kicked": kicked}
         out.json("deploy/1", {**content, "not_kicked": failed})
         return
     for one in done:

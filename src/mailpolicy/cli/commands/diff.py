@@ -123,10 +123,10 @@ def _diff(
 def tell(out: Output, comparison: Comparison, shifts: Changes, old: Store, new: Store) -> None:
     """Print the shifts in the form asked for."""
     sides = Sides(comparison, (old.path, old.lines), (new.path, new.lines))
-    if out.around.format == "json":
+    if out.context.format == "json":
         content = {"old": old.path, "new": new.path, "access": str(direction(shifts))}
         out.json("diff/1", {**content, "changes": objects(shifts, sides)})
-    elif out.around.format == "markdown":
+    elif out.context.format == "markdown":
         out.lines(markdown(shifts, sides).splitlines())
     elif shifts:
         out.rows(COLUMNS, records(shifts, sides))
@@ -135,7 +135,7 @@ def tell(out: Output, comparison: Comparison, shifts: Changes, old: Store, new: 
 
 def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
     """Both sides, the store and its path in git in the place of what was not given. Raises StoreError."""
-    store = out.around.file
+    store = out.context.file
     if len(given) == 2:
         _tell_apart(out, given, refuse=refuse)
         return Side(given[0]), Side(given[1])

@@ -47,7 +47,7 @@ def _doctor(
             failed.add(name)
             found.append((name, Found(ERROR, str(error), error.fix, step=_by_hand(error))))
     ill = any(result.state == ERROR for _, result in found)
-    if out.around.format == "json":
+    if out.context.format == "json":
         checks = [
             {
                 "check": name,
@@ -58,7 +58,7 @@ def _doctor(
             }
             for name, result in found
         ]
-        out.json("doctor/1", {"file": out.around.file, "healthy": not ill, "checks": checks})
+        out.json("doctor/1", {"file": out.context.file, "healthy": not ill, "checks": checks})
     else:
         out.rows(
             ("check", "state", "what", "cure"),

@@ -10,6 +10,8 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import UsageError
+from mailpolicy.policy.model import Gate
+from mailpolicy.render import explanation
 
 
 def app() -> typer.Typer:
@@ -28,11 +30,9 @@ def _explain(
         list[str] | None, typer.Argument(metavar="CODE...", help="such as MP012", show_default=False)
     ] = None,
 ) -> int:
-    from mailpolicy.render import explanation
-
     out: Output = context.obj
     chosen = [_known(code) for code in codes or RULES]
-    if out.around.format == "json":
+    if out.context.format == "json":
         for code in chosen:
             out.json("rule/1", explanation.content(code, RULES[code]))
     elif codes:
@@ -44,8 +44,6 @@ def _explain(
 
 def _known(text: str) -> str:
     """The code that was meant. Raises UsageError where there is none."""
-    from mailpolicy.policy.model import Gate
-
     code = text.strip().upper()
     if code in RULES:
         return code

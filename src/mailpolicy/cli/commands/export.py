@@ -114,14 +114,14 @@ def _export(
 
 def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     secret = target.secret or (chosen.token is not None and name == "dovecot")
-    if secret and out.around.stdout_is_terminal:
+    if secret and out.context.stdout_is_terminal:
         raise Refused(f"{name} has secrets in it, which a terminal would show: use --output PATH", code="terminal")
     made = Workshop(out).make(target, chosen)
     for note in made.notes:
         out.message(note)
     content = stamped(name, made.body).decode("utf-8")
-    if out.around.format == "json":
-        out.json("export/1", {"file": out.around.file, "target": name, "content": content, "notes": list(made.notes)})
+    if out.context.format == "json":
+        out.json("export/1", {"file": out.context.file, "target": name, "content": content, "notes": list(made.notes)})
     else:
         out.data(content)
     return 0
@@ -140,11 +140,11 @@ def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool,
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = look(place, make()) if check or diff else put(place, make, out.around.lock_timeout)
+    found = look(place, make()) if check or diff else put(place, make, out.context.lock_timeout)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
-    if diff and out.around.format != "json":
+    if diff and out.context.format != "json":
         out.patch(difference(place.path, target, found.before, made[0]))
     elif out.tells(dry_run=check or diff):
         _tell(out, name, place, str(found.state), changed=found.changed, looked=check or diff, differs=differs)
@@ -154,8 +154,8 @@ def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool,
 
 
 def _tell(out: Output, name: str, place: Place, state: str, *, changed: bool, looked: bool, differs: bool) -> None:
-    if out.around.format == "json":
-        content = {"file": out.around.file, "target": name, "path": place.path, "state": state, "changed": changed}
+    if out.context.format == "json":
+        content = {"file": out.context.file, "target": name, "path": place.path, "state": state, "changed": changed}
         out.json("export/1", content)
     elif looked:
         out.record((place.path, name, state, "differs" if differs else "ok"))

@@ -29,7 +29,7 @@ def app() -> typer.Typer:
 
 def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     out: Output = context.obj
-    path = out.around.file
+    path = out.context.file
     described = os.path.join(os.path.dirname(path), schema.FILE)
     with without_lock(path, out.trusted):
         pass  # refused before anything is made
@@ -38,7 +38,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     starter = resources("mailpolicy.cli").joinpath("starter.toml").read_bytes()
     diff = text_diff.unified(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
     if fresh and not dry_run:
-        with locked(path, out.around.lock_timeout, out.trusted, make_folders=0o755) as store:
+        with locked(path, out.context.lock_timeout, out.trusted, make_folders=0o755) as store:
             fresh = store.facts() is None
             describe = describe and fresh
             if fresh:
@@ -48,7 +48,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                 store.create(starter)
     if not out.tells(dry_run=dry_run):
         return 0
-    if out.around.format == "json":
+    if out.context.format == "json":
         content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}
         content["schema_file"] = described if describe else None
         out.json("edit/1", content if diff is None else {**content, "diff": diff})

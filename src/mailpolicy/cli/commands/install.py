@@ -50,12 +50,12 @@ def _install(
         if finding.problem.severity == WARNING:
             out.message(str(finding))
     done = install(
-        out.around.file,
+        out.context.file,
         new,
         allow=_allow(out, wanted, dry_run=dry_run),
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,
-        lock_timeout=out.around.lock_timeout,
+        lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
     )
     _tell(out, done, dry_run=dry_run)
@@ -69,10 +69,10 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
 
     def allow(planned: Installation) -> None:
         access = direction(planned.shifts)
-        if told and out.around.format != "json":
+        if told and out.context.format != "json":
             out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
         told.append(planned)
-        if out.around.format != "json" and out.tells(dry_run=dry_run):
+        if out.context.format != "json" and out.tells(dry_run=dry_run):
             rows = records(planned.shifts, _sides(planned))
             if not dry_run and planned.shifts:
                 out.rows(COLUMNS, rows)
@@ -100,7 +100,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
 def _confirm(out: Output, *, yes: bool) -> Judge:
     def confirm(planned: Installation) -> None:
         count = len({shift.address for shift in planned.shifts})
-        if yes or count < ASK_FROM or not out.around.can_ask:
+        if yes or count < ASK_FROM or not out.context.can_ask:
             return
         if not typer.confirm(f"change the access of {count} accounts in {printable(planned.path)}?", err=True):
             raise Refused("nothing was installed", code="not-confirmed-by-user")
@@ -115,7 +115,7 @@ def _sides(planned: Installation) -> Sides:
 
 def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
     access = direction(done.shifts)
-    if out.around.format == "json":
+    if out.context.format == "json":
         content = {
             "file": done.path,
             "source": done.new.path,

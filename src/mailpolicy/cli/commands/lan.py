@@ -11,6 +11,7 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit import server
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.lan import EntryRejected, is_reserved, lan_entry
 
@@ -36,14 +37,14 @@ def _list(context: typer.Context) -> int:
     for index, entry in enumerate(policy.server.lan_entries):
         networks = [str(network) for network in entry.networks]
         reserved = is_reserved(entry.networks)
-        if out.around.format == "json":
+        if out.context.format == "json":
             line = store.line(("server", "lan", index))
             out.json(
                 "lan/1",
                 {"file": store.path, "entry": entry.text, "networks": networks, "reserved": reserved, "line": line},
             )
         rows.append((entry.text, ", ".join(networks), "reserved" if reserved else "public"))
-    if out.around.format != "json":
+    if out.context.format != "json":
         out.rows(("entry", "networks", "range"), rows)
         if not rows:
             out.message("the LAN is empty: what is open to the LAN only admits nobody")
@@ -63,20 +64,14 @@ def _checked(networks: list[str]) -> tuple[str, ...]:
 
 
 def _add(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
-    from mailpolicy.edit import server
-
     texts = _checked(networks)
     return edit(context, lambda policy: server.lan_add(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _remove(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
-    from mailpolicy.edit import server
-
     texts = _checked(networks)
     return edit(context, lambda policy: server.lan_remove(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _reset(context: typer.Context, dry_run: DryRun = False) -> int:
-    from mailpolicy.edit import server
-
     return edit(context, server.lan_reset, dry_run=dry_run, yes=True)

@@ -74,7 +74,7 @@ def _replay(
 
 
 def _read(out: Output, log: str, descriptor: int, replay: Replay, *, strict: bool) -> None:
-    progress = Progress(descriptor) if out.around.progress else None
+    progress = Progress(descriptor) if out.context.progress else None
     try:
         for part in line_reader.chunks(log, descriptor, lambda start: _refuse_binary(out, log, start)):
             with without_gc():  # many tallies and no cycles; between two parts the collector has its turn
@@ -107,7 +107,7 @@ def _is_text(line: bytes) -> bool:
 
 def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
     refusals = replay.refusals()
-    if out.around.format == "json":
+    if out.context.format == "json":
         content = {
             "file": file,
             "log": log,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
+from mailpolicy.cli.secrets import move, rebind, sealed_file
 from mailpolicy.cli.selection import DryRun, YesSend, addresses
 
 
@@ -58,8 +59,6 @@ def _init(
     ] = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import sealed_file
-
     return sealed_file.init(context.obj, secrets_file, key_file, key_in_keyring=key_in_keyring, dry_run=dry_run)
 
 
@@ -75,20 +74,14 @@ def _rotate(
     ] = None,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import sealed_file
-
     return sealed_file.rotate(context.obj, new_key_file, dry_run=dry_run)
 
 
 def _list(context: typer.Context) -> int:
-    from mailpolicy.cli.secrets import move
-
     return move.names(context.obj)
 
 
 def _verify(context: typer.Context) -> int:
-    from mailpolicy.cli.secrets import move
-
     return move.verify(context.obj)
 
 
@@ -101,8 +94,6 @@ def _move(
     ] = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import move
-
     return move.move(context.obj, source, target, overwrite=overwrite, dry_run=dry_run)
 
 
@@ -127,7 +118,5 @@ def _rebind(
     yes: YesSend = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would move, and move nothing")] = False,
 ) -> int:
-    from mailpolicy.cli.secrets import rebind
-
     wanted = addresses(several or ())
     return rebind.rebind(context.obj, wanted, former or (), server=server, yes=yes, dry_run=dry_run)

@@ -11,6 +11,8 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit import server
+from mailpolicy.edit.server import text_of
 from mailpolicy.errors import Command, UsageError
 from mailpolicy.store import schema, tables
 
@@ -40,7 +42,7 @@ def _show(context: typer.Context) -> int:
         "smart_host.login": server.smart_host_login,
         "smart_host.per_account_auth": server.per_account_auth,
     }
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json("server/1", {"file": store.path, "values": values, "written": sorted(server.written)})
         return 0
     rows = []
@@ -55,8 +57,6 @@ def _show(context: typer.Context) -> int:
 
 
 def _shown(value: str | int | bool | None) -> str:
-    from mailpolicy.edit.server import text_of
-
     return text_of(value)
 
 
@@ -66,8 +66,6 @@ def _set(
     value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import server
-
     name = key.replace("-", "_").lower()
     if name not in _KEYS:
         smart_host = ("mailpolicy", "smart-host", "set", "--server")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
+from mailpolicy.cli.editing import edit
 from mailpolicy.cli.selection import (
     Addresses,
     Domain,
@@ -53,7 +54,7 @@ def app(name: str) -> typer.Typer:
                 _on(service) if verb is Verb.ON and confined else _plain(service, verb)
             )
     if service is Service.MULTIPOP:
-        from mailpolicy.cli.commands import sources
+        from mailpolicy.cli.commands import sources  # 2 ms, only for multipop
 
         group.add_typer(sources.app(), name="source")
     return group
@@ -70,8 +71,6 @@ def _edit(
     yes: bool,
 ) -> int:
     # Imported here, as `multipop source print-password` edits nothing and would take a seventh longer.
-    from mailpolicy.cli.editing import edit
-
     return edit(
         context,
         lambda policy: switch(policy, service, verb, chosen, reach),

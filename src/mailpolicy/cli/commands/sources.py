@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.passwords import PasswordSource
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
+from mailpolicy.edit.sources import written
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account
@@ -92,7 +94,7 @@ def _add(
     password_file: _PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
     asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
     given = {key: value for key, value in asked.items() if value is not None}
@@ -123,7 +125,7 @@ def _set(
     yes: YesSend = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
     if any_size and max_size_kb is not None:
         raise UsageError("--max-size-kb and --any-size cannot be combined")
@@ -174,7 +176,7 @@ def _remove(
     yes: YesDelete = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
     return edits.remove_source(
         context.obj, address(account), _source(name), if_exists=if_exists, dry_run=dry_run, yes=yes
@@ -189,14 +191,14 @@ def _set_password(
     password_file: _PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.cli.secrets import edits
+    from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
     password = _password(password_stdin, password_file)
     return edits.set_source(context.obj, address(account), _source(name), password, dry_run=dry_run)
 
 
 def _print_password(context: typer.Context, account: _Address, name: _Name) -> int:
-    from mailpolicy.cli.secrets import lookup
+    from mailpolicy.cli.secrets import lookup  # 4 ms, only for secrets
 
     return lookup.print_password(context.obj, address(account), _source(name))
 
@@ -207,15 +209,12 @@ def _list(
         str | None, typer.Argument(metavar="ADDRESS", help="the account; none: all of them", show_default=False)
     ] = None,
 ) -> int:
-    from mailpolicy.cli import views
-    from mailpolicy.edit.sources import written
-
     out: Output = context.obj
     wanted = address(account) if account is not None else None
     store, policy = views.open_store(out, [wanted] if wanted is not None else None)
     accounts = policy.accounts.values() if wanted is None else [require_account(policy, wanted)]
     found = [(holder, name, source) for holder in accounts for name, source in holder.sources.items()]
-    if out.around.format == "json":
+    if out.context.format == "json":
         for holder, name, source in found:
             line = store.line(("accounts", holder.key, "sources", name))
             content = {"file": store.path, "address": holder.address, "name": name, "line": line, **written(source)}

@@ -10,6 +10,7 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
+from mailpolicy.edit import templates
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 
@@ -41,8 +42,6 @@ def _checked(name: str) -> str:
 
 
 def _add(context: typer.Context, name: _Name, dry_run: DryRun = False) -> int:
-    from mailpolicy.edit import templates
-
     wanted = _checked(name)
     return edit(context, lambda policy: templates.add(policy, wanted), dry_run=dry_run, yes=True)
 
@@ -53,8 +52,6 @@ def _remove(
     if_exists: Annotated[bool, typer.Option("--if-exists", help="a template that is not there is ok")] = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import templates
-
     wanted = _checked(name)
     return edit(
         context, lambda policy: templates.remove(policy, wanted, if_exists=if_exists), dry_run=dry_run, yes=True
@@ -67,8 +64,6 @@ def _rename(
     new: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import templates
-
     before, after = _checked(old), _checked(new)
     return edit(context, lambda policy: templates.rename(policy, before, after), dry_run=dry_run, yes=True)
 
@@ -92,8 +87,6 @@ def _assign(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import templates
-
     wanted = _checked(name)
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
@@ -115,8 +108,6 @@ def _unassign(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import templates
-
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
         context, lambda policy: templates.assign(policy, None, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes

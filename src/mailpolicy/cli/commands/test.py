@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from mailpolicy.cli import locations, views
+from mailpolicy.cli import findings, locations, views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.diagnostics import ERROR, WARNING, KeyPath, dotted
@@ -15,6 +15,8 @@ from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
+from mailpolicy.render import github
+from mailpolicy.render.annotation import Annotation
 from mailpolicy.review import cases
 from mailpolicy.review.cases import Case, CasesInvalid, Miss
 from mailpolicy.store.document import Document
@@ -92,7 +94,7 @@ def _test(
     try:
         store, policy = views.open_store(out)
     except StoreError as error:
-        _refuse(out, [(out.around.file, error)])
+        _refuse(out, [(out.context.file, error)])
     trials = [
         Trial(document.path, line, case, cases.misses(policy, case))
         for document, found in read
@@ -103,13 +105,13 @@ def _test(
     run = Run(
         store, policy, trials, cases.untouched(policy, asked) if coverage else None, store.lines(keys) if keys else {}
     )
-    if out.around.format not in _WARNS_ITSELF:
+    if out.context.format not in _WARNS_ITSELF:
         for _, warning in _unknown(run):
             out.message(f"warning: {warning}")
-    _FORMATS[out.around.format](out, run)
-    if out.around.format == "github":  # without a file's name, which may look like a command
+    _FORMATS[out.context.format](out, run)
+    if out.context.format == "github":  # without a file's name, which may look like a command
         out.message(f"mailpolicy: {_counted(run)}")
-    elif out.around.format != "json":
+    elif out.context.format != "json":
         out.message(f"{run.store.path}: {_counted(run)}")
     return int(bool(run.failed))
 
@@ -129,10 +131,8 @@ def _unknown(run: Run) -> list[tuple[Trial, str]]:
 
 def _refuse(out: Output, refused: list[tuple[str, MailpolicyError]]) -> NoReturn:
     """End a run of which some files cannot be used; the reports of a review's tools hold that too."""
-    form, (_, first) = out.around.format, refused[0]
+    form, (_, first) = out.context.format, refused[0]
     if form in ("github", "junit"):
-        from mailpolicy.cli import findings
-
         told = [
             findings.Judgement(name, error.findings)
             if isinstance(error, CasesInvalid | StoreInvalid)
@@ -229,9 +229,6 @@ def _failure(run: Run, trial: Trial, miss: Miss) -> dict[str, Any]:
 
 
 def _github(out: Output, run: Run) -> None:
-    from mailpolicy.render import github
-    from mailpolicy.render.annotation import Annotation
-
     told = [(ERROR, trial, run.told(trial, miss)) for trial in run.failed for miss in trial.misses]
     told += ((WARNING, trial, warning) for trial, warning in _unknown(run))
     out.data(
@@ -244,7 +241,7 @@ def _github(out: Output, run: Run) -> None:
 
 
 def _junit(out: Output, run: Run) -> None:
-    from mailpolicy.render import junit
+    from mailpolicy.render import junit  # 2 ms, only for this format
 
     suites: dict[str, list[junit.Case]] = {}
     for trial in run.trials:

@@ -12,6 +12,7 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.findings import Judgement
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.diagnostics import worst
+from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store.store import Store
 
@@ -50,7 +51,7 @@ def _validate(
     out: Output = context.obj
     ignored = _codes(ignore or ())
     judged = []
-    for name in _once(files) if files else [out.around.file]:
+    for name in _once(files) if files else [out.context.file]:
         try:
             store = Store("-", stdin_bytes()) if name == "-" else Store.read(name, out.cache if not files else None)
         except StoreError as error:
@@ -61,14 +62,14 @@ def _validate(
         findings, left_out = store.diagnose(ignored, hints=hints)
         store.keep_index()
         if secrets and not worst(findings, strict=False):
-            from mailpolicy.cli.secrets.lookup import missing_secrets
+            from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]
             findings = sorted([*findings, *found], key=lambda finding: (finding.line, finding.column))
         judged.append(Judgement(store.path, findings, left_out))
-    rendering.FORMATS[out.around.format](out, judged, strict)
+    rendering.FORMATS[out.context.format](out, judged, strict)
     unopened = [judgement.error for judgement in judged if judgement.error is not None]
-    if out.around.format == "text":
+    if out.context.format == "text":
         for failure in unopened:
             out.failure(failure)
     if unopened:
@@ -90,8 +91,6 @@ def _codes(options: list[str] | tuple[()]) -> list[str]:
     """The codes to silence. Raises UsageError."""
     if not options:
         return []
-    from mailpolicy.diagnostics.rules import RULES
-
     codes = [code.strip().upper() for listed in options for code in listed.split(",")]
     for code in codes:
         if code not in RULES:

@@ -54,7 +54,7 @@ def _who(
         asked = asked - policy.server.lan
     found = list(users(policy, service, asked))
     lan = policy.server.lan
-    if out.around.format == "json":
+    if out.context.format == "json":
         for user in found:
             out.json(
                 "who/1",

@@ -59,7 +59,7 @@ def set_server(
         return plan
 
     if options and not source.given:
-        store = Store.to_edit(out.around.file, (), out.cache)
+        store = Store.to_edit(out.context.file, (), out.cache)
         return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
@@ -88,7 +88,7 @@ def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
     """Other values for keys of a source."""
-    store = Store.to_edit(out.around.file, (address,), out.cache)
+    store = Store.to_edit(out.context.file, (address,), out.cache)
     return edit_then_carry(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
     )
@@ -107,13 +107,13 @@ def add_source(
 
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
-    store = Store.to_edit(out.around.file, (address,), out.cache)
+    store = Store.to_edit(out.context.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """A source out of the store, then its password out of the keyring."""
-    store = Store.to_edit(out.around.file, (address,), out.cache)
+    store = Store.to_edit(out.context.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
     account = policy.accounts.get(address)
@@ -133,7 +133,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
-    store = Store.to_edit(out.around.file, (address,) if address else (), out.cache)
+    store = Store.to_edit(out.context.file, (address,) if address else (), out.cache)
     policy = store.policy()
     gone = address is not None and address not in policy.accounts
     left = _left_behind(out, store, Owner(address), gone=gone, dry_run=dry_run)
@@ -160,7 +160,7 @@ def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run
 
 def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Accounts out of the store, then their passwords out of the keyring."""
-    store = Store.to_edit(out.around.file, (), out.cache)
+    store = Store.to_edit(out.context.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
     going = [account.address for account in chosen(policy, there, Plan(), offer=False)]
@@ -174,7 +174,7 @@ def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Another address: the secrets are copied, the store edited, the old secrets deleted."""
-    store = Store.to_edit(out.around.file, (), out.cache)
+    store = Store.to_edit(out.context.file, (), out.cache)
     policy = store.policy()
 
     def planner(policy: Policy) -> Plan:

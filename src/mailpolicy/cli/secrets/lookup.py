@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.views import open_store
 from mailpolicy.diagnostics import Finding, Problem
+from mailpolicy.edit import sources
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -19,17 +20,17 @@ from mailpolicy.store.store import Store
 
 def choice(out: Output) -> Choice:
     """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
-    around = out.around
+    context = out.context
     machine = out.machine().settings
     return Choice(
-        around.keyring_backend or machine.keyring_backend,
+        context.keyring_backend or machine.keyring_backend,
         machine.keyring_service or SERVICE,
-        around.is_root,
-        120.0 if around.somebody_is_there else 15.0,
+        context.is_root,
+        120.0 if context.interactive else 15.0,
         machine.secrets_file,
         machine.key_file,
-        around.credentials_folder,
-        around.lock_timeout,
+        context.credentials_folder,
+        context.lock_timeout,
     )
 
 
@@ -59,7 +60,7 @@ def show(out: Output, address: str | None) -> int:
         "why": why,
         "password": password,
     }
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json("smart-host/1", {"file": store.path, **facts})
         return 0
     rows = [(key, str(value) if value is not None else "not set") for key, value in facts.items() if key != "of"]
@@ -69,9 +70,7 @@ def show(out: Output, address: str | None) -> int:
 
 def print_password(out: Output, address: str, name: str) -> int:
     """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
-    from mailpolicy.edit import sources
-
-    if out.around.stdout_is_terminal:
+    if out.context.stdout_is_terminal:
         raise Refused(
             "a password is not printed to a terminal: let the program that collects run this", code="terminal"
         )

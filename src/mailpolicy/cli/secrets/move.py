@@ -27,7 +27,7 @@ def names(out: Output) -> int:
         known = list(vault.several([secret.user for secret in bindings.named(policy)]))
         out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
     for name in known:
-        if out.around.format == "json":
+        if out.context.format == "json":
             out.json("secret/1", {"name": name})
         else:
             out.record((name,))
@@ -44,7 +44,7 @@ def verify(out: Output) -> int:
     states = {name: "there" if name in there else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
     missing = absences(vault, [secret for name, secret in named.items() if name not in there])
-    if out.around.format == "json":
+    if out.context.format == "json":
         secrets = [{"name": name, "state": state} for name, state in states.items()]
         out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
     else:
@@ -142,7 +142,7 @@ def _tell(
         return
     moved = "would move" if dry_run else "moved"
     states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}
-    if out.around.format == "json":
+    if out.context.format == "json":
         listed = [{"name": user, "state": state} for user, state in states.items()]
         out.json("secrets-move/1", {"changed": bool(secrets), "dry_run": dry_run, "secrets": listed})
         return

@@ -32,7 +32,7 @@ def piped(out: Output, source: PasswordSource) -> str | None:
 
     Raises UsageError.
     """
-    if not source.given or (source.stdin and out.around.stdin_is_terminal):
+    if not source.given or (source.stdin and out.context.stdin_is_terminal):
         return None
     try:
         if source.file is not None:
@@ -72,7 +72,7 @@ def _password(text: str) -> str:
 
 def require_source(out: Output, source: PasswordSource) -> None:
     """Raise UsageError where nobody said where the password comes from and nobody is there to ask."""
-    if not source.given and not out.around.stdin_is_terminal:
+    if not source.given and not out.context.stdin_is_terminal:
         raise UsageError("there is no terminal to ask for the password: use --password-stdin or --password-file PATH")
 
 

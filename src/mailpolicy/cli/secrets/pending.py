@@ -92,4 +92,4 @@ def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> No
 
 def locked_store(out: Output, store: Store) -> AbstractContextManager[Held]:
     """The store under its lock."""
-    return locked(store.path, out.around.lock_timeout, out.trusted)
+    return locked(store.path, out.context.lock_timeout, out.trusted)

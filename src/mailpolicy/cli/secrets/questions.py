@@ -23,18 +23,18 @@ def ask_to_send(out: Output, moves: Mapping[Secret, Secret], *, yes: bool) -> No
     if yes or not moves:
         return
     lines = _listed([_sent(*move) for move in moves.items()])
-    if not out.around.stdin_is_terminal:
+    if not out.context.stdin_is_terminal:
         raise Refused(f"nothing was changed: {'; '.join(lines)}; add --yes if that is meant", code="needs-yes")
     _agree(lines, f"let {_count(moves)} go there?")
 
 
 def ask_to_delete(out: Output, plan: Plan, secrets: Sequence[Secret]) -> bool:
     """At a terminal ask before secrets are gone for good; whether somebody was asked. Raises Refused for a no."""
-    if not out.around.can_ask:
+    if not out.context.can_ask:
         return False
     accounts = len({change.address for change in plan.changes if change.address is not None})
     lines = _listed([f"{secret.owner} would be deleted" for secret in secrets])
-    changed = f"change {counted(accounts, 'account')} in {out.around.file} and " if accounts else ""
+    changed = f"change {counted(accounts, 'account')} in {out.context.file} and " if accounts else ""
     _agree(lines, f"{changed}delete {_count(secrets)}?")
     return True
 

@@ -113,7 +113,7 @@ def _tell(
         secret: moved if secret in before else "there already" if secret.user in there else "missing"
         for secret in named
     }
-    if out.around.format == "json":
+    if out.context.format == "json":
         listed = [
             {
                 "address": secret.owner.address,

@@ -15,6 +15,8 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import choice
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
+from mailpolicy.sealed.file import DEFAULT_PATH
+from mailpolicy.sealed.key_files import Credential, KeyFile
 from mailpolicy.secrets.credentials import Choice, sealed_file
 from mailpolicy.store import host
 from mailpolicy.system.files import is_there
@@ -30,13 +32,10 @@ _HOST = "# What is true of this machine and not of the policy: mailpolicy's docs
 
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
     """A key, a sealed file and host.toml, those of them that are not there yet."""
-    from mailpolicy.sealed.file import DEFAULT_PATH
-    from mailpolicy.sealed.key_files import KeyFile
-
     if key_in_keyring and key_file is not None:
         raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
-    around = out.around
-    config = around.host_config or host.DEFAULT_PATH
+    context = out.context
+    config = context.host_config or host.DEFAULT_PATH
     if config == os.devnull:
         raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
     with without_lock(config) as place:
@@ -46,8 +45,8 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     key = None if key_in_keyring else _whole(key_file) or machine.key_file
     if key is None and not key_in_keyring and (fresh or not is_there(path)):
         key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
-    deadline = 120.0 if around.somebody_is_there else 15.0
-    use = Choice(SEALED, "", around.is_root, deadline, path, key, around.credentials_folder, around.lock_timeout)
+    deadline = 120.0 if context.interactive else 15.0
+    use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
     file = sealed_file(use)
     settings = {"keyring_backend": SEALED, "secrets_file": path}
     if isinstance(file.source, KeyFile):
@@ -59,7 +58,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
             code="host-config-differs",
         )
     if not fresh:
-        _require(config, machine, settings, named=around.keyring_backend == SEALED)
+        _require(config, machine, settings, named=context.keyring_backend == SEALED)
     made_key, made_file = file.would_make()
     places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
     if made_file:
@@ -78,7 +77,7 @@ def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_
     )
     if made_key and not dry_run:
         out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
-    if fresh and around.host_config_option and not dry_run:
+    if fresh and context.host_config_option and not dry_run:
         out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
     return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
@@ -105,8 +104,6 @@ def _require_writable(places: Mapping[str, str]) -> None:
 
 def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
     """Refuse where a host.toml that is there would not lead to the file that is to be made."""
-    from mailpolicy.sealed.file import DEFAULT_PATH
-
     says = {
         "keyring_backend": SEALED if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
@@ -123,7 +120,7 @@ def _require(config: str, machine: host.Host, settings: dict[str, str], *, named
 
 def _write(out: Output, config: str, settings: dict[str, str]) -> None:
     lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
-    with locked(config, out.around.lock_timeout, make_folders=0o755) as file:
+    with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
         if file.facts() is not None:
             raise Refused(
                 "this file appeared meanwhile, it stays as it is: run this again",
@@ -162,8 +159,6 @@ def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
 
 def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
     """What must be done so that a key in a file of its own opens the secrets."""
-    from mailpolicy.sealed.key_files import Credential, KeyFile
-
     if new_key_file is None:
         return
     if isinstance(file.source, Credential):
@@ -171,7 +166,7 @@ def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> N
         seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
         out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
         return
-    config = out.around.host_config or host.DEFAULT_PATH
+    config = out.context.host_config or host.DEFAULT_PATH
     instead = f", in the place of {file.source.name}" if isinstance(file.source, KeyFile) else ""
     line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
     out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
@@ -183,7 +178,7 @@ def _tell(
     if not out.tells(dry_run=dry_run):
         return 0
     changed = any(made for _, _, made in rows)
-    if out.around.format == "json":
+    if out.context.format == "json":
         out.json(f"secrets-{what}/1", {"changed": changed, "dry_run": dry_run, **facts})
         return 0
     for subject, item, made in rows:

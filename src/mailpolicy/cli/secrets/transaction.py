@@ -45,7 +45,7 @@ def set_secret(
 ) -> int:
     """Carry out a plan and give `owner` the secret that `source` has, or that is typed."""
     secret = piped(out, source)
-    store = Store.to_edit(out.around.file, (owner.address,) if owner.address else (), out.cache)
+    store = Store.to_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
     refuse_unsafe(out, store)
     after = planned_policy(store, planned)
@@ -197,7 +197,7 @@ def _settle(
     strike_out(out, store, [user for user in touched if user not in left])
     settled = {pending.sentence(user) for user in touched}
     outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in settled]
-    if failed is not None and out.around.format == "json":  # one object tells both
+    if failed is not None and out.context.format == "json":  # one object tells both
         failed.content = {**edit_object(out, outcome, dry_run=False), **failed.content}
         raise failed
     status = tell(out, outcome)

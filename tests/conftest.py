@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from mailpolicy.cli import main
-from tests.helpers import EXAMPLES, MINIMAL, Expected, Result, Run
+from tests.helpers import EXAMPLES, MINIMAL, PROGRAM, Expected, Result, Run
 from tests.machine import ALICE, JSON, Machine
 
 settings.register_profile("mailpolicy", deadline=None, max_examples=EXAMPLES)
@@ -94,7 +93,7 @@ def program(tmp_path: Path) -> Run:
     def program(*arguments: str, stdin: str | bytes = "", **settings: object) -> Result:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            [sys.executable, "-m", "mailpolicy", *arguments],
+            [*PROGRAM, *arguments],
             input=data,
             capture_output=True,
             cwd=tmp_path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -13,6 +14,8 @@ import pytest
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
+PROGRAM = [sys.executable, "-m", "mailpolicy"]
+NOBODY = 65534  # the user and the group of that name
 EXAMPLE = ROOT / "accounts.toml.example"
 EXAMPLES = int(os.environ.get("MAILPOLICY_EXAMPLES", "100"))  # of every property; `make prove` asks for many more
 

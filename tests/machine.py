@@ -9,17 +9,17 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
-from tests.helpers import RELAY, ROOT, Result
+from tests.helpers import PROGRAM, RELAY, ROOT, Result
 
 JSON = "tests.backends.Json"
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+HAS_LOGIN = 'smart_host_login = "ours"'  # what `Machine.give` writes
 FIRST, SECOND = "s3cret-of-yesterday", "s3cret-of-today"
 
 STORE = """\
@@ -90,7 +90,7 @@ class Machine:
         options = self.options()
         if "--keyring-backend" in arguments and self.backend is not None:
             options = options[:-2]
-        return [sys.executable, "-m", "mailpolicy", *options, *arguments]
+        return [*PROGRAM, *options, *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Begin a run and go on."""
@@ -164,7 +164,7 @@ class Machine:
         header = f'[accounts."{whose}"]\n'
         text = self.store.read_text(encoding="utf-8")
         assert header in text
-        self.store.write_text(text.replace(header, f'{header}smart_host_login = "ours"\n'), encoding="utf-8")
+        self.store.write_text(text.replace(header, f"{header}{HAS_LOGIN}\n"), encoding="utf-8")
         self.keep(whose, secret)
 
     def here(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pexpect
 import pytest
 
 from mailpolicy.cli import main
-from tests.helpers import MINIMAL, Run
+from tests.helpers import MINIMAL, PROGRAM, Run
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> N
     ):
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
-                [sys.executable, "-m", "mailpolicy", *command],
+                [*PROGRAM, *command],
                 stdout=full,
                 stderr=subprocess.PIPE,
                 env=env,
@@ -268,7 +268,7 @@ def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"],
+            [*PROGRAM, "pop", "on", "bob@example.com"],
             stdout=full,
             stderr=subprocess.PIPE,
             env=env,
@@ -283,7 +283,7 @@ def test_interrupts(store: Path, tmp_path: Path) -> None:
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         reader, writer = os.pipe()
         child = subprocess.Popen(
-            [sys.executable, "-m", "mailpolicy", "check", "--batch", "-"],
+            [*PROGRAM, "check", "--batch", "-"],
             stdin=reader,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -328,7 +328,7 @@ def test_a_full_disk(store: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     done = subprocess.run(
-        [sys.executable, "-m", "mailpolicy", "pop", "on", "bob@example.com"],
+        [*PROGRAM, "pop", "on", "bob@example.com"],
         capture_output=True,
         env=env,
         preexec_fn=limit,
@@ -391,7 +391,7 @@ def test_a_crash_is_no_denial(tmp_path: Path, store: Path) -> None:
     (tmp_path / "tomli.py").write_text("raise RuntimeError('broken')")
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "MAILPOLICY_FILE": str(store)}
     done = subprocess.run(
-        [sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"],
+        [*PROGRAM, "check", "alice@example.com", "pop", "10.0.0.1"],
         capture_output=True,
         env=env,
         check=False,
@@ -401,7 +401,7 @@ def test_a_crash_is_no_denial(tmp_path: Path, store: Path) -> None:
     (tmp_path / "tomli.py").unlink()
     (tmp_path / "typer.py").write_text("raise ImportError('broken')")
     done = subprocess.run(
-        [sys.executable, "-m", "mailpolicy", "check", "alice@example.com", "pop", "10.0.0.1"],
+        [*PROGRAM, "check", "alice@example.com", "pop", "10.0.0.1"],
         capture_output=True,
         env=env,
         check=False,
@@ -411,7 +411,7 @@ def test_a_crash_is_no_denial(tmp_path: Path, store: Path) -> None:
 
 def test_a_slow_reader_is_answered_line_by_line(store: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "mailpolicy", "--file", str(store), "check", "--batch", "-"],
+        [*PROGRAM, "--file", str(store), "check", "--batch", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -444,7 +444,7 @@ def test_a_file_that_takes_a_part_is_not_written(
     store.write_text(f'version = 1\n[server]\nedition = "pro"\n{accounts}')
     with open(out, "wb") as file:
         done = subprocess.run(
-            [sys.executable, "-m", "mailpolicy", "--file", str(store), *command],
+            [*PROGRAM, "--file", str(store), *command],
             stdout=file,
             stderr=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | unbuffered,

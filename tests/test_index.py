@@ -49,7 +49,6 @@ from mailpolicy.system.held import locked
 from tests.helpers import Run, missing, mount_namespace
 from tests.stores import ADDRESS, store_text
 
-PROGRAM = [sys.executable, "-m", "mailpolicy"]
 KNOWN = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 ASKED = (*KNOWN, "eve@x.example")
 QUIET = settings(

@@ -20,7 +20,7 @@ from mailpolicy.edit.install import Installation, install
 from mailpolicy.edit.text.diff import between, spliced, unified
 from mailpolicy.errors import Refused
 from mailpolicy.store.store import Store
-from tests.helpers import MINIMAL, Run, missing
+from tests.helpers import MINIMAL, PROGRAM, Run, missing
 from tests.patches import patched
 
 WIDER = MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false")
@@ -137,9 +137,7 @@ def test_nobody_who_cannot_be_told_is_surprised(program: Run, store: Path) -> No
     new.write_text(store.read_text().replace("pop_lan_only = true", "pop_lan_only = false"))
     before = store.read_bytes()
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "mailpolicy", "--file", store, "install", new], stdout=full, stderr=subprocess.PIPE
-        )
+        done = subprocess.run([*PROGRAM, "--file", store, "install", new], stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 74
     assert store.read_bytes() == before
 

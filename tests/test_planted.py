@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import MINIMAL, Run
+from tests.helpers import MINIMAL, NOBODY, Run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root obeys or refuses")
 
 HOST = '[exports.dovecot]\ntarget = "dovecot"\npath = "{}"\n'
-NOBODY = 65534
 
 
 def open_folder(folder: Path) -> None:

@@ -20,10 +20,8 @@ from mailpolicy.errors import KeyringError, StillLocked
 from mailpolicy.secrets.credentials import Choice, Credentials
 from mailpolicy.system.keyrings.deadline import Calls
 from tests.helpers import Run
-from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from tests.machine import ALICE, BOB, CAROL, FIRST, HAS_LOGIN, SECOND, Machine, user
 from tests.sealing import BACKEND, host_config, sealed_file
-
-HAS_LOGIN = 'smart_host_login = "ours"'
 
 
 def small_disk() -> None:

@@ -20,9 +20,8 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.held import Held
-from tests.helpers import MINIMAL, Result, Run, missing
+from tests.helpers import MINIMAL, NOBODY, Result, Run, missing
 
-NOBODY = 65534
 VICTIM = "precious\n"
 DATA = "imap/alice@example.com:*::::::\nimap/bob@example.com:*::::::\n"
 

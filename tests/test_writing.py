@@ -9,7 +9,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,9 +21,7 @@ import tomli
 from mailpolicy.errors import NotConfirmed, WriteFailed
 from mailpolicy.system import held
 from mailpolicy.system.trust import cure_for_root
-from tests.helpers import MINIMAL, Run, missing, mount_namespace, needs_root
-
-PROGRAM = [sys.executable, "-m", "mailpolicy"]
+from tests.helpers import MINIMAL, PROGRAM, Run, missing, mount_namespace, needs_root
 
 
 def test_parallel_writers_lose_no_update(store: Path) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from tests.real.dovecot import Attempt, Dovecot
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
 from tests.real.loopback import free_port, listening, need, until
 
 _REALM = "EXAMPLE.COM"

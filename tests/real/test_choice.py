@@ -20,7 +20,7 @@ from mailpolicy.errors import KeyringError
 from mailpolicy.secrets.credentials import Choice, Credentials
 from tests.backends import Json, PlaintextKeyring
 from tests.machine import ALICE, FIRST, JSON, Machine, user
-from tests.real.conftest import Desktop
+from tests.real.desktop import Desktop
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root is not steered by these")
 SET = ("smart-host", "set", ALICE, "--login", "ours", "--password-stdin")

@@ -12,7 +12,9 @@ import pytest
 from mailpolicy.deploy import dovecot as deployed
 from mailpolicy.errors import Refused
 from tests.helpers import Result, Run
-from tests.real.dovecot import VERSIONS, Attempt, Dovecot
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
+from tests.real.dovecot_releases import VERSIONS
 
 pytestmark = pytest.mark.real
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import Result, Run, missing
-from tests.real.dovecot import HEADINGS, MECHANISMS, VERSIONS, Attempt, Dovecot, release
+from tests.real.clients import Attempt
+from tests.real.dovecot import MECHANISMS, Dovecot
+from tests.real.dovecot_releases import HEADINGS, VERSIONS, release
 
 pytestmark = pytest.mark.real
 

@@ -16,7 +16,8 @@ from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.names import account_address, unicode_address
 from mailpolicy.policy.networks import network_set
 from tests.helpers import EXAMPLES, Run
-from tests.real.dovecot import Attempt, Dovecot
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
 
 pytestmark = pytest.mark.real
 

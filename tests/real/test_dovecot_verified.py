@@ -13,7 +13,8 @@ import pytest
 
 from tests.helpers import Run
 from tests.real import tokens
-from tests.real.dovecot import Attempt, Dovecot
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
 from tests.real.kerberos import Realm
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.helpers import ROOT, missing
-from tests.real.dovecot import private_dovecot, release
+from tests.real.dovecot import private_dovecot
+from tests.real.dovecot_releases import release
 from tests.real.private import PrivateMachine, private_machine
 
 pytestmark = pytest.mark.real

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import RELAY
 from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
-from tests.real.conftest import Desktop
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -167,7 +167,7 @@ CHAINED = """
 import keyring
 from keyring.backends.chainer import ChainerBackend
 import tests.backends
-from mailpolicy.credentials import Choice, Credentials
+from mailpolicy.secrets.credentials import Choice, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)

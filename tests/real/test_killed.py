@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
-from tests.real.conftest import Desktop
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 

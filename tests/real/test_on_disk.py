@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import RELAYED, missing
-from tests.real.conftest import need
+from tests.real.loopback import need
 
 SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<path>[^>]*)>\)\s+= 0")
 # Whatever puts one name in the place of another: the folder may be an open descriptor.

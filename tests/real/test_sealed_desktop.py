@@ -6,7 +6,7 @@ import pytest
 
 from mailpolicy.secrets.credentials import Choice, Credentials
 from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
-from tests.real.conftest import Desktop
+from tests.real.desktop import Desktop
 from tests.sealing import BACKEND
 
 pytestmark = pytest.mark.real

@@ -18,7 +18,7 @@ import pytest
 from mailpolicy.sealed.format import Header, header
 from tests.helpers import EXAMPLES, Result, missing
 from tests.machine import ALICE, BOB, FIRST, SECOND, Machine, user
-from tests.real.conftest import need
+from tests.real.loopback import need
 from tests.sealing import host_config, sealed_file
 
 pytestmark = pytest.mark.real

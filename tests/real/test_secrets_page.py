@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import MINIMAL, ROOT, missing
-from tests.real.conftest import Desktop, need
-from tests.real.loopback import folder
+from tests.real.desktop import Desktop
+from tests.real.loopback import folder, need
 
 pytestmark = pytest.mark.real
 

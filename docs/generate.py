@@ -1,4 +1,4 @@
-"""Writes what comes from the code: docs/commands.md, docs/file-format.md, docs/rules.md and the JSON Schema.
+"""Writes what comes from the code: docs/commands.md, file-format.md, rules.md, the manual pages and the JSON Schema.
 
 With --check nothing is written, and a page that differs from the code is a failure.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import json_schema
+import manual
 
 from mailpolicy.cli.app import COMMANDS, root
 from mailpolicy.cli.context import OPTIONS
@@ -98,6 +99,7 @@ def main(check: bool) -> int:
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
         PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
+        **{DOCS / "man" / name: text for name, text in manual.pages().items()},
     }
     for page, text in made.items():
         name = page.relative_to(DOCS.parent)

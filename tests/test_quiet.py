@@ -35,6 +35,9 @@ account list
 account show alice@example.com
 check alice@example.com
 check --batch questions
+completion bash
+help account add
+version
 diff accounts.toml new.toml
 diff accounts.toml new.toml --format markdown
 doctor

@@ -42,10 +42,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("test", "run test cases against the policy"),
     "diff": ("diff", "show access changes between two stores, with the keys that cause them"),
     "replay": ("replay", "say which logins of a log this policy would refuse"),
+    "help": ("help", "show the help page of a command"),
+    "version": ("version", "print the version"),
+    "completion": ("completion", "print the completion script of a shell"),
     "install": ("install", "replace the store with FILE: validated, compared, written atomically"),
 }
-_FORMATS = ("text", "json")
-_EPILOG = f"Every command takes {', '.join(OPTIONS)} too: mailpolicy --help"
+# The groups of the root's help page, most used first; every command is in one.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "smart-host", "who"),
+    "Server and templates": ("init", "server", "lan", "template"),
+    "Review": ("validate", "diff", "test", "replay", "install"),
+    "Enforcement": ("export", "deploy", "doctor", "secrets"),
+    "Help": ("help", "explain", "schema", "completion", "version"),
+}
+USUAL_FORMATS = ("text", "json")
+_EPILOG = "Options that every command takes: mailpolicy --help"
 
 
 class Group(TyperGroup):
@@ -100,15 +111,19 @@ class LazyGroup(Group):
         return suggestions.refuse_noun(args[0], args[1:], COMMANDS, verbs)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
+        """Write the groups of commands, without importing any."""
+        width = max(map(len, COMMANDS))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][1]) for name in names])
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The options that every command takes."""
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the groups of commands, and then the options that every command takes."""
+        self.format_commands(ctx, formatter)
         with formatter.section("Options for every command, before it or anywhere after it"):
             formatter.write_dl(
                 [(f"{name} {metavar}" if metavar else name, text) for name, (metavar, text) in OPTIONS.items()]
+                + [("-h, --help", "show this help page and exit"), ("--version", "print the version and exit")]
             )
 
 
@@ -129,8 +144,9 @@ def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
 
 
 def _finish(command: Any) -> None:
-    """Give a command, and those below it, what all have in common: an epilog, and a look at the format asked for."""
+    """Give a command and those below it their examples, an epilog, and a check of the format asked for."""
     command.epilog = _EPILOG
+    _show_examples(command)
     if hasattr(command, "commands"):
         for inner in command.commands.values():
             _finish(inner)
@@ -138,10 +154,25 @@ def _finish(command: Any) -> None:
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
-        require_format(context.obj.context, *getattr(command.callback, "formats", _FORMATS))
+        require_format(context.obj.context, *getattr(command.callback, "formats", USUAL_FORMATS))
         return invoke(context)
 
     command.invoke = invoke_in_format
+
+
+def _show_examples(command: Any) -> None:
+    """Put the examples of a command right after the usage line of its help page."""
+    format_usage = command.format_usage
+
+    def format_usage_and_examples(context: Any, formatter: Any) -> None:
+        from mailpolicy.cli import examples  # only for a help page
+
+        format_usage(context, formatter)
+        if lines := examples.of(context.command_path.partition(" ")[2]):
+            with formatter.section("Examples"):
+                formatter.write("".join([f"  {line}\n" for line in lines]))
+
+    command.format_usage = format_usage_and_examples
 
 
 def with_formats(function: Callable[..., int], *names: str) -> Callable[..., int]:
@@ -173,4 +204,6 @@ def root() -> Any:
             typer.echo(f"mailpolicy {__version__}")
             raise typer.Exit
 
-    return get_command(app)
+    command = get_command(app)
+    _show_examples(command)
+    return command

@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -143,6 +144,14 @@ class Index:
         found.update(_at_most(nearest.AROUND, self._downwards(name)))
         found.update(_at_most(nearest.ELSEWHERE, (other for other in self._upwards(first, beyond))))
         return found
+
+    def beginning_with(self, prefix: str) -> Iterator[str]:
+        """Yield the addresses that begin with `prefix`, in their order."""
+        return takewhile(lambda address: address.startswith(prefix), self._upwards(prefix))
+
+    def last_beginning_with(self, prefix: str) -> str:
+        """Return the last address that begins with `prefix`, of which there is one."""
+        return next(self._downwards(f"{prefix}\x7f"))  # no address has a character beyond ~
 
     def _upwards(self, name: str, beyond: str | None = None) -> Iterator[str]:
         lines = self._block("first <= ? ORDER BY first DESC", name)

@@ -1,0 +1,47 @@
+"""completion: the script with which a shell completes commands, options, accounts and other names."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files as resources
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli import completion
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.output import Output
+from mailpolicy.errors import UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def app() -> typer.Typer:
+    """Return the command completion."""
+    command = new_app()
+    command.command(
+        help="Print the script with which a shell completes commands, options, accounts, templates and other names.\n\n"
+        "\b\n"
+        "bash:  mailpolicy completion bash > /etc/bash_completion.d/mailpolicy\n"
+        "zsh:   mailpolicy completion zsh > /usr/local/share/zsh/site-functions/_mailpolicy\n"
+        "fish:  mailpolicy completion fish > /etc/fish/completions/mailpolicy.fish"
+    )(_completion)
+    return command
+
+
+def _completion(
+    context: typer.Context,
+    shell: Annotated[str | None, typer.Argument(metavar="SHELL", show_default=False, help="bash, zsh or fish")] = None,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    line: Annotated[str | None, typer.Option("--line", hidden=True)] = None,
+) -> int:
+    """Print a script; or, asked by one, the candidates for a line (bash) or for words, of which the last is unfinished."""
+    out: Output = context.obj
+    if line is not None or shell == "words":
+        asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
+        out.data(completion.told(completion.candidates(asked, os.environ)))
+        return 0
+    if shell not in SHELLS or words:
+        raise UsageError("name the shell: bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
+    out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))
+    return 0

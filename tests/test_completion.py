@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MINIMAL, Run
 
 from mailpolicy.cli import completion
 from mailpolicy.cli.app import COMMANDS, root
@@ -14,6 +13,7 @@ from mailpolicy.store import addresses
 from mailpolicy.store.index import reader
 from mailpolicy.store.index.cache import Cache, stamping_clock
 from mailpolicy.store.store import Store
+from tests.helpers import MINIMAL, Run
 
 STORE = (
     MINIMAL

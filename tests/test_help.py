@@ -12,11 +12,11 @@ from typing import Any
 
 import pexpect
 import pytest
-from conftest import RELAYED, ROOT, Run
-from sealing import host_config, sealed_file
 
 from mailpolicy.cli import examples
 from mailpolicy.cli.app import COMMANDS, SECTIONS, root
+from tests.helpers import RELAYED, ROOT, Run
+from tests.sealing import host_config, sealed_file
 
 STORE = (
     RELAYED.replace("[accounts", "[templates.staff]\nimap = true\n\n[templates.unused]\n\n[accounts", 1)
@@ -98,7 +98,7 @@ def test_every_example_works(page: str, office: Path) -> None:
         (office / "host.toml").unlink()
     for line in lines:
         assert page.split(" ")[-1] in line, "it is an example of another command"
-        line = line.replace("keyring.backends.SecretService.Keyring", "real.backends.Json")
+        line = line.replace("keyring.backends.SecretService.Keyring", "tests.backends.Json")
         for folder in ("/etc/", "/var/log/", "/usr/local/"):
             line = line.replace(f" {folder}", f" {office}/{folder.strip('/') if folder != '/var/log/' else '.'}/")
         told, status = pexpect.run(

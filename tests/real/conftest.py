@@ -21,7 +21,7 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
 
 
 @pytest.fixture
-def closedprivate_desktop(tmp_path: Path) -> Iterator[Desktop]:
+def closed_desktop(tmp_path: Path) -> Iterator[Desktop]:
     """A session whose keyring nobody has unlocked yet."""
     with private_desktop(tmp_path, text="") as desktop:
         yield desktop

@@ -92,6 +92,10 @@ def test_another_login_of_the_server_is_told(machine: Machine) -> None:
     assert "a password that is in the keyring is still that of ours: mailpolicy smart-host set --server" in told.err
 
 
+ADD_SOURCE = (
+    *("multipop", "source", "add", ALICE, "gmx"),
+    *("--host", "p.example", "--login", "a", "--password-stdin"),
+)
 FORGETTING = {
     "account remove": ("account", "remove", ALICE),
     "smart-host clear": ("smart-host", "clear", ALICE),
@@ -104,19 +108,7 @@ def test_a_password_that_goes_is_told_and_asked_about(machine: Machine, command:
     import pexpect
 
     machine.give(ALICE)
-    machine.run(
-        "multipop",
-        "source",
-        "add",
-        ALICE,
-        "gmx",
-        "--host",
-        "p.example",
-        "--login",
-        "a",
-        "--password-stdin",
-        stdin=SECOND,
-    )
+    machine.run(*ADD_SOURCE, stdin=SECOND)
     kept, before = machine.kept(), machine.untouched()
     dry = machine.run(*command, "--dry-run")
     assert f"password of {ALICE} would be deleted, if the keyring has it: a dry run does not ask it" in dry.err
@@ -137,19 +129,7 @@ def test_a_password_that_goes_is_told_and_asked_about(machine: Machine, command:
 @pytest.mark.parametrize("command", FORGETTING.values(), ids=FORGETTING)
 def test_nobody_is_asked_without_a_terminal(machine: Machine, command: tuple[str, ...]) -> None:
     machine.give(ALICE)
-    machine.run(
-        "multipop",
-        "source",
-        "add",
-        ALICE,
-        "gmx",
-        "--host",
-        "p.example",
-        "--login",
-        "a",
-        "--password-stdin",
-        stdin=SECOND,
-    )
+    machine.run(*ADD_SOURCE, stdin=SECOND)
     assert machine.run(*command).status == 0
 
 

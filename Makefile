@@ -53,11 +53,12 @@ test-real: $(VENV)/.tests  ## the tests with real servers, keyrings and programs
 prove: $(VENV)/.tests  ## all tests, with 3000 examples of every property: long
 	MAILPOLICY_EXAMPLES=3000 $(BIN)/python -m pytest -n auto --dist worksteal
 
-lint: $(VENV)/.develops  ## format, style, types, the order of imports
+lint: $(VENV)/.develops  ## format, style, types, the order of imports, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/python tests/sizes.py
 
 docs: $(VENV)/.tests  ## write the pages that are made from the code
 	$(BIN)/python docs/generate.py

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,35 @@ def check(folder: Path) -> list[Bar]:
         Bar(f"{what}, allowed", 1.35, True, [(ours, peers) for ours, peers, _, _ in rounds], peer, milliseconds),
         Bar(f"{what}, denied", 1.35, True, [(ours, peers) for _, _, ours, peers in rounds], peer, milliseconds),
     ]
+
+
+def show(folder: Path) -> list[Bar]:
+    """One account of a small store shown, against a Typer application that does nothing."""
+    store, shown = stored(folder, FEW), folder / "shown"
+    address = stores.addresses(FEW)[0]
+    rounds = turns(
+        80,
+        lambda: mailpolicy("account", "show", "--file", store, address, output=shown),
+        lambda: whole(script("trivial", "someone")),
+    )
+    require(f"\npop\ton, from anywhere\taccount {store}:" in shown.read_text(encoding="utf-8"), "nothing is shown")
+    peer = "trivial Typer application of one command"
+    return [Bar(f"`account show` on {FEW} accounts", 1.35, True, rounds, peer, milliseconds)]
+
+
+def small_toggle(folder: Path) -> list[Bar]:
+    """One edit of a small store, against a Typer application that does nothing."""
+    store, address, verbs = stored(folder, FEW), stores.addresses(FEW)[0], cycle(("off", "on"))
+
+    def changed() -> float:
+        before = store.read_bytes()
+        seconds = mailpolicy("pop", next(verbs), "--file", store, address)
+        require(store.read_bytes() != before, "the toggle wrote nothing")
+        return seconds
+
+    rounds = turns(80, changed, lambda: whole(script("trivial", "someone")))
+    peer = "trivial Typer application of one command"
+    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.35, True, rounds, peer, milliseconds)]
 
 
 def batch(folder: Path) -> list[Bar]:
@@ -287,6 +317,8 @@ def require(holds: bool, otherwise: str) -> None:
 
 ALL = {
     "check": check,
+    "show": show,
+    "small_toggle": small_toggle,
     "batch": batch,
     "toggle": toggle,
     "validate": validate,

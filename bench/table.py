@@ -29,15 +29,16 @@ faster or slower on the way. The last column says between which ratios the middl
 * The stores are invented: departments with headings, templates, accounts of mixed shapes, comments. Any account is as
   likely to be asked about as any other, nearly all IP addresses are different, one in ten is IPv6, a few of these
   IPv4-mapped, and a few questions are about accounts that are not there. The generator is `bench/stores.py`.
-* `check`: whole processes, both of the same Python; mailpolicy by its console script. A denial also looks up the line
-  of the key that decided.
+* `check`, `account show`, and one toggle in 10 accounts: whole processes, both of the same Python; mailpolicy by its
+  console script. A denial also looks up the line of the key that decided, `account show` those of all. Each toggle
+  changes the file, locked, proved and synced.
 * `check --batch`, after start-up: the whole process that answers all questions into a file, less the whole process
   that answers one. The bare loop has the IP addresses split off and in memory before its clock starts, and does
   nothing with what it gets.
 * Cedar is given its best case: policies and accounts are parsed and the templates resolved beforehand, requests have
   the form that cedarpy takes fastest and come in calls of 2 000, and only these calls are timed. It answers the first
   20 000 questions, and its answers equal mailpolicy's.
-* `pop on` / `pop off`: whole processes; each run changes the file. The peer neither locks, proves nor syncs, and in the
+* `pop on` / `pop off` in 10 000 accounts: whole processes; each run changes the file. The peer neither locks, proves nor syncs, and in the
   end both files say the same.
 * Warm index, first `check`, `--all`: whole processes. Before a first `check` the file is written anew; before each
   `pop off --all` the original store is put back, which has no index. One toggle alternates on and off; the others that

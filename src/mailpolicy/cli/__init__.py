@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run(list(sys.argv[1:] if arguments is None else arguments))
         if arguments is None:
             settled()
+            gc.freeze()  # the process frees all it has; Python would look for garbage first, an eighth of a short command
         return status
     except KeyboardInterrupt:
         return 130

@@ -6,17 +6,19 @@ Promises: a dry run prints what the real run would write, and asks nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mailpolicy.cli.output import Output
-from mailpolicy.edit.plan import Plan, Planner
-from mailpolicy.edit.transaction import Outcome, transact
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
-from mailpolicy.system.held import Held
+
+if TYPE_CHECKING:
+    from mailpolicy.edit.plan import Plan, Planner
+    from mailpolicy.edit.transaction import Outcome
+    from mailpolicy.system.held import Held
 
 ASK_FROM = 21  # accounts
 
@@ -45,6 +47,8 @@ def carry_out(
     first: Callable[[Held], None] | None = None,
 ) -> Outcome:
     """The edit itself, with the questions that a person is asked."""
+    from mailpolicy.edit.transaction import transact  # 5 ms, only for edits: `account show` has this module too
+
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(
         store,

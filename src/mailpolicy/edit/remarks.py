@@ -6,6 +6,7 @@ Promises: the gates are asked of the policy as it is afterwards. Not promised: m
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from mailpolicy.errors import Advice, Command
 from mailpolicy.policy.model import Account, Gate, Layer, Policy
@@ -36,8 +37,12 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
                 notes.append(about(f"{service.label} is still off for {named(whom)}", (service.value, "on"), whom))
             case Gate.CONNECTOR_NEEDS_IMAP:
                 notes.append(about(f"{service.label} needs IMAP, which is off for {named(whom)}", ("imap", "on"), whom))
-            case _:
+            case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
                 notes.append(server_gate(service, gate))
+            case Gate.UNKNOWN_ACCOUNT | Gate.OUTSIDE_LAN:
+                raise AssertionError(f"{gate} is no gate that stays closed for an account of the store")
+            case _:
+                assert_never(gate)
     return notes
 
 

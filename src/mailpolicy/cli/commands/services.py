@@ -70,7 +70,6 @@ def _edit(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    # Imported here, as `multipop source print-password` edits nothing and would take a seventh longer.
     return edit(
         context,
         lambda policy: switch(policy, service, verb, chosen, reach),

@@ -12,17 +12,7 @@ from mailpolicy.policy.access import compare
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge, question
-from tests.policy.trees import (
-    ADDRESSES,
-    SWITCHES,
-    Tree,
-    probes,
-    shown,
-    store,
-    switches,
-    trees,
-    written,
-)
+from tests.policy.trees import ADDRESSES, SWITCHES, Tree, probes, shown, store, switches, trees, written
 
 
 def decided(policy: Policy, address: str, service: Service, ips: list[str]) -> list[bool]:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from tests.policy.trees import (
-    SWITCHES,
-    Tree,
-    shown,
-    store,
-    trees,
-    written,
-)
+from tests.policy.trees import SWITCHES, Tree, shown, store, trees, written
 
 
 @given(trees(), trees())

@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailpolicy.policy.lan import RESERVED, EntryRejected, is_reserved, lan_entry, region
-from mailpolicy.policy.networks import (
-    ANYWHERE,
-    network_set,
-)
+from mailpolicy.policy.networks import ANYWHERE, network_set
 
 MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),

@@ -10,10 +10,7 @@ from mailpolicy.store import outline
 from mailpolicy.store import store as stores
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    QUIET,
-    store_of,
-)
+from tests.store.index.samples import QUIET, store_of
 from tests.stores import store_text
 
 

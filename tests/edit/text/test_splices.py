@@ -9,9 +9,7 @@ from mailpolicy.edit.operations import Drop, Put
 from mailpolicy.edit.text import splices
 from mailpolicy.edit.text.layout import Layout, newline_of
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    QUIET,
-)
+from tests.store.index.samples import QUIET
 from tests.stores import ADDRESS, store_text
 
 

@@ -8,11 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.helpers import Run
-from tests.real.collecting.collector import (
-    POLICY,
-    Collector,
-    mail_of,
-)
+from tests.real.collecting.collector import POLICY, Collector, mail_of
 
 
 @pytest.fixture

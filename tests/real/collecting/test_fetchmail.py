@@ -7,17 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.helpers import Result, Run
-from tests.real.collecting.collector import (
-    CLOSED,
-    LEFT,
-    NOBODY,
-    PASSWORDS,
-    POLICY,
-    Collector,
-    Source,
-    mail_of,
-    polled,
-)
+from tests.real.collecting.collector import CLOSED, LEFT, NOBODY, PASSWORDS, POLICY, Collector, Source, mail_of, polled
 
 pytestmark = pytest.mark.real
 _DONE = 0  # fetchmail's exit status

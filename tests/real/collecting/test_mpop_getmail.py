@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import Result
-from tests.real.collecting.collector import (
-    CLOSED,
-    LEFT,
-    POLICY,
-    Collector,
-    Source,
-    polled,
-)
+from tests.real.collecting.collector import CLOSED, LEFT, POLICY, Collector, Source, polled
 from tests.real.loopback import need
 
 pytestmark = pytest.mark.real

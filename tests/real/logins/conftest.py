@@ -9,12 +9,7 @@ import pytest
 
 from tests.helpers import Result, Run
 from tests.real.dovecot import Dovecot
-from tests.real.logins.site import (
-    REACH,
-    STORE,
-    Mailpolicy,
-    password_of,
-)
+from tests.real.logins.site import REACH, STORE, Mailpolicy, password_of
 
 
 @pytest.fixture

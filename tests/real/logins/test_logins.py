@@ -17,15 +17,7 @@ from tests.helpers import missing
 from tests.real.clients import Attempt
 from tests.real.dovecot import MECHANISMS, Dovecot
 from tests.real.dovecot_releases import HEADINGS, VERSIONS, release
-from tests.real.logins.site import (
-    INSIDE,
-    NOTICED,
-    OUTSIDE,
-    REACH,
-    STORE,
-    Mailpolicy,
-    right_attempt,
-)
+from tests.real.logins.site import INSIDE, NOTICED, OUTSIDE, REACH, STORE, Mailpolicy, right_attempt
 
 pytestmark = pytest.mark.real
 

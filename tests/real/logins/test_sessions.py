@@ -12,13 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.dovecot import Dovecot
-from tests.real.logins.site import (
-    NOTICED,
-    OUTSIDE,
-    Mailpolicy,
-    password_of,
-    right_attempt,
-)
+from tests.real.logins.site import NOTICED, OUTSIDE, Mailpolicy, password_of, right_attempt
 
 pytestmark = pytest.mark.real
 

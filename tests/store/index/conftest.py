@@ -8,10 +8,7 @@ import pytest
 
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    settle,
-    store_of,
-)
+from tests.store.index.samples import settle, store_of
 
 
 @pytest.fixture

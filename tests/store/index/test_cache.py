@@ -18,15 +18,7 @@ from mailpolicy.policy.service import Service
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
 from tests.helpers import missing, mount_namespace
-from tests.store.index.samples import (
-    SOME,
-    index_file,
-    kept,
-    same_answers,
-    settle,
-    store_of,
-    verb,
-)
+from tests.store.index.samples import SOME, index_file, kept, same_answers, settle, store_of, verb
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])

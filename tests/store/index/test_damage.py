@@ -17,15 +17,7 @@ import mailpolicy
 from mailpolicy.store.index import reader
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    QUIET,
-    SOME,
-    answers,
-    index_file,
-    same_answers,
-    settle,
-    store_of,
-)
+from tests.store.index.samples import QUIET, SOME, answers, index_file, same_answers, settle, store_of
 
 
 def test_an_index_keeps_the_judgement_of_the_code_that_made_it(

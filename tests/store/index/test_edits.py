@@ -21,17 +21,7 @@ from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.outline import Piece
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import locked
-from tests.store.index.samples import (
-    QUIET,
-    SOME,
-    edits,
-    index_file,
-    kept,
-    outcome,
-    same_answers,
-    store_of,
-    verb,
-)
+from tests.store.index.samples import QUIET, SOME, edits, index_file, kept, outcome, same_answers, store_of, verb
 from tests.stores import store_text
 
 

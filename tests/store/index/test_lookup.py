@@ -10,12 +10,7 @@ import pytest
 from mailpolicy.policy.nearest import nearest_address
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    SOME,
-    same_answers,
-    settle,
-    store_of,
-)
+from tests.store.index.samples import SOME, same_answers, settle, store_of
 
 
 def test_a_look_up_reads_the_head_and_one_account(indexed: Path, cache: Cache) -> None:

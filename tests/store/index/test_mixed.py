@@ -13,12 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from mailpolicy.edit.plan import Planner
 from mailpolicy.store.index import cache as caches
 from mailpolicy.store.index.cache import Cache
-from tests.store.index.samples import (
-    ASKED,
-    edits,
-    outcome,
-    same_answers,
-)
+from tests.store.index.samples import ASKED, edits, outcome, same_answers
 from tests.stores import store_text
 
 

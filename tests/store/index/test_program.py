@@ -9,10 +9,7 @@ import pytest
 
 from mailpolicy.cli import context
 from tests.helpers import Run
-from tests.store.index.samples import (
-    settle,
-    store_of,
-)
+from tests.store.index.samples import settle, store_of
 
 
 @pytest.fixture

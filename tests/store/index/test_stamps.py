@@ -13,13 +13,7 @@ from mailpolicy.store.index import cache as caches
 from mailpolicy.store.index import writer
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
-from tests.store.index.samples import (
-    SOME,
-    answers,
-    same_answers,
-    settle,
-    store_of,
-)
+from tests.store.index.samples import SOME, answers, same_answers, settle, store_of
 
 
 def rounded(step: int) -> Callable[[int], os.stat_result]:

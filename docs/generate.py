@@ -1,6 +1,6 @@
-"""Writes what comes from the code: docs/commands.md, file-format.md, rules.md, the manual pages and the JSON Schema.
+"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages) and the JSON Schema.
 
-With --check nothing is written, and a page that differs from the code is a failure.
+With --check write nothing, and fail if a page is not up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOTE = "<!-- written by `make docs`; edit the code instead -->\n\n"
 
 
 def commands() -> str:
-    """The help page of every command."""
+    """Return the help of every command."""
     command = root()
     pages = [f"# Commands\n\n{NOTE}## mailpolicy\n\n{_help(command, 'mailpolicy')}"]
     for name in COMMANDS:
@@ -52,9 +52,9 @@ def _help(command: Any, title: str) -> str:
 
 
 def file_format() -> str:
-    """The keys of a store, table by table."""
-    lines = [f"# The keys of accounts.toml\n\n{NOTE}What the values mean is in [policy.md](policy.md).\n"]
-    lines.append("`mailpolicy schema` prints the same as a JSON Schema, for editors.\n")
+    """Return the keys of a store, table by table."""
+    lines = [f"# The keys of accounts.toml\n\n{NOTE}[policy.md](policy.md) explains what the settings do.\n"]
+    lines.append("`mailpolicy schema` prints the same keys as a JSON Schema, for editors.\n")
     groups: dict[int, tuple[list[str], Any]] = {}
     for path, (table, _) in tables.TABLES.items():
         header = ".".join(f'"{part}"' if part == "ADDRESS" else part for part in path)
@@ -73,15 +73,15 @@ def file_format() -> str:
 
 
 def rules() -> str:
-    """Every code of `validate`, with what `explain` says of it."""
+    """Return every code of `validate`, with the text of `explain`."""
     lines = [
-        f"# Rules\n\n{NOTE}What `mailpolicy validate` finds; `mailpolicy explain CODE` says the same. Errors cannot be",
-        "silenced; a warning or a hint can, on its line with `# mailpolicy: allow CODE and why`, or in a whole run with",
+        f"# Rules\n\n{NOTE}The findings of `mailpolicy validate`. `mailpolicy explain CODE` prints the same text. Errors cannot be",
+        "suppressed. Warnings and hints can: on their line with `# mailpolicy: allow CODE and why`, or for a whole run with",
         "`--ignore CODE`.\n",
-        "| code | severity | what | cure |\n| --- | --- | --- | --- |",
+        "| code | severity | finding | fix |\n| --- | --- | --- | --- |",
     ]
     lines += (
-        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.cure} |" for code, rule in RULES.items()
+        f"| [{code}](#{code.lower()}) | {rule.severity} | {rule.name} | {rule.fix} |" for code, rule in RULES.items()
     )
     sections = (
         f"\n## {code}\n\n**{rule.name}** ({rule.severity})\n\n{explanation.markdown(code, rule)}"
@@ -91,7 +91,7 @@ def rules() -> str:
 
 
 def main(check: bool) -> int:
-    """Write the pages, or compare them; the exit status."""
+    """Write the pages, or compare them; return the exit status."""
     assert OPTIONS, "the options are part of the root's help page"
     status = 0
     made = {

@@ -1,9 +1,9 @@
 """The JSON Schema of accounts.toml (draft-07), made from the tables and limits that the validator reads.
 
-Promises: it refuses nothing that the validator accepts; unknown keys, wrong types, missing keys, values that are not
-allowed, hosts and names of templates, sources and logins it refuses where the validator does. Not promised: what is more than
-shape, such as two tables about one account or a template that does not exist; and a float such as 1.0 is an integer to
-JSON. Patterns use nothing that an editor's engine may lack: no look-around, no back reference.
+The schema accepts everything that the validator accepts. It refuses unknown keys, wrong types, missing keys, values that are
+not allowed, and malformed hosts, logins and names of templates and sources exactly if the validator does. It does not see two
+tables for one account or a template that does not exist, and to JSON a float such as 1.0 is an integer. Patterns use no
+look-around and no back reference, which an editor's engine may lack.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ _LOGIN = {
     "not": {"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"},
 }
 _ONE_LINE = {"not": {"pattern": "[\\r\\n]"}}  # to some engines $ is also before a newline at the end
-_NAME = {"pattern": f"^{names.TEMPLATE}$"} | _ONE_LINE
-# A domain with other letters than ASCII's is left to the validator, which knows IDNA, and so is what an IPv6 address is.
+_NAME = {"pattern": f"^{names.TEMPLATE_PATTERN}$"} | _ONE_LINE
+# Domains that are not ASCII are left to the validator, which knows IDNA, and so is the syntax of IPv6 addresses.
 _ANY_LETTER = r"([A-Za-z0-9.-]|[^\x00-\x7f])"
 _HOST = {
-    "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE})?)$"
+    "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE_PATTERN})?)$"
 } | _ONE_LINE
-# What else is to be said about a key, in whichever table it stands.
+# Further constraints on a key, in whichever table it is.
 _VALUES: dict[str, dict[str, Any]] = {
     "version": {"const": schema.VERSION},
     "host": _HOST,
     "template": _NAME,
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
-    # Every character that some form of an entry has.
+    # All characters that occur in any form of an entry.
     "lan": {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}},
     **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
     **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},
 }
-# What the names of tables may be.
+# Constraints on the names of tables.
 _NAMES: dict[str, dict[str, Any]] = {
     "NAME": _NAME,
     "ADDRESS": {
         "allOf": [
             {"pattern": "^[^@]{1,64}@[^@]+$"},
             {"pattern": rf"^[A-Za-z0-9_]{_ATOM}*(\.{_ATOM}+)*@"},
-            # A domain with other letters than ASCII's is left to the validator, which knows IDNA.
+            # Domains that are not ASCII are left to the validator, which knows IDNA.
             {"pattern": rf"@({_LABEL}(\.{_LABEL})*|[^@]*[^\x00-\x7f][^@]*)$"},
         ]
     }
@@ -61,12 +61,12 @@ _NAMES: dict[str, dict[str, Any]] = {
 
 
 def text() -> str:
-    """The schema."""
+    """Return the schema as text."""
     head = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$comment": "written by `make docs` in mailpolicy; `mailpolicy schema` prints it",
         "title": "accounts.toml of mailpolicy",
-        "description": "which mail services each account may use; `mailpolicy validate` knows more rules than these",
+        "description": "which mail services each account may use; `mailpolicy validate` checks more than this schema",
     }
     return json.dumps(head | _table((), TABLES[()]), indent=2) + "\n"
 

@@ -141,7 +141,7 @@ class Machine:
             program, rest, cwd=str(self.folder), env=self.environment, encoding="utf-8", timeout=30, logfile=None
         )
         child.logfile_read = screen
-        child.expect("password of .*: ")
+        child.expect("password for .*: ")
         child.sendline(answer)
         if child.expect(["once more: ", pexpect.EOF]) == 0:
             child.sendline(answer if again is None else again)

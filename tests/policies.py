@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import SWITCHES
 from mailpolicy.store import schema
 
 ADDRESSES = (
@@ -24,7 +25,6 @@ IPS = (
     *("192.168.7.10", "203.0.113.7", "203.0.113.8", "127.5.5.5", "0.0.0.0", "255.255.255.255", "::1", "::", "fd00::1"),
     *("fdff:ffff::", "fe00::", "2001:db8::1", "::ffff:10.1.2.3", "::ffff:8.8.8.8", "::10.1.2.3"),
 )
-_SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
 # What a line of a file may have inside, whatever it is for; Exim takes no password that begins with ^.
 SECRETS = st.text(
     st.one_of(st.sampled_from("aZ0 :\"'\\#$%{}^=,;\t|!*`ü€\U0001f511"), st.characters(min_codepoint=32, codec="utf-8")),
@@ -45,7 +45,7 @@ class Invented(NamedTuple):
 def policies(draw: st.DrawFn) -> Invented:
     """A policy of a few accounts, with all the passwords it needs."""
     secrets: dict[str, str] = {}
-    table = st.dictionaries(st.sampled_from(_SWITCHES), st.booleans(), max_size=5)
+    table = st.dictionaries(st.sampled_from(SWITCHES), st.booleans(), max_size=5)
     server: dict[str, Any] = {
         "edition": draw(st.sampled_from(["pro", "pro", "standard"])),
         "outlook_connector_installed": draw(st.booleans()),
@@ -74,7 +74,7 @@ def policies(draw: st.DrawFn) -> Invented:
         accounts[address] = account
     templates = {"one": draw(table), "two": draw(table)}
     tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}
-    policy, problems, _ = schema.read(tree)
+    policy, problems, _ = schema.validate(tree)
     assert policy is not None, problems
     return Invented(policy, secrets)
 

@@ -1,7 +1,8 @@
-"""The failures a user is told about, each with its exit code; raised where they are understood, printed in one place.
+"""The errors that a user is told about, each with its exit code.
 
-Promises: `message` is one line, lower case, and holds no secret; what the error is about and the command that helps
-are values beside it. Not promised: a wording that programs may parse; they read `code` and `exit_status`.
+An error is raised by the code that understands it and printed in one place. The message is one line in lower case and
+holds no secret; the file that it is about and the command that helps are values of their own. Programs read `code` and
+`exit_status`, as the wording may change.
 """
 
 from __future__ import annotations
@@ -13,28 +14,29 @@ Command = tuple[str, ...]  # a program and its arguments, each as the program ge
 
 
 class Advice(NamedTuple):
-    """A sentence for a person, which is no error, and the command that helps."""
+    """A note for a person, which is not an error, with the command that helps."""
 
     text: str
     command: Command
 
     def __str__(self) -> str:
-        """Both in one line, for whoever cannot say where the command is to run."""
+        """Return both in one line, for callers that cannot format the command for its place."""
         import shlex
 
         return f"{self.text}: {shlex.join(self.command)}"
 
 
 class MailpolicyError(Exception):
-    """A failure with one clear sentence, a stable `code` for programs and, if there is one, the command that helps.
+    """A failure with a message, a stable `code` for programs and, if there is one, the command that helps.
 
-    `file`, and `line` in it, is what the error is about; an error of a kind that is `about_store` and names none is about the
-    store. `content` is what programs are told besides.
+    `file` and `line` are the place that the error is about; if an error `about_store` names no file, it is about the
+    store. `content` is added to the JSON object of the error.
     """
 
     exit_status = 70
     code = "internal"
     about_store = False
+    is_first_finding = False  # of its `findings`; else it sums them up
 
     def __init__(
         self,
@@ -56,26 +58,26 @@ class MailpolicyError(Exception):
             self.code = code
 
     def __str__(self) -> str:
-        """The sentence, behind the place that it is about."""
+        """Return the message behind its place."""
         return ": ".join([*self.place, self.message])
 
     @property
     def place(self) -> list[str]:
-        """The file that it is about, with the line if that is known; empty if it names none."""
+        """Return `FILE` or `FILE:LINE` as a list of one, empty if the error names no file."""
         if self.file is None:
             return []
         return [f"{self.file}:{self.line}" if self.line is not None else self.file]
 
 
 class UsageError(MailpolicyError):
-    """The command line itself is wrong: a bad option, an unknown protocol, a malformed address."""
+    """The command line is wrong: a bad option, an unknown protocol, a malformed address."""
 
     exit_status = 2
     code = "usage"
 
 
 class UnsupportedSystem(UsageError):
-    """The operating system has not what the promises about files rest on."""
+    """The operating system lacks a feature that the guarantees about files need."""
 
     code = "unsupported-system"
 
@@ -88,11 +90,11 @@ class StoreError(MailpolicyError):
 
 
 class FileMissing(StoreError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class NotFound(MailpolicyError):
-    """No such account, template or source."""
+    """The account, template or source does not exist."""
 
     exit_status = 4
     code = "not-found"
@@ -100,7 +102,7 @@ class NotFound(MailpolicyError):
 
 
 class Refused(MailpolicyError):
-    """A requirement does not hold, the thing exists already and differs, or permissions are unsafe."""
+    """A requirement is not met, the thing exists with other settings, or permissions are unsafe."""
 
     exit_status = 5
     code = "refused"
@@ -108,14 +110,14 @@ class Refused(MailpolicyError):
 
 
 class KeyringError(MailpolicyError):
-    """The keyring is missing, locked or refuses."""
+    """The keyring is missing, locked or refuses access."""
 
     exit_status = 6
     code = "keyring"
 
 
 class WriteFailed(MailpolicyError):
-    """The write failed; the old file is intact."""
+    """The write failed, and the old file is intact."""
 
     exit_status = 7
     code = "write-failed"
@@ -136,7 +138,7 @@ class OutputFailed(MailpolicyError):
 
 
 class StillLocked(MailpolicyError):
-    """Another writer held the lock for the whole waiting time; nothing was written."""
+    """Another writer held the lock for the whole waiting time, and nothing was written."""
 
     exit_status = 75
     code = "locked"

@@ -68,7 +68,7 @@ def test_typos_are_answered_in_words(run: Run) -> None:
             "off",
             "--file",
             str(ROOT / "accounts.toml.example"),
-        ).err.count("is true")
+        ).err.count("with pop = true")
         == 2
     )
 

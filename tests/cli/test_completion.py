@@ -142,10 +142,10 @@ def test_the_index_gives_what_the_file_gives(tmp_path: Path) -> None:
     names = [f"u{number:03d}@{'ab'[number % 2]}.example" for number in range(500)]
     store.write_text("version = 1\n" + "".join(f'[accounts."{name}"]\npop = true\n' for name in names))
     cache = Cache(
-        str(tmp_path / "cache"), clock=lambda: stamping_clock() + 10**10, smallest=0, unwritten=lambda _: True
+        str(tmp_path / "cache"), clock=lambda: stamping_clock() + 10**10, min_size=0, no_writer=lambda _: True
     )
-    Store.read(str(store), cache).keep_index()
-    assert reader.asked(cache, str(store), lambda index: index.about.accounts) == 500
+    Store.read(str(store), cache).update_index()
+    assert reader.query(cache, str(store), lambda index: index.header.accounts) == 500
     for prefix in ("", "u", "u1", "u499", "u499@b.example", "x", "u13"):
         for most in (2, 10, 1000):
             plain = addresses.beginning_with(str(store), prefix, most)

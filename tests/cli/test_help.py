@@ -83,7 +83,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_example_works(page: str, office: Path) -> None:
     environment = {
-        **os.environ, "PATH": f"{office}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}",
+        **os.environ, "PATH": f"{office}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
         "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
         "TEST_STORE": "accounts.toml", "MAILPOLICY_HOST_CONFIG": str(office / "host.toml"),
     }  # fmt: skip

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mailpolicy.diagnostics import MOST_SHOWN
-from mailpolicy.policy.names import LONGEST_LINE
-from mailpolicy.policy.nearest import MOST_GUESSES
+from mailpolicy.diagnostics import MAX_FINDINGS_SHOWN
+from mailpolicy.policy.names import MAX_LINE_BYTES
+from mailpolicy.policy.nearest import MAX_GUESSES
 from mailpolicy.store import locate, schema
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import LARGEST, LARGEST_STORE
@@ -28,7 +28,7 @@ def work(tree: dict[str, object]) -> int:
     before = sys.getprofile()
     sys.setprofile(called)
     try:
-        schema.read(tree)
+        schema.validate(tree)
     finally:
         sys.setprofile(before)
     return count
@@ -51,11 +51,11 @@ def unknown_tables(count: int) -> dict[str, object]:
 @pytest.mark.parametrize("made", [unknown_templates, unknown_keys, unknown_tables])
 def test_names_are_guessed_for_the_first_problems_only(made: object) -> None:
     """Four times the problems: not even four times the work, as most of it is for the first ones."""
-    few, many = made(4 * MOST_GUESSES), made(16 * MOST_GUESSES)  # type: ignore[operator]
+    few, many = made(4 * MAX_GUESSES), made(16 * MAX_GUESSES)  # type: ignore[operator]
     assert work(many) < 4 * work(few)
-    problems = schema.read(many).problems
-    assert len(problems) == 16 * MOST_GUESSES
-    assert not any("did you mean" in problem.message for problem in problems[MOST_GUESSES:])
+    problems = schema.validate(many).problems
+    assert len(problems) == 16 * MAX_GUESSES
+    assert not any("did you mean" in problem.message for problem in problems[MAX_GUESSES:])
 
 
 def test_a_guess_does_not_compare_very_long_names(run: Run, tmp_path: Path) -> None:
@@ -78,55 +78,59 @@ def many_findings(count: int) -> str:
 
 
 def test_findings_are_capped_in_every_form_and_all_count(run: Run, tmp_path: Path) -> None:
-    total = MOST_SHOWN + 500 + 10  # and the templates and missing keys
-    (tmp_path / "accounts.toml").write_text(many_findings(MOST_SHOWN + 500))
+    total = MAX_FINDINGS_SHOWN + 500 + 10  # and the templates and missing keys
+    (tmp_path / "accounts.toml").write_text(many_findings(MAX_FINDINGS_SHOWN + 500))
     text = run("validate", "accounts.toml")
     assert text.status == 1
     lines = text.out.splitlines()
-    assert len(lines) == MOST_SHOWN
+    assert len(lines) == MAX_FINDINGS_SHOWN
     assert sum("error[" in line for line in lines) == 10
     assert [int(line.split(":")[1]) for line in lines] == sorted(int(line.split(":")[1]) for line in lines)
     file = json.loads(run("validate", "accounts.toml", "--json").out)["files"][0]
     left_out = file["findings_left_out"]
-    assert len(file["findings"]) == MOST_SHOWN
-    assert left_out >= total - MOST_SHOWN
+    assert len(file["findings"]) == MAX_FINDINGS_SHOWN
+    assert left_out >= total - MAX_FINDINGS_SHOWN
     told = f"{left_out} more findings not shown"
     assert told in text.err
-    assert f"{MOST_SHOWN + left_out - 10} warnings" in text.err
+    assert f"{MAX_FINDINGS_SHOWN + left_out - 10} warnings" in text.err
     sarif = json.loads(run("validate", "accounts.toml", "--format", "sarif").out)["runs"][0]
-    assert len(sarif["results"]) == MOST_SHOWN
+    assert len(sarif["results"]) == MAX_FINDINGS_SHOWN
     assert sarif["properties"] == {"findingsLeftOut": left_out}
     assert sarif["invocations"][0]["executionSuccessful"] is True
     assert sarif["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == told
     github = run("validate", "accounts.toml", "--format", "github").out
-    assert len(github.splitlines()) == MOST_SHOWN + 1
+    assert len(github.splitlines()) == MAX_FINDINGS_SHOWN + 1
     assert told in github
     junit = run("validate", "accounts.toml", "--format", "junit").out
-    assert junit.count("<testcase") == MOST_SHOWN + 1
+    assert junit.count("<testcase") == MAX_FINDINGS_SHOWN + 1
     assert told in junit
 
 
 def test_what_is_left_out_counts(run: Run, tmp_path: Path) -> None:
     """A warning that is not shown makes `--strict` fail as the others do."""
-    (tmp_path / "accounts.toml").write_text(many_findings(MOST_SHOWN + 5).replace("u0", "# u0").split("u1 =")[0])
+    (tmp_path / "accounts.toml").write_text(
+        many_findings(MAX_FINDINGS_SHOWN + 5).replace("u0", "# u0").split("u1 =")[0]
+    )
     assert run("validate", "accounts.toml").status == 0
     assert run("validate", "accounts.toml", "--strict").status == 1
 
 
 def test_other_commands_cap_the_errors_of_a_store(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "accounts.toml").write_text("version = 1\n" + "".join(f"u{n} = 1\n" for n in range(MOST_SHOWN + 7)))
+    (tmp_path / "accounts.toml").write_text(
+        "version = 1\n" + "".join(f"u{n} = 1\n" for n in range(MAX_FINDINGS_SHOWN + 7))
+    )
     refused = run("--file", "accounts.toml", "account", "list")
     assert refused.status == 3
-    assert f"the store has {MOST_SHOWN + 7} errors (7 more findings not shown)" in refused.err
-    assert refused.err.count("error[MP005]") == MOST_SHOWN
+    assert f"the store has {MAX_FINDINGS_SHOWN + 7} errors (7 more findings not shown)" in refused.err
+    assert refused.err.count("error[MP005]") == MAX_FINDINGS_SHOWN
     answer = json.loads(run("--file", "accounts.toml", "account", "list", "--json").out)
-    assert (len(answer["findings"]), answer["findings_left_out"]) == (MOST_SHOWN, 7)
-    (tmp_path / "cases.toml").write_text("".join("[[case]]\n" for _ in range(MOST_SHOWN)))
+    assert (len(answer["findings"]), answer["findings_left_out"]) == (MAX_FINDINGS_SHOWN, 7)
+    (tmp_path / "cases.toml").write_text("".join("[[case]]\n" for _ in range(MAX_FINDINGS_SHOWN)))
     (tmp_path / "accounts.toml").write_text("version = 1\n")
     refused = run("--file", "accounts.toml", "test", "cases.toml", "--json")
     assert refused.status == 2
-    assert len(json.loads(refused.out)["findings"]) == MOST_SHOWN
-    assert json.loads(refused.out)["findings_left_out"] == 2 * MOST_SHOWN
+    assert len(json.loads(refused.out)["findings"]) == MAX_FINDINGS_SHOWN
+    assert json.loads(refused.out)["findings_left_out"] == 2 * MAX_FINDINGS_SHOWN
 
 
 # Where a pattern that backtracks, or one that begins anew at each place, takes minutes; ended by the `program` fixture.
@@ -168,7 +172,7 @@ def test_places_are_found_without_keeping_every_line(filler: str) -> None:
     tracemalloc.start()
     try:
         found = locate.find(text, [("foo",)])
-        assert locate.places(text, [entry.start for entry in found.values()]) == [(text.count("\n"), 1)]
+        assert locate.positions(text, [entry.start for entry in found.values()]) == [(text.count("\n"), 1)]
         assert tracemalloc.get_traced_memory()[1] < len(text)
     finally:
         tracemalloc.stop()
@@ -209,14 +213,14 @@ def test_a_stream_has_a_greatest_size(program: Run, store: Path) -> None:
     assert "-: larger than 64 MiB" in result.err
 
 
-@pytest.mark.parametrize("size", [LONGEST_LINE, LONGEST_LINE + 1, 300_000, 3_000_000])
+@pytest.mark.parametrize("size", [MAX_LINE_BYTES, MAX_LINE_BYTES + 1, 300_000, 3_000_000])
 def test_a_line_has_a_greatest_length(size: int, program: Run, store: Path) -> None:
     """What is cut is never taken for the shorter line."""
     start = "alice@example.com pop 10.0.0.1"
     long = start + " " * (size - len(start))
-    told = f"the line is longer than {LONGEST_LINE} bytes"
+    told = f"the line is longer than {MAX_LINE_BYTES} bytes"
     file = ("--file", str(store))
-    fits = size <= LONGEST_LINE
+    fits = size <= MAX_LINE_BYTES
     for stdin in (f"{start}\n{long}\n{start}\n", f"{start}\n{start}\n{long}"):
         batch = program(*file, "check", "--batch", "-", stdin=stdin)
         assert batch.status == (0 if fits else 2)

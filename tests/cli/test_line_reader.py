@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import Run
 
-PASSWD, CSV = "this looks like a line of a passwd file", "this looks like CSV"
+PASSWD, CSV = "this looks like a passwd file", "this looks like CSV"
 # A line with a password, what is shown of it, and what it looks like.
 LINES = [
     ("bob@x.example:{PLAIN}hunter2:5000::", "bob@x.example", PASSWD),

@@ -14,14 +14,14 @@ EXPORT = '[exports.a]\ntarget = "dovecot"\npath = "/nowhere/a"\n'
 # the file, the line, and what is said
 WRONG: list[tuple[bytes, int | None, str]] = [
     (b"# first\nkeyring_backends = 1\n", 2, "unknown key 'keyring_backends', did you mean keyring_backend?"),
-    (b"[server]\n", 1, "unknown key 'server', known here: "),
+    (b"[server]\n", 1, "unknown key 'server': the keys of host.toml are "),
     (b"\n\nkeyring_backend = true\n", 3, "keyring_backend must be a string"),
     (b'# one\nexports = "dovecot"\n', 2, "exports must be a table"),
     (b'\nsecrets_file = "secrets"\n', 2, "secrets_file must be an absolute path"),
     (b'[exports.a]\ntarget = "dovecot"\nexports = 1\npath = "/x"\n', 3, "exports.a: unknown key 'exports'"),
     (EXPORT.encode() + b'mode = "0666"\n', 4, "exports.a: mode 0666 lets others write"),
     (b'\n[exports.a]\ntarget = "dovecott"\npath = "/x"\n', 3, "did you mean dovecot?"),
-    (b"keyring_backend = 'x'\nkey_file = \n", 2, "not TOML: "),
+    (b"keyring_backend = 'x'\nkey_file = \n", 2, "the value is missing after =: "),
     (b"\xff\n", 1, "byte 0xff is not UTF-8: save the file as UTF-8"),
     (b"key_file = " + b"[" * 5000, 1, "nested too deep"),
 ]
@@ -103,7 +103,7 @@ def test_none_at_all_can_be_asked_for(run: Run, store: Path) -> None:
 @pytest.mark.parametrize("key", ["keyring_backend", "keyring_service", "secrets_file", "key_file", "exports"])
 def test_its_keys_are_none_of_the_policy(run: Run, store: Path, key: str) -> None:
     store.write_text(MINIMAL.replace("\n[server]", f'{key} = "x"\n[server]', 1))
-    assert f"{key} belongs in host.toml, which describes one machine" in run("validate", str(store)).out
+    assert f"{key} belongs in host.toml: it is a setting of this machine" in run("validate", str(store)).out
 
 
 def test_doctor_tells_of_it_once(run: Run, tmp_path: Path, given: list[str]) -> None:

@@ -38,21 +38,21 @@ INSIDES = re.compile(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ((*SOURCE, "--tls", "starttls"), "tls is 'implicit'"),
-        ((*SOURCE, "--tls", "none", "--login", "b"), "login is 'anna'"),
-        ((*SOURCE, "--no-keep"), "keep is true"),
-        ((*SOURCE, "--max-size-kb", "5"), "max_size_kb is not set"),
+        ((*SOURCE, "--tls", "starttls"), "exists with tls = 'implicit'"),
+        ((*SOURCE, "--tls", "none", "--login", "b"), "exists with login = 'anna', tls = 'implicit'"),
+        ((*SOURCE, "--no-keep"), "exists with keep = true"),
+        ((*SOURCE, "--max-size-kb", "5"), "exists with no max_size_kb"),
         ((*SOURCE, "--tls", "foo"), "--tls is implicit, starttls or none, not 'foo'"),
-        (("account", "add", "a@x.example", "--pop", "off"), '.pop is true'),
-        (("account", "add", "a@x.example", "--login", "two"), "smart_host_login is 'one'"),
+        (("account", "add", "a@x.example", "--pop", "off"), "a@x.example already exists with pop = true"),
+        (("account", "add", "a@x.example", "--login", "two"), "exists with smart_host_login = 'one'"),
         (("account", "add", "a@x.example", "--template", "u"), ""),
         (("multipop", "source", "print-password", "a@x.example", "gmx", "--json"), "it is always text"),
         (("account", "list", "--format", "sarif"), "choose text or json"),
-        (("validate", "--strict"), "192.0.2.0/24 is not wholly inside"),
+        (("validate", "--strict"), "192.0.2.0/24 is not entirely within"),
         (("check", "a@x.example", "pop", "10.0.0.1"), "# lets in 1 account\n"),
-        (("pop", "off", "--in-template", "t"), "reaches 0 accounts"),
-        (("pop", "off", "--in-defaults"), "reaches 0 accounts"),
-        (("lan", "add", "10.0.0.0/8"), "1 account is confined"),
+        (("pop", "off", "--in-template", "t"), "applies to 0 accounts"),
+        (("pop", "off", "--in-defaults"), "applies to 0 accounts"),
+        (("lan", "add", "10.0.0.0/8"), "1 account is restricted"),
         (("server", "set", "edition", "foo"), "the edition is pro or standard"),
         (("server", "show"), "pro"),
         (("account", "show", "a@x.example"), "on"),
@@ -73,16 +73,16 @@ def test_nothing_of_the_inside_is_shown(command: tuple[str, ...], told: str, run
 def test_what_suspending_does_not_stop(run: Run, tmp_path: Path) -> None:
     (tmp_path / "accounts.toml").write_text(STORE)
     told = run("--file", "accounts.toml", "account", "suspend", "a@x.example").err
-    assert "not stopped are sending (SMTP), open sessions, and webmail unless that logs in over IMAP" in told
+    assert "but not sending (SMTP), open sessions, or webmail that does not log in over IMAP" in told
     for page in ("README.md", "docs/policy.md", "docs/enforcement.md"):
         assert "webmail and open sessions go on" not in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_which_page_governs_what(run: Run, store: Path) -> None:
     for name in ("webmail", "https"):
-        assert "governed by the page Web Services" in run("--file", str(store), "check", "a@x", name, "::1").err
+        assert "governed by the Web Services page" in run("--file", str(store), "check", "a@x", name, "::1").err
     other = run("--file", str(store), "check", "a@x", "ActiveSync", "::1")
-    assert other == (2, "", "mailpolicy: ActiveSync is not governed here: there is no verdict on it\n")
+    assert other == (2, "", "mailpolicy: ActiveSync is not governed by mailpolicy, which gives no verdict on it\n")
 
 
 def test_doctor_counts_one(run: Run, tmp_path: Path) -> None:

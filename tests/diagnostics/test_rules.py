@@ -20,7 +20,7 @@ BY_TEXT = [code for code, rule in RULES.items() if not rule.given or rule.encodi
 def codes(text: bytes) -> set[str]:
     """The codes of what is found in a store, and that of a hint only where there is nothing else."""
     store = Store("-", text)
-    return {finding.problem.code for finding in store.diagnose()[0] or store.diagnose(hints=True)[0]}
+    return {finding.problem.code for finding in store.diagnose()[0] or store.diagnose(with_hints=True)[0]}
 
 
 @pytest.mark.parametrize("code", BY_TEXT)
@@ -74,7 +74,7 @@ def test_explain_says_everything(code: str, run: Run) -> None:
     result = run("explain", code.lower())
     assert (result.status, result.err) == (0, "")
     words = " ".join(result.out.split())
-    for said in (code, rule.severity, rule.name, rule.meaning, rule.cure, rule.given):
+    for said in (code, rule.severity, rule.name, rule.meaning, rule.fix, rule.given):
         assert " ".join(said.split()) in words
     assert all(f"    {line}".rstrip() in result.out.splitlines() for line in rule.example.splitlines())
     assert (f"accounts.toml:1:1: {rule.severity}[{code}]" in re.sub(r":\d+:\d+:", ":1:1:", result.out)) is (
@@ -82,10 +82,10 @@ def test_explain_says_everything(code: str, run: Run) -> None:
     )
     assert rule.meaning[0].isupper() or rule.meaning[0] in "`*"
     assert rule.meaning.endswith(".")
-    assert not rule.cure.endswith(".")
+    assert not rule.fix.endswith(".")
     answer = json.loads(run("explain", code, "--json").out)
     assert answer["schema"] == "mailpolicy.rule/1"
-    assert (answer["example"], answer["cure"], answer["given"]) == (rule.example, rule.cure, rule.given or None)
+    assert (answer["example"], answer["cure"], answer["given"]) == (rule.example, rule.fix, rule.given or None)
     if answer["mended"] is not None:
         assert codes(answer["mended"].encode()) == set()
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailpolicy.edit import accounts, services
-from mailpolicy.edit.selection import Targets
-from mailpolicy.edit.text.diff import Splice, spliced, unified
+from mailpolicy.edit.selection import Selection
+from mailpolicy.edit.text.diff import Splice, apply_splices, unified_diff
 from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
 from mailpolicy.policy.service import Service
@@ -55,7 +55,7 @@ def test_add_then_remove_gives_the_original_bytes(
     between = path.read_bytes().decode()
     assert tree(between)["accounts"][address] == switches
     assert tree(between)["accounts"].keys() - tree(text)["accounts"].keys() == {address}
-    edit(path, lambda policy: accounts.remove(policy, Targets((address,)), if_exists=False))
+    edit(path, lambda policy: accounts.remove(policy, Selection((address,)), if_exists=False))
     assert path.read_bytes() == text.encode()
 
 
@@ -63,9 +63,9 @@ def test_add_then_remove_gives_the_original_bytes(
 @given(text=store_text(), address=ADDRESS)
 def test_suspend_then_resume_gives_the_original_bytes(tmp_path: Path, text: str, address: str) -> None:
     path = written(tmp_path, text)
-    edit(path, lambda policy: accounts.suspend(policy, Targets((address,))))
+    edit(path, lambda policy: accounts.suspend(policy, Selection((address,))))
     assert b"suspended" in path.read_bytes()
-    edit(path, lambda policy: accounts.resume(policy, Targets((address,))))
+    edit(path, lambda policy: accounts.resume(policy, Selection((address,))))
     assert path.read_bytes() == text.encode()
 
 
@@ -85,7 +85,7 @@ def test_a_toggle_there_and_back_gives_the_original_bytes(
     if there is None and service.lan_switch in own:
         return  # inherit would take that key along
     for verb in verbs[there]:
-        edit(path, lambda policy, verb=verb: services.switch(policy, service, verb, Targets((address,))))
+        edit(path, lambda policy, verb=verb: services.switch(policy, service, verb, Selection((address,))))
         value = tree(path.read_bytes().decode())["accounts"]
         assert next(table.get(service.switch) for key, table in value.items() if key.lower() == address) is {
             "on": True,
@@ -116,9 +116,9 @@ def test_inline_tables_come_back_too(tmp_path: Path, first: str, second: str, ro
         text = f'version = 1\n[accounts]\n"ann@x.example" = {first} # a\n"bob@x.example" = {second}\n'
     path = written(tmp_path, text)
     for address in ("ann@x.example", "bob@x.example"):
-        edit(path, lambda policy, address=address: accounts.suspend(policy, Targets((address,))))
+        edit(path, lambda policy, address=address: accounts.suspend(policy, Selection((address,))))
         assert tree(path.read_text())["accounts"][address]["suspended"] is True
-        edit(path, lambda policy, address=address: accounts.resume(policy, Targets((address,))))
+        edit(path, lambda policy, address=address: accounts.resume(policy, Selection((address,))))
         assert path.read_text() == text
 
 
@@ -127,7 +127,7 @@ def test_inline_tables_come_back_too(tmp_path: Path, first: str, second: str, ro
 def test_removing_takes_the_account_and_nothing_of_its_neighbours(tmp_path: Path, text: str, address: str) -> None:
     path = written(tmp_path, text)
     lines = text.replace("\r\n", "\n").removeprefix("\ufeff").split("\n")
-    edit(path, lambda policy: accounts.remove(policy, Targets((address,)), if_exists=False))
+    edit(path, lambda policy: accounts.remove(policy, Selection((address,)), if_exists=False))
     left = path.read_bytes().decode().replace("\r\n", "\n").removeprefix("\ufeff").split("\n")
     header = next(number for number, line in enumerate(lines) if _is_header(line) and address in line.lower())
     first = header
@@ -184,7 +184,7 @@ def test_the_diff_is_the_edit(tmp_path: Path, text: str, address: str, service: 
     path = written(tmp_path, text)
 
     def planner(policy: object) -> object:
-        return services.switch(policy, service, verb, Targets((address,)))  # type: ignore[arg-type]
+        return services.switch(policy, service, verb, Selection((address,)))  # type: ignore[arg-type]
 
     try:
         outcome = transact(Store.read(str(path)), planner, dry_run=True)  # type: ignore[arg-type]
@@ -207,8 +207,8 @@ def test_any_splices_make_a_diff_that_patches(text: str, data: st.DataObject) ->
         for start, end in zip(cuts[::2], cuts[1::2], strict=False)
     ]
     made = [splice for index, splice in enumerate(made) if index == 0 or splice.start > made[index - 1].end]
-    diff = unified("f", text, made)
+    diff = unified_diff("f", text, made)
     if diff:
-        assert patched(text, diff) == spliced(text, made)
+        assert patched(text, diff) == apply_splices(text, made)
     else:
-        assert spliced(text, made) == text
+        assert apply_splices(text, made) == text

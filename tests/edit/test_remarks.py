@@ -35,7 +35,7 @@ template = "t"
 """
 STANDARD = ("pro", "standard")
 LONELY = ("multipop = true\nlan", "lan")
-PRO = "warning: IMAP stays closed: it needs the pro edition, and the edition is standard: mailpolicy server set edition pro"
+PRO = "warning: IMAP stays unavailable: it needs the pro edition, and the edition is standard: mailpolicy server set edition pro"
 
 # what is changed in the store, the command, the result in its last line, and what is said besides
 SAID: list[tuple[tuple[str, str] | None, str, str, list[str]]] = [
@@ -72,7 +72,7 @@ SAID: list[tuple[tuple[str, str] | None, str, str, list[str]]] = [
         None,
         "pop on b@x.example",
         "on, from the LAN only",
-        ["POP stays closed, suspended: b@x.example: mailpolicy account resume b@x.example"],
+        ["POP stays unavailable while suspended: b@x.example: mailpolicy account resume b@x.example"],
     ),
     (None, "pop off b@x.example", "off (LAN only when switched on)", []),
     (STANDARD, "imap on a@x.example c@x.example", "on, from anywhere", [PRO]),
@@ -83,7 +83,7 @@ SAID: list[tuple[tuple[str, str] | None, str, str, list[str]]] = [
         "multipop on a@x.example",
         "on",
         [
-            "warning: MultiPOP stays closed: it is off for the whole server: mailpolicy server set multipop on",
+            "warning: MultiPOP stays unavailable: it is off for the whole server: mailpolicy server set multipop on",
         ],
     ),
     (
@@ -91,7 +91,7 @@ SAID: list[tuple[tuple[str, str] | None, str, str, list[str]]] = [
         "multipop on --in-template t",
         "on",
         [
-            "warning: MultiPOP stays closed: it is off for the whole server: mailpolicy server set multipop on",
+            "warning: MultiPOP stays unavailable: it is off for the whole server: mailpolicy server set multipop on",
         ],
     ),
     (None, "imap lan-only --in-template t", "from the LAN only", []),
@@ -124,7 +124,7 @@ def test_what_is_said(
     assert done.status == 0
     assert done.out.splitlines()[-1].split("\t")[2] == result
     # What else is said, of the reach of a layer and of what is pinned, has tests of its own.
-    other = ("reaches ", "this stops ")
+    other = ("applies to ", "this also stops ")
     assert [line for line in done.err.splitlines() if not line.startswith(other) and "own setting" not in line] == said
 
 

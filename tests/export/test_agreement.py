@@ -9,7 +9,8 @@ import shlex
 from hypothesis import given
 
 from mailpolicy.export import TARGETS, Options, Request
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 from tests.policies import ADDRESSES, IPS, Invented, policies
 
 PROTOCOLS = {"imap": "imap", "pop3": "pop"}

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from mailpolicy.policy.access import compare
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
-from tests.policy.trees import ADDRESSES, SWITCHES, Tree, probes, shown, store, switches, trees, written
+from mailpolicy.policy.question import question
+from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.verdict import judge
+from tests.policy.trees import ADDRESSES, Tree, probes, shown, store, switches, trees, written
 
 
 def decided(policy: Policy, address: str, service: Service, ips: list[str]) -> list[bool]:

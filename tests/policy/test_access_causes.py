@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from tests.policy.trees import SWITCHES, Tree, shown, store, trees, written
+from mailpolicy.policy.service import SWITCHES
+from tests.policy.trees import Tree, shown, store, trees, written
 
 
 @given(trees(), trees())

@@ -60,10 +60,10 @@ def test_a_name_stands_for_one_destination(one: Source, other: Source) -> None:
     """Whatever a login holds, no two destinations have one name, and the name is read back as what it was made of."""
     first, second = (bindings.source_secret(ALICE, "gmx", source) for source in (one, other))
     assert (first.user == second.user) is (one[:4] == other[:4])
-    assert Secret.of(first.user) == first
+    assert Secret.parse(first.user) == first
     assert first.owner == Owner(ALICE, "gmx")
 
 
 @pytest.mark.parametrize("name", ["master-key", "trial/x", "smart-host/alice@example.com", "multipop/a@x/gmx", ""])
 def test_what_is_no_name_of_a_secret(name: str) -> None:
-    assert Secret.of(name) is None
+    assert Secret.parse(name) is None

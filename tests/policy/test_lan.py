@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailpolicy.policy.lan import RESERVED, EntryRejected, is_reserved, lan_entry, region
 from mailpolicy.policy.networks import ANYWHERE, network_set
 
-MEANINGS = [
+SWITCH_MEANINGS = [
     ("10.0.0.0/8", ["10.0.0.0/8"]),
     ("10.1.2.3", ["10.1.2.3/32"]),
     ("192.168.*.*", ["192.168.0.0/16"]),
@@ -33,7 +33,7 @@ MEANINGS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "networks"), MEANINGS)
+@pytest.mark.parametrize(("text", "networks"), SWITCH_MEANINGS)
 def test_entry_means(text: str, networks: list[str]) -> None:
     assert [str(network) for network in lan_entry(text)] == networks
 
@@ -169,7 +169,7 @@ def test_entry_refused(text: str, kind: str) -> None:
     assert caught.value.kind == kind
 
 
-@pytest.mark.parametrize("text", [text for text, _ in MEANINGS])
+@pytest.mark.parametrize("text", [text for text, _ in SWITCH_MEANINGS])
 def test_a_set_ends_where_its_networks_end(text: str) -> None:
     networks = list(ipaddress.collapse_addresses(lan_entry(text)))  # type: ignore[type-var]
     held = network_set(networks)

@@ -6,11 +6,13 @@ import ipaddress
 from itertools import product
 from typing import Any
 
+from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import BY_NAME, Service
-from mailpolicy.policy.verdict import Answers, judge, question
+from mailpolicy.policy.verdict import judge
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
 IPS = {
@@ -136,7 +138,7 @@ def test_every_combination_of_the_switches() -> None:
 
 def compare(facts: dict[str, Any], service: str) -> None:
     policy = policy_of(facts)
-    answers = Answers(policy)
+    answers = BatchAnswers(policy)
     for ip, inside in IPS.items():
         expected = naive(facts, service, inside)
         verdict = judge(policy, question("a@x.example", service, ip))

@@ -14,11 +14,11 @@ from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import SWITCHES
 from mailpolicy.store.store import Store
 
 Tree = dict[str, Any]
 
-SWITCHES = ("pop", "pop_lan_only", "imap", "imap_lan_only", "multipop", "outlook_connector")
 ADDRESSES = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 PIECES = ("10.0.0.0/8", "10.1.0.0/16", "192.168.*.*", "172.16.0.5-172.16.0.9", "fd00::/8", "203.0.113.7")
 
@@ -82,7 +82,7 @@ def shown(old: str, new: str) -> list[dict[str, Any]]:
         def json(self, schema: str, content: Mapping[str, Any]) -> None:
             printed.extend(content["changes"])
 
-    tell(Caught(Context(format="json")), comparison, comparison.shifts(), before, after)
+    tell(Caught(Context(format="json")), comparison, comparison.access_changes(), before, after)
     return printed
 
 

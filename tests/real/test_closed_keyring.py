@@ -52,7 +52,7 @@ def test_locked_asks_nobody_to_type_for_nothing(desktop: Desktop) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 6
-    assert b"password of" not in child.before
+    assert b"password for" not in child.before
 
 
 def test_locked_show_and_validate(desktop: Desktop) -> None:

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from mailpolicy.policy.lan import region
 from mailpolicy.policy.networks import packed_address
-from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
-from mailpolicy.review.cases import Case, misses, read, untouched
+from mailpolicy.policy.question import question
+from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.verdict import judge
+from mailpolicy.review.cases import Case, read
+from mailpolicy.review.evaluation import mismatches, uncovered
 from mailpolicy.store.store import Store
 from tests.helpers import MINIMAL, Run
-from tests.policy.trees import SWITCHES, probes, written
+from tests.policy.trees import probes, written
 
 switches = st.fixed_dictionaries(dict.fromkeys(SWITCHES, st.booleans()))
 stores = st.builds(
@@ -62,20 +64,22 @@ def inside(store: Store, text: str) -> list[str]:
 def test_a_network_is_every_address_in_it(store: Store, service: Service, text: str) -> None:
     policy = store.policy()
     verdicts = [judge(policy, question("ann@x.example", service, ip)) for ip in inside(store, text)]
-    assert bool(misses(policy, one(store, service, text, "allow"))) is not all(verdict.allowed for verdict in verdicts)
-    assert bool(misses(policy, one(store, service, text, "deny"))) is any(verdict.allowed for verdict in verdicts)
+    assert bool(mismatches(policy, one(store, service, text, "allow"))) is not all(
+        verdict.allowed for verdict in verdicts
+    )
+    assert bool(mismatches(policy, one(store, service, text, "deny"))) is any(verdict.allowed for verdict in verdicts)
     if any(verdict.allowed for verdict in verdicts):
         return
     (reason,) = {verdict.reasons[0].gate for verdict in verdicts}
-    assert not misses(policy, one(store, service, text, "deny", str(reason)))
+    assert not mismatches(policy, one(store, service, text, "deny", str(reason)))
     other = "account-suspended"
-    assert [miss.actual for miss in misses(policy, one(store, service, text, "deny", other))] == [f"deny: {reason}"]
+    assert [miss.actual for miss in mismatches(policy, one(store, service, text, "deny", other))] == [f"deny: {reason}"]
 
 
 @given(stores, st.sampled_from(list(Service)), networks, st.sampled_from(["allow", "deny"]))
 def test_a_miss_names_the_addresses_where_it_is_so(store: Store, service: Service, text: str, expect: str) -> None:
     policy = store.policy()
-    for miss in misses(policy, one(store, service, text, expect)):
+    for miss in mismatches(policy, one(store, service, text, expect)):
         part, _, whole = miss.asked.partition(" of ")
         assert whole in ("", text)
         for span in part.split(", "):
@@ -93,7 +97,7 @@ POLICY = Store("accounts.toml", MINIMAL.encode()).policy()
 def test_several_addresses_are_missed_one_by_one() -> None:
     asked = {"address": "alice@example.com", "protocol": "pop", "ip": ["10.0.0.1", "1.2.3.4", "::1"]}
     cases, _ = read({"case": [{**asked, "expect": "allow"}]})
-    assert [miss.asked for miss in misses(POLICY, cases[0])] == ["1.2.3.4", "::1"]
+    assert [miss.asked for miss in mismatches(POLICY, cases[0])] == ["1.2.3.4", "::1"]
 
 
 def test_an_address_is_unwrapped_and_its_zone_dropped() -> None:
@@ -101,7 +105,7 @@ def test_an_address_is_unwrapped_and_its_zone_dropped() -> None:
     for ip in ("::ffff:10.0.0.1", "fd00::1%eth0"):
         cases, problems = read({"case": [{**table, "ip": ip}]})
         assert not problems
-        assert not misses(POLICY, cases[0])
+        assert not mismatches(POLICY, cases[0])
 
 
 def test_untouched() -> None:
@@ -109,14 +113,14 @@ def test_untouched() -> None:
         {"address": "alice@example.com", "protocol": "multipop", "expect": "allow"},
         {"address": "nobody@example.com", "protocol": "imap", "ip": "::1", "expect": "deny", "reason": "unknown-account"},
     ]})  # fmt: skip
-    assert not any(misses(POLICY, case) for case in cases[1:])
-    left = untouched(POLICY, cases)
+    assert not any(mismatches(POLICY, case) for case in cases[1:])
+    left = uncovered(POLICY, cases)
     assert left["alice@example.com"] == [Service.POP, Service.IMAP, Service.CONNECTOR]
     assert left["bob@example.com"] == list(Service)
     everything = [
         cases[0]._replace(address=address, service=service) for address in POLICY.accounts for service in Service
     ]
-    assert untouched(POLICY, everything) == {}
+    assert uncovered(POLICY, everything) == {}
 
 
 GOOD = {"address": "alice@example.com", "protocol": "pop", "ip": "10.0.0.1", "expect": "allow"}
@@ -134,8 +138,8 @@ GOOD = {"address": "alice@example.com", "protocol": "pop", "ip": "10.0.0.1", "ex
         ({"ip": {"from": "10.0.0.1"}}, "ip must be a string or an array of strings"),
         ({"expect": "denied"}, "write allow or deny"),
         ({"expect": "deny", "reason": "too-late"}, "write unknown-account or account-suspended or"),
-        ({"reason": "service-off"}, "what is allowed has no reason"),
-        ({"expect": "deny", "reason": "imap-needs-pro"}, "can never be the reason against POP"),
+        ({"reason": "service-off"}, "reason applies to denials only"),
+        ({"expect": "deny", "reason": "imap-needs-pro"}, "POP is never denied with the reason imap-needs-pro"),
         ({"exect": "deny"}, "did you mean expect?"),
         ({"\x1b[2J": "deny"}, "unknown key '\\x1b[2J'"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.names import MAX_LINE_BYTES
 from mailpolicy.review import loginlog
 from mailpolicy.review.loginlog import LineRejected, login
 from tests.review.logs import ALICE, ISO, OWN, PREFIXED, SYSLOG, WORDS
@@ -158,32 +158,35 @@ def test_no_login(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("alice@example.com", "fields"),
-        ("alice@example.com imap", "fields"),
-        ('{"address": "a@x.example", "protocol": "imap"}', "each a string"),
-        ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "each a string"),
-        ('{"address": "a@x.example"', "none"),
-        ('{"a":' * 6_000, "none"),
-        ("x" * (LONGEST_LINE + 1), "longer than 65536 bytes"),
+        ("alice@example.com", "not a login record: write"),
+        ("alice@example.com imap", "not a login record: write"),
+        ('{"address": "a@x.example", "protocol": "imap"}', "address, protocol and ip as strings"),
+        ('{"address": "a@x.example", "protocol": "imap", "ip": 7}', "address, protocol and ip as strings"),
+        ('{"address": "a@x.example"', "not a JSON object"),
+        ('{"a":' * 6_000, "not a JSON object"),
+        ("x" * (MAX_LINE_BYTES + 1), "longer than 65536 bytes"),
         (f"{SYSLOG} " * 12_000 + WORDS, "longer than 65536 bytes"),
-        (f"weird words {WORDS}", "not understood: 'weird words imap-login"),
-        (f"weird words dovecot[1]: {WORDS}", "not understood"),
-        (f"mail(info) mx {WORDS}", "not understood"),
-        (f"{SYSLOG} mx seq<7> {WORDS}", "not understood"),
-        (f"{SYSLOG} mx dovecot: [new] {WORDS}", "not understood"),
-        (f"{SYSLOG} mx docker/mail[1]: [new] {WORDS}", "not understood"),
-        (f"{SYSLOG} mx imap-login: [7] Login: {ALICE}", "not understood"),
-        (f"{SYSLOG} mx dovecot/imap-login[1]: [7] Logged in: {ALICE}", "not understood"),
-        (f'    "MESSAGE" : "{WORDS}",', "not understood"),
-        (json.dumps({"MESSAGE": f"[new] {WORDS}", "SYSLOG_IDENTIFIER": "dovecot"}), "not understood"),
-        (json.dumps({"message": WORDS}), "each a string"),
+        (f"weird words {WORDS}", "cannot parse this login of Dovecot: 'weird words imap-login"),
+        (f"weird words dovecot[1]: {WORDS}", "cannot parse this login of Dovecot"),
+        (f"mail(info) mx {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx seq<7> {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx dovecot: [new] {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx docker/mail[1]: [new] {WORDS}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx imap-login: [7] Login: {ALICE}", "cannot parse this login of Dovecot"),
+        (f"{SYSLOG} mx dovecot/imap-login[1]: [7] Logged in: {ALICE}", "cannot parse this login of Dovecot"),
+        (f'    "MESSAGE" : "{WORDS}",', "cannot parse this login of Dovecot"),
+        (
+            json.dumps({"MESSAGE": f"[new] {WORDS}", "SYSLOG_IDENTIFIER": "dovecot"}),
+            "cannot parse this login of Dovecot",
+        ),
+        (json.dumps({"message": WORDS}), "address, protocol and ip as strings"),
         ("imap-login: Login: user=<b@x>, session=<a>, rip=10.0.0.1, x=<b>, rip=203.0.113.9", "two rip="),
         ("imap-login: Login: user=<a@x>, x=<>, user=<b@x>, rip=203.0.113.9", "two user=<...>"),
         ("imap-login: Login: user=<b@x rip=10.0.0.1>, method=PLAIN", "login_log_format_elements"),
         ("imap-login: Login: user=<b@x>, session=<a rip=10.0.0.1>, method=PLAIN", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: method=PLAIN, rip=::1", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: user=<a@x>, method=PLAIN", "login_log_format_elements"),
-        ("imap-login: Login: user=<>, rip=::1", "without a name"),
+        ("imap-login: Login: user=<>, rip=::1", "has no user name"),
     ],
 )
 def test_a_broken_line(line: str, why: str) -> None:

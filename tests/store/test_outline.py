@@ -28,10 +28,10 @@ def test_the_lines_of_many_accounts_are_those_of_the_document(text: str, keys: l
         ("accounts", "no"),
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(stores, "_MANY", 1)
+        patched.setattr(stores, "_MIN_OUTLINE_ACCOUNTS", 1)
         document = Document("f", text.encode())
         assert store.lines(paths) == document.lines(paths)
-        one_by_one = Store("f", text.encode()).line_of_any()
+        one_by_one = Store("f", text.encode()).line_finder()
         assert {path: one_by_one(path) for path in paths} == {path: document.line(path) for path in paths}
 
 

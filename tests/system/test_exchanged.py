@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.edit import services
-from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb
 from mailpolicy.edit.transaction import transact
 from mailpolicy.policy.service import Service
@@ -32,8 +32,8 @@ def _edit(store: Path, first: Callable[[], None]) -> None:
     done: list[bool] = []
     transact(
         Store.read(str(store)),
-        lambda policy: services.switch(policy, Service.POP, Verb.ON, Targets(("bob@example.com",))),
-        first=once,
+        lambda policy: services.switch(policy, Service.POP, Verb.ON, Selection(("bob@example.com",))),
+        before_replace=once,
     )
 
 

@@ -82,7 +82,7 @@ class Machine:
     def users(self) -> list[str] | None:
         """The secrets that the store names; None where it cannot be read."""
         try:
-            return [secret.user for secret in bindings.named(self.store.policy())]
+            return [secret.user for secret in bindings.named_secrets(self.store.policy())]
         except StoreError:
             return None
 
@@ -164,7 +164,7 @@ def _sealed(machine: Machine) -> Iterator[Found]:
 
 
 def _secrets(machine: Machine) -> Iterator[Found]:
-    users = [secret.user for secret in bindings.named(machine.store.policy())]
+    users = [secret.user for secret in bindings.named_secrets(machine.store.policy())]
     if not users:
         yield Found(OK, "the store names no secret")
         return
@@ -223,7 +223,7 @@ def _obeyed(machine: Machine, export: Configured) -> Found:
 
 def _clients(machine: Machine) -> Iterator[Found]:
     policy = machine.store.policy()
-    if all(policy.reach(alike[0].address, service) is ANYWHERE for alike in policy.alike() for service in Service):
+    if all(policy.scope(group[0].address, service) is ANYWHERE for group in policy.groups() for service in Service):
         return  # nobody's access depends on where the client is
     seen = clients.look(policy, machine.log)
     state = WARNING if seen.one else OK if seen.step is None else SKIPPED

@@ -12,7 +12,7 @@ from mailpolicy.cli import line_reader
 from mailpolicy.errors import Command
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
-from mailpolicy.review.replay import Replay, Source
+from mailpolicy.review.replay import DominantAddress, Replay
 
 # Where Debian's and Red Hat's syslog, and Dovecot's own log_path in most examples, put logins.
 LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
@@ -34,7 +34,7 @@ def look(policy: Policy, log: str | None) -> Clients:
     logs = [log] if log else [path for path in LOGS if os.path.isfile(path) and os.access(path, os.R_OK)]
     for path in logs:
         replay = _end_of(path, policy)
-        if (source := replay.everybody()) is not None:
+        if (source := replay.dominant_address()) is not None:
             return Clients(True, f"{path}: {one_address(source)}", ("mailpolicy", "replay", path))
         if replay.logins:
             return Clients(False, f"{path}: {counted(replay.logins, 'login')}, not all from one address of the LAN")
@@ -57,7 +57,7 @@ def _end_of(path: str, policy: Policy) -> Replay:
     return replay
 
 
-def one_address(source: Source) -> str:
+def one_address(source: DominantAddress) -> str:
     """What it means that nearly all logins come from one address of the LAN."""
     return (
         f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "

@@ -18,7 +18,7 @@ from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.policy.model import Tls
-from mailpolicy.policy.service import BY_NAME
+from mailpolicy.policy.service import Service
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
@@ -197,7 +197,7 @@ def _domains(line: Line) -> list[Candidate]:
 
 
 def _store(line: Line, *about: str) -> Store:
-    return Store.look_up(line.out.context.file, about, line.out.cache)
+    return Store.read_for_lookup(line.out.context.file, about, line.out.cache)
 
 
 def _templates(line: Line) -> list[Candidate]:
@@ -223,8 +223,7 @@ def _codes(_line: Line) -> list[Candidate]:
 
 
 def _keys(_line: Line) -> list[Candidate]:
-    keys = ("edition", "outlook_connector_installed", "multipop")
-    return [Candidate(key.replace("_", "-"), tables.SERVER[key][1].partition(";")[0]) for key in keys]
+    return [Candidate(key.replace("_", "-"), tables.SERVER[key][1].partition(";")[0]) for key in tables.SERVER_VALUES]
 
 
 def _key_values(line: Line) -> list[Candidate]:
@@ -258,22 +257,21 @@ VALUES: dict[str, Values] = {
     "multipop source add SOURCE": _nothing,
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
-    "TARGET": lambda _line: [Candidate(name, target.what) for name, target in TARGETS.items()],
-    "PROTOCOL": lambda _line: [
-        Candidate(name, service.label) for name, service in BY_NAME.items() if name == service.value
-    ],
+    "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
+    "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,
     "--format": _formats,
-    **dict.fromkeys(("--pop", "--imap"), _words("on", "lan-only", "off")),
-    **dict.fromkeys(("--multipop", "--outlook-connector", "--per-account"), _words("on", "off")),
+    **{f"--{service}": _words("on", *(["lan-only"] if service.own_lan_switch else []), "off") for service in Service},
+    "--per-account": _words("on", "off"),
     "--strategy": _words(*STRATEGIES),
     "VERSION": _words(*VERSIONS),
     "TYPE": _words(*MAPS),
     "--postmap": _words(*MAPS[1:]),
     "SERVICES": _words(*LOCKABLE),
     "KIND": _words(*Tls),
+    "--color": _words("auto", "always", "never"),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
     "COMMAND...": _commands,
@@ -281,7 +279,7 @@ VALUES: dict[str, Values] = {
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # Names that only the administrator knows.
     **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),
-    **dict.fromkeys(("DAYS", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
+    **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
@@ -32,6 +32,9 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
     "--format": ("NAME", "text or json; some commands also github, sarif, junit or markdown"),
     "--json": (None, "short for --format json"),
+    "--headings": (None, "name the columns in a first line, off a terminal too"),
+    "--color": ("WHEN", "auto, always or never"),
+    "--pager": (None, "page long output under sudo too"),
     "--quiet": (None, "no messages and no result lines of edits"),
     "--verbose": (None, "say more on stderr"),
     "--no-cache": (None, "neither use nor write the index of a large store"),
@@ -56,10 +59,16 @@ class Context(NamedTuple):
     cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    dumb: bool = False  # the terminal: TERM=dumb
     can_ask: bool = False  # somebody sees a question, which goes to stderr, and can answer it, whatever stdout is
     progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
     interactive: bool = False  # a terminal or a display: somebody may unlock the keyring
-    drawing: bool = False  # tables and colours: a terminal, no NO_COLOR, no TERM=dumb
+    drawing: bool = False  # tables and pages: a terminal, no TERM=dumb
+    headings: bool = False  # for records too
+    color: bool = False  # on stdout
+    color_errors: bool = False  # on stderr
+    pager: str | None = None  # a shell command, as $PAGER names it
     in_workflow: bool = False  # what is printed is read by GitHub's runner, which takes some lines for commands
     is_root: bool = False
     credentials_folder: str | None = None  # of systemd, for this service
@@ -78,9 +87,12 @@ class Context(NamedTuple):
         except ValueError:
             raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
         file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
-        stdin, stdout = _is_terminal(sys.stdin), _is_terminal(sys.stdout)
+        stdin, stdout, stderr = map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))
+        dumb = environment.get("TERM") == "dumb"
         no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
-        plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+        color = _color(options.get("--color", "auto"), environment, dumb=dumb)
+        drawing = stdout and not dumb
+        under_sudo = is_root and "SUDO_UID" in environment
         return cls(
             file=file,
             file_option=bool(options.get("--file")),
@@ -94,10 +106,16 @@ class Context(NamedTuple):
             cache_folder=None if no_cache else _cache_folder(environment, is_root=is_root),
             stdin_is_terminal=stdin,
             stdout_is_terminal=stdout,
-            can_ask=stdin and _is_terminal(sys.stderr),
-            progress=_is_terminal(sys.stderr) and environment.get("TERM") != "dumb" and "--quiet" not in options,
+            stderr_is_terminal=stderr,
+            dumb=dumb,
+            can_ask=stdin and stderr,
+            progress=stderr and not dumb and "--quiet" not in options,
             interactive=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
-            drawing=stdout and not plain,
+            drawing=drawing,
+            headings="--headings" in options,
+            color=color(stdout),
+            color_errors=color(stderr),
+            pager=_pager(environment) if drawing and (not under_sudo or "--pager" in options) else None,
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
@@ -132,6 +150,25 @@ def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             raise UsageError(f"{name} is empty: {name} {metavar}")
         options[name] = value
     return options, rest
+
+
+def _color(when: str, environment: Mapping[str, str], *, dumb: bool) -> Callable[[bool], bool]:
+    """Return whether to colour a stream that is a terminal, or is none. Raises UsageError."""
+    match when:
+        case "always":
+            return lambda _terminal: True
+        case "never":
+            return lambda _terminal: False
+        case "auto":
+            return lambda terminal: terminal and not dumb and not environment.get("NO_COLOR")
+        case _:
+            raise UsageError(f"--color is auto, always or never, not {when!a}")
+
+
+def _pager(environment: Mapping[str, str]) -> str | None:
+    """Return the user's pager, as git finds it; None if none is wanted."""
+    chosen = environment.get("PAGER", "less").strip()
+    return chosen if chosen not in ("", "cat") else None
 
 
 def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:

@@ -17,7 +17,7 @@ from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan, Planner
-    from mailpolicy.edit.transaction import Outcome
+    from mailpolicy.edit.transaction import EditResult
     from mailpolicy.system.held import Held
 
 ASK_FROM = 21  # accounts
@@ -33,7 +33,7 @@ def edit(
 ) -> int:
     """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
     out: Output = context.obj
-    store = Store.to_edit(out.context.file, about, out.cache)
+    store = Store.read_for_edit(out.context.file, about, out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
 
 
@@ -45,7 +45,7 @@ def carry_out(
     dry_run: bool = False,
     yes: bool = True,
     first: Callable[[Held], None] | None = None,
-) -> Outcome:
+) -> EditResult:
     """The edit itself, with the questions that a person is asked."""
     from mailpolicy.edit.transaction import transact  # 5 ms, only for edits: `account show` has this module too
 
@@ -57,7 +57,7 @@ def carry_out(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         confirm=None if yes else lambda plan: _confirm(out, plan),
-        first=first,
+        before_replace=first,
     )
 
 
@@ -69,7 +69,7 @@ def _confirm(out: Output, plan: Plan) -> None:
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
-def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
+def tell(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
     """Print what an edit did."""
     plan = outcome.plan
     if out.tells(dry_run=dry_run):
@@ -79,7 +79,10 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
             out.patch(outcome.diff or "")
         else:
             out.records(
-                [(line.subject, line.item, line.result, "changed" if line.changed else "ok") for line in plan.lines]
+                [
+                    (result.subject, result.item, result.state, "changed" if result.changed else "ok")
+                    for result in plan.results
+                ]
             )
     for note in plan.notes:
         out.message(note)
@@ -89,7 +92,7 @@ def tell(out: Output, outcome: Outcome, *, dry_run: bool = False) -> int:
     if outcome.changed and not dry_run:
         remind(out)
     out.flush()
-    outcome.keep_index()
+    outcome.update_index()
     return 0
 
 
@@ -99,7 +102,7 @@ def remind(out: Output) -> None:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
-def edit_object(out: Output, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
+def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str, Any]:
     """An edit as JSON shows it."""
     content: dict[str, Any] = {
         "file": out.context.file,

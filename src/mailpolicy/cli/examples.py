@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mailpolicy.policy.service import BY_NAME
+
 _SERVICE = {
     "on": """
         mailpolicy {0} on alice@example.com
@@ -262,7 +264,7 @@ def of(command: str) -> list[str]:
     """Return the examples of a command, named without the program's own name; [] if there are none."""
     noun, _, verb = command.partition(" ")
     text = _TEXTS.get(command)
-    if text is None and noun in ("pop", "imap", "multipop", "outlook-connector"):
-        text = _CONFINED_ON if verb == "on" and noun in ("pop", "imap") else _SERVICE.get(verb or "on", "")
+    if text is None and (service := BY_NAME.get(noun)) is not None:
+        text = _CONFINED_ON if verb == "on" and service.own_lan_switch else _SERVICE.get(verb or "on", "")
     text = (text or "").format(noun)
     return [line[8:].rstrip() for line in text.split("\n") if line.strip()]

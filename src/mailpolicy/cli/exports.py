@@ -27,7 +27,7 @@ class Workshop:
         self._out = out
         self._store = Store.read(out.context.file, out.cache, out.trusted)
         self._store.policy()
-        self._store.keep_index()
+        self._store.update_index()
         self._vault: Credentials | None = None
 
     def make(self, target: Target, options: Options) -> Exported:

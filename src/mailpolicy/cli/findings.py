@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.cli import locations
-from mailpolicy.cli.output import Output, finding_object
-from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, more_findings, worst
+from mailpolicy.cli.output import Output
+from mailpolicy.diagnostics import ERROR, WARNING, Finding, capped, dotted, fails, more_findings
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.names import counted
@@ -40,12 +40,12 @@ class Judgement(NamedTuple):
 
     def valid(self, strict: bool) -> bool:
         """Whether the file can be used; with `strict` a warning suffices that it cannot."""
-        return self.error is None and not worst(self.findings, strict=strict)
+        return self.error is None and not fails(self.findings, strict=strict)
 
 
 def _text(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
     for judgement in judged:
-        out.lines(map(str, judgement.shown[0]))
+        out.findings(judgement.shown[0])
         if judgement.error is None:
             out.message(_summary(judgement, strict))
 
@@ -79,7 +79,7 @@ def _file_object(judgement: Judgement, strict: bool) -> dict[str, Any]:
     return {
         "file": judgement.file,
         "valid": judgement.valid(strict),
-        "findings": [finding_object(finding) for finding in shown],
+        "findings": [finding.content for finding in shown],
         "findings_left_out": left_out,
         "hints_left_out": judgement.hints_left_out,
     }
@@ -124,7 +124,7 @@ def _junit(out: Output, judged: Sequence[Judgement], strict: bool) -> None:
                     _title(finding),
                     file,
                     finding.line,
-                    junit.FAILED if worst([finding], strict=strict) else junit.PASSED,
+                    junit.FAILED if fails([finding], strict=strict) else junit.PASSED,
                     f"{finding.problem.severity}[{finding.problem.code}]",
                     finding.problem.message,
                 )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
-from mailpolicy.policy.names import LONGEST_LINE
+from mailpolicy.policy.names import MAX_LINE_BYTES
 from mailpolicy.system.files import LARGEST
 
 _CHUNK = 1 << 18  # bytes read at once, of what is there
@@ -59,13 +59,13 @@ def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = No
             left_out += len(rest_of)
             if left_out > LARGEST:
                 raise UsageError(f"a line of more than {LARGEST >> 20} MiB: this is no text", file=name)
-            rest = (rest + rest_of)[: LONGEST_LINE + 1]
+            rest = (rest + rest_of)[: MAX_LINE_BYTES + 1]
     if rest:
         yield _cut([rest.decode("utf-8", "surrogateescape")])
 
 
 def _cut(lines: list[str]) -> list[str]:
     """The lines, of those that are too long only the beginning and a sign that makes them longer than may be."""
-    if max(map(len, lines)) <= LONGEST_LINE:
+    if max(map(len, lines)) <= MAX_LINE_BYTES:
         return lines
-    return [line if len(line) <= LONGEST_LINE else f"{_CUT}{line[:LONGEST_LINE]}{_CUT}" for line in lines]
+    return [line if len(line) <= MAX_LINE_BYTES else f"{_CUT}{line[:MAX_LINE_BYTES]}{_CUT}" for line in lines]

@@ -42,5 +42,5 @@ def annotation(finding: Finding) -> Annotation:
         finding.line,
         finding.column,
         problem.message,
-        dotted(problem.path) if named else "",
+        dotted(problem.path) if named else finding.source or "",  # a sentence about a line may name another line
     )

@@ -19,6 +19,7 @@ from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
     from mailpolicy.cli.machine import Machine
+    from mailpolicy.diagnostics import Finding
     from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
@@ -87,23 +88,33 @@ class Output:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
-        self.data("".join([f"{self.plain(printable(line))}\n" for line in lines]))
+        self.data("".join([f"{self._painted(self.plain(printable(line)))}\n" for line in lines]))
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """A line for each finding; on a terminal with the line of the file, if how it is written is what is wrong."""
+        terminal = self.context.stdout_is_terminal
+        self.lines(line for finding in findings for line in (str(finding), *self._excerpt(finding, terminal=terminal)))
 
     def patch(self, text: str) -> None:
         """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
         if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
-            text = "".join([f"{self.plain(_readable(line))}\n" for line in lines])
+            text = "".join([f"{self._painted_hunk(self.plain(_readable(line)))}\n" for line in lines])
         self.data(text)
 
-    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut."""
-        if self.context.drawing:
-            from mailpolicy.render import table  # 32 ms of rich, only on a terminal
+    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, of: str | None = None) -> None:
+        """Print a table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
 
-            self.data(table.drawn(columns, rows))
+        `of` names the things that are listed: then the table says below what is the same for all of them.
+        """
+        if self.context.drawing:
+            from mailpolicy.cli import terminal  # 8 ms, only on a terminal
+
+            terminal.show_table(self.context, self.data, columns, rows, of)
         else:
             rows = iter(rows)
+            if self.context.headings:
+                self.record(columns)
             while part := list(islice(rows, _AT_ONCE)):
                 self.records(part)
 
@@ -119,7 +130,21 @@ class Output:
             if not "".join(fields).isprintable():
                 fields = [printable(field) for field in fields]
             lines.append(parting.join(fields))
-        self.data("\n".join([*map(self.plain, lines), ""]))
+        self.data("\n".join([*(self._painted(self.plain(line)) for line in lines), ""]))
+
+    def _painted(self, line: str) -> str:
+        if not self.context.color:
+            return line
+        from mailpolicy.render import colour  # only on a terminal
+
+        return colour.painted_line(line)
+
+    def _painted_hunk(self, line: str) -> str:
+        if not self.context.color:
+            return line
+        from mailpolicy.render import colour  # only on a terminal
+
+        return colour.painted_hunk(line)
 
     def plain(self, line: str) -> str:
         """A line of text; in a log of GitHub's it never is a command to the runner, whatever name stands in it.
@@ -180,6 +205,7 @@ class Output:
 
         The line begins with what the error is `about`, if that is said, and with the file that it names.
         """
+        findings: list[Finding] = getattr(error, "findings", [])
         if self.context.format == "json":
             content: dict[str, Any] = {
                 "exit": error.exit_status,
@@ -193,26 +219,50 @@ class Output:
                 content["file"] = self.context.file
             if error.line is not None:
                 content["line"] = error.line
-            if findings := getattr(error, "findings", None):
-                content["findings"] = [finding_object(finding) for finding in findings]
+            if findings:
+                content["findings"] = [finding.content for finding in findings]
             content |= error.content
             self.json("error/1", content)
             return
         with suppress(BrokenPipeError, OutputFailed):  # whoever flushes at the end is told
             self.flush()
-        for finding in getattr(error, "findings", ()):
-            self._stderr(str(finding))
+        if not error.is_first_finding:
+            self._findings_on_stderr(findings)
         if about is None and error.file is None and error.about_store:
             about = self.context.file
         self._stderr(": ".join(["mailpolicy", *([about] if about is not None else []), str(error)]))
+        if error.is_first_finding:
+            for line in self._excerpt(findings[0], terminal=self.context.stderr_is_terminal):
+                self._stderr(line)
+            self._findings_on_stderr(findings[1:])
         if error.fix is not None:
             self._stderr(f"  try: {self.command(error.fix)}")
+
+    def _findings_on_stderr(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            for line in (str(finding), *self._excerpt(finding, terminal=self.context.stderr_is_terminal)):
+                self._stderr(line)
+
+    def _excerpt(self, finding: Finding, *, terminal: bool) -> list[str]:
+        """The line that a finding is about, for somebody at a terminal; never where a program or a log reads it."""
+        if finding.source is None or not terminal or self.context.dumb or self.context.in_workflow:
+            return []
+        from shutil import get_terminal_size  # both only for a person, who waits for rich
+
+        from mailpolicy.render import excerpt
+
+        return excerpt.lines(finding.line, finding.column, finding.source, get_terminal_size().columns)
 
     def _stderr(self, text: str) -> None:
         if sys.stderr is None:
             return
         try:
-            print(self.plain(printable(text)), file=sys.stderr, flush=True)
+            line = self.plain(printable(text))
+            if self.context.color_errors:
+                from mailpolicy.render import colour  # only on a terminal
+
+                line = colour.painted_line(line)
+            print(line, file=sys.stderr, flush=True)
         except (OSError, ValueError):
             return
 
@@ -230,19 +280,6 @@ def quoted(word: str) -> str:
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word)
     )
     return f"$'{''.join(escaped)}'"
-
-
-def finding_object(finding: Any) -> dict[str, Any]:
-    """A finding as JSON shows it."""
-    problem = finding.problem
-    return {
-        "file": finding.file,
-        "line": finding.line,
-        "column": finding.column,
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-    }
 
 
 def require_format(context: Context, *formats: str) -> None:

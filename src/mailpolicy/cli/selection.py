@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli import line_reader
-from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.system.files import LARGEST
@@ -95,7 +95,7 @@ def targets(
     in_template: str | None = None,
     in_defaults: bool | None = None,
     skip_unknown: bool = False,
-) -> Targets:
+) -> Selection:
     """The targets that were named; `in_defaults` is None for a command that has no layers. Raises UsageError."""
     ways = [texts, domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
     if sum(map(bool, ways)) != 1:
@@ -111,6 +111,6 @@ def targets(
                 names.template_name(name)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    return Targets(
+    return Selection(
         addresses(texts or ()), domain, with_template, everyone, in_template, bool(in_defaults), skip_unknown
     )

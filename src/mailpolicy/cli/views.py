@@ -13,9 +13,10 @@ from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
-from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.networks import ANYWHERE, describe
+from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
-from mailpolicy.policy.verdict import Question, judge
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
 
@@ -29,10 +30,10 @@ def open_store(
     command that reads host.toml says whom root trusts besides itself.
     """
     if about is not None:
-        store = Store.look_up(out.context.file, about, out.cache)
+        store = Store.read_for_lookup(out.context.file, about, out.cache)
     else:
         store = Store.read(out.context.file, out.cache)
-        store.keep_index()
+        store.update_index()
     policy = store.policy()
     if out.context.is_root and (cure := cure_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
@@ -45,6 +46,12 @@ def show_account(out: Output, address: str) -> int:
     account = require_account(policy, address)
     if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))
+        return 0
+    if out.context.drawing:
+        # 10 ms, only on a terminal
+        from mailpolicy.cli import mail_services, terminal
+
+        terminal.show_page(out.context, out.data, mail_services.account_page(policy, account, store.path, store.line))
         return 0
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
     rows.append(("template", account.template or "none", ""))
@@ -62,7 +69,7 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
     setting = policy.setting(account, service.switch)
     key = policy.key_path(account, service.switch, setting.layer)
     why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
-    confined = policy.reach(account.address, service) is not ANYWHERE
+    confined = policy.scope(account.address, service) is not ANYWHERE
     if setting.value and confined:
         switch = service.lan_switch or ""
         lan = policy.setting(account, switch)
@@ -91,8 +98,6 @@ def place(store: Store, path: tuple[str | int, ...]) -> str:
 
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
     """An account as JSON shows it; lines only where the store is given."""
-    from mailpolicy.policy.access import where  # 1.4 ms, not for check
-
     services: dict[str, Any] = {}
     for service in Service:
         setting = policy.setting(account, service.switch)
@@ -102,7 +107,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
             "on": setting.value,
             "layer": setting.layer,
             "lan_only": policy.setting(account, lan).value if lan else None,
-            "admitted": where(admitted, policy.server.lan),
+            "admitted": describe(admitted, policy.server.lan),
             "closed": list(policy.gates(account.address, service)),
         }
         if store is not None:
@@ -124,8 +129,10 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
     return {"file": store.path, **content} if store is not None else content
 
 
-def list_accounts(out: Output, domain: str | None, with_template: str | None) -> int:
-    """The accounts, a record each. Raises NotFound and UsageError."""
+def list_accounts(
+    out: Output, domain: str | None, with_template: str | None, *, suspended: bool, search: str | None
+) -> int:
+    """List the accounts that fit all that is asked for. Raises NotFound and UsageError."""
     try:
         domain = names.domain_name(domain) if domain is not None else None
     except names.NameRejected as error:
@@ -136,31 +143,37 @@ def list_accounts(out: Output, domain: str | None, with_template: str | None) ->
     chosen = [
         account
         for account in policy.accounts.values()
-        if (domain is None or account.domain == domain) and (with_template is None or account.template == with_template)
+        if (domain is None or account.domain == domain)
+        and (with_template is None or account.template == with_template)
+        and (account.suspended or not suspended)
+        and (search is None or search.lower() in account.address or search.lower() in (account.login or "").lower())
     ]
     if out.context.format == "json":
         for account in chosen:
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
+    lan = "LAN" if out.context.drawing else "LAN only"
     rows = (
         (
             account.address,
             account.template or "-",
             "suspended" if account.suspended else "active",
-            *(_short(policy, account, service) for service in Service),
+            *(_short(policy, account, service, lan) for service in Service),
             account.login or "-",
         )
         for account in chosen
     )
-    columns = (service.facts.column or str(service) for service in Service)
-    out.rows(("address", "template", "state", *columns, "smart host login"), rows)
+    columns = [service.facts.column or str(service) for service in Service]
+    if out.context.drawing:
+        columns = [service.facts.short or str(service) for service in Service]
+    out.rows(("address", "template", "state", *columns, "login"), rows, of="account")
     return 0
 
 
-def _short(policy: Policy, account: Account, service: Service) -> str:
+def _short(policy: Policy, account: Account, service: Service, lan: str) -> str:
     if not policy.setting(account, service.switch).value:
         return "off"
-    return "on" if policy.reach(account.address, service) is ANYWHERE else "LAN only"
+    return "on" if policy.scope(account.address, service) is ANYWHERE else lan
 
 
 def list_templates(out: Output, name: str | None) -> int:
@@ -183,10 +196,16 @@ def list_templates(out: Output, name: str | None) -> int:
             }
             out.json("template/1", {**content, "switches": dict(table)})
         return 0
+    if name is not None and out.context.drawing:
+        # 10 ms, only on a terminal
+        from mailpolicy.cli import mail_services, terminal
+
+        terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
+        return 0
     cells = {True: "on", False: "off", None: "-"}
     rows = [
         (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
         for title, table in chosen.items()
     ]
-    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows)
+    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows, of="template")
     return 0

@@ -14,7 +14,7 @@ from mailpolicy.deploy.managed import Place
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
-from mailpolicy.export.choices import ChoiceRejected, options, target_named
+from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.replacing import Attributes
@@ -82,20 +82,20 @@ def _one(file: str, name: str, table: Any) -> Configured:
     try:
         target_name = table.get("target")
         if not isinstance(target_name, str):
-            raise ChoiceRejected("target", "the key target is missing, it names what is exported")
+            raise OptionRejected("target", "the key target is missing, it names what is exported")
         target = target_named(target_name)
         given = {key: value for key, value in table.items() if key not in _OWN}
         for key in given.keys() - target.options:
             nearest = nearest_key(key, [*_OWN, *target.options])
-            raise ChoiceRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
+            raise OptionRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
         path, token = table.get("path"), given.get("token_file", "/")
         if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-            raise ChoiceRejected("path", "path must be an absolute path")
+            raise OptionRejected("path", "path must be an absolute path")
         if isinstance(token, str) and not token.startswith("/"):
-            raise ChoiceRejected("token_file", "token_file must be an absolute path")
+            raise OptionRejected("token_file", "token_file must be an absolute path")
         chosen, problem = _options(target_name, given)
         if os.path.realpath(path) == os.path.realpath(str(token)):
-            raise ChoiceRejected("path", "path is that of the token")
+            raise OptionRejected("path", "path is that of the token")
         plain = place_for(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
@@ -113,22 +113,24 @@ def _one(file: str, name: str, table: Any) -> Configured:
             doveconf,
             problem,
         )
-    except ChoiceRejected as error:
+    except OptionRejected as error:
         raise InvalidExport(file, name, str(error), error.option) from None
 
 
 def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
     """The options; what is wrong with the token's file is this machine's state and no mistake in host.toml."""
     try:
-        return options(target_name, given), None
+        return parse_options(target_name, given), None
     except MailpolicyError as error:
         problem = error
-    except ChoiceRejected as error:
+    except OptionRejected as error:
         if error.option != "token_file" or not isinstance(given["token_file"], str):
             raise
         problem = Refused(str(error))
     without = {key: value for key, value in given.items() if key != "token_file"}
-    return options(target_name, without), Refused(problem.message, file=problem.file, code="token", fix=problem.fix)
+    return parse_options(target_name, without), Refused(
+        problem.message, file=problem.file, code="token", fix=problem.fix
+    )
 
 
 def _refuse_mismatch(file: str, found: list[Configured]) -> None:
@@ -152,7 +154,7 @@ def _command(table: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
         or not command
         or not all(isinstance(word, str) and word and "\0" not in word for word in command)
     ):
-        raise ChoiceRejected(key, f'{key} must be a command as an array of strings, such as ["postfix", "reload"]')
+        raise OptionRejected(key, f'{key} must be a command as an array of strings, such as ["postfix", "reload"]')
     return tuple(command)
 
 
@@ -161,12 +163,12 @@ def _mode(table: Mapping[str, Any], usual: int) -> int:
     if text is None:
         return usual
     if not isinstance(text, str) or not re.fullmatch("0?[0-7]{3}", text):
-        raise ChoiceRejected("mode", 'mode must be an octal string such as "0640"')
+        raise OptionRejected("mode", 'mode must be an octal string such as "0640"')
     mode = int(text, 8)
     if mode & 0o022:
-        raise ChoiceRejected("mode", f"mode {text} lets others write what a server obeys")
+        raise OptionRejected("mode", f"mode {text} lets others write what a server obeys")
     if usual == CLOSED and mode & 0o007:
-        raise ChoiceRejected("mode", f"mode {text} lets everybody read the passwords inside")
+        raise OptionRejected("mode", f"mode {text} lets everybody read the passwords inside")
     return mode
 
 
@@ -177,11 +179,11 @@ def _owner(text: Any) -> tuple[int, int]:
     import pwd
 
     if not isinstance(text, str) or not re.fullmatch(r"[^:\s]*(:[^:\s]+)?", text) or not text:
-        raise ChoiceRejected("owner", 'owner must be "user", "user:group" or ":group"')
+        raise OptionRejected("owner", 'owner must be "user", "user:group" or ":group"')
     user, _, group = text.partition(":")
     try:
         uid = pwd.getpwnam(user).pw_uid if user else -1
         gid = grp.getgrnam(group).gr_gid if group else -1
     except KeyError:
-        raise ChoiceRejected("owner", f"there is no such user or group on this machine: {text!a}") from None
+        raise OptionRejected("owner", f"there is no such user or group on this machine: {text!a}") from None
     return uid, gid

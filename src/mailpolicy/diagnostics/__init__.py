@@ -1,7 +1,6 @@
-"""Problems of a store: a stable code, a key path and a sentence; a place in the text only when one is printed.
+"""Problems of a store: a stable code, a key path and a sentence; lines are looked up only to print them.
 
-Promises: a code never changes its meaning and is never used again for another; `rules` is the only list of them.
-Not promised: the wording of the sentences.
+A code never changes its meaning and is never used again for another; `rules` is the only list of codes.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ KeyPath = tuple[str | int, ...]
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
 _RANKS = (ERROR, WARNING, HINT)
-MOST_SHOWN = 1000  # findings of one file; a review tool takes few more, and nobody reads them
+MAX_FINDINGS_SHOWN = 1000  # of one file; review tools take few more, and nobody reads them
 
 
 class Problem(NamedTuple):
-    """One finding: what is wrong (`code`, `message`) and with which key; `position` only where no key could be read."""
+    """One problem: its code, the path of the key, and the message; `position` is set only if no key could be read."""
 
     code: str
     path: KeyPath
@@ -26,47 +25,60 @@ class Problem(NamedTuple):
 
     @property
     def severity(self) -> str:
-        """`error`, `warning` or `hint`."""
+        """Return `error`, `warning` or `hint`."""
         from mailpolicy.diagnostics.rules import RULES  # 1 ms, only if there is something to print
 
         return RULES[self.code].severity
 
 
 class Finding(NamedTuple):
-    """A problem placed in the text of a file."""
+    """A problem placed in the text of a file; `source` is the line, if what is wrong is how it is written."""
 
     file: str
     line: int
     column: int
     problem: Problem
+    source: str | None = None
 
     def __str__(self) -> str:
         code, _, message, _ = self.problem
         return f"{self.file}:{self.line}:{self.column}: {self.problem.severity}[{code}]: {message}"
 
+    @property
+    def content(self) -> dict[str, str | int]:
+        """The finding as JSON shows it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.problem.severity,
+            "code": self.problem.code,
+            "message": self.problem.message,
+        }
+
 
 def capped(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
-    """The findings of one file that are shown, in their order, and how many are left out; no error for a warning."""
-    if len(findings) <= MOST_SHOWN:
+    """Return the findings of a file to show, in their order, and the number left out; errors are shown before warnings."""
+    if len(findings) <= MAX_FINDINGS_SHOWN:
         return list(findings), 0
     ranks = [_RANKS.index(finding.problem.severity) for finding in findings]
-    chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MOST_SHOWN]
-    return [findings[index] for index in sorted(chosen)], len(findings) - MOST_SHOWN
+    chosen = sorted(range(len(findings)), key=lambda index: ranks[index])[:MAX_FINDINGS_SHOWN]
+    return [findings[index] for index in sorted(chosen)], len(findings) - MAX_FINDINGS_SHOWN
 
 
-def worst(findings: Iterable[Finding], *, strict: bool) -> bool:
-    """Whether findings make a store fail: errors do, with `strict` warnings too, hints never."""
+def fails(findings: Iterable[Finding], *, strict: bool) -> bool:
+    """Return whether findings fail a run: errors do, warnings only if `strict`, hints never."""
     severities = {finding.problem.severity for finding in findings}
     return "error" in severities or (strict and WARNING in severities)
 
 
 def more_findings(count: int) -> str:
-    """Say how many findings are left out."""
+    """Return a note on how many findings are left out."""
     return f"{count} more finding{'s' * (count != 1)} not shown"
 
 
 def dotted(path: KeyPath) -> str:
-    """A key path as TOML writes it: `accounts."alice@example.com".pop`, array elements as `[0]`."""
+    """Return a key path as TOML writes it: `accounts."alice@example.com".pop`, with array elements as `[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):

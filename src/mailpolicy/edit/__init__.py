@@ -1,6 +1,6 @@
-"""Changes of a store that keep every byte they do not mean, and prove themselves before they are installed.
+"""Edits of the store that change only the bytes they must, and that are verified before the file is replaced.
 
-Promises: a change is described twice, as operations on the tree and as splices of the text, and only where the reading
-parser finds both the same is anything written; all or nothing; nothing to do writes nothing. Not promised: that every
-style of TOML can be edited; what cannot is refused with the line that needs a hand.
+A change is described twice, as operations on the tree and as splices of the text. Only if the parser reads the same
+tree from the new text is it written, in one step. A style of TOML that cannot be edited safely is refused with its
+line.
 """

@@ -1,94 +1,87 @@
-"""Adding, removing, renaming and suspending accounts.
-
-Promises: an account that is there already and is as asked is `ok`; one that differs is refused, naming the key.
-"""
+"""Add, remove, rename, suspend and resume accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import remarks
-from mailpolicy.edit.operations import Add, Drop, Put, Rename, Scalar, shown_value
-from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.selection import Targets, chosen
+from mailpolicy.edit.operations import Add, Drop, Rename, Scalar, differences
+from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector
 from mailpolicy.errors import Refused
-from mailpolicy.policy.bindings import Owner, not_set_yet
+from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import Service
 
 SUSPEND_NOTE = (
-    "this stops POP, IMAP, MultiPOP and Outlook Connector; not stopped are sending (SMTP), open sessions, "
-    "and webmail unless that logs in over IMAP"
+    "suspension stops POP, IMAP, MultiPOP and Outlook Connector, but not sending (SMTP), open sessions, "
+    "or webmail that does not log in over IMAP"
 )
 
 
-def add(policy: Policy, addresses: Iterable[str], asked: Mapping[str, Scalar]) -> Plan:
-    """New accounts, each with the keys `asked` for in its own table. Raises NotFound and Refused."""
-    if isinstance(template := asked.get("template"), str):
+def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]) -> Plan:
+    """Plan new accounts with these settings in their own tables. Raises NotFound and Refused.
+
+    An account that already exists with the same settings is left alone; one with different settings is refused.
+    """
+    if isinstance(template := settings.get("template"), str):
         require_template(policy, template)
     plan = Plan()
-    fresh = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
-    if asked.get(Service.CONNECTOR.switch) is True:
-        switches = {key: value for key, value in asked.items() if isinstance(value, bool)}
-        named = template if isinstance(template, str) else None
-        trial = {address: Account(address, address, switches, named) for address in fresh}
+    new = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
+    if settings.get(Service.CONNECTOR.switch) is True:
+        # Gates are asked of a policy, and the new accounts are not in it yet.
+        trial = {address: _new_account(address, settings) for address in new}
         refuse_connector(policy._replace(accounts=trial), trial.values(), new=True)
-    differing = []
+    conflicts = []
     for address in dict.fromkeys(addresses):
         existing = policy.accounts.get(address)
         if existing is None:
-            table = dict(asked)
+            table = dict(settings)
             plan.change(Add(("accounts", address), table), address, None, None, table)
-            plan.lines.append(Line(address, "account", "added", True))
+            plan.results.append(Result(address, "account", "added", True))
         else:
-            differing += _difference(existing, asked)
-            plan.lines.append(Line(address, "account", "there already, with these settings", False))
-    if differing:
-        raise Refused(f"exists already with different settings: {'; '.join(differing)}", code="exists")
-    if fresh:
-        plan.notes += _remarks(policy, fresh, asked)
+            if different := differences(_table(existing), settings):
+                conflicts.append(f"{address} already exists with {different}")
+            plan.results.append(Result(address, "account", "already exists with these settings", False))
+    if conflicts:
+        raise Refused("; ".join(conflicts), code="exists")
+    if new:
+        plan.notes += _notes(policy, new, settings)
     return plan
 
 
-def _remarks(policy: Policy, fresh: list[str], asked: Mapping[str, Scalar]) -> Iterator[remarks.Note]:
-    """What new accounts inherit, and what was asked for and stays closed; they are all alike."""
-    template = asked.get("template")
-    own = {key: value for key, value in asked.items() if isinstance(value, bool)}
-    account = Account(fresh[0], fresh[0], own, template if isinstance(template, str) else None)
-    if inherited := remarks.inherited(policy, account, asked):
-        yield f"note: {remarks.named(fresh)} inherit{'s' * (len(fresh) == 1)} {'; '.join(inherited)}"
+def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> Iterator[remarks.Note]:
+    """Yield notes about settings that new accounts inherit, and services that were switched on and stay closed."""
+    account = _new_account(new[0], settings)  # all new accounts resolve alike
+    if inherited := remarks.inherited(policy, account, settings):
+        yield f"note: {remarks.names_or_count(new)} inherit{'s' * (len(new) == 1)} {'; '.join(inherited)}"
     after = policy._replace(accounts={account.address: account})
     for service in Service:
-        if asked.get(service.switch) is True:
+        if settings.get(service.switch) is True:
             gates = after.gates(account.address, service)
-            yield from remarks.still_closed(service, ((address, gates) for address in fresh))
-    if "smart_host_login" in asked:
-        yield not_set_yet([Owner(address) for address in fresh])
+            yield from remarks.still_closed(service, ((address, gates) for address in new))
+    if "smart_host_login" in settings:
+        yield passwords_to_set([Owner(address) for address in new])
 
 
-def _difference(account: Account, asked: Mapping[str, Scalar]) -> list[str]:
-    """The keys of the account's own table that are not as asked, each with what it is."""
-    there: dict[str, Scalar | None] = {**account.own, "template": account.template, "smart_host_login": account.login}
-    return [
-        f"{dotted(('accounts', account.key, key))} is {shown_value(there.get(key))}"
-        for key, value in asked.items()
-        if there.get(key) != value
-    ]
+def _new_account(address: str, settings: Mapping[str, Scalar]) -> Account:
+    template = settings.get("template")
+    switches = {key: value for key, value in settings.items() if isinstance(value, bool)}
+    return Account(address, address, switches, template if isinstance(template, str) else None)
 
 
-def remove(policy: Policy, targets: Targets, *, if_exists: bool) -> Plan:
-    """Accounts out of the store, with the comments that belong to them. Raises NotFound."""
+def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
+    """Plan the removal of accounts, with the comments that belong to them. Raises NotFound."""
     plan = Plan()
-    absent = [address for address in targets.addresses if address not in policy.accounts] if if_exists else []
+    absent = [address for address in selection.addresses if address not in policy.accounts] if if_exists else []
     missing = set(absent)
-    there = targets._replace(addresses=tuple(address for address in targets.addresses if address not in missing))
-    plan.lines += (Line(address, "account", "not there", False) for address in absent)
-    for account in chosen(policy, there, plan, offer=False):
+    existing = selection._replace(addresses=tuple(address for address in selection.addresses if address not in missing))
+    plan.results += (Result(address, "account", "does not exist", False) for address in absent)
+    for account in selected_accounts(policy, existing, plan, offer=False):
         plan.change(Drop(("accounts", account.key)), account.address, None, _table(account), None)
-        plan.lines.append(Line(account.address, "account", "removed", True))
+        plan.results.append(Result(account.address, "account", "removed", True))
     return plan
 
 
@@ -104,37 +97,37 @@ def _table(account: Account) -> dict[str, Scalar]:
 
 
 def rename(policy: Policy, old: str, new: str) -> Plan:
-    """Another address for an account. Raises NotFound and Refused."""
+    """Plan another address for an account. Raises NotFound and Refused."""
     account = require_account(policy, old, offer=False)
     plan = Plan()
     if old == new:
-        plan.lines.append(Line(new, "account", "called so already", False))
+        plan.results.append(Result(new, "account", "already has this address", False))
         return plan
     if new in policy.accounts:
-        raise Refused(f"{new} exists already, {old} keeps its address", code="exists")
+        raise Refused(f"{new} already exists; {old} was not renamed", code="exists")
     plan.change(Rename(("accounts", account.key), new), old, "address", old, new)
-    assert plan.touched is not None
-    plan.touched.add(new)
-    plan.lines.append(Line(new, "account", f"renamed from {old}", True))
+    assert plan.affected is not None
+    plan.affected.add(new)
+    plan.results.append(Result(new, "account", f"renamed from {old}", True))
     return plan
 
 
-def suspend(policy: Policy, targets: Targets) -> Plan:
-    """Close the four services of accounts. Raises NotFound."""
-    plan = Plan()
-    for account in chosen(policy, targets, plan):
-        if not account.suspended:
-            plan.change(Put(("accounts", account.key, "suspended"), True), account.address, "suspended", None, True)
-        plan.lines.append(Line(account.address, "account", "suspended", not account.suspended))
+def suspend(policy: Policy, selection: Selection) -> Plan:
+    """Plan the suspension of accounts. Raises NotFound."""
+    plan = _suspension(policy, selection, True)
     plan.notes.append(SUSPEND_NOTE)
     return plan
 
 
-def resume(policy: Policy, targets: Targets) -> Plan:
-    """Take the suspension of accounts away; the key goes. Raises NotFound."""
+def resume(policy: Policy, selection: Selection) -> Plan:
+    """Plan the end of accounts' suspension; the key is removed. Raises NotFound."""
+    return _suspension(policy, selection, None)
+
+
+def _suspension(policy: Policy, selection: Selection, suspended: bool | None) -> Plan:
     plan = Plan()
-    for account in chosen(policy, targets, plan):
-        if account.suspended:
-            plan.change(Drop(("accounts", account.key, "suspended")), account.address, "suspended", True, None)
-        plan.lines.append(Line(account.address, "account", "not suspended", account.suspended))
+    for account in selected_accounts(policy, selection, plan):
+        path = ("accounts", account.key, "suspended")
+        changed = plan.set(path, account.address, "suspended", account.suspended or None, suspended)
+        plan.results.append(Result(account.address, "account", "suspended" if suspended else "not suspended", changed))
     return plan

@@ -1,43 +1,48 @@
-"""What a change does to the TOML tree, apart from how the text shows it.
+"""Operations on the TOML tree of a store, apart from how the text shows them.
 
-Promises: pure functions; the old tree is left as it is. Not promised: that the changed tree is a valid store; the
-proof asks that.
+They do not check whether the changed tree is a valid store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 Scalar = bool | int | str
 Path = tuple[str, ...]
 
 
-def shown_value(value: Scalar | None) -> str:
-    """The value of a key as the file has it, for a sentence."""
-    if value is None:
-        return "not set"
+def differences(existing: Mapping[str, Scalar | None], wanted: Mapping[str, Scalar | None]) -> str:
+    """Return the existing settings that are not as wanted, such as `pop = true, no template`; "" if all are."""
+    return ", ".join(
+        f"no {key}" if (old := existing.get(key)) is None else f"{key} = {_toml_text(old)}"
+        for key, value in wanted.items()
+        if existing.get(key) != value
+    )
+
+
+def _toml_text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(str(value)) if isinstance(value, str) else str(value)  # of a choice its text, not its name in the code
+    return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value
 
 
 class Put(NamedTuple):
-    """Give the key `path` a value, in the place it has or after the last key of its table."""
+    """Set the key `path`, in its place or after the last key of its table."""
 
     path: Path
     value: Scalar
 
 
 class PutList(NamedTuple):
-    """Write the array `path` anew, one element a line."""
+    """Write the array `path` anew, with one element a line."""
 
     path: Path
     values: tuple[str, ...]
 
 
 class Amend(NamedTuple):
-    """Take elements out of the array `path` by their indices, and append others."""
+    """Remove elements of the array `path` by their indices, and append others."""
 
     path: Path
     remove: tuple[int, ...]
@@ -45,7 +50,7 @@ class Amend(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Take a key or a whole table out."""
+    """Remove a key or a whole table."""
 
     path: Path
 
@@ -58,7 +63,7 @@ class Rename(NamedTuple):
 
 
 class Add(NamedTuple):
-    """A new table."""
+    """Add a table."""
 
     path: Path
     table: dict[str, Scalar]
@@ -67,9 +72,10 @@ class Add(NamedTuple):
 Operation = Put | PutList | Amend | Drop | Rename | Add
 
 
-def applied(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
-    """A new tree with the operations applied; the parts they do not touch are shared with the old one."""
-    copied: dict[int, dict[str, Any]] = {}  # the copies made here, which later operations may change in place
+def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
+    """Return a new tree with the operations applied. The old tree stays as it is; unchanged parts are shared."""
+    # Only the tables on the way to a change are copied, once: an edit of ten thousand accounts shares all the others.
+    copied: dict[int, dict[str, Any]] = {}
 
     def own(table: dict[str, Any]) -> dict[str, Any]:
         if id(table) in copied:

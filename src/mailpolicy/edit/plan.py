@@ -1,29 +1,26 @@
-"""What a command wants to change, worked out on a policy before anything is written.
-
-Promises: plain values; a plan without operations changes nothing. Not promised: that the text allows it.
-"""
+"""The plan of an edit, made from a policy before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy.edit.operations import Operation
+from mailpolicy.edit.operations import Drop, Operation, Path, Put, Scalar
 from mailpolicy.errors import Advice
 from mailpolicy.policy.model import Policy
 
 
-class Line(NamedTuple):
-    """One thing that a command did: to what, which setting, what holds now, and whether that is new."""
+class Result(NamedTuple):
+    """One result that a command prints: its subject, the setting, the state after the edit, and whether it is new."""
 
     subject: str
     item: str
-    result: str
+    state: str
     changed: bool
 
 
 class Change(NamedTuple):
-    """One key that gets another value; `address` is None for what is no account's, None is an absent value."""
+    """One key with another value. `address` is None if the key is no account's; a value is None if the key is absent."""
 
     address: str | None
     key: str | None
@@ -32,23 +29,30 @@ class Change(NamedTuple):
 
 
 class Plan:
-    """The operations of one command, and what to tell about them."""
+    """The operations of one command, and the results and notes to print. Without operations it changes nothing."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
-        self.lines: list[Line] = []
+        self.results: list[Result] = []
         self.changes: list[Change] = []
         self.notes: list[str | Advice] = []
-        self.touched: set[str] | None = set()  # the accounts whose access may change; None for all
+        self.affected: set[str] | None = set()  # the accounts whose access may change; None for all
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:
         """Add an operation and the change it makes."""
         self.operations.append(operation)
         self.changes.append(Change(address, key, old, new))
-        if self.touched is not None and address is not None:
-            self.touched.add(address)
+        if self.affected is not None and address is not None:
+            self.affected.add(address)
         elif address is None:
-            self.touched = None
+            self.affected = None
+
+    def set(self, path: Path, address: str | None, key: str, old: Scalar | None, new: Scalar | None) -> bool:
+        """Set a key to another value, or remove it if `new` is None. Returns False if it already has that value."""
+        if old == new:
+            return False
+        self.change(Drop(path) if new is None else Put(path, new), address, key, old, new)
+        return True
 
 
 Planner = Callable[[Policy], Plan]

@@ -1,6 +1,6 @@
-"""Which accounts, or which layer, a command is about.
+"""Select the accounts, or the layer, that a command is about.
 
-Promises: all unknown addresses are named at once and nothing is changed; a domain is itself and not its subdomains.
+A domain does not include its subdomains.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from mailpolicy.policy.lookup import no_account, require_template
 from mailpolicy.policy.model import Account, Layer, Policy
 
 
-class Targets(NamedTuple):
-    """Normalised addresses, or all accounts that a domain or a template selects, or a layer; exactly one of them."""
+class Selection(NamedTuple):
+    """Normalised addresses, or all accounts of a domain or template, or all, or a layer; exactly one of them is set."""
 
     addresses: tuple[str, ...] = ()
     domain: str | None = None
@@ -26,34 +26,34 @@ class Targets(NamedTuple):
 
     @property
     def layer(self) -> Layer | None:
-        """The layer that is meant, None where accounts are."""
+        """Return the selected layer, or None if accounts are selected."""
         if self.in_template is not None:
             return Layer.TEMPLATE
         return Layer.DEFAULTS if self.in_defaults else None
 
 
-def chosen(policy: Policy, targets: Targets, plan: Plan, *, offer: bool = True) -> list[Account]:
-    """The accounts that are meant. Raises NotFound, with an offer to add a missing one where that makes sense."""
+def selected_accounts(policy: Policy, selection: Selection, plan: Plan, *, offer: bool = True) -> list[Account]:
+    """Return the selected accounts. Raises NotFound with all unknown addresses; with `offer`, its fix adds the account."""
     accounts = policy.accounts.values()
-    if targets.everyone:
+    if selection.everyone:
         found = list(accounts)
         if not found:
-            plan.notes.append("there is no account in the store")
+            plan.notes.append("the store has no accounts")
         return found
-    if targets.domain is not None:
-        found = [account for account in accounts if account.domain == targets.domain]
+    if selection.domain is not None:
+        found = [account for account in accounts if account.domain == selection.domain]
         if not found:
-            raise NotFound(f"no account has the domain {targets.domain}")
+            raise NotFound(f"there are no accounts in the domain {selection.domain}")
         return found
-    if targets.with_template is not None:
-        require_template(policy, targets.with_template, offer=False)
-        found = [account for account in accounts if account.template == targets.with_template]
+    if selection.with_template is not None:
+        require_template(policy, selection.with_template, offer=False)
+        found = [account for account in accounts if account.template == selection.with_template]
         if not found:
-            plan.notes.append(f"no account uses the template {targets.with_template}")
+            plan.notes.append(f"no account uses the template {selection.with_template}")
         return found
-    unknown = [address for address in targets.addresses if address not in policy.accounts]
-    if unknown and targets.skip_unknown:
-        plan.notes.append(f"skipped, no such account: {', '.join(unknown)}")
+    unknown = [address for address in selection.addresses if address not in policy.accounts]
+    if unknown and selection.skip_unknown:
+        plan.notes.append(f"skipped (no such account): {', '.join(unknown)}")
     elif unknown:
         raise no_account(policy, unknown, offer=offer)
-    return [policy.accounts[address] for address in targets.addresses if address in policy.accounts]
+    return [policy.accounts[address] for address in selection.addresses if address in policy.accounts]

@@ -1,13 +1,12 @@
-"""Changing what holds for the whole server: its keys, the LAN, and the logins at the smart host.
+"""Change settings of the whole server: its keys, the LAN, and the smart host logins.
 
-Promises: networks are compared as networks, not as texts, and the list is judged as it is after the whole command, in
-whatever order it names them.
+Networks are compared as networks and not as text, and the LAN is judged as it is after the whole command.
 """
 
 from __future__ import annotations
 
-from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutList, Scalar
-from mailpolicy.edit.plan import Line, Plan
+from mailpolicy.edit.operations import Amend, Path, PutList, Scalar
+from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.policy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import LanEntry, Policy
@@ -17,57 +16,51 @@ from mailpolicy.policy.service import Service
 
 
 def set_key(policy: Policy, key: str, value: Scalar) -> Plan:
-    """Give a key of [server] a value."""
+    """Plan another value for a key of [server]."""
     old = getattr(policy.server, key) if key in policy.server.written else None
     plan = Plan()
-    changed = _put(plan, ("server", key), old, value)
-    plan.lines.append(Line("server", key.replace("_", "-"), text_of(value), changed))
+    changed = plan.set(("server", key), None, f"server.{key}", old, value)
+    plan.results.append(Result("server", key.replace("_", "-"), display_text(value), changed))
     return plan
 
 
-def text_of(value: Scalar | None) -> str:
-    """A value as a person reads it."""
+def display_text(value: Scalar | None) -> str:
+    """Return a value for the results, such as `on`."""
     if value is None:
         return "not set"
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-def _put(plan: Plan, path: Path, old: Scalar | None, value: Scalar) -> bool:
-    if old == value and old is not None:
-        return False
-    plan.change(Put(path, value), None, ".".join(path), old, value)
-    return True
-
-
 def lan_add(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Networks into the LAN; one that is in it already, or that another one of these holds, is `ok`."""
+    """Plan the addition of networks to the LAN. A network that the LAN or another argument already contains is not added."""
     plan = Plan()
-    there = list(policy.server.lan_entries)
+    existing = list(policy.server.lan_entries)
     named = [LanEntry(text, lan_entry(text)) for text in texts]
     fresh: list[LanEntry] = []
     for entry in named:
-        same, wider = _find([*there, *fresh], entry.networks)
+        same, wider = _find([*existing, *fresh], entry.networks)
         wider = wider or _find(named, entry.networks)[1]
         if same is None and wider is None:
             fresh.append(entry)
-            plan.lines.append(Line("lan", entry.text, "in the LAN", True))
+            plan.results.append(Result("lan", entry.text, "in the LAN", True))
             if not is_reserved(entry.networks):
-                plan.notes.append(f"warning: {entry.text} is not wholly inside the ranges reserved for local use")
+                plan.notes.append(f"warning: {entry.text} is not entirely within the ranges reserved for local use")
         else:
             covering = f"in the LAN, inside {wider.text}" if same is None and wider is not None else "in the LAN"
-            plan.lines.append(Line("lan", entry.text, covering, False))
+            plan.results.append(Result("lan", entry.text, covering, False))
     if fresh:
         added = tuple(entry.text for entry in fresh)
-        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*there, *fresh)])
-    plan.notes.append(_confined(policy))
+        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*existing, *fresh)])
+    plan.notes.append(_lan_only_count(policy))
     return plan
 
 
 def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Networks out of the LAN; what other entries still hold of one is said."""
+    """Plan the removal of networks from the LAN, with a warning if other entries still contain addresses of them."""
     plan = Plan()
     entries = policy.server.lan_entries
     named = [LanEntry(text, lan_entry(text)) for text in texts]
+    # Compared as sets of addresses: 10.0.0.0/8 and 10.*.*.* are the same entry.
     wanted = {network_set(entry.networks) for entry in named}
     gone = tuple(index for index, entry in enumerate(entries) if network_set(entry.networks) in wanted)
     kept = [entry for index, entry in enumerate(entries) if index not in gone]
@@ -76,26 +69,26 @@ def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
         removed = any(network_set(entries[index].networks) == networks for index in gone)
         through = [entry.text for entry in kept if network_set(entry.networks) & networks]
         if not through:
-            plan.lines.append(Line("lan", text, "not in the LAN", removed))
+            plan.results.append(Result("lan", text, "not in the LAN", removed))
             continue
         whole = networks <= left
-        plan.lines.append(Line("lan", text, "still in the LAN" if whole else "partly in the LAN", removed))
-        stays = "stays in the LAN" if whole else "stays partly in the LAN"
-        plan.notes.append(f"warning: {text} {stays}, through {', '.join(through)}")
+        plan.results.append(Result("lan", text, "still in the LAN" if whole else "partly in the LAN", removed))
+        still = "still" if whole else "still partly"
+        plan.notes.append(f"warning: {text} is {still} in the LAN, through {', '.join(through)}")
     if gone:
         _list_change(plan, policy, Amend(("server", "lan"), gone, ()), [entry.text for entry in kept])
-    plan.notes.append(_confined(policy))
+    plan.notes.append(_lan_only_count(policy))
     return plan
 
 
 def lan_reset(policy: Policy) -> Plan:
-    """Exactly the reserved ranges as the LAN."""
+    """Plan a LAN of exactly the reserved ranges."""
     plan = Plan()
     changed = tuple(entry.text for entry in policy.server.lan_entries) != RESERVED
     if changed:
         _list_change(plan, policy, PutList(("server", "lan"), RESERVED), list(RESERVED))
-    plan.lines.append(Line("lan", "reset", ", ".join(RESERVED), changed))
-    plan.notes.append(_confined(policy))
+    plan.results.append(Result("lan", "reset", ", ".join(RESERVED), changed))
+    plan.notes.append(_lan_only_count(policy))
     return plan
 
 
@@ -105,16 +98,16 @@ def _list_change(plan: Plan, policy: Policy, operation: Amend | PutList, new: li
 
 
 def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEntry | None, LanEntry | None]:
-    """The entry that is the same network, and one that holds it and more."""
+    """Return the entry that is the same network, and one that is wider."""
     wanted = network_set(networks)
     sets = [(entry, network_set(entry.networks)) for entry in entries]
-    same = next((entry for entry, there in sets if there == wanted), None)
-    wider = next((entry for entry, there in sets if wanted <= there != wanted), None)
+    same = next((entry for entry, existing in sets if existing == wanted), None)
+    wider = next((entry for entry, existing in sets if wanted <= existing != wanted), None)
     return same, wider
 
 
-def _confined(policy: Policy) -> str:
-    confined = sum(
+def _lan_only_count(policy: Policy) -> str:
+    lan_only = sum(
         any(
             policy.setting(account, service.switch).value and policy.setting(account, service.own_lan_switch).value
             for service in Service
@@ -122,28 +115,43 @@ def _confined(policy: Policy) -> str:
         )
         for account in policy.accounts.values()
     )
-    return f"{counted(confined, 'account')} {'is' if confined == 1 else 'are'} confined to the LAN for POP or IMAP"
+    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for POP or IMAP"
 
 
 def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:
-    """The login of an account, or with None for `address` the server's; with None for `login` it stays as it is."""
-    plan = Plan()
+    """Plan another smart host login for an account, or for the server if `address` is None. Raises NotFound.
+
+    If `login` is None it stays as it is.
+    """
+    old, path = _login(policy, address)
+    return _login_plan(address, path, old, old if login is None else login)
+
+
+def clear_login(policy: Policy, address: str | None) -> Plan:
+    """Plan the removal of the smart host login of an account, or of the server if `address` is None. Raises NotFound."""
+    old, path = _login(policy, address)
+    return _login_plan(address, path, old, None)
+
+
+def _login(policy: Policy, address: str | None) -> tuple[str | None, Path]:
     if address is None:
-        old, path = policy.server.smart_host_login, ("server", "smart_host", "login")
-    else:
-        account = require_account(policy, address)
-        old, path = account.login, ("accounts", account.key, "smart_host_login")
-    if login is not None and login != old:
-        plan.change(Put(path, login), address, "smart_host_login" if address else ".".join(path), old, login)
-        if address is None:
-            plan.touched = set()
+        return policy.server.smart_host_login, ("server", "smart_host", "login")
+    account = require_account(policy, address)
+    return account.login, ("accounts", account.key, "smart_host_login")
+
+
+def _login_plan(address: str | None, path: Path, old: str | None, new: str | None) -> Plan:
+    plan = Plan()
+    plan.set(path, address, "smart_host_login" if address else ".".join(path), old, new)
+    if address is None:
+        plan.affected = set()  # a login at the smart host changes nobody's access
     return plan
 
 
 def set_smart_host(policy: Policy, options: dict[str, Scalar]) -> Plan:
-    """The options given, of [server.smart_host]: host, port, login, per_account_auth."""
+    """Plan other values in [server.smart_host], of host, port, login and per_account_auth."""
     server = policy.server
-    there = {
+    existing = {
         "host": server.smart_host,
         "port": server.smart_host_port,
         "login": server.smart_host_login,
@@ -151,22 +159,7 @@ def set_smart_host(policy: Policy, options: dict[str, Scalar]) -> Plan:
     }
     plan = Plan()
     for key, value in options.items():
-        changed = _put(plan, ("server", "smart_host", key), there[key], value)
-        plan.lines.append(Line("server", f"smart-host {key.replace('_', '-')}", text_of(value), changed))
-    plan.touched = set()  # credentials open no door
-    return plan
-
-
-def clear_login(policy: Policy, address: str | None) -> Plan:
-    """No login for an account, or with None for the server. Raises NotFound."""
-    plan = Plan()
-    if address is None:
-        old, path = policy.server.smart_host_login, ("server", "smart_host", "login")
-    else:
-        account = require_account(policy, address)
-        old, path = account.login, ("accounts", account.key, "smart_host_login")
-    if old is not None:
-        plan.change(Drop(path), address, "smart_host_login" if address else ".".join(path), old, None)
-        if address is None:
-            plan.touched = set()
+        changed = plan.set(("server", "smart_host", key), None, f"server.smart_host.{key}", existing[key], value)
+        plan.results.append(Result("server", f"smart-host {key.replace('_', '-')}", display_text(value), changed))
+    plan.affected = set()  # nobody's access changes
     return plan

@@ -1,7 +1,7 @@
-"""One edit from the first read to the last fsync: plan, lock, plan again where the file moved, write, prove, replace.
+"""One edit of the store: plan it, lock, plan again if the file has changed, write the text, verify it, replace the file.
 
-Promises: the proof runs before anything is installed; parallel writers lose no update; with `dry_run` nothing is
-locked or written. Not promised: anything about secrets; those are paired with the edit by its caller.
+The parser must read from the new text exactly the tree that the operations make of the old one; otherwise nothing is
+written. Secrets that go with an edit are the caller's business.
 """
 
 from __future__ import annotations
@@ -10,40 +10,40 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mailpolicy.edit import partial
-from mailpolicy.edit.operations import Rename, applied
+from mailpolicy.edit.locking import under_lock
+from mailpolicy.edit.operations import Rename, apply_operations
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite
-from mailpolicy.edit.text.splices import splices as splices_of
+from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.errors import Refused
 from mailpolicy.policy import access
-from mailpolicy.policy.access import Access
+from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
 from mailpolicy.store.document import without_gc
-from mailpolicy.store.outline import Piece
 from mailpolicy.store.store import Store
-from mailpolicy.system.held import Held, Moved, locked, without_lock
+from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 
-class Outcome(NamedTuple):
-    """What an edit came to. `diff` is the unified diff, made only for a dry run.
+class EditResult(NamedTuple):
+    """The result of an edit. `diff` is the unified diff, made only for a dry run.
 
-    `keep_index` indexes what was written, if it is still there: for when all is said, as it takes a while.
+    `update_index` indexes the new content. It takes a while, so call it when everything is printed.
     """
 
     plan: Plan
-    access: Access
+    access: Direction
     diff: str | None
-    keep_index: Callable[[], None] = lambda: None
+    update_index: Callable[[], None] = lambda: None
 
     @property
     def changed(self) -> bool:
-        """Whether anything was changed, or would be: the store, or a secret that goes with it."""
-        return bool(self.plan.operations) or any(line.changed for line in self.plan.lines)
+        """Return whether the store, or a secret that goes with it, was changed or would be by a dry run."""
+        return bool(self.plan.operations) or any(result.changed for result in self.plan.results)
 
 
 @without_gc()
@@ -55,136 +55,132 @@ def transact(
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
     confirm: Callable[[Plan], None] | None = None,
-    first: Callable[[Held], None] | None = None,
-) -> Outcome:
-    """Carry out what `planner` makes of the store's policy.
+    before_replace: Callable[[Held], None] | None = None,
+) -> EditResult:
+    """Edit a store by the plan that `planner` makes of its policy. A dry run neither locks nor writes.
 
-    `confirm` may raise to stop an edit before the lock is taken; `first` runs under the lock before the file is
-    replaced, for what must be known to the next edit should this one be killed. `lock_timeout` is in seconds; whom root
-    trusts with the store says `trusted`. If the path leads to another file by the time of the replacement the edit
-    starts again there. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed, NotConfirmed.
+    `confirm` may raise to stop the edit before the lock is taken. `before_replace` runs under the lock just before the
+    file is replaced, to record what the next edit must know if this one is killed. `lock_timeout` is in seconds;
+    `trusted` says who besides root may write the store. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed
+    and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
     plan = planner(store.policy())
     plan.notes += pending.notes(store.path, trusted)
     if dry_run:
-        edited = _edited(store, plan)
-        return Outcome(plan, _access(edited, plan), edited.diff())
+        rewrite = _rewrite(store, plan)
+        return EditResult(plan, _access(rewrite, plan), rewrite.diff())
     if not plan.operations:
-        store.keep_index()
-        return Outcome(plan, Access.SAME, None)
+        store.update_index()
+        return EditResult(plan, Direction.SAME, None)
     if confirm is not None:
         confirm(plan)
-    for again in (True, True, False):
-        try:
-            with locked(store.path, lock_timeout, trusted) as held:
-                return _carried_out(held, store, plan, planner, first)
-        except Moved:
-            if not again:
-                raise
-    raise AssertionError("the last try returns or raises")
+    return under_lock(
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, before_replace)
+    )
 
 
-def _carried_out(
-    held: Held, store: Store, plan: Plan, planner: Planner, first: Callable[[Held], None] | None
-) -> Outcome:
-    """Carry out a plan under the lock, made again if the store is no longer what it was planned on."""
+def _replace(
+    held: Held, store: Store, plan: Plan, planner: Planner, before_replace: Callable[[Held], None] | None
+) -> EditResult:
+    """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
     with held.opened() as descriptor:
-        current = store.again(descriptor)
+        current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
         plan = planner(current.policy())
         plan.notes += pending.notes(store.path, held.trusted)
         if not plan.operations:
-            return Outcome(plan, Access.SAME, None)
-    edited = _edited(current, plan)
-    if first is not None:
-        first(held)
-    content = edited.content()
+            return EditResult(plan, Direction.SAME, None)
+    rewrite = _rewrite(current, plan)
+    if before_replace is not None:
+        before_replace(held)
+    content = rewrite.content()
     held.replace(content)
-    return Outcome(plan, _access(edited, plan), None, lambda: current.replaced(content, edited.grown()))
+    return EditResult(plan, _access(rewrite, plan), None, lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
-    """The policy that a plan would make of the store, proved; nothing is written. Raises Refused."""
-    return _edited(store, plan).policy
+    """Return the policy that a plan would make of the store, verified as for an edit. Raises Refused."""
+    return _rewrite(store, plan).policy
 
 
-class _Edited(NamedTuple):
-    """A store, the splices of its text, and the policy that they make; `parts` are the splices in a cut store's pieces."""
+class _Rewrite(NamedTuple):
+    """A verified new text: the old store, the splices and the new policy. Of a subset, also the splices by piece."""
 
     store: Store
-    splices: list[diff.Splice]
+    splices: list[Splice]
     policy: Policy
-    parts: dict[Piece, list[diff.Splice]] | None = None
+    by_piece: partial.ByPiece | None = None
 
     def content(self) -> bytes:
-        """The whole new file."""
-        if self.parts is not None:
-            return partial.joined(self.store, self.parts)
-        return self.store.bom + diff.spliced(self.store.text, self.splices).encode("utf-8")
+        """Return the whole new file."""
+        if self.by_piece is not None:
+            return partial.new_content(self.store, self.by_piece)
+        return self.store.bom + diff.apply_splices(self.store.text, self.splices).encode("utf-8")
 
     def diff(self) -> str:
-        """The unified diff of the whole file."""
-        splices = self.splices if self.parts is None else partial.in_whole(self.store, self.parts)
-        text = self.store.data.decode("utf-8")  # a byte order mark belongs to line 1
+        """Return the unified diff of the whole file."""
+        splices = self.splices if self.by_piece is None else partial.in_characters(self.store, self.by_piece)
+        text = self.store.data.decode("utf-8")  # with the byte order mark, which is part of line 1
         mark = len(self.store.bom.decode("utf-8"))
-        return diff.unified(
+        return diff.unified_diff(
             self.store.path, text, [Splice(start + mark, end + mark, new) for start, end, new in splices]
         )
 
-    def grown(self) -> dict[str, tuple[int, int]] | None:
-        """By how many bytes and lines each account has grown, where only accounts' own lines have changed."""
-        return partial.grown(self.store, self.parts) if self.parts is not None else None
+    def growth(self) -> dict[str, tuple[int, int]] | None:
+        """Return the bytes and lines each account grows by, or None if not only accounts' own lines change."""
+        return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
 
 
-def _edited(store: Store, plan: Plan) -> _Edited:
-    """The plan carried out, and proved: what the reading parser reads is the tree that was meant."""
+def _rewrite(store: Store, plan: Plan) -> _Rewrite:
+    """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return _Edited(store, [], store.policy(), {} if store.cut is not None else None)
-    if store.cut is not None and not partial.within_accounts(plan):
+        return _Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
+    if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
-    store = partial.narrowed(store, plan)
+    store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
-            splices = splices_of(store.text, plan.operations)
+            splices = splices_for(store.text, plan.operations)
     except CannotWrite as reason:
-        raise _by_hand(store, reason.offset, str(reason)) from None
-    wanted = applied(store.tree, plan.operations)
-    proof = Store(store.path, diff.spliced(store.text, splices).encode("utf-8"))
-    if _without_empty(proof.tree) != _without_empty(wanted):
+        raise _needs_hand_edit(store, reason.offset, str(reason)) from None
+    wanted = apply_operations(store.tree, plan.operations)
+    new = Store(store.path, diff.apply_splices(store.text, splices).encode("utf-8"))
+    if _without_empty(new.tree) != _without_empty(wanted):
         offset = splices[0].start
+        # A removal begins at the end of the line before; name the line that it removes.
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
-        raise _by_hand(store, offset, "this edit would also alter the surrounding lines")
+        raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
-    if store.cut is None:
-        return _Edited(store, splices, policy)
-    parts = partial.touched(store, splices)
-    if parts is None or not partial.proved(store, wanted, parts):
-        return _edited(Store(store.path, store.data), plan)
-    return _Edited(store, splices, policy, parts)
+    if store.subset is None:
+        return _Rewrite(store, splices, policy)
+    by_piece = partial.splices_by_piece(store, splices)
+    if by_piece is None or not partial.is_verified(store, wanted, by_piece):
+        return _rewrite(Store(store.path, store.data), plan)  # no cache: it is not narrowed again
+    return _Rewrite(store, splices, policy, by_piece)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
-    """The policy of the tree that was proved; where only accounts changed, the others are the values they were."""
+    """Return the policy of the new tree. If only accounts change, only these are validated again."""
     old, keys = store.policy(), _changed_accounts(plan)
     if keys is not None:
         accounts = wanted.get("accounts", {})
         wanted = {**wanted, "accounts": {key: accounts[key] for key in keys if key in accounts}}
-    policy, problems, _ = schema.read(wanted)
+    policy, problems, _ = schema.validate(wanted)
     if policy is None:
-        raise Refused(f"nothing was changed, the store would not be valid: {problems[0].message}", file=store.path)
+        raise Refused(f"not changed: the store would not be valid: {problems[0].message}", file=store.path)
     if keys is None:
         return policy
     kept = {address: account for address, account in old.accounts.items() if account.key not in keys}
     if twice := kept.keys() & policy.accounts.keys():
-        raise Refused(f"nothing was changed, {min(twice)} would be there twice", file=store.path)
+        raise Refused(f"not changed: account {min(twice)} would be defined twice", file=store.path)
     return policy._replace(accounts={**kept, **policy.accounts})
 
 
 def _changed_accounts(plan: Plan) -> set[str] | None:
-    """The keys under which the plan writes or removes accounts; None where it changes anything else."""
+    """Return the keys of the accounts that a plan writes or removes, or None if it changes anything else."""
     keys: set[str] = set()
     for operation in plan.operations:
         if operation.path[0] != "accounts" or len(operation.path) < 2:
@@ -196,14 +192,14 @@ def _changed_accounts(plan: Plan) -> set[str] | None:
 
 
 def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree without empty top-level tables: without its last account the text may have no `accounts` any more."""
+    """Return the tree without empty top-level tables; when the last account goes, so does `accounts` in the text."""
     return {key: value for key, value in tree.items() if value != {}}
 
 
-def _by_hand(store: Store, offset: int, why: str) -> Refused:
+def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
-def _access(edited: _Edited, plan: Plan) -> Access:
-    return access.compare(edited.store.policy(), edited.policy, plan.touched)
+def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
+    return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)

@@ -1,8 +1,8 @@
-"""What other programs read: for each target the policy as a file of theirs, so that they enforce what `check` says.
+"""Export the policy as files of other programs, which then enforce what `check` says.
 
-Promises: the same policy, options and secrets make the same bytes, sorted; no clock, host name or environment is read.
-What a format cannot carry is an error that names it, never a line that means something else. Not promised: that the
-program was told to read the file; `docs/enforcement.md` says how.
+The same policy, options and secrets give the same bytes, in sorted order; no clock, host name or environment is read.
+If a format cannot express something, the export fails and names it. `docs/enforcement.md` tells how each program is
+made to read its file.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from mailpolicy.export.request import Exported, Options, Request
 
 
 class Exporter(Protocol):
-    """What the module of a target offers."""
+    """The interface of a target's module."""
 
     def export(self, request: Request) -> Exported:
-        """Return the target's file without its heading. Raises Refused and KeyringError."""
+        """Return the target's file without its heading. Raise Refused or KeyringError."""
 
 
-class Masking(Exporter, Protocol):
-    """What the module of a target offers in whose file passwords or a token may stand."""
+class SecretExporter(Exporter, Protocol):
+    """The interface of the module of a target whose file may hold passwords or a token."""
 
     def masked(self, line: str) -> str:
-        """Return a line of the file with its secret, if it has one, shown as stars."""
+        """Return a line of the file with its secret, if it has one, replaced by stars."""
 
 
-if TYPE_CHECKING:  # mypy holds each module against its protocol; a test sees that none is forgotten
+if TYPE_CHECKING:  # mypy checks each module against its protocol; a test makes sure that none is missing
     from mailpolicy.export import (
         dovecot,
         dovecot_conf,
@@ -41,38 +41,38 @@ if TYPE_CHECKING:  # mypy holds each module against its protocol; a test sees th
         postfix_sender_login,
     )
 
-    _MASKING: tuple[Masking, ...] = (dovecot, exim_passwd, fetchmail, postfix_sasl_passwd)
+    _WITH_SECRETS: tuple[SecretExporter, ...] = (dovecot, exim_passwd, fetchmail, postfix_sasl_passwd)
     _OTHERS: tuple[Exporter, ...] = (dovecot_conf, exim_conf, getmail, mpop, postfix_conf, postfix_sender_login)
 
 
 class Target(NamedTuple):
-    """One target: its module, what it makes, which options it takes, whether secrets are in it, or a token may be."""
+    """One target. `secret` is true if its file holds passwords, `token` if it may hold a token."""
 
     module: str
-    what: str
+    description: str
     options: frozenset[str] = frozenset()
     secret: bool = False
     required: frozenset[str] = frozenset()
     token: bool = False
 
     def export(self, request: Request) -> Exported:
-        """Return the target's file without its heading. Raises Refused and KeyringError."""
+        """Return the target's file without its heading. Raise Refused or KeyringError."""
         exporter: Exporter = import_module(f"mailpolicy.export.{self.module}")
         return exporter.export(request)
 
     def masked(self, line: str) -> str:
-        """Return a line of the target's file with its secret, if it can have one, shown as stars."""
+        """Return a line of the target's file with its secret, if it has one, replaced by stars."""
         if not self.secret and not self.token:
             return line
-        exporter: Masking = import_module(f"mailpolicy.export.{self.module}")
+        exporter: SecretExporter = import_module(f"mailpolicy.export.{self.module}")
         return exporter.masked(line)
 
 
 def _target(
-    module: str, what: str, *options: str, secret: bool = False, required: str | None = None, token: bool = False
+    module: str, description: str, *options: str, secret: bool = False, required: str | None = None, token: bool = False
 ) -> Target:
     needed = frozenset([required] if required else [])
-    return Target(module, what, frozenset(options) | needed, secret, needed, token)
+    return Target(module, description, frozenset(options) | needed, secret, needed, token)
 
 
 TARGETS: dict[str, Target] = {
@@ -81,7 +81,7 @@ TARGETS: dict[str, Target] = {
     ),
     "dovecot-conf": _target(
         "dovecot_conf",
-        "Dovecot: the fixed snippet that reads the file above",
+        "Dovecot: the configuration that reads that file",
         *("dovecot", "strategy", "lock", "token_file", "default_domain"),
         required="data",
     ),
@@ -93,9 +93,9 @@ TARGETS: dict[str, Target] = {
         "postfix_conf", "Postfix: the lines of main.cf that read the two maps", "map", "sender_login", required="data"
     ),
     "exim-passwd": _target("exim_passwd", "Exim: the smart host login of each sender", secret=True),
-    "exim-conf": _target("exim_conf", "Exim: the parts of its configuration that read it", required="data"),
-    "fetchmail": _target("fetchmail", "fetchmail: the MultiPOP sources, passwords inside", "smtp", secret=True),
-    "getmail": _target("getmail", "getmail: one MultiPOP source, its password by a command", "source"),
-    "mpop": _target("mpop", "mpop: the MultiPOP sources, passwords by a command"),
+    "exim-conf": _target("exim_conf", "Exim: the configuration that reads that file", required="data"),
+    "fetchmail": _target("fetchmail", "fetchmail: the MultiPOP sources, with passwords", "smtp", secret=True),
+    "getmail": _target("getmail", "getmail: one MultiPOP source, password by command", "source"),
+    "mpop": _target("mpop", "mpop: the MultiPOP sources, passwords by command"),
 }
 __all__ = ["TARGETS", "Exported", "Options", "Request", "Target"]

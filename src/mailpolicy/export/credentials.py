@@ -1,7 +1,7 @@
-"""Which login and password each sender's mail goes out with, for the targets that hand them to a mail server.
+"""Collect each sender's smart host login and password, for the targets that pass them to a mail server.
 
-Promises: a sender who should have credentials of its own and has none that the format can carry is an error that names
-it, because the fallback, the server's login, would be the wrong one.
+A sender whose own login is missing or cannot be expressed is an error that names the sender, because the fallback, the
+server's login, would be the wrong one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ class Login(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """Each sender's own login, by address in their order, and the server's; None where it has none."""
+    """Each sender's own login, sorted by address, and the server's; None if the server has none."""
 
     senders: dict[str, Login]
     server: Login | None
 
 
-def with_own_login(policy: Policy) -> list[str]:
-    """The accounts whose mail goes out with their own login, in order; a suspended one keeps it for its queued mail."""
+def accounts_with_own_login(policy: Policy) -> list[str]:
+    """Return the accounts whose mail goes out with their own login, sorted.
+
+    A suspended account is one of them, as it may have mail in the queue.
+    """
     owned = (
         account.address
         for account in policy.accounts.values()
@@ -39,13 +42,13 @@ def with_own_login(policy: Policy) -> list[str]:
 
 
 def spellings(address: str) -> list[str]:
-    """The envelope senders that mean an account: with A-labels, and with U-labels where there are any."""
+    """Return the envelope senders of an account: its address, and the one with U-labels if that differs."""
     shown = unicode_address(address)
     return [address] if shown is None else [address, shown]
 
 
 def smart_host(policy: Policy) -> str:
-    """The smart host's name or address. Raises CannotCarry where the policy names none."""
+    """Return the smart host's name or IP address. Raise CannotCarry if the policy names none."""
     if policy.server.smart_host is None:
         raise CannotCarry(
             ["the key server.smart_host.host is missing"],
@@ -54,29 +57,33 @@ def smart_host(policy: Policy) -> str:
     return policy.server.smart_host
 
 
-def gather(request: Request, *, stripped: str) -> Credentials:
-    """The credentials of all senders; `stripped` are the characters that the format drops from a password's end.
+def collect(request: Request, *, stripped: str) -> Credentials:
+    """Return the credentials of all senders; `stripped` are the characters that the format drops from a password's end.
 
-    Raises CannotCarry for logins and passwords that a line `login:password` cannot carry, KeyringError for passwords
-    that are missing.
+    Raise CannotCarry for logins and passwords that a line `login:password` cannot express, and KeyringError for missing
+    passwords.
     """
     policy = request.policy
-    names: dict[str | None, str] = {address: policy.accounts[address].login or "" for address in with_own_login(policy)}
+    names: dict[str | None, str] = {
+        address: policy.accounts[address].login or "" for address in accounts_with_own_login(policy)
+    }
     if policy.server.smart_host_login is not None:
         names[None] = policy.server.smart_host_login
     if names:
         smart_host(policy)
     secrets = {address: smart_host_secret(policy.server, address) for address in names}
-    kept = request.passwords(list(secrets.values()))
-    logins = {address: Login(name, kept[secrets[address]]) for address, name in names.items()}
-    complaints = []
+    passwords = request.passwords(list(secrets.values()))
+    logins = {address: Login(name, passwords[secrets[address]]) for address, name in names.items()}
+    problems = []
     for address, login in logins.items():
         if ":" in login.name:
-            complaints.append(f"the login of {address or 'the server'} has a colon, which ends a login here")
+            problems.append(
+                f"the login of {address or 'the server'} contains a colon, which ends the login in this format"
+            )
         if login.password != login.password.rstrip(stripped):
-            complaints.append(f"the password of {address or 'the server'} ends in white space, which would be lost")
+            problems.append(f"the password of {address or 'the server'} ends in white space, which this format loses")
         if any(character in login.password for character in "\0\r\n"):
-            complaints.append(f"the password of {address or 'the server'} has a newline or a NUL inside")
-    if complaints:
-        raise CannotCarry(complaints)
+            problems.append(f"the password of {address or 'the server'} contains a newline or a NUL")
+    if problems:
+        raise CannotCarry(problems)
     return Credentials({address: login for address, login in logins.items() if address is not None}, logins.get(None))

@@ -1,8 +1,8 @@
-"""Dovecot's passwd-file: a line for each account and service that is open, `allow_nets` where it is for the LAN only.
+"""Dovecot's passwd-file: a line for each account and service that is open, with `allow_nets` if it is LAN only.
 
-Promises: with the snippet of `dovecot_conf` Dovecot 2.3 and 2.4 admit exactly whom `check` allows; who is not listed, in
-whatever spelling, is refused. Not promised: anything about Outlook Connector, which is IMAP to Dovecot.
-Source: Dovecot's passwd-file and allow_nets; a key is `service/user`, in it a backslash stands before \\ " and '.
+With the snippet of `dovecot_conf`, Dovecot 2.3 and 2.4 admit the accounts that `check` allows, and refuse any user who
+is not listed, in any spelling. To Dovecot, Outlook Connector is IMAP. Source: Dovecot's passwd-file and allow_nets; a
+key is `service/user`, with a backslash before \\ " and '.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
-from mailpolicy.export.stamp import HIDDEN, hidden
+from mailpolicy.export.stamp import MASK, masked_unless_plain
 from mailpolicy.policy.model import Account, Policy
-from mailpolicy.policy.names import unicode_address
+from mailpolicy.policy.names import counted, unicode_address
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
 from mailpolicy.policy.service import Service
 
 SERVICES = {"imap": Service.IMAP, "pop3": Service.POP}
-# Bytes of the file from which auth may run out of memory with the vsz_limit that Debian's Dovecot has (256 MiB): it takes
-# up to 7 times the file's size; 35 MB were seen to work and 43 MB not to.
-MANY = 17_000_000
+# Bytes of the file that auth surely holds with the vsz_limit of Debian's Dovecot (256 MiB). It takes up to 7 times the
+# size of the file; 35 MB were seen to work, and 43 MB not to.
+MAX_WITH_DEFAULT_LIMIT = 17_000_000
 _UNUSUAL = "+=~&'"
 
 
 def export(request: Request) -> Exported:
-    """The passwd-file."""
+    """Return the passwd-file."""
     policy, options = request.policy, request.options
     listing = _denied if options.strategy == "deny-list" else _admitted
     password = options.token or "*"
-    tails_of: dict[str, tuple[str | None, ...]] = {}  # by key, for each service what stands behind it, None for no line
-    groups = list(policy.alike())
-    for alike in groups:
+    tails_of: dict[str, tuple[str | None, ...]] = {}  # by key: the rest of the line of each service, None for no line
+    groups = list(policy.groups())
+    for group in groups:
         tails = tuple(
             None if fields is None else f":{password}::::::{fields}"
-            for fields in listing(policy, alike[0], options.lock)
+            for fields in listing(policy, group[0], options.lock)
         )
         if any(tail is not None for tail in tails):
-            tails_of.update(dict.fromkeys([key for account in alike for key in keys(account.address)], tails))
-    ordered = sorted(tails_of)
+            tails_of.update(dict.fromkeys([key for account in group for key in keys(account.address)], tails))
+    ordered = sorted(tails_of)  # the same policy makes the same bytes
     lines = []
     for position, service in enumerate((*SERVICES, *options.lock)):
         prefix = f"{service}/"
@@ -50,14 +50,14 @@ def export(request: Request) -> Exported:
 
 
 def keys(address: str) -> tuple[str, ...]:
-    """The spellings under which Dovecot may look an account up, escaped: the A-labels, and the U-labels where there are any."""
+    """Return the escaped spellings under which Dovecot may look an account up: A-labels, and U-labels if they differ."""
     shown = unicode_address(address) if "xn--" in address else None
     spellings = (address,) if shown is None else (address, shown)
     return tuple(spelling.replace("'", "\\'") for spelling in spellings) if "'" in address else spellings
 
 
 def _admitted(policy: Policy, account: Account, locked: tuple[str, ...]) -> Iterator[str | None]:
-    """For each service the extra fields of the account's line; None where it is not listed and so refused."""
+    """Yield the extra fields of the account's line for each service, or None to leave it out, which refuses it."""
     for service in SERVICES.values():
         admitted = policy.admitted(account.address, service)
         yield None if not admitted else "" if admitted is ANYWHERE else f"allow_nets={_nets(admitted)}"
@@ -66,7 +66,7 @@ def _admitted(policy: Policy, account: Account, locked: tuple[str, ...]) -> Iter
 
 
 def _denied(policy: Policy, account: Account, locked: tuple[str, ...]) -> Iterator[str | None]:
-    """The reverse: an account is listed with the networks from which it is refused."""
+    """Yield, for a deny list, the extra fields for each service: the networks from which the account is refused."""
     for service in SERVICES.values():
         admitted = policy.admitted(account.address, service)
         if admitted is ANYWHERE:
@@ -85,34 +85,34 @@ def _notes(request: Request, groups: list[list[Account]], size: int) -> Iterator
     policy, options = request.policy, request.options
     if options.token is None:
         yield (
-            "warning: no token is configured, so the password field is *: should Dovecot 2.4 ever read this file as an "
-            "ordinary passdb, that is everybody's password: --token-file PATH"
+            "warning: the password field is *; if Dovecot 2.4 ever reads this file as an ordinary passdb, * works as "
+            "everybody's password: use --token-file PATH"
         )
-    if size > MANY:
+    if size > MAX_WITH_DEFAULT_LIMIT:
         yield (
-            f"warning: {size} bytes are more than auth may hold with the vsz_limit of a default Dovecot, "
-            "and then nobody logs in: dovecot-conf writes a higher one, reload Dovecot with it first"
+            f"warning: {size} bytes are more than Dovecot's auth process can hold with the default vsz_limit, and then "
+            "nobody can log in: dovecot-conf sets a higher limit; reload Dovecot with it first"
         )
     if options.strategy == "deny-list":
         yield (
-            "warning: with deny-list whoever is not listed gets in, also when the file is missing and under every other "
+            "warning: deny-list admits everybody who is not listed, even if the file is missing, and under any other "
             "spelling of a name that the site accepts"
         )
-    if only := sum(_imap_only(policy, alike[0]) * len(alike) for alike in groups):
+    if only := sum(_imap_only(policy, group[0]) * len(group) for group in groups):
         yield (
-            f"note: Outlook Connector is IMAP to Dovecot, so it is not closed apart: {only} "
-            f"account{'s' if only > 1 else ''} may use IMAP and not Outlook Connector"
+            f"note: Dovecot cannot tell Outlook Connector from IMAP, so it stays open to {counted(only, 'account')} "
+            "that may use IMAP only"
         )
     together = "".join(policy.accounts)
     unusual = [character for character in _UNUSUAL if character in together]
     if "@xn--" in together or ".xn--" in together:
         unusual.append("letters that are not ASCII")
     if unusual:
-        yield f"note: Dovecot refuses {' '.join(unusual)} in names unless auth_username_chars has them: dovecot-conf sets it"
+        yield f"note: Dovecot refuses {' '.join(unusual)} in names unless auth_username_chars allows them; dovecot-conf does"
 
 
 def _imap_only(policy: Policy, account: Account) -> bool:
-    """Whether IMAP is open to the account and Outlook Connector, which the policy knows of, is not."""
+    """Return whether the account may use IMAP but not Outlook Connector, on a server that has it."""
     if not policy.server.outlook_connector_installed or not policy.admitted(account.address, Service.IMAP):
         return False
     return not policy.admitted(account.address, Service.CONNECTOR)
@@ -122,15 +122,15 @@ _LINE = re.compile(r"((?:imap|pop3|smtp|submission|sieve)/(?:[^:\\]|\\.)+:)([^:]
 
 
 def masked(line: str) -> str:
-    """A line without its password field, which may be the token; one of another form may be anybody's, and is hidden whole."""
+    """Return a line without its password field, which may be the token; a line of another form is masked whole."""
     match = _LINE.fullmatch(line)
     if match is None:
-        return hidden(line)
-    return f"{match[1]}{match[2] if match[2] == '*' else HIDDEN}{match[3]}"
+        return masked_unless_plain(line)
+    return f"{match[1]}{match[2] if match[2] == '*' else MASK}{match[3]}"
 
 
-def listed(text: str) -> dict[str, str]:
-    """The keys of a passwd-file of ours, each with its extra fields; what an earlier export admitted."""
+def parsed(text: str) -> dict[str, str]:
+    """Return the keys of an exported passwd-file, each with its extra fields."""
     found = {}
     for line in text.splitlines():
         parts = line.split(":", 7)  # an IPv6 network has colons of its own
@@ -140,24 +140,25 @@ def listed(text: str) -> dict[str, str]:
 
 
 def narrowed(old: str, new: str, strategy: str) -> list[str]:
-    """The users whom an earlier export let in from addresses, or to services, from which the new one does not."""
+    """Return the users who lose access to a service, from all or from some addresses, when `new` replaces `old`."""
     deny = strategy == "deny-list"
-    before, after = listed(old), listed(new)
+    before, after = parsed(old), parsed(new)
     users = {
         key.partition("/")[2]
         for key in (after if deny else before)
-        if before.get(key) != after.get(key) and not _let_in(before.get(key), deny) <= _let_in(after.get(key), deny)
+        if before.get(key) != after.get(key)
+        and not _admitted_by(before.get(key), deny) <= _admitted_by(after.get(key), deny)
     }
     return sorted(users)
 
 
-def _let_in(fields: str | None, deny: bool) -> NetworkSet:
-    """From where a line with these extra fields lets in; None stands for no line."""
+def _admitted_by(fields: str | None, deny: bool) -> NetworkSet:
+    """Return the addresses that a line with these extra fields admits; None stands for no line."""
     if fields is None:
         return ANYWHERE if deny else NOWHERE
     texts = fields.removeprefix("allow_nets=").split(",") if fields else []
     try:
         networks = network_set(ip_network(text) for text in texts if text != "local") if texts else ANYWHERE
-    except ValueError:  # somebody edited it; better a session too many is ended than one too few
+    except ValueError:  # edited by hand; ending a session too many is better than one too few
         return ANYWHERE
     return networks.complement() if deny else networks

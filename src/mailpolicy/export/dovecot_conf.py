@@ -1,10 +1,12 @@
-"""Dovecot's side of the passwd-file: for each protocol passdbs that are asked before the site's own.
+"""Dovecot's configuration for the passwd-file: passdbs for each protocol, which are asked before the site's own.
 
-Promises: the site's passdb still decides on the password; what the policy does not list is refused; other services are
-untouched unless they are locked. Not promised: mechanisms that ask no passdb (ANONYMOUS); with Dovecot 2.4, that the
-site's passdbs add fields to a login by token or ticket.
-Source: seen on Dovecot 2.3.19, 2.4.1 and 2.4.5. `nopassword` stands here, where the next passdb does not see it, and never
-`noauthenticate`, under which allow_nets is ignored; `continue-fail`, as plain `continue` would accept any password.
+The site's passdb still checks the password. Users who are not listed are refused, and other services are not affected
+unless they are locked. Mechanisms that ask no passdb (ANONYMOUS) are not covered, and in Dovecot 2.4 the site's passdbs
+cannot add fields to a login by token or ticket.
+
+Source: seen on Dovecot 2.3.19, 2.4.1 and 2.4.5. `nopassword` is set here, where the next passdb does not see it;
+`noauthenticate` would make Dovecot ignore allow_nets. `continue-fail` is used because plain `continue` would accept any
+password.
 """
 
 from __future__ import annotations
@@ -13,50 +15,51 @@ import math
 from collections.abc import Iterator
 
 from mailpolicy.export import dovecot
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 from mailpolicy.policy.names import unicode_address
 
-# Dovecot's default, and what an account's address may have besides.
+# Dovecot's default, and the other characters that an account's address may have.
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@+=~'&"
 _MIB = 1 << 20
-# Expands to nothing. Dovecot keeps answering from what it has read when a file with a fixed name is gone, all but the first
-# question of each second; a file whose name has a variable is forgotten.
-_FORGETS = {"2.3": "%{if;1;eq;1;;}", "2.4": "%{protocol | substr(0, 0)}"}
-# What becomes of a login that the file lists, does not list, or cannot answer.
+# Expands to nothing. If a file with a fixed name disappears, Dovecot goes on answering from its old content, except for
+# the first request of each second; the content of a file with a variable in its name is dropped.
+_EMPTY_VARIABLE = {"2.3": "%{if;1;eq;1;;}", "2.4": "%{protocol | substr(0, 0)}"}
+# The result for a login that the file lists, does not list, or cannot be asked about.
 _RESULTS = {
     "allow-list": ("continue-fail", "return-fail", "return-fail"),
     "deny-list": ("return-fail", "continue", "return-fail"),
 }
-# Mechanisms that have verified the user themselves before they ask a passdb. Since Dovecot 2.4.2 they take "unknown user"
-# for consent, and nothing but "user disabled", the answer of a passdb with `deny`, for a refusal.
+# Mechanisms that verify the user themselves before they ask a passdb. Since Dovecot 2.4.2 they take "unknown user" for
+# consent; only "user disabled", the answer of a passdb with `deny`, makes them refuse.
 _VERIFIED = "gssapi gss-spnego oauthbearer xoauth2"
 
 
 def export(request: Request) -> Exported:
-    """The snippet."""
+    """Return the snippet."""
     options = request.options
     path = options.data or ""
-    if not path.startswith("/") or any(character.isspace() or character in "%\"'#\\$" for character in path):
-        raise CannotCarry([f"--data {path!a} is no path that Dovecot can be told: absolute, no white space or quote"])
-    forgets = _FORGETS[options.dovecot]
+    require_plain_path(path, "Dovecot's configuration", "%\"'#\\$")
+    empty_variable = _EMPTY_VARIABLE[options.dovecot]
     if options.strategy == "allow-list":
-        path += forgets
+        path += empty_variable
     block = _block_23 if options.dovecot == "2.3" else _block_24
     services = (*dovecot.SERVICES, *options.lock)
     blocks = [block(service, path, options.default_domain, options.strategy) for service in services]
     allowed = f"{_CHARACTERS}{_letters(request)}"
     parts = [
-        f"# a site that allows more says so in a file that is read after this one\nauth_username_chars = {allowed}\n"
+        f"# to allow more characters, set this again in a file that is read later\nauth_username_chars = {allowed}\n"
     ]
-    if path.endswith(forgets):
-        parts.append(f"# {forgets} is nothing, but with it Dovecot lets nobody in when the file is gone\n")
+    if path.endswith(empty_variable):
+        parts.append(
+            f"# {empty_variable} expands to nothing, but makes Dovecot refuse everybody if the file is missing\n"
+        )
     if options.dovecot != "2.3":
         parts.append(
-            "# the first passdbs are for tokens and tickets: Dovecot lets in their bearers unless one denies\n"
+            "# the first passdbs are for tokens and tickets: Dovecot admits their bearers unless a passdb denies them\n"
         )
     parts += blocks
     size = len(dovecot.export(request).body.encode("utf-8"))
-    if size > dovecot.MANY:
+    if size > dovecot.MAX_WITH_DEFAULT_LIMIT:
         limit = max(1024, 256 * math.ceil(8 * size / _MIB / 256))
         parts.append(f"service auth {{\n  vsz_limit = {limit}M\n}}\n")
     return Exported("\n".join(parts), tuple(_notes(request)))
@@ -66,13 +69,13 @@ def _notes(request: Request) -> Iterator[str]:
     options = request.options
     if options.dovecot != "2.3" and options.strategy == "deny-list":
         yield (
-            f"note: with deny-list Dovecot {options.dovecot} refuses OAuth tokens and Kerberos tickets of an account for "
-            "the LAN only from everywhere; passwords are not affected"
+            f"note: with deny-list, Dovecot {options.dovecot} refuses OAuth tokens and Kerberos tickets of LAN-only "
+            "accounts from everywhere; passwords are not affected"
         )
 
 
 def _letters(request: Request) -> str:
-    """The letters of internationalised domains, which users may type."""
+    """Return the non-ASCII letters of internationalised domains, which users may type."""
     shown = (unicode_address(address) for address in request.policy.accounts if "xn--" in address)
     return "".join(sorted({letter for address in shown if address for letter in address if not letter.isascii()}))
 

@@ -1,36 +1,33 @@
-"""The parts of an Exim configuration that send mail out over the smart host with each sender's own login.
+"""The parts of an Exim configuration that send mail over the smart host with each sender's own login.
 
-Promises: one message a connection, so that no message goes out with the login of the one before it. Not promised: that
-the parts fit what else is in the configuration. Source: the Exim specification, 30 and 34; seen on Exim 4.96.
+Each connection carries one message, so that no message goes out with the login of the one before. Whether the parts fit
+the rest of the configuration is not checked. Source: the Exim specification, 30 and 34; seen on Exim 4.96.
 """
 
 from __future__ import annotations
 
 from mailpolicy.export.credentials import smart_host
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 
 _SMTPS = 465
 
 
 def export(request: Request) -> Exported:
-    """The parts, each with the section it belongs to."""
+    """Return the parts, each with the section that it belongs to."""
     server = request.policy.server
     host = smart_host(request.policy)
     data = request.options.data or ""
-    if not data.startswith("/") or any(character.isspace() or character in "{}$\\:;" for character in data):
-        raise CannotCarry(
-            [f"--data {data!a} is no path that Exim can be told: absolute, no white space, brace, ; or $"]
-        )
+    require_plain_path(data, "Exim's configuration", "{}$\\:;")
     port = server.relay_port
     smtps = "  protocol = smtps\n" if port == _SMTPS else ""
     authenticated = server.per_account_auth or server.smart_host_login is not None
-    # A sender without credentials of its own where the server has none either is relayed without authentication.
+    # If neither the sender nor the server has a login, the mail is relayed without authentication.
     needed = "*" if server.smart_host_login is not None else "${if eq{MAILPOLICY_LOGIN}{}{}{*}}"
     asked = f"  hosts_require_auth = <; {needed}\n" if authenticated else ""
     guard = _GUARD.format(data=data) if server.per_account_auth else ""
     return Exported(f"""\
-# In the main section, before the first `begin`: which login and password the sender's mail goes out with. The file must
-# be readable by Exim's user, on Debian with `owner = "root:Debian-exim"` and `mode = "0640"` in host.toml.
+# In the main section, before the first `begin`: the login and password for the sender's mail. The file must be
+# readable by Exim's user: on Debian with `owner = "root:Debian-exim"` and `mode = "0640"` in host.toml.
 MAILPOLICY_LOGIN = ${{lookup{{$sender_address}}lsearch*{{{data}}}{{$value}}{{}}}}
 
 {guard}# After `begin routers`, before any router that delivers to other hosts:
@@ -57,7 +54,8 @@ mailpolicy_plain:
 """)
 
 
-# Compared is what the addresses come to: two spellings of one account are the same, and so are accounts that share a login.
+# The logins of the addresses are compared, not the addresses: two spellings of one account match, and so do accounts that
+# share a login.
 _GUARD = """\
 # In the ACL that acl_smtp_mail names, first. The envelope sender chooses the login, so without this anybody who may send
 # at all could use somebody else's login at the smart host by forging her address.
@@ -70,5 +68,5 @@ _GUARD = """\
 
 
 def _escaped(expansion: str) -> str:
-    """What an expansion comes to, with each ^ doubled, as client_send reads a single one as NUL."""
+    """Return an expansion whose result has each ^ doubled, as client_send reads a single one as NUL."""
     return f"${{sg{{${{{expansion}}}}}{{\\\\^}}{{^^}}}}"

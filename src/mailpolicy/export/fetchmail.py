@@ -1,44 +1,38 @@
-"""A fetchmailrc: a stanza for each MultiPOP source that is polled, its password inside.
+"""A fetchmailrc: a stanza with the password for each MultiPOP source that is polled.
 
-Promises: an account that is suspended or has MultiPOP off has no stanza; a certificate is verified wherever there is TLS.
-Not promised: deleting after days, which fetchmail does not have. Source: fetchmail(1); every byte of a string outside
-A-Za-z0-9._@+/- is written as \\xHH, because the lexer ends a string at the first quote, also after a backslash.
+The certificate is verified if there is TLS. fetchmail cannot delete mail after some days. Source: fetchmail(1); every
+byte of a string outside A-Za-z0-9._@+/- is written as \\xHH, because the lexer ends a string at the first quote, even
+after a backslash.
 """
 
 from __future__ import annotations
 
 import re
 
-from mailpolicy.export.collectors import Polled, polled
+from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
-from mailpolicy.export.stamp import HIDDEN, hidden
+from mailpolicy.export.stamp import MASK, masked_unless_plain
 from mailpolicy.policy.model import Tls
 
 _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck', Tls.NONE: 'sslproto ""'}
 
 
 def export(request: Request) -> Exported:
-    """The fetchmailrc."""
-    found = polled(request.policy)
-    kept = request.passwords([one.secret for one in found])
-    cut = [str(one) for one in found if any(character in kept[one.secret] for character in "\0\r\n")]
-    if cut:
-        raise CannotCarry(f"the password of {one} has a newline or a NUL inside" for one in cut)
-    stanzas = [_stanza(one, kept[one.secret], request.options.smtp) for one in found]
-    notes = tuple(
-        f"note: fetchmail cannot delete after days, so {one} keeps its copies: use getmail for it"
-        for one in found
-        if one.source.delete_after_days is not None
-    )
-    return Exported("\n".join(stanzas), notes)
+    """Return the fetchmailrc."""
+    sources = polled_sources(request.policy)
+    passwords = request.passwords([polled.secret for polled in sources])
+    if unfit := [str(polled) for polled in sources if re.search("[\0\r\n]", passwords[polled.secret])]:
+        raise CannotCarry(f"the password of {name} contains a newline or a NUL" for name in unfit)
+    stanzas = [_stanza(polled, passwords[polled.secret], request.options.smtp) for polled in sources]
+    return Exported("\n".join(stanzas), keeping_notes("fetchmail", sources))
 
 
-def _stanza(one: Polled, password: str, smtp: str) -> str:
-    source = one.source
+def _stanza(polled: PolledSource, password: str, smtp: str) -> str:
+    source = polled.source
     limit = f" limit {source.max_size_kb * 1024}" if source.max_size_kb is not None else ""
     return f"""\
-poll {_quoted(str(one))} via {_quoted(source.host)} protocol POP3 service {source.port} uidl
-  user {_quoted(source.login)} there with password {_quoted(password)} is {_quoted(one.address)} here
+poll {_quoted(str(polled))} via {_quoted(source.host)} protocol POP3 service {source.port} uidl
+  user {_quoted(source.login)} there with password {_quoted(password)} is {_quoted(polled.address)} here
   {_TLS[source.tls]}
   smtphost {_quoted(smtp)} {"keep" if source.keep else "nokeep"}{limit}
 """
@@ -57,7 +51,7 @@ _OTHER = re.compile(
 
 
 def masked(line: str) -> str:
-    """A line without its password; one of another form may have it anywhere, and is hidden whole."""
+    """Return a line without its password; a line of another form is masked whole."""
     if match := _USER.fullmatch(line):
-        return f'{match[1]}"{HIDDEN}"{match[2]}'
-    return line if _OTHER.fullmatch(line) else hidden(line)
+        return f'{match[1]}"{MASK}"{match[2]}'
+    return line if _OTHER.fullmatch(line) else masked_unless_plain(line)

@@ -1,14 +1,13 @@
 """A getmailrc, which holds one MultiPOP source; its password comes from a command.
 
-Promises: no secret in the file; the certificate is verified. Not promised: STARTTLS, which getmail does not have for
-POP3; a password with white space at an end, which getmail takes off, so that the login fails. Source: getmail6's
-documentation, configuration.
+The certificate is verified. getmail has no STARTTLS for POP3, and strips white space from the ends of a password, so
+such a login fails. Source: getmail6's documentation, configuration.
 """
 
 from __future__ import annotations
 
 from mailpolicy.errors import NotFound, UsageError
-from mailpolicy.export.collectors import Polled, polled
+from mailpolicy.export.collectors import PolledSource, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.policy.model import Policy, Tls
 
@@ -16,20 +15,20 @@ _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian keeps them
 
 
 def export(request: Request) -> Exported:
-    """The getmailrc of the source that is asked for, or of the only one."""
-    found, wanted = polled(request.policy), request.options.source
+    """Return the getmailrc of the requested source, or of the only one."""
+    sources, wanted = polled_sources(request.policy), request.options.source
     if (
         wanted is not None
-        and _there(request.policy, *wanted)
-        and wanted not in [(one.address, one.name) for one in found]
+        and _exists(request.policy, *wanted)
+        and wanted not in [(polled.address, polled.name) for polled in sources]
     ):
-        return Exported("", (f"note: {'/'.join(wanted)} is not polled, so there is nothing to collect",))
-    one = _chosen(found, wanted)
-    source = one.source
+        return Exported("", (f"note: {'/'.join(wanted)} is not polled, so nothing is collected",))
+    polled = _chosen(sources, wanted)
+    source = polled.source
     if source.tls is Tls.STARTTLS:
-        raise CannotCarry([f"getmail has no STARTTLS for POP3, which {one} asks for: use fetchmail or mpop for it"])
+        raise CannotCarry([f"getmail has no STARTTLS for POP3, which {polled} uses: use fetchmail or mpop"])
     secure = source.tls is Tls.IMPLICIT
-    password = (*request.command, "multipop", "source", "print-password", one.address, one.name)
+    password = (*request.command, "multipop", "source", "print-password", polled.address, polled.name)
     lines = [
         "[retriever]",
         f"type = {'SimplePOP3SSLRetriever' if secure else 'SimplePOP3Retriever'}",
@@ -45,7 +44,7 @@ def export(request: Request) -> Exported:
         "[destination]",
         "type = MDA_external",
         "path = /usr/sbin/sendmail",
-        f"arguments = {('-i', '-f', '%(sender)', '--', one.address)!a}",
+        f"arguments = {('-i', '-f', '%(sender)', '--', polled.address)!a}",
         "",
         "[options]",
         "read_all = false",
@@ -58,22 +57,22 @@ def export(request: Request) -> Exported:
     return Exported("\n".join(lines) + "\n")
 
 
-def _there(policy: Policy, address: str, name: str) -> bool:
+def _exists(policy: Policy, address: str, name: str) -> bool:
     account = policy.accounts.get(address)
     return account is not None and name in account.sources
 
 
-def _chosen(found: list[Polled], wanted: tuple[str, str] | None) -> Polled:
+def _chosen(sources: list[PolledSource], wanted: tuple[str, str] | None) -> PolledSource:
     if wanted is None:
-        if len(found) == 1:
-            return found[0]
-        listed = ", ".join(str(one) for one in found[:20]) or "none is polled"
-        raise UsageError(f"a getmailrc holds one source, name it with --source ADDRESS/NAME: {listed}")
-    for one in found:
-        if (one.address, one.name) == wanted:
-            return one
+        if len(sources) == 1:
+            return sources[0]
+        listed = ", ".join(map(str, sources[:20])) or "none is polled"
+        raise UsageError(f"a getmailrc holds one source; choose it with --source ADDRESS/NAME: {listed}")
+    for polled in sources:
+        if (polled.address, polled.name) == wanted:
+            return polled
     raise NotFound(
-        f"no source {'/'.join(wanted)} is polled",
+        f"no source {'/'.join(wanted)}",
         code="no-such-source",
         fix=("mailpolicy", "multipop", "source", "list"),
     )

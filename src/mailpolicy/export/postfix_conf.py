@@ -1,9 +1,9 @@
-"""The lines of Postfix's main.cf that send mail out over the smart host with each sender's own login.
+"""The lines of Postfix's main.cf that send mail over the smart host with each sender's own login.
 
-Promises: sender-dependent logins only under per-account authentication. Not promised: that they fit what else is in
-main.cf. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. Plain `reject_sender_login_mismatch`
-is not used: it refuses whoever logs in and sends with an address that the map does not have, so every account without a
-login of its own. That either does nothing without smtpd_sasl_auth_enable was seen on 3.7.
+Sender-dependent logins are used only under per-account authentication. Whether the lines fit the rest of main.cf is not
+checked. Source: SASL_README of Postfix, postconf(5); seen on Postfix 3.7 and 3.10. Plain `reject_sender_login_mismatch`
+is not used: it refuses anybody who logs in and sends with an address that is not in the map, so every account without a
+login of its own. Neither restriction does anything without smtpd_sasl_auth_enable (seen on 3.7).
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from __future__ import annotations
 import os.path
 
 from mailpolicy.export.postfix_sasl_passwd import nexthop
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.request import Exported, Request, require_plain_path
 
 _SMTPS = 465
 
 
 def export(request: Request) -> Exported:
-    """The lines, each with its reason where it is not plain."""
+    """Return the lines, with the reasons that are not obvious."""
     policy, options = request.policy, request.options
     server = policy.server
     data = options.data or ""
     logins = options.sender_login or os.path.join(os.path.dirname(data), "sender_login")
     for path in (data, logins):
-        if not path.startswith("/") or any(character.isspace() or character in "$,{}" for character in path):
-            raise CannotCarry(
-                [f"{path!a} is no path that main.cf can be told: absolute, no white space, no $ or comma"]
-            )
+        require_plain_path(path, "main.cf", "$,{}")
     per_account = server.per_account_auth
     notes = []
     authenticated = per_account or server.smart_host_login is not None
@@ -50,5 +47,5 @@ def export(request: Request) -> Exported:
             f"smtpd_sender_login_maps = {options.map}:{logins}",
             "smtpd_sender_restrictions = reject_known_sender_login_mismatch",
         ]
-        notes.append("note: smtpd_sender_restrictions is ignored by Postfix unless smtpd_sasl_auth_enable = yes")
+        notes.append("note: Postfix ignores smtpd_sender_restrictions unless smtpd_sasl_auth_enable = yes")
     return Exported("\n".join(lines) + "\n", tuple(notes))

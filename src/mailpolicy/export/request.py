@@ -1,4 +1,4 @@
-"""What an export is made from and what it comes to."""
+"""The input and the result of an export."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from mailpolicy.errors import Command, KeyringError, Refused
-from mailpolicy.policy.bindings import Secret, absences
+from mailpolicy.policy.bindings import Secret, explain_missing
 from mailpolicy.policy.model import Policy
 
 LOCKABLE = ("smtp", "submission", "sieve")
 MAPS = ("texthash", "lmdb", "hash", "cdb")
 VERSIONS = ("2.3", "2.4")
 STRATEGIES = ("allow-list", "deny-list")
-_NAMED = 20  # missing passwords
+_MAX_SHOWN = 20  # missing passwords, or problems, in one message
 
 
 class Options(NamedTuple):
-    """What may be said about an export; each target takes some of them."""
+    """The options of an export; each target has some of them."""
 
     dovecot: str = VERSIONS[0]
-    data: str | None = None  # where the data file will lie
+    data: str | None = None  # path of the data file
     strategy: str = STRATEGIES[0]
     lock: tuple[str, ...] = ()
     token: str | None = None
@@ -32,10 +32,10 @@ class Options(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A policy, the options, and how secrets are come by: the keyring's answers to user names, asked once.
+    """A policy, the options, and access to secrets: `secrets` returns the passwords of many user names at once.
 
-    `command` is how a program of this machine runs mailpolicy on the same store. `names` are the user names of all
-    secrets, asked for where one is missing; None where the keyring cannot list them.
+    `command` runs mailpolicy on the same store. `names` returns the user names of all secrets, or None if the keyring
+    cannot list them; it is called only if a secret is missing.
     """
 
     policy: Policy
@@ -45,29 +45,39 @@ class Request(NamedTuple):
     names: Callable[[], Collection[str] | None] = lambda: None
 
     def passwords(self, wanted: Collection[Secret]) -> dict[Secret, str]:
-        """The passwords of these secrets. Raises KeyringError where one is missing."""
+        """Return the passwords of these secrets. Raise KeyringError if one is missing."""
         kept = self.secrets([secret.user for secret in wanted])
         missing = [secret for secret in wanted if secret.user not in kept]
         if not missing:
             return {secret: kept[secret.user] for secret in wanted}
-        absence = absences(missing, self.names())[missing[0]]
-        also = ", ".join(str(secret.owner) for secret in missing[1:_NAMED])
-        also = f"; missing too: {also}" if also else ""
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        absence = explain_missing(missing, self.names())[missing[0]]
+        also = ", ".join(str(secret.owner) for secret in missing[1:_MAX_SHOWN])
+        also = f"; also missing: {also}" if also else ""
+        more = f" and {len(missing) - _MAX_SHOWN} more" if len(missing) > _MAX_SHOWN else ""
         raise KeyringError(f"nothing was exported: {absence.text}{also}{more}", code="no-secret", fix=absence.command)
 
 
 class Exported(NamedTuple):
-    """A target's file without its heading, and sentences for whoever made it."""
+    """A target's file without its heading, and notes for the user."""
 
     body: str
     notes: tuple[str, ...] = ()
 
 
 class CannotCarry(Refused):
-    """The format has no way to say something, and its fallback would be the wrong thing."""
+    """The format cannot express something, and its fallback would mean something else."""
 
-    def __init__(self, complaints: Iterable[str], fix: Command | None = None) -> None:
-        listed = list(complaints)
-        more = f"; and {len(listed) - 20} more" if len(listed) > 20 else ""
-        super().__init__(f"nothing was exported: {'; '.join(listed[:20])}{more}", code="cannot-carry", fix=fix)
+    def __init__(self, problems: Iterable[str], fix: Command | None = None) -> None:
+        listed = list(problems)
+        more = f"; and {len(listed) - _MAX_SHOWN} more" if len(listed) > _MAX_SHOWN else ""
+        super().__init__(f"nothing was exported: {'; '.join(listed[:_MAX_SHOWN])}{more}", code="cannot-carry", fix=fix)
+
+
+def require_plain_path(path: str, program: str, forbidden: str) -> None:
+    """Raise CannotCarry unless a program's configuration can name the path without quoting."""
+    if not path.startswith("/") or any(character.isspace() or character in forbidden for character in path):
+        raise CannotCarry(
+            [
+                f"{path!a} cannot be written into {program}: use an absolute path without white space or any of {forbidden}"
+            ]
+        )

@@ -1,7 +1,7 @@
-"""The heading of a generated file, and what became of the file since.
+"""The heading of a generated file, and the state of a file on disk compared with the policy.
 
-Promises: a change of anything below the heading is noticed. Not promised: protection from somebody who wants to deceive;
-the checksum is there for the colleague who edits the wrong file. All targets have # comments.
+The heading has a checksum, so that a change by hand is noticed. It protects the colleague who edits the wrong file, not
+against deception. All targets have # comments.
 """
 
 from __future__ import annotations
@@ -13,41 +13,45 @@ from hashlib import sha256
 _HEADING = re.compile(rb"# made by mailpolicy export [a-z-]+;[^\n]*\n# sha256 ([0-9a-f]{64})\n")
 
 
-HIDDEN = "********"
+MASK = "********"
 
 
-def hidden(line: str) -> str:
-    """A line that is not of a target's own form, as it is shown where secrets may be: not at all, unless it has none."""
-    return (
-        line if not line.strip() or re.fullmatch(r"# (?:made by mailpolicy .*|sha256 [0-9a-f]{64})", line) else HIDDEN
-    )
+def masked_unless_plain(line: str) -> str:
+    """Return a line without a secret as it is, such as the heading; of any other line only stars."""
+    return line if not line.strip() or re.fullmatch(r"# (?:made by mailpolicy .*|sha256 [0-9a-f]{64})", line) else MASK
+
+
+def password_masked(pattern: re.Pattern[str], line: str) -> str:
+    """Return a line without its password, which follows the first group; a line of another form is masked whole."""
+    match = pattern.fullmatch(line)
+    return f"{match[1]}{MASK}" if match else masked_unless_plain(line)
 
 
 class State(StrEnum):
-    """What a file on disk is, compared with what the policy makes."""
+    """The state of a file on disk, compared with the policy."""
 
     MISSING = "missing"
-    CURRENT = "as the policy says"
-    STALE = "not what the policy says"
+    CURRENT = "up to date"
+    STALE = "out of date"
     EDITED = "edited by hand"
     FOREIGN = "not made by mailpolicy"
 
 
 def stamped(target: str, body: str) -> bytes:
-    """The whole file: a heading that says what it is, with a checksum, and the body."""
+    """Return the whole file: a heading with the target and a checksum, and the body."""
     content = body.encode("utf-8")
     heading = f"# made by mailpolicy export {target}; it is replaced, edit accounts.toml instead\n# sha256 "
     return b"".join((heading.encode("ascii"), sha256(content).hexdigest().encode("ascii"), b"\n", content))
 
 
-def state(there: bytes | None, wanted: bytes) -> State:
-    """What `there`, the content on disk, is; None where there is no file."""
-    if there is None:
+def state(found: bytes | None, wanted: bytes) -> State:
+    """Return the state of a file's content; `found` is None if there is no file."""
+    if found is None:
         return State.MISSING
-    if there == wanted:
+    if found == wanted:
         return State.CURRENT
-    heading = _HEADING.match(there)
+    heading = _HEADING.match(found)
     if heading is None:
         return State.FOREIGN
-    whole = sha256(memoryview(there)[heading.end() :]).hexdigest().encode("ascii") == heading[1]
-    return State.STALE if whole else State.EDITED
+    intact = sha256(memoryview(found)[heading.end() :]).hexdigest().encode("ascii") == heading[1]
+    return State.STALE if intact else State.EDITED

@@ -1,7 +1,8 @@
-"""Which secret belongs to what, and the one destination that it may be sent to: its user name in the keyring says both.
+"""Bind each secret to its owner and to the one destination that it may be sent to.
 
-Promises: pure values. Whoever changes where a password would go changes the user name under which it is looked for, and
-so does not get it. Not promised: anything about a host that is the same and belongs to somebody else now.
+The user name in the keyring holds both. A change of the host, port, login or TLS changes the user name, so the old
+password is not found and cannot be sent there. A host of the same name that now belongs to somebody else is not
+noticed.
 """
 
 from __future__ import annotations
@@ -20,35 +21,35 @@ _SERVER = "@server"
 
 
 class Owner(NamedTuple):
-    """Whose a secret is: an account (None: the server) and one of its sources (None: its smart host login)."""
+    """The owner of a secret: an account (None: the server), and one of its sources (None: its smart host login)."""
 
     address: str | None
     source: str | None = None
 
     @property
     def subject(self) -> str:
-        """Who it is, as a line about it begins."""
+        """Return the first word of a line about the secret."""
         return self.address or "server"
 
     @property
     def item(self) -> str:
-        """The secret as a line about it names it."""
+        """Return the secret's name in a line about it."""
         return "smart-host password" if self.source is None else f"source {self.source} password"
 
     @property
     def key(self) -> str:
-        """The secret as a change of an edit names it."""
+        """Return the secret's key in the list of an edit's changes."""
         return "password" if self.source is None else f"sources.{self.source}.password"
 
     @property
     def prompt(self) -> str:
-        """The question at which somebody types the secret."""
+        """Return the prompt at which the secret is typed."""
         if self.source is not None:
-            return f"password of the source {self.source} of {self.address}"
-        return f"smart host password of {self.subject}"
+            return f"password for the source {self.source} of {self.address}"
+        return f"smart host password for {self.address or 'the server'}"
 
     def command(self, *, keep: bool) -> Command:
-        """The command that sets the secret, or with `keep` false the one that takes it away."""
+        """Return the command that sets the secret, or if `keep` is false the one that removes it."""
         if self.source is not None:
             verb = "set-password" if keep else "remove"
             return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
@@ -59,25 +60,25 @@ class Owner(NamedTuple):
 
 
 class Secret(NamedTuple):
-    """A password: whose it is, and where it may be sent; the destination is empty where the store names no smart host."""
+    """A password: its owner and its destination, which is empty if the store names no smart host."""
 
     owner: Owner
     destination: str
 
     @classmethod
-    def of(cls, user: str) -> Secret | None:
-        """The secret that a user name of the keyring stands for; None where it is none of ours."""
+    def parse(cls, user: str) -> Secret | None:
+        """Return the secret of a keyring's user name, or None if the name is not one of mailpolicy's."""
         match = _USER.fullmatch(user)
         if match is None:
             return None
-        whose, address, source, destination = match.groups()
-        if whose is None:
+        owner_name, address, source, destination = match.groups()
+        if owner_name is None:
             return cls(Owner(address, source), destination)
-        return cls(Owner(None if whose == _SERVER else whose), destination)
+        return cls(Owner(None if owner_name == _SERVER else owner_name), destination)
 
     @property
     def user(self) -> str:
-        """The keyring's user name."""
+        """Return the keyring's user name."""
         owner = self.owner
         if owner.source is not None:
             return f"multipop/{owner.address}/{owner.source}/{self.destination}"
@@ -85,38 +86,38 @@ class Secret(NamedTuple):
 
 
 def smart_host_secret(server: Server, address: str | None) -> Secret:
-    """The smart host password of an account, or with None of the server."""
+    """Return the smart host secret of an account, or of the server for None."""
     if server.smart_host is None:
         return Secret(Owner(address), "")
-    return Secret(Owner(address), _at(names.host_name(server.smart_host), server.relay_port))
+    return Secret(Owner(address), _host_port(names.host_name(server.smart_host), server.relay_port))
 
 
 def source_secret(address: str, name: str, source: Source) -> Secret:
-    """The password of one of an account's MultiPOP sources."""
-    return Secret(Owner(address, name), f"{source.login}@{_at(source.host, source.port)}/{source.tls}")
+    """Return the secret of one of an account's MultiPOP sources."""
+    return Secret(Owner(address, name), f"{source.login}@{_host_port(source.host, source.port)}/{source.tls}")
 
 
 def secret_of(policy: Policy, owner: Owner) -> Secret:
-    """The secret of an owner that the store has."""
+    """Return the secret of an owner that is in the store."""
     if owner.source is None or owner.address is None:
         return smart_host_secret(policy.server, owner.address)
     return source_secret(owner.address, owner.source, policy.accounts[owner.address].sources[owner.source])
 
 
-def _at(host: str, port: int) -> str:
+def _host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def named(policy: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, KeyPath]:
-    """Every secret that the store names, with the key that names it: of the server, and of some accounts or of all."""
+def named_secrets(policy: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, KeyPath]:
+    """Return every secret that the store needs, with its key: the server's, and those of `addresses` or all accounts."""
     found: dict[Secret, KeyPath] = {}
     if policy.server.smart_host_login is not None:
         found[smart_host_secret(policy.server, None)] = ("server", "smart_host", "login")
-    return found | of_accounts(policy, policy.accounts if addresses is None else addresses)
+    return found | account_secrets(policy, policy.accounts if addresses is None else addresses)
 
 
-def of_accounts(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPath]:
-    """The secrets that accounts name, of their logins and sources, each with the key that names it."""
+def account_secrets(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPath]:
+    """Return the secrets of accounts' logins and sources, each with its key."""
     relay = smart_host_secret(policy.server, None)
     found: dict[Secret, KeyPath] = {}
     for address in addresses:
@@ -131,32 +132,33 @@ def of_accounts(policy: Policy, addresses: Iterable[str]) -> dict[Secret, KeyPat
     return found
 
 
-def moved(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
-    """The secrets that both policies name, and that the new one would send to another destination than the old one.
+def redirected(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
+    """Return the secrets in both policies whose destination differs, each with its counterpart in the new policy.
 
-    With `addresses` those of sources are looked for in these accounts only; a smart host is everybody's.
+    With `addresses`, only the sources of these accounts are compared; the smart host concerns every account.
     """
+    # A new smart host redirects the passwords of every account, not only of those that were asked about.
     if addresses is not None and smart_host_secret(old.server, None) != smart_host_secret(new.server, None):
         addresses = None
-    after = {secret.owner: secret for secret in named(new, addresses) if secret.destination}
+    after = {secret.owner: secret for secret in named_secrets(new, addresses) if secret.destination}
     return {
         secret: after[secret.owner]
-        for secret in named(old, addresses)
+        for secret in named_secrets(old, addresses)
         if secret.destination and secret.owner in after and after[secret.owner] != secret
     }
 
 
-def elsewhere(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:
-    """The secrets of some owners among the keyring's user names, whatever their destination."""
+def secrets_by_owner(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:
+    """Return the secrets of these owners among the keyring's user names, whatever their destination."""
     found: dict[Owner, list[Secret]] = {}
     for user in users:
-        if (secret := Secret.of(user)) is not None and secret.owner in owners:
+        if (secret := Secret.parse(user)) is not None and secret.owner in owners:
             found.setdefault(secret.owner, []).append(secret)
     return found
 
 
-def meant(secret: Secret, text: str) -> list[Secret]:
-    """What a former destination may be that somebody names: as it is, or of a source its host and port alone."""
+def former_secrets(secret: Secret, text: str) -> list[Secret]:
+    """Return the secrets that a former destination in a user's words may name: as it is, or a source's host and port."""
     destinations = [text]
     if secret.owner.source is not None:
         login, tls = secret.destination.rpartition("@")[0], secret.destination.rpartition("/")[2]
@@ -164,28 +166,31 @@ def meant(secret: Secret, text: str) -> list[Secret]:
     return [secret._replace(destination=destination) for destination in destinations]
 
 
-def not_set_yet(owners: Sequence[Owner]) -> Advice:
-    """What is said where logins were given without their passwords."""
+def passwords_to_set(owners: Sequence[Owner]) -> Advice:
+    """Return the note for logins that were set without their passwords."""
     more = f" and those of {len(owners) - 1} more" if len(owners) > 1 else ""
-    return Advice(f"this sets no password, set {owners[0]}{more}", owners[0].command(keep=True))
+    return Advice(f"this does not set a password; set {owners[0]}{more}", owners[0].command(keep=True))
 
 
-def absences(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:
-    """Why each of these secrets is missing; `users` are the keyring's user names, None where it cannot list them."""
-    others = elsewhere(users or (), {secret.owner for secret in missing})
-    return {secret: _absence(secret, others.get(secret.owner, []), listed=users is not None) for secret in missing}
+def explain_missing(missing: Collection[Secret], users: Collection[str] | None) -> Mapping[Secret, Advice]:
+    """Return the reason and the fix for each missing secret.
+
+    `users` are the keyring's user names, or None if it cannot list them.
+    """
+    others = secrets_by_owner(users or (), {secret.owner for secret in missing})
+    return {secret: _explain(secret, others.get(secret.owner, []), listed=users is not None) for secret in missing}
 
 
-def _absence(secret: Secret, others: list[Secret], *, listed: bool) -> Advice:
+def _explain(secret: Secret, others: list[Secret], *, listed: bool) -> Advice:
     owner, destination = secret
     if not destination:
-        message = f"{owner} is kept for the smart host that it is sent to, and the store names none"
+        message = f"{owner} cannot be looked up, because the store names no smart host"
         return Advice(message, ("mailpolicy", "smart-host", "set", "--server", "--host", "HOST"))
     if others:
         former = " and ".join(other.destination for other in others)
-        message = f"{owner} is in the keyring for {former}, and the store now says {destination}"
+        message = f"{owner} is in the keyring for {former}, but the store now names {destination}"
         return Advice(message, ("mailpolicy", "secrets", "rebind"))
     message = f"{owner} is not in the keyring for {destination}"
     if not listed:
-        message += " (if the store said something else before: mailpolicy secrets rebind --from HOST:PORT)"
+        message += " (if the destination has changed: mailpolicy secrets rebind --from HOST:PORT)"
     return Advice(message, owner.command(keep=True))

@@ -1,4 +1,4 @@
-"""Accounts and templates by name; one that does not exist is told in one way everywhere, with the nearest that does."""
+"""Look up accounts and templates by name; report a missing one with the nearest name that exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from mailpolicy.policy.nearest import nearest, nearest_address
 
 
 def require_account(policy: Policy, address: str, *, offer: bool = True) -> Account:
-    """Return the account of a normalised address. Raises NotFound, with an `offer` to add it if none is like it."""
+    """Return the account of a normalised address, or raise NotFound.
+
+    If no account has a similar address and `offer` is set, the failure offers to add the account.
+    """
     account = policy.accounts.get(address)
     if account is None:
         raise no_account(policy, [address], offer=offer)
@@ -19,21 +22,22 @@ def require_account(policy: Policy, address: str, *, offer: bool = True) -> Acco
 def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> NotFound:
     """Return the failure that names every unknown address, and for a single one the nearest that exists."""
     if len(unknown) > 1:
-        return NotFound(
-            f"nothing was changed, there are no such accounts: {', '.join(unknown)}", code="no-such-account"
-        )
+        return NotFound(f"no such accounts: {', '.join(unknown)}; nothing was changed", code="no-such-account")
     hint = nearest_address(unknown[0], policy.accounts)
-    message = f"there is no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
+    message = f"no account {unknown[0]}" + (f", did you mean {hint}?" if hint else "")
     fix = ("mailpolicy", "account", "add", unknown[0]) if offer and not hint else None
     return NotFound(message, code="no-such-account", fix=fix)
 
 
 def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
-    """Raise NotFound if there is no such template, with an `offer` to add it if none is like it."""
+    """Raise NotFound if there is no such template.
+
+    If none has a similar name and `offer` is set, the failure offers to add the template.
+    """
     if name not in policy.templates:
         hint = nearest(name, policy.templates)
         raise NotFound(
-            f"there is no template {printable(name)}" + (f", did you mean {hint}?" if hint else ""),
+            f"no template {printable(name)}" + (f", did you mean {hint}?" if hint else ""),
             code="no-such-template",
             fix=("mailpolicy", "template", "add", name) if offer and not hint else None,
         )

@@ -1,8 +1,7 @@
-"""The policy as frozen values: who may use which service, and the rules that close one.
+"""The policy as frozen values: who may use which service, and the gates that can close one.
 
-Promises: pure values and functions, no I/O, no secrets; every rule of the decision but the look at the IP is written
-here and nowhere else, and the verdict and the exports both ask it. Not promised: that the values make sense together;
-that is for the findings of `validate`.
+Every rule of the decision except the check of the IP address is here and nowhere else; verdicts, warnings and exports
+all ask it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mailpolicy.policy.service import Service
 
 
 class Gate(StrEnum):
-    """A rule that can close a service, in the order in which the rules are asked."""
+    """A rule that can close a service, in the order in which the rules are checked."""
 
     UNKNOWN_ACCOUNT = "unknown-account"
     ACCOUNT_SUSPENDED = "account-suspended"
@@ -32,7 +31,7 @@ class Gate(StrEnum):
 
 
 def can_close(gate: Gate, service: Service) -> bool:
-    """Whether a gate can ever be closed for a service."""
+    """Return whether a gate can ever be closed for a service."""
     match gate:
         case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.SERVICE_OFF:
             return True
@@ -47,7 +46,7 @@ def can_close(gate: Gate, service: Service) -> bool:
 
 
 class Layer(StrEnum):
-    """Where a value comes from."""
+    """The part of the store that sets a value."""
 
     ACCOUNT = "account"
     TEMPLATE = "template"
@@ -56,7 +55,7 @@ class Layer(StrEnum):
 
 
 class LanEntry(NamedTuple):
-    """One entry of the LAN list, as written and as the networks it stands for; `position` is its place in the list, from 0."""
+    """One entry of the LAN list: its text, its networks, and its `position` in the list, from 0."""
 
     text: str
     networks: tuple[Network, ...]
@@ -64,7 +63,7 @@ class LanEntry(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What holds for the whole server. `written` are the keys the file has; the others have their defaults."""
+    """The settings of the whole server. `written` holds the keys that the file has; the others have their defaults."""
 
     edition: str = "standard"
     outlook_connector_installed: bool = False
@@ -79,7 +78,7 @@ class Server(NamedTuple):
 
     @property
     def relay_port(self) -> int:
-        """The port of the smart host, also where none is written. Source: RFC 6409, 3.1."""
+        """Return the port of the smart host, 587 if none is set. Source: RFC 6409, 3.1."""
         return self.smart_host_port if self.smart_host_port is not None else 587
 
 
@@ -92,12 +91,12 @@ class Tls(StrEnum):
 
     @property
     def port(self) -> int:
-        """The port that is meant where none is named. Source: RFC 8314, 3.2 and RFC 1939, 3."""
+        """Return the default port. Source: RFC 8314, 3.2 and RFC 1939, 3."""
         return 995 if self is Tls.IMPLICIT else 110
 
 
 class Source(NamedTuple):
-    """A POP3 mailbox elsewhere from which MultiPOP collects mail; sizes in KiB, ages in days, None where unlimited."""
+    """A remote POP3 mailbox that MultiPOP collects from; sizes in KiB, ages in days, None for no limit."""
 
     host: str
     port: int
@@ -110,7 +109,7 @@ class Source(NamedTuple):
 
 
 class Account(NamedTuple):
-    """One account: its normalised address, the key it is written under, and what it says for itself."""
+    """One account: its normalised address, the key of its table, and the settings in it."""
 
     address: str
     key: str
@@ -122,14 +121,14 @@ class Account(NamedTuple):
 
     @property
     def domain(self) -> str:
-        """The part after the @."""
+        """Return the part after the @."""
         return self.address.rpartition("@")[2]
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What decides about the account: accounts of one shape in one policy have the same decisions.
+        """Return the settings that decide about the account; accounts of one shape get the same decisions in a policy.
 
-        A field counts unless it is known to decide nothing, so that a new one is never forgotten.
+        A field counts unless it is known to decide nothing, so that a new field is never forgotten.
         """
         return (*_deciding(self), *self.own.items())
 
@@ -141,14 +140,14 @@ _deciding: Callable[[Account], tuple[object, ...]] = itemgetter(
 
 
 class Setting(NamedTuple):
-    """A resolved switch: its value, and the layer that has it (None where no layer does, which means off)."""
+    """The resolved value of a switch, and the layer that sets it; None if no layer does, which means off."""
 
     value: bool
     layer: Layer | None
 
 
 class SmartHostLogin(NamedTuple):
-    """The credentials an account's mail goes out with: whose they are (account, server or None), the login, and why."""
+    """The login that an account's mail goes out with: its owner (account, server or None), its name, and the reason."""
 
     owner: Layer | None
     login: str | None
@@ -167,13 +166,13 @@ class Policy(NamedTuple):
     accounts: Mapping[str, Account]
 
     def setting(self, account: Account, switch: str) -> Setting:
-        """A switch of an account: its own value, else its template's, else the defaults', else off."""
+        """Return a switch of an account: its own value, else its template's, else the default, else off."""
         if (value := account.own.get(switch)) is not None:
             return Setting(value, Layer.ACCOUNT)
         return self.inherited(account, switch)
 
     def inherited(self, account: Account, switch: str) -> Setting:
-        """What the switch is, or would be, where the account itself says nothing."""
+        """Return the value that a switch has, or would have, without the account's own setting."""
         if account.template is not None and (value := self.templates[account.template].get(switch)) is not None:
             return Setting(value, Layer.TEMPLATE)
         if (value := self.defaults.get(switch)) is not None:
@@ -181,7 +180,7 @@ class Policy(NamedTuple):
         return _OFF
 
     def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
-        """Where a switch of the account is written in `layer`; with None where the account would write it."""
+        """Return the path of a switch's key in `layer`; for None, its path in the account's own table."""
         if layer is Layer.TEMPLATE:
             return ("templates", account.template or "", switch)
         if layer is Layer.DEFAULTS:
@@ -189,7 +188,7 @@ class Policy(NamedTuple):
         return ("accounts", account.key, switch)
 
     def gates(self, address: str, service: Service) -> tuple[Gate, ...]:
-        """The gates that close a service of an account whatever the IP, in order; all of them but `outside-lan`."""
+        """Return the closed gates of a service that do not depend on the IP address, in order: all but `outside-lan`."""
         account = self.accounts.get(address)
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
@@ -210,8 +209,8 @@ class Policy(NamedTuple):
             failing.append(Gate.MULTIPOP_OFF_ON_SERVER)
         return tuple(failing)
 
-    def reach(self, address: str, service: Service) -> NetworkSet:
-        """From where the service could be used if no other gate were closed: the LAN or anywhere."""
+    def scope(self, address: str, service: Service) -> NetworkSet:
+        """Return the addresses that the LAN restriction admits, whether or not other gates are closed."""
         account = self.accounts.get(address)
         switch = service.lan_switch
         if account is None:
@@ -219,40 +218,40 @@ class Policy(NamedTuple):
         return self.server.lan if switch is not None and self.setting(account, switch).value else ANYWHERE
 
     def admitted(self, address: str, service: Service) -> NetworkSet:
-        """From where the account may use the service: nowhere, the LAN, or anywhere."""
-        return NOWHERE if self.gates(address, service) else self.reach(address, service)
+        """Return the addresses from which the account may use the service."""
+        return NOWHERE if self.gates(address, service) else self.scope(address, service)
 
-    def alike(self) -> Iterable[list[Account]]:
-        """The accounts in groups that say the same for themselves, so that what a group resolves to is asked once.
+    def groups(self) -> Iterable[list[Account]]:
+        """Return the accounts in groups of the same shape, so that a question is decided once for each group.
 
-        Within a group the gates, the reach and every setting are the same; logins and sources may differ.
+        Within a group the gates, the scope and every switch are the same; logins and sources may differ.
         """
         groups: dict[tuple[object, ...], list[Account]] = {}
         for account in self.accounts.values():
             groups.setdefault(account.shape, []).append(account)
         return groups.values()
 
-    def waiting_outside(self) -> int:
-        """The number of accounts that an address new in the LAN lets in: a service is open to them from the LAN only."""
+    def count_lan_only_accounts(self) -> int:
+        """Return the number of accounts that may use some service from the LAN only; a new LAN entry admits these."""
         return sum(
             len(group)
-            for group in self.alike()
+            for group in self.groups()
             if any(
-                self.reach(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
+                self.scope(group[0].address, service) is not ANYWHERE and not self.gates(group[0].address, service)
                 for service in Service
             )
         )
 
     def polled(self, account: Account) -> dict[str, Source]:
-        """The sources that MultiPOP collects from for the account: none where it may not, and only enabled ones."""
+        """Return the sources that MultiPOP collects from for the account; none if MultiPOP is closed to it."""
         if self.gates(account.address, Service.MULTIPOP):
             return {}
         return {name: source for name, source in account.sources.items() if source.enabled}
 
     def smart_host_login(self, account: Account) -> SmartHostLogin:
-        """Which credentials the account's mail goes out with.
+        """Return the login that the account's mail goes out with.
 
-        Source: MDaemon's *Allow per-account authentication*: only under it is an account's own login used, and an
+        Source: MDaemon's *Allow per-account authentication*: an account's own login is used only if it is on, and an
         account without one falls back to the server's.
         """
         server = self.server

@@ -1,45 +1,45 @@
-"""The known name that a mistyped one was meant to be: of accounts, of other things with names, and of keys.
+"""Find the known name that a mistyped one was meant to be: an account, another named thing or a key.
 
-Promises: rather none than somebody else's; an account is meant by its local part and its domain, each compared for itself,
-so that a long domain carries nobody. The same answer whether the names are all in memory or only those around the mistyped
-one were looked up; what is compared is bounded, however many names there are and however long they are.
+No suggestion is better than somebody else's account. The local part and the domain of an address are compared
+separately, so that a long common domain does not make two people alike. The answer is the same whether all names are in
+memory or only those near the mistyped one were read, and the work is bounded for any number and length of names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-FEW = 2000  # so many names are all compared
-AROUND = 400  # of more names these, before and after the mistyped one in the order of the alphabet
-ELSEWHERE = 100  # and these, with the same local part in another domain
-MOST_GUESSES = 100  # problems of one file for which a name is looked for
-_LONGEST = 253  # characters of a name that may be a mistyped one
+COMPARE_ALL_UP_TO = 2000  # names; of more, only the two following kinds are compared
+NEIGHBOURS = 400  # names before and after the mistyped one in alphabetical order
+SAME_LOCAL_PART = 100  # addresses with the same local part in another domain
+MAX_GUESSES = 100  # problems of one file that get a suggestion
+_MAX_LENGTH = 253  # characters of a name that gets a suggestion
 
 Distance = Callable[[str, str], "int | None"]
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name, a template's for example, that `name` is a slip of; None if there is none or more than one."""
+    """Return the known name that `name` is a slip of, or None if there is none or more than one."""
     names = list(known)
-    return _only_nearest(name, names if len(names) <= FEW else _around(name, names), _slips)
+    return _only_nearest(name, names if len(names) <= COMPARE_ALL_UP_TO else _neighbours(name, names), _slips)
 
 
 def nearest_address(address: str, known: Iterable[str]) -> str | None:
-    """The known address that `address` is a slip of; None if there is none or more than one."""
+    """Return the known address that `address` is a slip of, or None if there is none or more than one."""
     names = list(known)
-    return most_like(address, names if len(names) <= FEW else _around(address, names))
+    return nearest_among(address, names if len(names) <= COMPARE_ALL_UP_TO else _neighbours(address, names))
 
 
-def most_like(address: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that an address is a slip of, every one compared."""
+def nearest_among(address: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that `address` is a slip of; all of them are compared."""
     return _only_nearest(address, candidates, _address_slips)
 
 
 def nearest_key(name: str, known: Iterable[str]) -> str | None:
-    """The known key most like `name`; keys are few and nobody's, so that less likeness suffices."""
+    """Return the known key most like `name`; less likeness is enough, as keys are few and belong to nobody."""
     from difflib import get_close_matches  # costs start-up, and only a mistake needs it
 
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_LENGTH:
         return None
     folded = name.lower().replace("-", "_")
     words = folded.split("_")
@@ -54,20 +54,21 @@ def nearest_key(name: str, known: Iterable[str]) -> str | None:
 
 
 def _only_nearest(name: str, candidates: Iterable[str], distance: Distance) -> str | None:
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_LENGTH:
         return None
     found: list[tuple[int, str]] = []
     for candidate in candidates:
         if (slips := distance(name, candidate)) is not None:
             found.append((slips, candidate))
     found.sort()
+    # Two candidates with equally few slips: suggesting either could name somebody else's account.
     if not found or (len(found) > 1 and found[1][0] == found[0][0]):
         return None
     return found[0][1]
 
 
 def _address_slips(address: str, other: str) -> int | None:
-    """How many slips of the keyboard lie between two addresses, all in one part; None if they are too many for that."""
+    """Return the number of slips between two addresses that differ in one part, or None if there are too many."""
     local, _, domain = address.rpartition("@")
     other_local, _, other_domain = other.rpartition("@")
     if domain == other_domain:
@@ -76,9 +77,10 @@ def _address_slips(address: str, other: str) -> int | None:
 
 
 def _slips(name: str, other: str) -> int | None:
-    """How many slips lie between two names: letters too many, too few, others, or two in the wrong order.
+    """Return the number of slips between two names: a letter too many, too few, replaced, or two swapped.
 
-    None if they are two names: a slip is rarely in the first letter, short names differ by one, and numbers count.
+    Return None if they are two names: a slip is rarely in the first letter, short names differ by one, and digits
+    count.
     """
     most = 0 if len(name) < 3 else 1 if len(name) < 6 else 2
     if name == other:
@@ -94,7 +96,8 @@ def _digits(name: str) -> str:
 
 
 def _edits(name: str, other: str) -> int:
-    """The optimal string alignment distance: how many letters to put in, take out, change, or swap with the next."""
+    """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours."""
+    # Three rows of the table are enough: a swap looks two rows back.
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(name, 1):
@@ -107,18 +110,18 @@ def _edits(name: str, other: str) -> int:
     return row[-1]
 
 
-def _around(name: str, names: Sequence[str]) -> set[str]:
+def _neighbours(name: str, names: Sequence[str]) -> set[str]:
     from heapq import nlargest, nsmallest
 
-    first, beyond = namesakes(name)
+    first, end = same_local_part_range(name)
     return {
-        *nlargest(AROUND, [other for other in names if other < name]),
-        *nsmallest(AROUND, [other for other in names if other >= name]),
-        *nsmallest(ELSEWHERE, [other for other in names if first <= other < beyond]),
+        *nlargest(NEIGHBOURS, [other for other in names if other < name]),
+        *nsmallest(NEIGHBOURS, [other for other in names if other >= name]),
+        *nsmallest(SAME_LOCAL_PART, [other for other in names if first <= other < end]),
     }
 
 
-def namesakes(name: str) -> tuple[str, str]:
-    """Between which two names all addresses with the same local part stand: the first, and the one beyond the last."""
+def same_local_part_range(name: str) -> tuple[str, str]:
+    """Return the half-open range of all addresses with this local part: the first, and the end beyond the last."""
     local = name.partition("@")[0]
     return f"{local}@", f"{local}A"  # in ASCII the letter A follows the @

@@ -1,8 +1,8 @@
-"""IP addresses and sets of them: what a text means, and whether one lies within the other.
+"""IP addresses, networks and sets of them.
 
-Promises: the same meaning on every Python patch level; an IPv4-mapped IPv6 address is IPv4; an IPv6 network never
-matches an IPv4 client. Not promised: NAT64 and 6to4 are not unwrapped.
-Addresses are held as their packed bytes in network order, 4 or 16 of them, which compare as the addresses do.
+The same text means the same on every Python patch level. An IPv4-mapped IPv6 address is IPv4, and an IPv6 network never
+matches an IPv4 client; NAT64 and 6to4 addresses are not unwrapped. Addresses are held as packed bytes in network order,
+4 or 16 of them, which sort as the addresses do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
-from mailpolicy.policy.names import ZONE
+from mailpolicy.policy.names import ZONE_PATTERN
 
 Network = IPv4Network | IPv6Network
 Span = tuple[bytes, bytes]
@@ -23,7 +23,7 @@ IPV4_SHAPE = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
 
 class AddressRejected(ValueError):
-    """A text that is not an IP address; `reason` says why without the text itself."""
+    """A text that is not an IP address; `reason` says why without repeating the text."""
 
     def __init__(self, text: str, hint: str) -> None:
         super().__init__(f"{text[:60]!a} is not an IP address{hint}")
@@ -31,10 +31,10 @@ class AddressRejected(ValueError):
 
 
 def packed_address(text: str) -> bytes:
-    """The packed form of an IP address, an IPv4-mapped one unwrapped and a zone id dropped. Raises AddressRejected."""
+    """Return the packed IP address, an IPv4-mapped one unwrapped and a zone ID dropped. Raise AddressRejected."""
     try:
         packed = ipaddress.ip_address(text).packed
-        if "%" in text and not re.fullmatch(ZONE, text.partition("%")[2]):  # to Python a zone is any text
+        if "%" in text and not re.fullmatch(ZONE_PATTERN, text.partition("%")[2]):  # Python takes any text for a zone
             raise ValueError
     except ValueError:
         raise AddressRejected(text, _hint(text)) from None
@@ -42,7 +42,7 @@ def packed_address(text: str) -> bytes:
 
 
 def packer() -> Callable[[str], bytes]:
-    """A function that does what `packed_address` does several times faster; worth its import for many addresses."""
+    """Return a function like `packed_address` that is several times faster, for callers with many addresses."""
     from socket import AF_INET, AF_INET6, inet_pton
 
     def pack(text: str) -> bytes:
@@ -61,14 +61,14 @@ def _hint(text: str) -> str:
     if "/" in text:
         return ": give one address, not a network"
     if IPV4_SHAPE.fullmatch(text) and re.search(r"(?:^|\.)0[0-9]", text):
-        return f": leading zeros are read as octal by some programs, write {without_zeros(text)}"
+        return f": some programs read leading zeros as octal; write {without_zeros(text)}"
     if text.isascii() and re.fullmatch(r"[0-9.]+", text):
         return ": an IPv4 address has four parts from 0 to 255"
     return ""
 
 
 def without_zeros(text: str) -> str:
-    """The IPv4 address or entry without the leading zeros of its parts."""
+    """Return the IPv4 address or entry without leading zeros in its parts."""
     return re.sub(r"(^|[.*/'-])0+(?=[0-9])", r"\1", text)
 
 
@@ -78,6 +78,8 @@ class NetworkSet:
     __slots__ = ("_ends", "_starts", "spans")
 
     def __init__(self, spans: Iterable[Span]) -> None:
+        # Spans that touch are merged too, so that equal sets have equal spans. Sorting by length keeps IPv4 and IPv6
+        # apart, as packed addresses of different lengths do not compare as addresses.
         merged: list[list[bytes]] = []
         for first, last in sorted(spans, key=lambda span: (len(span[0]), span[0])):
             if merged and len(merged[-1][0]) == len(first) and first <= _after(merged[-1][1]):
@@ -89,7 +91,7 @@ class NetworkSet:
         self._ends = {size: [last for _, last in self.spans if len(last) == size] for size in (4, 16)}
 
     def __contains__(self, packed: bytes) -> bool:
-        """Whether the packed address is in the set."""
+        """Return whether the packed address is in the set."""
         size = len(packed)
         position = bisect_right(self._starts[size], packed)
         return position > 0 and packed <= self._ends[size][position - 1]
@@ -104,19 +106,19 @@ class NetworkSet:
         return hash(self.spans)
 
     def __and__(self, other: NetworkSet) -> NetworkSet:
-        """The addresses that are in both sets."""
-        return NetworkSet(_common(self.spans, other.spans))
+        """Return the addresses that are in both sets."""
+        return NetworkSet(_intersection(self.spans, other.spans))
 
     def __sub__(self, other: NetworkSet) -> NetworkSet:
-        """The addresses of this set that are not in the other one."""
+        """Return the addresses of this set that are not in the other one."""
         return self & other.complement()
 
     def __str__(self) -> str:
-        """The set as a LAN list could write it: networks, single addresses, and ranges where no network fits."""
+        """Return the set in the notation of a LAN list: networks, single addresses, and ranges."""
         return ", ".join(_shown(span) for span in self.spans)
 
     def __le__(self, other: NetworkSet) -> bool:
-        """Whether every address of this set is in the other one."""
+        """Return whether every address of this set is in the other one."""
         for first, last in self.spans:
             starts = other._starts[len(first)]
             position = bisect_right(starts, first)
@@ -125,17 +127,17 @@ class NetworkSet:
         return True
 
     def networks(self) -> list[Network]:
-        """The fewest networks that hold just these addresses, IPv4 first, in order."""
+        """Return the smallest list of networks with exactly these addresses, IPv4 first, in order."""
         found: list[Network] = []
         for first, last in self.spans:
             found += ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last))
         return found
 
     def complement(self) -> NetworkSet:
-        """All addresses that are not in the set."""
+        """Return all addresses that are not in the set."""
         spans: list[Span] = []
         for size in (4, 16):
-            position: bytes | None = bytes(size)
+            position: bytes | None = bytes(size)  # the first address not yet covered; None behind the last one
             for first, last in zip(self._starts[size], self._ends[size], strict=True):
                 if position is not None and position < first:
                     spans.append((position, _before(first)))
@@ -146,7 +148,7 @@ class NetworkSet:
 
 
 def _before(packed: bytes) -> bytes:
-    """The address before `packed`, which is not the first one."""
+    """Return the previous address; `packed` must not be the first one."""
     return (int.from_bytes(packed, "big") - 1).to_bytes(len(packed), "big")
 
 
@@ -156,13 +158,14 @@ def _shown(span: Span) -> str:
     return str(first) if first == last else f"{first}-{last}" if more else str(network)
 
 
-def _common(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterator[Span]:
-    """What two sorted sequences of spans have in common, both walked once."""
+def _intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Span]:
+    """Yield the intersection of two sorted sequences of spans, each walked once."""
     left = right = 0
-    while left < len(ours) and right < len(theirs):
-        (begin, end), (start, stop) = ours[left], theirs[right]
+    while left < len(first) and right < len(second):
+        (begin, end), (start, stop) = first[left], second[right]
         if len(begin) == len(start) and max(begin, start) <= min(end, stop):
             yield max(begin, start), min(end, stop)
+        # The span that ends first cannot meet any further span of the other sequence.
         if (len(end), end) < (len(stop), stop):
             left += 1
         else:
@@ -170,13 +173,13 @@ def _common(ours: Sequence[Span], theirs: Sequence[Span]) -> Iterator[Span]:
 
 
 def _after(packed: bytes) -> bytes:
-    """The next address, or `packed` itself where it is the last one."""
+    """Return the next address, or `packed` itself if it is the last one."""
     number = int.from_bytes(packed, "big") + 1
     return packed if number >> (8 * len(packed)) else number.to_bytes(len(packed), "big")
 
 
 def network_of(packed: bytes) -> Network:
-    """The network that holds one packed address and no other."""
+    """Return the network that holds this one packed address."""
     return ipaddress.ip_network(packed)
 
 
@@ -184,6 +187,15 @@ NOWHERE = NetworkSet(())
 ANYWHERE = NetworkSet([(bytes(4), b"\xff" * 4), (bytes(16), b"\xff" * 16)])
 
 
+def describe(networks: NetworkSet, lan: NetworkSet | None) -> str:
+    """Return `nowhere`, `anywhere`, `LAN` if the set is `lan`, otherwise its networks."""
+    if not networks:
+        return "nowhere"
+    if networks == ANYWHERE:
+        return "anywhere"
+    return "LAN" if networks == lan else str(networks)
+
+
 def network_set(networks: Iterable[Network]) -> NetworkSet:
-    """The set of all addresses of the networks."""
+    """Return the set of all addresses of the networks."""
     return NetworkSet((network.network_address.packed, network.broadcast_address.packed) for network in networks)

@@ -1,7 +1,7 @@
-"""The services of the Mail Services page, and everything that is true of one of them.
+"""The services of the Mail Services page, and the facts about each.
 
-A service that is added here has a key, commands, a column in lists and a place in every verdict; what another program
-calls it is said in the exports.
+A new member gets a key, commands, a column in lists and a place in every verdict; the exports say what other programs
+call it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What is true of a service. `meaning` is that of its key, `lan_meaning` that of its LAN key, if it has one.
+    """The facts about a service.
 
-    `column` is its heading in lists. `rides_on` names the service that it uses, whose LAN key confines it too. To one that
-    `connects_out` nobody connects, so no address of a client counts.
+    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists, `short` the
+    one on a terminal. `uses`
+    names the service whose LAN key restricts this one too. A service that `connects_out` has no clients, so IP
+    addresses do not matter to it.
     """
 
     label: str
@@ -22,13 +24,14 @@ class Facts(NamedTuple):
     lan_meaning: str | None = None
     aliases: tuple[str, ...] = ()
     column: str | None = None
-    rides_on: str | None = None
+    short: str | None = None
+    uses: str | None = None
     needs_pro: bool = False
     connects_out: bool = False
 
 
 class Service(StrEnum):
-    """A service, by the name that the command line gives it."""
+    """A service, by its name on the command line."""
 
     POP = (
         "pop",
@@ -44,7 +47,10 @@ class Service(StrEnum):
             needs_pro=True,
         ),
     )
-    MULTIPOP = ("multipop", Facts("MultiPOP", "mail may be collected from other servers", connects_out=True))
+    MULTIPOP = (
+        "multipop",
+        Facts("MultiPOP", "mail may be collected from other servers", short="mpop", connects_out=True),
+    )
     CONNECTOR = (
         "outlook-connector",
         Facts(
@@ -52,39 +58,40 @@ class Service(StrEnum):
             "Outlook folders can be shared; needs IMAP, and Outlook Connector installed",
             aliases=("connector", "mdaemon-connector"),
             column="connector",
-            rides_on="imap",
+            short="oc",
+            uses="imap",
             needs_pro=True,
         ),
     )
 
-    label: str  # as a sentence names it
+    label: str  # its name in sentences
     facts: Facts
     switch: str  # the key that switches it on
-    own_lan_switch: str | None  # the key that confines it and belongs to it
-    lan_switch: str | None  # the key that confines it, which may be that of the service that it rides on
+    own_lan_switch: str | None  # its own key that restricts it to the LAN
+    lan_switch: str | None  # the key that restricts it to the LAN, perhaps that of the service that it uses
 
     def __new__(cls, name: str, facts: Facts) -> Service:
-        """Make the member and its keys, which are asked for in every verdict."""
+        """Make a member and its keys once, as every verdict asks for them."""
         service = str.__new__(cls, name)
         service._value_ = name
         service.facts, service.label = facts, facts.label
         service.switch = name.replace("-", "_")
         service.own_lan_switch = f"{service.switch}_lan_only" if facts.lan_meaning is not None else None
-        service.lan_switch = f"{facts.rides_on}_lan_only" if facts.rides_on is not None else service.own_lan_switch
+        service.lan_switch = f"{facts.uses}_lan_only" if facts.uses is not None else service.own_lan_switch
         return service
 
 
 # The keys that an account, a template and the defaults share, with what they mean.
-MEANINGS: dict[str, str] = {}
+SWITCH_MEANINGS: dict[str, str] = {}
 for _service in Service:
-    MEANINGS[_service.switch] = _service.facts.meaning
+    SWITCH_MEANINGS[_service.switch] = _service.facts.meaning
     if _service.own_lan_switch is not None:
-        MEANINGS[_service.own_lan_switch] = _service.facts.lan_meaning or ""
-SWITCHES = tuple(MEANINGS)
+        SWITCH_MEANINGS[_service.own_lan_switch] = _service.facts.lan_meaning or ""
+SWITCHES = tuple(SWITCH_MEANINGS)
 
 BY_NAME: dict[str, Service] = {name: service for service in Service for name in (service.value, *service.facts.aliases)}
 
 
-def confined_by(switch: str) -> Service:
+def service_of_lan_switch(switch: str) -> Service:
     """Return the service that a LAN key belongs to."""
     return next(service for service in Service if service.own_lan_switch == switch)

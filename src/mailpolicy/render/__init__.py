@@ -1,1 +1,1 @@
-"""What values look like on a screen and in JSON; plain functions from values to text, no I/O."""
+"""Values as text, JSON and reports; functions without I/O."""

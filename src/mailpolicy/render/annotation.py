@@ -1,7 +1,4 @@
-"""What review tools are told of a file: a frozen value that knows neither policies nor the tools.
-
-Promises: whoever has findings of any kind can have them rendered for GitHub, as SARIF or as JUnit, by saying them so.
-"""
+"""A finding as review tools show it, in a form that knows neither the policy nor the tool."""
 
 from __future__ import annotations
 
@@ -11,17 +8,17 @@ from mailpolicy.policy.names import printable
 
 
 class Annotation(NamedTuple):
-    """One thing to say about a place in a file; line and column count from 1, columns in characters."""
+    """One message about a place in a file; line and column count from 1, columns in characters."""
 
-    code: str  # what kind of thing it is, such as `MP012`: short, the same in every run
+    code: str  # the kind of finding, such as `MP012`; short, and the same in every run
     severity: str  # `error`, `warning` or `hint`
-    file: str  # relative to where the tool that reads it stands, or absolute
+    file: str  # relative to the directory of the tool that reads it, or absolute
     line: int
     column: int
     message: str  # one sentence
-    identity: str = ""  # what stays the same while lines move and the wording changes; where empty, the message does
+    identity: str = ""  # stays the same while lines move and the wording changes; if empty, the message is used
 
 
 def shown(text: str) -> str:
-    """`text` with everything as an escape that could not be seen, would end a line, or that XML 1.0 cannot hold."""
+    """Return `text` made printable, also without the characters that XML 1.0 cannot hold."""
     return printable(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

@@ -1,4 +1,4 @@
-"""A verdict in words, and as the object that programs read."""
+"""A verdict as text, and as an object for programs."""
 
 from __future__ import annotations
 
@@ -9,49 +9,54 @@ from typing import Any
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
 from mailpolicy.policy.names import counted
-from mailpolicy.policy.verdict import Grant, Question, Reason, Verdict
+from mailpolicy.policy.question import Question
+from mailpolicy.policy.verdict import Grant, Reason, Verdict
 
 LineOf = Callable[[KeyPath | None], int | None]
-Count = Callable[[], int]  # how many accounts a new address in the LAN lets in; asked only where that is offered
-Shown = Callable[[Command], str]  # a command as somebody can paste it
+Count = Callable[[], int]  # of the accounts that a new LAN entry lets in; called only if a verdict offers one
+Format = Callable[[Command], str]  # a command as a line to paste
 
 
-def lines(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, shown: Shown, *, verbose: bool) -> list[str]:
-    """`allow`, or `deny: REASON`, then each reason with its place, then the commands that help in their order.
+def lines(
+    verdict: Verdict, file: str, line_of: LineOf, lets_in: Count, format_command: Format, *, verbose: bool
+) -> list[str]:
+    """Return `allow` or `deny: REASON`, then each reason with its place, then the fixes in the order to run them.
 
-    With `verbose` an `allow` says why.
+    With `verbose` an `allow` is explained too.
     """
     if verdict.allowed:
-        told = ["allow"]
+        text = ["allow"]
         if verbose and verdict.grant is not None:
-            told += _explained(verdict.question, verdict.grant, file, line_of)
-        return told
-    told = [f"deny: {verdict.reasons[0].gate}"]
+            text += _explained(verdict.question, verdict.grant, file, line_of)
+        return text
+    text = [f"deny: {verdict.reasons[0].gate}"]
     for reason in verdict.reasons:
         decided = f" ({_decider(reason)})" if reason.key is not None else ""
-        told.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
-    return told + _steps(verdict, lets_in, shown)
+        text.append(f"  {_place(file, line_of(reason.key))}: {reason.message}{decided}")
+    return text + _steps(verdict, lets_in, format_command)
 
 
 def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> list[str]:
-    told = [
+    text = [
         f"  {_place(file, line_of(grant.key))}: {question.address} may use {question.service.label}"
         f" ({dotted(grant.key)}, {grant.layer})"
     ]
     if grant.network is not None:
         key: KeyPath = ("server", "lan", grant.network.position)
         place = _place(file, line_of(key))
-        told.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
-    return told
+        text.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
+    return text
 
 
-def _steps(verdict: Verdict, lets_in: Count, shown: Shown) -> list[str]:
-    """The commands that help, a line each; what differs from line to line stands before the command."""
-    steps = [f"  {'then' if number else 'fix'}: {shown(command)}" for number, command in enumerate(verdict.fixes)]
+def _steps(verdict: Verdict, lets_in: Count, format_command: Format) -> list[str]:
+    """Return a line for each fix; any words that differ between the lines stand before the command."""
+    steps = [
+        f"  {'then' if number else 'fix'}: {format_command(command)}" for number, command in enumerate(verdict.fixes)
+    ]
     for command in verdict.alternatives:
-        # Behind a shell's comment sign, so that the line can be pasted.
-        steps.append(f"  or: {shown(command)}  # lets in {counted(lets_in(), 'account')}")
-    return steps + [f"  then, for the whole server: {shown(command)}" for command in verdict.server_fixes]
+        # The count stands behind a #, so that the line can be pasted into a shell.
+        steps.append(f"  or: {format_command(command)}  # lets in {counted(lets_in(), 'account')}")
+    return steps + [f"  then, for the whole server: {format_command(command)}" for command in verdict.server_fixes]
 
 
 def _place(file: str, line: int | None) -> str:
@@ -64,7 +69,7 @@ def _decider(reason: Reason) -> str:
 
 
 def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dict[str, Any]:
-    """The verdict as an object, without its schema."""
+    """Return the verdict as an object, without its schema."""
     question = verdict.question
     answer: dict[str, Any] = {
         "allowed": verdict.allowed,

@@ -1,6 +1,6 @@
-"""What a code of `validate` means, with an example that triggers it, and its cure: as text, Markdown and an object.
+"""Explain a code of `validate`, as text, Markdown or an object: its meaning, an example, and a fix.
 
-Promises: what the example is said to give is what the rules give when asked now, so it cannot be out of date.
+The findings shown for the example are computed when asked, so they cannot be out of date.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ _FILE = "accounts.toml"
 
 
 def found(code: str, rule: Rule) -> list[Finding]:
-    """What `validate` says of the example, by its text alone."""
-    findings, _ = Store("-", rule.example.encode(rule.encoding)).diagnose(hints=True)  # no file of this machine
+    """Return the findings of `validate` for the example."""
+    findings, _ = Store("-", rule.example.encode(rule.encoding)).diagnose(with_hints=True)  # no file of this machine
     return [finding._replace(file=_FILE) for finding in findings if finding.problem.code == code]
 
 
 def text(code: str, rule: Rule) -> str:
-    """The whole explanation, in lines of at most 80 characters but for the findings."""
+    """Return the explanation as text, in lines of at most 80 characters except for findings."""
     from textwrap import fill, indent
 
     parts = [f"{code}: {rule.name} ({rule.severity})", fill(rule.meaning, 80)]
-    parts.append(f"For example{_given(rule)}:")
+    parts.append(f"For example{_condition(rule)}:")
     parts.append(indent(rule.example.rstrip("\n"), "    "))
     if lines := "\n".join(map(str, found(code, rule))):
         parts.append(lines)
-    parts += [f"{title}:\n\n{indent(lines, '    ')}" for title, lines in _instead(rule)]
-    parts.append(fill(f"Cure: {rule.cure}.", 80))
-    parts.append(_silence(code, rule))
+    parts += [f"{title}:\n\n{indent(lines, '    ')}" for title, lines in _corrections(rule)]
+    parts.append(fill(f"Fix: {rule.fix}.", 80))
+    parts.append(_suppression(code, rule))
     return "\n\n".join(parts) + "\n"
 
 
 def markdown(code: str, rule: Rule) -> str:
-    """The whole explanation as Markdown, without a heading."""
-    parts = [rule.meaning, f"For example{_given(rule)}:", _fenced(rule.example, "toml")]
+    """Return the explanation as Markdown, without a heading."""
+    parts = [rule.meaning, f"For example{_condition(rule)}:", _fenced(rule.example, "toml")]
     if lines := "\n".join(map(str, found(code, rule))):
         parts.append(_fenced(lines, "text"))
-    parts += [f"{title}:\n\n{_fenced(lines, 'toml')}" for title, lines in _instead(rule)]
-    parts += [f"Cure: {rule.cure}.", _silence(code, rule)]
+    parts += [f"{title}:\n\n{_fenced(lines, 'toml')}" for title, lines in _corrections(rule)]
+    parts += [f"Fix: {rule.fix}.", _suppression(code, rule)]
     return "\n\n".join(parts) + "\n"
 
 
 def content(code: str, rule: Rule) -> dict[str, Any]:
-    """The explanation as an object, without its schema; `mended` is null where no other text would help."""
+    """Return the explanation as an object, without its schema; `mended` is null if no change of the text would help."""
     return {
         "code": code,
         "severity": rule.severity,
@@ -56,24 +56,24 @@ def content(code: str, rule: Rule) -> dict[str, Any]:
         "given": rule.given or None,
         "findings": [str(finding) for finding in found(code, rule)],
         "mended": rule.example.replace(rule.wrong, rule.right) if rule.wrong else None,
-        "cure": rule.cure,
+        "cure": rule.fix,
     }
 
 
-def _given(rule: Rule) -> str:
+def _condition(rule: Rule) -> str:
     return f", {rule.given}" if rule.given else ""
 
 
-def _instead(rule: Rule) -> list[tuple[str, str]]:
+def _corrections(rule: Rule) -> list[tuple[str, str]]:
     if not rule.wrong:
         return []
-    return [("Write instead", rule.right.strip("\n"))] if rule.right else [("Take out", rule.wrong.strip("\n"))]
+    return [("Write instead", rule.right.strip("\n"))] if rule.right else [("Remove", rule.wrong.strip("\n"))]
 
 
-def _silence(code: str, rule: Rule) -> str:
+def _suppression(code: str, rule: Rule) -> str:
     if rule.severity == ERROR:
-        return "An error cannot be silenced."
-    return f"To silence it: a comment on its line, `# mailpolicy: allow {code} and why`, or --ignore {code}."
+        return "An error cannot be suppressed."
+    return f"To suppress it: the comment `# mailpolicy: allow {code} REASON` on its line, or --ignore {code}."
 
 
 def _fenced(lines: str, language: str) -> str:

@@ -1,8 +1,7 @@
-"""Annotations as workflow commands of GitHub Actions, a line each.
+"""Annotations as workflow commands of GitHub Actions, one per line.
 
-Promises: whatever a file or an account is called, a line stays one command with the properties given here.
-Not promised: that GitHub shows all of them; it shows ten errors, ten warnings and ten notices of a step.
-Source: "Workflow commands for GitHub Actions", and the escapes of @actions/core.
+Each stays one command with these properties, whatever a file or an account is called. GitHub shows only ten errors, ten
+warnings and ten notices of a step. Source: "Workflow commands for GitHub Actions", and the escapes of @actions/core.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _COMMANDS = {ERROR: "error", WARNING: "warning", HINT: "notice"}
 
 
 def text(annotations: Iterable[Annotation]) -> str:
-    """The commands. The message repeats the place, because the log of a run shows nothing else; it shows it as it is."""
+    """Return the commands. The message repeats the place, as the log of a run shows nothing else."""
     return "".join(map(_command, annotations))
 
 
@@ -33,5 +32,5 @@ def _escaped(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    """The text as a property: GitHub finds a file by it, so that only what a terminal would obey is another text."""
+    """Return the text as a property, escaped as little as possible: GitHub finds the file by it."""
     return printable(_escaped(text).replace(":", "%3A").replace(",", "%2C"))

@@ -1,7 +1,7 @@
-"""Results as a JUnit report: suites of cases that passed, failed or could not be tried.
+"""Results as a JUnit report: suites of cases that passed, failed or could not be run.
 
-Promises: well-formed XML 1.0 in ASCII whatever the names hold, the same bytes in every run: no clock, no host name.
-Source: the forms that GitLab, Jenkins and GitHub's report actions read; there is no standard.
+The report is well-formed XML 1.0 in ASCII whatever the names hold, and the same in every run: it has no clock and no
+host name. Source: the forms that GitLab, Jenkins and GitHub's report actions read; there is no standard.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ PASSED, FAILED, BROKEN = "passed", "failure", "error"
 
 
 class Case(NamedTuple):
-    """One thing that was tried; `line` from 1. `kind` and `message` say why it is not `passed`.
+    """One test; `line` counts from 1. `kind` and `message` give the reason if it did not pass.
 
-    The message of a case that passed is kept as its output.
+    The message of a test that passed is kept as its output.
     """
 
     name: str
     file: str
     line: int = 1
-    outcome: str = PASSED  # PASSED, FAILED: the answer is no, or BROKEN: there is no answer
+    outcome: str = PASSED  # PASSED, FAILED (the answer is no) or BROKEN (there is no answer)
     kind: str = ""
     message: str = ""
 
 
 class Suite(NamedTuple):
-    """Cases that belong together, such as all of one file."""
+    """Cases that belong together, such as those of one file."""
 
     name: str
     cases: Sequence[Case]
 
 
 def text(suites: Iterable[Suite]) -> str:
-    """The report."""
+    """Return the report."""
     from xml.etree import ElementTree as Xml
 
     suites = list(suites)

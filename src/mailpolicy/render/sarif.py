@@ -1,8 +1,7 @@
 """Annotations as SARIF 2.1.0, for code scanning and for editors.
 
-Promises: valid by the OASIS schema; columns are counted in characters, and the file says so; a fingerprint stays while
-lines move. Not promised: fingerprints across a renamed file.
-Source: SARIF 2.1.0 with errata 01, sections 3.14 to 3.49.
+The log is valid by the OASIS schema. Columns are counted in characters, and the log says so. A fingerprint survives
+moved lines, but not a renamed file. Source: SARIF 2.1.0 with errata 01, sections 3.14 to 3.49.
 """
 
 from __future__ import annotations
@@ -31,9 +30,10 @@ def text(
     unread: Iterable[tuple[str, str]] = (),
     left_out: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """One run with a result for each annotation; `rules` knows all their codes.
+    """Return a log of one run with a result for each annotation; `rules` has all their codes.
 
-    `unread` are files that could not be looked at, and why; `left_out` says for a file how many results are not among these.
+    `unread` lists files that could not be checked, with the reason; `left_out` counts the results of a file that are
+    not shown.
     """
     notifications: list[dict[str, Any]] = [
         {"level": "error", "message": {"text": _plain(why)}, "locations": [{"physicalLocation": _artifact(file)}]}
@@ -107,12 +107,12 @@ def _results(annotations: Iterable[Annotation], codes: list[str]) -> list[dict[s
 
 
 def _plain(text: str) -> str:
-    """`text` as it can be seen, without what SARIF takes for a link (3.11.6): a name in a message must not become one."""
+    """Return `text` made printable, without a sequence that SARIF reads as a link (3.11.6)."""
     return printable(text).replace("](", "] (")
 
 
 def _artifact(file: str) -> dict[str, Any]:
-    """Where a file is: relative to the root of the sources, or absolute."""
+    """Return the location of a file: relative to the root of the sources, or absolute."""
     from urllib.parse import quote
 
     uri = quote(os.fsencode(file))

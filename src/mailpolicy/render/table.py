@@ -1,54 +1,106 @@
-"""Tables for a terminal.
+"""Tables for a terminal. Every cell is text and nothing else: no markup and no control character gets through.
 
-Promises: every cell is text and nothing else, no markup and no control character gets through; a line ends between words
-and never within one, so that an address or a FILE:LINE can be copied, unless it alone is wider than the terminal. Imported
-on a terminal only, as rich costs start-up.
+If a table is too wide, its longer cells go on in a second line, between words. If that is not enough, it depends: a list
+of things stays a table, whose first column is shortened, and whose words are broken only then; of any other table each
+row becomes a block of lines, so that a key or FILE:LINE stays whole and can be copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
 
-from mailpolicy.policy.names import printable
+from mailpolicy.policy.names import counted, printable
 
-_GAP = 3  # between two columns of the box below
+_GAP = 2  # blanks between two columns
+_SHORTEST_KEY = 16  # characters of the first column; the others are broken before it gets shorter
+_SHORT = 12  # characters of a cell that stays in one line, though it has blanks
+_SHORTEST = 8  # characters of any other column
+
+Paint = Callable[[str, str], str]  # a style's name and a text
 
 
-def drawn(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The table as the terminal shows it; where its words do not fit side by side, a block of lines for each row."""
+def plain(_style: str, text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    width: int,
+    *,
+    of: str | None = None,
+    ellipsis: str = "...",
+    paint: Paint = plain,
+) -> Iterator[str]:
+    """Yield the lines of a table that is at most `width` cells wide, if that is possible at all.
+
+    `of` names the rows, such as `account`: then a column in which two or more of them agree is said below the table.
+    """
     cells = [[printable(cell) for cell in row] for row in rows]
-    console = Console(highlight=False, markup=False, emoji=False)
-    widths = _widths([columns, *cells], console.width)
-    with console.capture() as capture:
-        if widths is None:
-            console.print(_blocks(columns, cells, console.width), soft_wrap=True, end="")
+    shown, agreed = _parted(columns, cells) if of is not None and len(cells) > 1 else (list(range(len(columns))), [])
+    heading = [columns[index].upper() for index in shown]
+    cells = [[row[index] for index in shown] for row in cells]
+    wanted, narrowest = _measured([heading, *cells], width)
+    if of is None and sum(narrowest) + _GAP * (len(shown) - 1) > width:
+        yield from _blocks(columns, cells, width, paint)
+        return
+    widths = _fitted(wanted, narrowest, width)
+    yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
+    for row in cells:
+        yield from _row(row, widths, ellipsis, paint)
+    if agreed:
+        yield ""
+        told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])
+        yield from wrapped(f"The same for all {counted(len(cells), str(of))}: {told}", width)
+
+
+def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:
+    """Return the columns whose rows differ, with the first one, and each other one with its only value."""
+    shown, agreed = [0], []
+    for index in range(1, len(columns)):
+        value = rows[0][index]
+        if all(row[index] == value for row in rows):
+            agreed.append((index, value))
         else:
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-            for column, width in zip(columns, widths, strict=True):
-                table.add_column(Text("\n".join(_lines(column, width))), width=width, no_wrap=True, overflow="ignore")
-            for row in cells:
-                table.add_row(*(Text("\n".join(_lines(*cell))) for cell in zip(row, widths, strict=True)))
-            console.print(table)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+            shown.append(index)
+    return shown, agreed
 
 
-def _widths(rows: Sequence[Sequence[str]], whole: int) -> list[int] | None:
-    """How wide each column is, long cells going on in a second line; None where some word would have to be broken."""
-    columns = list(zip(*rows, strict=True))
-    wanted = [max(map(cell_len, cells)) for cells in columns]
-    widths = [max(_longest_word(cell) for cell in cells) for cells in columns]
-    spare = whole - _GAP * (len(columns) - 1) - sum(widths)
-    if spare < 0:
-        return None
-    for column in sorted(range(len(columns)), key=lambda column: wanted[column] - widths[column]):
-        more = min(wanted[column] - widths[column], spare)
-        widths[column] += more
+def _measured(rows: Sequence[Sequence[str]], whole: int) -> tuple[list[int], list[int]]:
+    """Return how wide each column wants to be, and how narrow it can be without breaking a word."""
+    wanted = [0] * len(rows[0])
+    for row in rows:
+        for index, cell in enumerate(row):
+            # Nearly all cells are ASCII, and a list may have a hundred thousand rows.
+            size = len(cell) if cell.isascii() else cell_len(cell)
+            if size > wanted[index]:
+                wanted[index] = size
+    if sum(wanted) + _GAP * (len(wanted) - 1) <= whole:
+        return wanted, wanted
+    longest = (max(_longest_word(row[index]) for row in rows) for index in range(1, len(wanted)))
+    narrowest = [max(size, min(most, _SHORT)) for size, most in zip(longest, wanted[1:], strict=True)]
+    return wanted, [max(_longest_word(row[0]) for row in rows), *narrowest]
+
+
+def _fitted(wanted: Sequence[int], narrowest: Sequence[int], whole: int) -> list[int]:
+    """Return the widths: as narrow as need be, the first column shortened before a word of another one is broken."""
+    widths = list(narrowest)
+    room = whole - _GAP * (len(widths) - 1)
+    if (missing := sum(widths) - room) > 0:
+        widths[0] = max(widths[0] - missing, min(widths[0], _SHORTEST_KEY))
+    while sum(widths) > room:
+        widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
+        if widths[widest] <= _SHORTEST:
+            break
+        widths[widest] -= 1
+    spare = room - sum(widths)
+    for index in sorted(range(len(widths)), key=lambda index: wanted[index] - widths[index]):
+        more = max(0, min(wanted[index] - widths[index], spare))
+        widths[index] += more
         spare -= more
     return widths
 
@@ -57,32 +109,63 @@ def _longest_word(cell: str) -> int:
     return max(map(cell_len, cell.split(" ")))
 
 
-def _lines(cell: str, width: int) -> list[str]:
-    """The cell in lines of that width, parted at blanks; rich's own wrapping breaks words of wide characters."""
-    first, *words = cell.split(" ")
-    lines = [first]
-    for word in words:
-        if cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+def _row(cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Paint) -> Iterator[str]:
+    if all(len(cell) <= width and cell.isascii() for cell, width in zip(cells, widths, strict=True)):
+        padded = [paint(cell, cell.ljust(width)) for cell, width in zip(cells, widths, strict=True)]
+        yield (" " * _GAP).join(padded).rstrip()
+        return
+    key = [_shortened(cells[0], widths[0], ellipsis)] if " " not in cells[0] else wrapped(cells[0], widths[0])
+    columns = [key, *(wrapped(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+    for parts in zip_longest(*columns, fillvalue=""):
+        padded = [
+            paint(cell, set_cell_size(part, width)) for cell, part, width in zip(cells, parts, widths, strict=True)
+        ]
+        yield (" " * _GAP).join(padded).rstrip()
+
+
+def _shortened(text: str, width: int, ellipsis: str) -> str:
+    """Shorten in the middle: of an address both the beginning and the domain's end tell it from others."""
+    if cell_len(text) <= width:
+        return text
+    kept = width - len(ellipsis)
+    tail = kept // 2
+    head = set_cell_size(text, kept - tail).rstrip(" ") if not text.isascii() else text[: kept - tail]
+    while cell_len(text[-tail:]) > kept - (kept - tail):
+        tail -= 1
+    return f"{head}{ellipsis}{text[len(text) - tail :]}"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Part a text into lines between words; a word that is wider than a line is broken."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        while cell_len(word) > width:
+            taken = 1
+            while cell_len(word[: taken + 1]) <= width:
+                taken += 1
+            lines[-1] = word[:taken]
+            lines.append("")
+            word = word[taken:]
+        lines[-1] = word
     return lines
 
 
-def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], whole: int) -> Text:
-    """For each row its first cell, and below it each other one that is not empty beside the name of its column."""
+def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int, paint: Paint) -> Iterator[str]:
+    """Yield for each row its first cell, and below it each other one that is not empty beside the name of its column."""
     indent = max(map(cell_len, columns[1:]), default=0) + len("  : ")
-    text = Text()
     for row in rows:
-        text.append(f"{row[0]}\n", "bold")
+        yield paint("heading", row[0])
         for column, cell in zip(columns[1:], row[1:], strict=True):
-            if not cell:
-                continue
             label, margin = f"  {column}:", indent
-            if indent + _longest_word(cell) > whole:
-                text.append(f"{label}\n")
+            if cell and indent + _longest_word(cell) > width:
+                yield label
                 label, margin = "", len("    ")
-            for line in _lines(cell, whole - margin):
-                text.append(f"{label.ljust(margin)}{line}\n")
+            for line in wrapped(cell, max(width - margin, _longest_word(cell))) if cell else ():
+                yield f"{label.ljust(margin)}{line}"
                 label = ""
-    return text

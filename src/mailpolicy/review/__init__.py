@@ -1,1 +1,1 @@
-"""A policy held against expectations: test cases and the logins of a log."""
+"""Check a policy against expectations: test cases, and the logins in a log."""

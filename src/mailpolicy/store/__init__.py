@@ -1,1 +1,1 @@
-"""A TOML file of ours: its text, its tree, its tables, and where things stand in it."""
+"""The store and host.toml: reading, parsing, validating and locating keys in the text."""

@@ -1,7 +1,6 @@
-"""One TOML file as it was when read: its text, its tree, and where in the file a key is written.
+"""Read one TOML file: its text, its tree, and the line that each key is written on.
 
-Promises: the reading parser is the only judge of what the text says; what is not UTF-8 or not TOML is a problem with its
-place, not an exception. Not promised: that the content makes sense as anything.
+Text that is not UTF-8 or not TOML is a problem with a place, not an exception. The meaning of the keys is the caller's.
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ from functools import cached_property
 from typing import Any
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem
-from mailpolicy.policy.names import printable
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class Document:
-    """The content of one TOML file, as it was when read; `path` as it was given."""
+    """The content of one TOML file when it was read; `path` as it was given."""
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
@@ -33,7 +31,7 @@ class Document:
         return self.data
 
     @cached_property
-    def _parsed(self) -> tuple[str, dict[str, Any], Problem | None]:
+    def _parsed(self) -> tuple[str, dict[str, Any], list[Problem]]:
         import tomli
 
         data = self._parsed_bytes
@@ -47,79 +45,83 @@ class Document:
             return (
                 "",
                 {},
-                Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position),
+                [Problem("MP001", (), f"byte {data[start]:#04x} is not UTF-8: save the file as UTF-8", position)],
             )
         try:
             with without_gc():
-                return text, tomli.loads(text), None
+                return text, tomli.loads(text), []
         except tomli.TOMLDecodeError as error:
-            message = error.msg[:1].lower() + error.msg[1:] if error.msg else "not TOML"
-            return text, {}, Problem("MP002", (), f"not TOML: {_one_line(message)}", (error.lineno, error.colno))
-        except RecursionError:
+            from mailpolicy.store import mistakes  # a run that reads a good file does not pay for it
+
+            with without_gc():
+                return text, {}, mistakes.explained(text, error)
+        except RecursionError:  # arrays in arrays, thousands deep
             return (
                 text,
                 {},
-                Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1)),
+                [Problem("MP002", (), "nested too deep to be read: nothing here has more than four levels", (1, 1))],
             )
         except ValueError:  # Python reads no decimal integer of more digits than a limit of its own
-            return text, {}, _too_long(text)
+            return text, {}, [_too_long(text)]
 
     @property
     def text(self) -> str:
-        """The content as text, without the byte order mark."""
+        """Return the content as text, without the byte order mark."""
         return self._parsed[0]
 
     @property
     def tree(self) -> dict[str, Any]:
-        """The TOML tree; empty where the text is not TOML."""
+        """Return the TOML tree; it is empty if the text is not TOML."""
         return self._parsed[1]
 
     @property
-    def fault(self) -> Problem | None:
-        """What keeps the content from being TOML; None where it is."""
+    def faults(self) -> list[Problem]:
+        """Return the problems that keep the content from being parsed."""
         return self._parsed[2]
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
-        """The line on which each key is written, or its nearest written ancestor; a key with neither is left out."""
+        """Return the line of each key, or of its nearest written ancestor; keys with neither are left out."""
+        return {path: self._line_in_file(line) for path, (line, _) in self._positions(paths).items()}
+
+    def line(self, path: KeyPath | None) -> int | None:
+        """Return the line of a key, or of its nearest written ancestor, or None if neither is written."""
+        return self.lines([path]).get(path) if path else None
+
+    def _positions(self, paths: Iterable[KeyPath]) -> dict[KeyPath, tuple[int, int]]:
         from mailpolicy.store import locate  # 2 ms, only to print a line
 
         found = locate.find(self.text, paths)
-        spots = locate.places(self.text, [entry.start for entry in found.values()])
-        return {path: self._line_in_file(line) for path, (line, _) in zip(found, spots, strict=True)}
-
-    def line(self, path: KeyPath | None) -> int | None:
-        """The line on which a key is written, or its nearest written ancestor; None where there is neither."""
-        from mailpolicy.store import locate  # 2 ms, only to print a line
-
-        entry = locate.find(self.text, [path]).get(path) if path else None
-        return self.line_at(entry.start) if entry is not None else None
+        return dict(zip(found, locate.positions(self.text, [entry.start for entry in found.values()]), strict=True))
 
     def line_at(self, offset: int) -> int:
-        """The line in the file of a character of the text."""
+        """Return the line in the file of a character of the text."""
         return self._line_in_file(self.text.count("\n", 0, offset) + 1)
 
     def _line_in_file(self, line: int) -> int:
         return line
 
-    def placed(self, problems: Iterable[Problem]) -> list[Finding]:
-        """The problems with their lines and columns, in their order; 1:1 where a problem has no place."""
+    def located(self, problems: Iterable[Problem]) -> list[Finding]:
+        """Return the problems as findings with line and column, sorted by place; a problem without a place is at 1:1."""
         problems = list(problems)
         if not problems:
             return []
-        from mailpolicy.store import locate  # 2 ms, only to print a line
-
-        found = locate.find(
-            self.text, [problem.path for problem in problems if problem.position is None and problem.path]
-        )
-        spots = dict(zip(found, locate.places(self.text, [entry.start for entry in found.values()]), strict=True))
+        places = self._positions([problem.path for problem in problems if problem.position is None and problem.path])
+        source = self._source_lines() if any(problem.position for problem in problems) else []
         findings = [
-            Finding(self.path, *(problem.position or spots.get(problem.path, (1, 1))), problem) for problem in problems
+            Finding(self.path, *problem.position, problem, source[problem.position[0] - 1])
+            if problem.position is not None
+            else Finding(self.path, *places.get(problem.path, (1, 1)), problem)
+            for problem in problems
         ]
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code))
 
+    def _source_lines(self) -> list[str]:
+        """Return the lines of the file, be they TOML and UTF-8 or not."""
+        return self._parsed_bytes[len(self.bom) :].decode("utf-8", "replace").split("\n")
+
 
 def _too_long(text: str) -> Problem:
-    """The problem of the first integer that is longer than Python reads."""
+    """Return the problem of the first integer that has more digits than Python reads."""
     from mailpolicy.store import locate  # 2 ms, only to print a line
 
     most = sys.get_int_max_str_digits()
@@ -129,7 +131,7 @@ def _too_long(text: str) -> Problem:
         return Problem("MP002", (), "an integer that is too long to be read", (1, 1))
     # What follows a = is a value, if it is not in a comment; if no such is found, any.
     found = next((run for run in long if _is_value(text, run.start())), long[0])
-    ((line, column),) = locate.places(text, [found.start()])
+    ((line, column),) = locate.positions(text, [found.start()])
     length = len(found[0].replace("_", ""))
     return Problem("MP002", (), f"an integer of {length} digits: none here has more than ten", (line, column))
 
@@ -141,7 +143,7 @@ def _is_value(text: str, start: int) -> bool:
 
 @contextmanager
 def without_gc() -> Iterator[None]:
-    """A large parse makes many containers and no cycles; the collector would walk them all again and again."""
+    """Pause the garbage collector: a large parse creates many containers and no cycles, so its passes are wasted."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -149,7 +151,3 @@ def without_gc() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _one_line(message: str) -> str:
-    return printable(message.splitlines()[0] if message else message)

@@ -1,7 +1,7 @@
-"""`host.toml`: what is true of this machine and not of the policy, such as which keyring keeps the secrets.
+"""Read `host.toml`: settings of this machine, such as the place of the secrets, which are no part of the policy.
 
-Promises: as root it is obeyed only where nobody else can have written it; any error in it is an error of every command
-that reads it, as guards may stand in it. Not read by check, validate, test and diff.
+Safeguards can be set in it, so any error in it is an error of every command that reads it, and root reads it only if
+nobody else can have written it. check, validate, test and diff do not read it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mailpolicy.diagnostics import KeyPath
+from mailpolicy.diagnostics import Finding, KeyPath
 from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.store.document import Document
@@ -21,8 +21,20 @@ from mailpolicy.system.files import LARGEST, is_there, opened_trusted, read_whol
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 
 
+class HostUnreadable(StoreError):
+    """host.toml is not TOML: the error is the first of the `findings`, which are all mistakes, placed."""
+
+    code = "invalid-host"
+    is_first_finding = True
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        first = findings[0]
+        super().__init__(first.problem.message, file=first.file, line=first.line)
+
+
 class Host(NamedTuple):
-    """The settings of one machine; None where the file does not say. `document` is the file, None where there is none."""
+    """The settings of one machine; those that the file does not set are None. `document` is None if there is no file."""
 
     keyring_backend: str | None = None
     keyring_service: str | None = None
@@ -34,31 +46,31 @@ class Host(NamedTuple):
 
 
 def read(path: str | None) -> Host:
-    """The settings in the file at `path`; with None in the usual place, where it may be missing.
+    """Return the settings in the file at `path`, or in the default file, which may be missing, if it is None.
 
-    Raises StoreError where the file cannot be read or says something it may not, Refused where root must not obey it.
+    Raises StoreError if the file cannot be read or a setting is invalid, Refused if users other than root can write it
+    and root would obey it.
     """
-    if path == os.devnull:  # asked for: there is none
+    if path == os.devnull:  # --host-config /dev/null
         return Host()
     name = path or DEFAULT_PATH
     try:
         with opened_trusted(name) as descriptor:
             document = Document(name, read_whole(descriptor, LARGEST))
     except FileMissing:
-        if path is None and not is_there(name):  # a link to nothing was meant to lead somewhere
+        if path is None and not is_there(name):  # a dangling link is an error: a file was meant to be there
             return Host()
         raise FileMissing(
-            "no such file or directory: make it, an empty file will do, or say that there is none with "
-            "--host-config /dev/null",
+            "no such file or directory: create it (it may be empty), or run without one: --host-config /dev/null",
             file=name,
         ) from None
-    if document.fault is not None:
-        raise invalid(document, (), document.fault.message, document.fault.position)
+    if document.faults:
+        raise HostUnreadable(document.located(document.faults))
     for key, value in document.tree.items():
         if key not in HOST_KEYS:
             nearest = nearest_key(key, HOST_KEYS)
-            hint = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(HOST_KEYS)}"
-            raise invalid(document, (key,), f"unknown key {key!a}, {hint}")
+            hint = f", did you mean {nearest}?" if nearest else f": the keys of host.toml are {', '.join(HOST_KEYS)}"
+            raise invalid(document, (key,), f"unknown key {key!a}{hint}")
         if type(value) is not (dict if key == "exports" else str):
             raise invalid(document, (key,), f"{key} must be a {'table' if key == 'exports' else 'string'}")
     for key in ("secrets_file", "key_file"):
@@ -67,7 +79,6 @@ def read(path: str | None) -> Host:
     return Host(**document.tree, document=document)
 
 
-def invalid(document: Document, key: KeyPath, message: str, position: tuple[int, int] | None = None) -> StoreError:
-    """The error that host.toml says something it may not, with the line of the key or of the position."""
-    line = position[0] if position is not None else document.line(key)
-    return StoreError(message, file=document.path, line=line, code="invalid-host")
+def invalid(document: Document, key: KeyPath, message: str) -> StoreError:
+    """Return the error for an invalid setting in host.toml, with the line of the key."""
+    return StoreError(message, file=document.path, line=document.line(key), code="invalid-host")

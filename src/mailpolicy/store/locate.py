@@ -1,7 +1,6 @@
-"""Where each key of a TOML text is written: a scan of a text that the reading parser has accepted.
+"""Find where each key of a TOML text is written, by one scan.
 
-Promises: for every table header, key and array element its path and its span in the text. Not promised: anything
-about a text that the parser refuses; values are skipped, never interpreted.
+The text must be one that the parser accepts. Values are skipped, never interpreted.
 """
 
 from __future__ import annotations
@@ -16,24 +15,26 @@ HEADER, KEY, INLINE, ELEMENT = "header", "key", "inline", "element"
 
 
 class Entry(NamedTuple):
-    """One written thing. Offsets count characters: `start` of the key or bracket, `value` to `end` the value."""
+    """One header, key or array element. Offsets are in characters; the value is from `value` to `end`."""
 
     kind: str
     path: KeyPath
     start: int
-    name: int  # where the last part of the key begins
-    value: int  # where the value begins; for a header where its last key part ends
+    name: int  # start of the last part of the key
+    value: int  # start of the value; for a header the end of its last key part
     end: int
 
 
-# What nearly every line of a store looks like, with the blank lines and comments above it: `[accounts."a@b"]` or
-# `pop = true  # why`. The possessive quantifiers keep a long comment from being tried in pieces.
-_GAP = r"(?:[ \t\r\n]++|\#[^\n]*+)*+"
+# One match for the usual lines of a store, `[accounts."a@b"]` and `pop = true  # comment`, with the blank lines and
+# comments above them. The quantifiers are possessive so that a long comment is not tried again piece by piece.
+_BLANK_LINES = r"(?:[ \t\r\n]++|\#[^\n]*+)*+"
 _PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)"""
 _END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
-_PLAIN = re.compile(rf"""{_GAP} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}""", re.VERBOSE)
-_PLAIN_PAIRS = re.compile(rf"(?: {_GAP} {_PAIR} {_END} )*+", re.VERBOSE)
-_BLANK = re.compile(_GAP)
+_USUAL_LINE = re.compile(
+    rf"""{_BLANK_LINES} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}""", re.VERBOSE
+)
+_USUAL_PAIRS = re.compile(rf"(?: {_BLANK_LINES} {_PAIR} {_END} )*+", re.VERBOSE)
+_BLANK = re.compile(_BLANK_LINES)
 _SPACE = re.compile(r"[ \t]*")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]++|\\.)*+)"|'([^'\n]*)'""")
 _TABLE_HEADER = re.compile(
@@ -44,33 +45,34 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _STRING_OR_COMMENT = re.compile(rf"{_STRING.pattern}|#[^\n]*", re.DOTALL)
-_SCALAR = re.compile(r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?")  # the blank is the one a date and its time may have
+_SCALAR = re.compile(r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?")  # TOML allows one blank between a date and its time
 _ESCAPE = re.compile(r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
-_SHORT = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
+_SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 
-def entries(text: str, of: Container[KeyPath] | None = None) -> Iterator[Entry]:
-    """Every header, key and array element of the text, in the order in which they are written.
+def entries(text: str, only_in: Container[KeyPath] | None = None) -> Iterator[Entry]:
+    """Yield every header, key and array element of a text, in the order of the text.
 
-    With `of` the keys of other tables may be left out.
+    If `only_in` is given, the keys of other tables may be left out, which is quicker.
     """
     table: KeyPath = ()
-    tables: dict[KeyPath, int] = {}  # arrays of tables: how many headers so far
+    array_counts: dict[KeyPath, int] = {}  # index of the last element of each array of tables
     position, size = 0, len(text)
-    plainly, skipping = _PLAIN.match, _PLAIN_PAIRS.match
+    match_line, skip_pairs = _USUAL_LINE.match, _USUAL_PAIRS.match
     while True:
-        plain = plainly(text, position)
-        if plain is not None and (top := plain[1]) is None:
-            start = plain.start(3)
-            value, position = plain.span(4)
-            yield Entry(KEY, (*table, plain[3]), start, start, value, position)
+        usual = match_line(text, position)
+        if usual is not None and (top := usual[1]) is None:
+            start = usual.start(3)
+            value, position = usual.span(4)
+            yield Entry(KEY, (*table, usual[3]), start, start, value, position)
             continue
-        if plain is not None and not tables:
-            first, last = plain.span(2)
-            table, position = (top, plain[2]), last + 2
-            yield Entry(HEADER, table, plain.start(1) - 1, first - 1, last + 1, position)
-            if of is not None and table not in of:
-                position = skipping(text, position).end()  # type: ignore[union-attr]
+        # Once there is an array of tables, a header may lie in it, and its path needs the general code below.
+        if usual is not None and not array_counts:
+            first, last = usual.span(2)
+            table, position = (top, usual[2]), last + 2
+            yield Entry(HEADER, table, usual.start(1) - 1, first - 1, last + 1, position)
+            if only_in is not None and table not in only_in:
+                position = skip_pairs(text, position).end()  # type: ignore[union-attr]
             continue
         position = _BLANK.match(text, position).end()  # type: ignore[union-attr]
         if position == size:
@@ -79,31 +81,32 @@ def entries(text: str, of: Container[KeyPath] | None = None) -> Iterator[Entry]:
             doubled = text.startswith("[[", position)
             parts, name, stop = _key(text, position + 1 + doubled)
             end = text.index("]", stop) + 1 + doubled
-            path = _under_last(parts, tables)
+            path = _header_path(parts, array_counts)
             if doubled:
-                tables[path] = tables.get(path, -1) + 1
-                path = (*path, tables[path])
+                array_counts[path] = array_counts.get(path, -1) + 1
+                path = (*path, array_counts[path])
             table = path
             yield Entry(HEADER, table, position, name, stop, end)
             position = end
         else:
-            entry, inner = _pair(text, position, table, KEY, of)
+            entry, inner = _pair(text, position, table, KEY, only_in)
             yield entry
             yield from inner
             position = entry.end
 
 
 def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
-    """For each path the entry that writes it, or else the first one that writes its nearest written ancestor.
+    """Return for each path the entry that writes it, or else the first one that writes its nearest written ancestor.
 
     A path of which not even the first part is written is left out.
     """
     asked = set(paths)
+    # With all ancestors, so that the scan can stop as soon as everything wanted is found.
     wanted = {path[:length] for path in asked for length in range(1, len(path) + 1)}
     first: dict[KeyPath, Entry] = {}
     for entry in entries(text, {path[:-1] for path in wanted}) if wanted else ():
         path = entry.path
-        while path and path not in first:  # what is found has its ancestors found
+        while path and path not in first:  # the ancestors of a path in `first` are in it too
             if path in wanted:
                 first[path] = entry
             path = path[:-1]
@@ -117,12 +120,12 @@ def find(text: str, paths: Iterable[KeyPath]) -> dict[KeyPath, Entry]:
     return found
 
 
-def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
-    """Line and column of each offset, both from 1, columns in characters."""
+def positions(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Return line and column of each offset, both from 1, columns in characters."""
     offsets = list(offsets)
     found: dict[int, tuple[int, int]] = {}
     line, start, position = 1, 0, 0
-    for offset in sorted(set(offsets)):  # so that each part of the text is looked at once
+    for offset in sorted(set(offsets)):  # in order, so that the text is scanned only once
         if newlines := text.count("\n", position, offset):
             line += newlines
             start = text.rindex("\n", position, offset) + 1
@@ -131,23 +134,23 @@ def places(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
     return [found[offset] for offset in offsets]
 
 
-def header_parts(text: str, position: int) -> tuple[str, ...] | None:
-    """The key of the table header whose bracket stands at `position`; None for an array of tables or what is no header."""
+def header_key(text: str, position: int) -> tuple[str, ...] | None:
+    """Return the key of the table header that begins at `position`; None for an array of tables or anything else."""
     return tuple(_key(text, position + 1)[0]) if _TABLE_HEADER.match(text, position) else None
 
 
-def _under_last(parts: list[str], tables: dict[KeyPath, int]) -> KeyPath:
-    """The path of a header, where every array of tables on the way stands for its last element."""
+def _header_path(parts: list[str], array_counts: dict[KeyPath, int]) -> KeyPath:
+    """Return the path of a header; an array of tables on the way stands for its last element, as TOML has it."""
     path: KeyPath = ()
     for index, part in enumerate(parts):
         path = (*path, part)
-        if path in tables and index < len(parts) - 1:
-            path = (*path, tables[path])
+        if path in array_counts and index < len(parts) - 1:
+            path = (*path, array_counts[path])
     return path
 
 
 def _key(text: str, position: int) -> tuple[list[str], int, int]:
-    """The parts of a dotted key, where its last part begins, and where the key ends."""
+    """Parse a dotted key. Returns its parts, the offset of its last part, and the offset after the key."""
     parts: list[str] = []
     while True:
         match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
@@ -162,19 +165,19 @@ def _key(text: str, position: int) -> tuple[list[str], int, int]:
         position += 1
 
 
-def part_of_header(text: str, header: Entry, index: int) -> tuple[int, int]:
-    """Where one part of a header's key stands, with its quotes; `index` counts from 0."""
-    return _part_of(text, text.index("[", header.start) + 1 + text.startswith("[[", header.start), index)
+def header_part(text: str, header: Entry, index: int) -> tuple[int, int]:
+    """Return start and end of one part of a header's key, with its quotes; `index` counts from 0."""
+    return _part_at(text, text.index("[", header.start) + 1 + text.startswith("[[", header.start), index)
 
 
-def key_above(text: str, entry: Entry, path: KeyPath) -> str:
-    """The dotted key of a statement or an inline pair, cut off where it names `path`, which lies above its own."""
+def key_prefix(text: str, entry: Entry, path: KeyPath) -> str:
+    """Return the text of the key of a statement or an inline pair, cut off behind the part that completes `path`."""
     parts, _, _ = _key(text, entry.start)
-    above = len(entry.path) - len(parts)  # parts that the header or the value around it says
-    return text[entry.start : _part_of(text, entry.start, len(path) - above - 1)[1]]
+    above = len(entry.path) - len(parts)  # parts given by the header or the inline table around it
+    return text[entry.start : _part_at(text, entry.start, len(path) - above - 1)[1]]
 
 
-def _part_of(text: str, position: int, index: int) -> tuple[int, int]:
+def _part_at(text: str, position: int, index: int) -> tuple[int, int]:
     while True:
         match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
         assert match is not None, "the parser accepted this text"
@@ -185,21 +188,21 @@ def _part_of(text: str, position: int, index: int) -> tuple[int, int]:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    return _SHORT[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
+    return _SHORT_ESCAPES[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
 
 
 def _pair(
-    text: str, position: int, table: KeyPath, kind: str, of: Container[KeyPath] | None
+    text: str, position: int, table: KeyPath, kind: str, only_in: Container[KeyPath] | None
 ) -> tuple[Entry, list[Entry]]:
     parts, name, stop = _key(text, position)
     path = (*table, *parts)
     value = _SPACE.match(text, text.index("=", stop) + 1).end()  # type: ignore[union-attr]
-    end, inner = _value(text, value, path, of)
+    end, inner = _value(text, value, path, only_in)
     return Entry(kind, path, position, name, value, end), inner
 
 
-def _value(text: str, position: int, path: KeyPath, of: Container[KeyPath] | None) -> tuple[int, list[Entry]]:
-    """Where the value at `position` ends, and what is written inside it; nothing where `of` does not ask for it."""
+def _value(text: str, position: int, path: KeyPath, only_in: Container[KeyPath] | None) -> tuple[int, list[Entry]]:
+    """Skip the value at `position`. Returns its end and the entries inside it, none if `only_in` leaves them out."""
     opening = text[position]
     if opening not in "[{":
         match = (_STRING if opening in "\"'" else _SCALAR).match(text, position)
@@ -213,12 +216,12 @@ def _value(text: str, position: int, path: KeyPath, of: Container[KeyPath] | Non
             position += 1
             continue
         if opening == "{":
-            entry, deeper = _pair(text, position, path, INLINE, of)
+            entry, deeper = _pair(text, position, path, INLINE, only_in)
         else:
-            end, deeper = _value(text, position, (*path, count), of)
+            end, deeper = _value(text, position, (*path, count), only_in)
             entry = Entry(ELEMENT, (*path, count), position, position, position, end)
             count += 1
-        if of is None or path in of:
+        if only_in is None or path in only_in:
             inner.append(entry)
             inner += deeper
         position = entry.end
@@ -226,9 +229,9 @@ def _value(text: str, position: int, path: KeyPath, of: Container[KeyPath] | Non
 
 
 def comments(text: str) -> Iterator[tuple[int, str]]:
-    """Every comment: its offset, and its text from the # to the end of the line.
+    """Yield the offset and the text of every comment, from its # to the end of the line.
 
-    Outside comments a quote always opens a string, so that strings and comments are the only tokens to tell apart.
+    Outside comments a quote always opens a string, so strings and comments are the only tokens to be told apart.
     """
     for match in _STRING_OR_COMMENT.finditer(text):
         if match[0].startswith("#"):

@@ -1,7 +1,7 @@
-"""From a TOML tree to a policy and problems: every rule about what a store may say, each checked and none skipped.
+"""Validate the TOML tree of a store and turn it into a policy.
 
-Promises: all problems in one run, in the order of the file's tables; a policy only where there is no error.
-Not promised: advice about settings that are allowed but unwise; that is `advice`.
+Every rule is checked in one run, and problems are in the order of the file's tables. A tree with an error gives no
+policy. Settings that are valid but probably not intended are the subject of `warnings`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mailpolicy.policy import names
 from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.policy.model import Account, LanEntry, Policy, Server, Source, Tls
 from mailpolicy.policy.names import NameRejected
-from mailpolicy.policy.nearest import MOST_GUESSES, nearest
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import SWITCHES
 from mailpolicy.store.tables import (
@@ -25,15 +25,15 @@ from mailpolicy.store.tables import (
     SWITCH_KEYS,
     TABLES,
     TOP,
-    checked,
-    is_table,
-    named,
+    check_name,
+    require_table,
     type_name,
+    valid_entries,
 )
 
 VERSION = 1
 EDITIONS = ("pro", "standard")
-# What a key may be, in whichever table it stands, where its type says too little: one of these, or within these.
+# The values that a key may have in any table, if its type allows more.
 CHOICES: dict[str, tuple[str, ...]] = {"edition": EDITIONS, "tls": tuple(Tls)}
 RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days": (1, 2147483647)}
 _ENTRY_CODES = {
@@ -48,10 +48,10 @@ _ENTRY_CODES = {
 }
 
 
-class Reading(NamedTuple):
-    """What a tree says: the policy, None where there is an error, and the errors.
+class Validation(NamedTuple):
+    """The result for one tree: its errors, and its policy, which is None if there is an error.
 
-    `draft` is the policy of those parts that have no error: good enough to look for warnings, never for a verdict.
+    `draft` is the policy of the parts that have no error: good enough to look for warnings, never for a verdict.
     """
 
     policy: Policy | None
@@ -59,33 +59,37 @@ class Reading(NamedTuple):
     draft: Policy | None = None
 
 
-def read(tree: Mapping[str, Any]) -> Reading:
-    """The policy that a store's TOML tree describes, and every error in it."""
+def validate(tree: Mapping[str, Any]) -> Validation:
+    """Return the policy that a store's tree describes, and every error in it."""
     problems: list[Problem] = []
     if "version" not in tree:
         problems.append(
             Problem("MP003", (), f"the key version is missing: write `version = {VERSION}` as the first line")
         )
-    top = checked(tree, TOP, (), problems)
+    top = valid_entries(tree, TOP, (), problems)
     if (version := top.get("version", VERSION)) != VERSION:
         newer = version > VERSION
-        message = "written for a newer mailpolicy" if newer else "there is no such version"
+        fix = "it was written for a newer mailpolicy" if newer else f"write `version = {VERSION}`"
         problems.append(
-            Problem("MP004", ("version",), f"version {_shown(version)}: {message}, this one reads version {VERSION}")
+            Problem(
+                "MP004",
+                ("version",),
+                f"version {_number_text(version)}: this mailpolicy reads version {VERSION}; {fix}",
+            )
         )
         if newer:
-            return Reading(None, problems)
+            return Validation(None, problems)
     server = _server(top.get("server"), problems)
-    defaults = checked(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
+    defaults = valid_entries(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
     templates: dict[str, dict[str, bool]] = {}
     for name, table in top.get("templates", {}).items():
-        named(names.template_name, name, "MP013", ("templates", name), problems)
-        templates[name] = {}  # there, for the accounts that name it, whatever is wrong with it
-        if is_table(table, ("templates", name), problems):
-            templates[name] = checked(table, SWITCH_KEYS, ("templates", name), problems)
+        check_name(names.template_name, name, "MP013", ("templates", name), problems)
+        templates[name] = {}  # even if it is invalid, so that accounts that use it get no error of their own
+        if require_table(table, ("templates", name), problems):
+            templates[name] = valid_entries(table, SWITCH_KEYS, ("templates", name), problems)
     accounts = _accounts(top.get("accounts", {}), templates, problems)
     policy = Policy(server, defaults, templates, accounts)
-    return Reading(None if problems else policy, problems, policy)
+    return Validation(None if problems else policy, problems, policy)
 
 
 def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems: list[Problem]) -> dict[str, Account]:
@@ -98,25 +102,28 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
         except NameRejected as error:
             problems.append(Problem("MP010", ("accounts", key), str(error)))
             address = ""
+        # type() and not isinstance(): it is faster, and the parser makes no subclasses. This loop runs once an account.
         own, template = table, None
         if type(table) is dict and type(template := table.get("template")) is str and template in templates:
             own = table.copy()
             del own["template"]
-        if type(own) is dict and switches.issuperset(own) and _all_boolean(own):
-            account = Account(address, key, own, template)  # switches and a template, as most accounts are written
+        if type(own) is dict and switches.issuperset(own) and _only_booleans(own):
+            account = Account(address, key, own, template)  # the usual account, without the slower general check
         else:
-            if not is_table(table, ("accounts", key), problems):
+            if not require_table(table, ("accounts", key), problems):
                 continue
-            account = _account(address, key, checked(table, ACCOUNT, ("accounts", key), problems), templates, problems)
+            account = _account(
+                address, key, valid_entries(table, ACCOUNT, ("accounts", key), problems), templates, problems
+            )
         if address in accounts and address:
-            message = f"this is the account {address} a second time, the other is written '{names.short(accounts[address].key)}'"
+            message = f"account {address} is defined twice: it is also written '{names.short(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
         if address:
             accounts[address] = account
     return accounts
 
 
-def _all_boolean(table: Mapping[str, object]) -> bool:
+def _only_booleans(table: Mapping[str, object]) -> bool:
     return all([value is True or value is False for value in table.values()])
 
 
@@ -131,7 +138,7 @@ def _account(
         table.pop("sources", None),
     )
     if template is not None and template not in templates:
-        meant = nearest(template, templates) if len(problems) < MOST_GUESSES else None
+        meant = nearest(template, templates) if len(problems) < MAX_GUESSES else None
         hint = f", did you mean '{meant}'?" if meant else ""
         message = (
             f"there is no template '{names.short(template)}'{hint or ': add [templates.NAME], or name one that exists'}"
@@ -139,20 +146,20 @@ def _account(
         problems.append(Problem("MP012", (*path, "template"), message))
         template = None
     if login is not None:
-        named(names.login, login, "MP014", (*path, "smart_host_login"), problems)
-    if sources is None:  # as with nearly all
+        check_name(names.login, login, "MP014", (*path, "smart_host_login"), problems)
+    if sources is None:  # the usual case
         return Account(address, key, table, template, suspended, login)
     return Account(address, key, table, template, suspended, login, _sources(sources, (*path, "sources"), problems))
 
 
 def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> dict[str, Source]:
-    """The MultiPOP sources of one account."""
+    """Return the valid MultiPOP sources of one account, and add a problem for each error in the others."""
     sources = {}
     for name, table in tables.items():
         below = (*path, name)
-        named(names.source_name, name, "MP016", below, problems)
+        check_name(names.source_name, name, "MP016", below, problems)
         before = len(problems)
-        source = checked(table, SOURCE, below, problems)
+        source = valid_entries(table, SOURCE, below, problems)
         for key in TABLES["accounts", "ADDRESS", "sources", "NAME"].required:
             if isinstance(table, dict) and key not in table:
                 problems.append(Problem("MP017", below, f'the source has no {key}: write `{key} = "..."` in it'))
@@ -163,16 +170,18 @@ def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) 
 
 
 def _source_values(source: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
-    named(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
-    named(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
-    _allowed(source, path, problems)
+    check_name(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
+    check_name(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
+    check_values(source, path, problems)
     if "delete_after_days" in source and source.get("keep") is False:
-        message = "delete_after_days needs a copy that is kept: write `keep = true`, or take delete_after_days out"
+        message = (
+            "delete_after_days has no effect with `keep = false`: write `keep = true`, or remove delete_after_days"
+        )
         problems.append(Problem("MP018", (*path, "delete_after_days"), message))
 
 
 def new_source(table: Mapping[str, Any]) -> Source:
-    """The source that a table without an error describes, with what it leaves out filled in."""
+    """Return the source that a valid table describes, with defaults for the keys that it leaves out."""
     tls = Tls(table.get("tls", Tls.IMPLICIT))
     return Source(
         host=names.host_name(table["host"]),
@@ -186,8 +195,8 @@ def new_source(table: Mapping[str, Any]) -> Source:
     )
 
 
-def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
-    """A problem for each value of the right type that is none of those allowed."""
+def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
+    """Add a problem for each value that has the right type and is not an allowed one."""
     for key in table.keys() & CHOICES.keys():
         if table[key] not in CHOICES[key]:
             *first, last = (f"'{choice}'" for choice in CHOICES[key])
@@ -196,31 +205,32 @@ def _allowed(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -
     for key in table.keys() & RANGES.keys():
         least, most = RANGES[key]
         if not least <= table[key] <= most:
-            message = f"{key} is {_shown(table[key])}: write a number from {least} to {most}"
+            message = f"{key} is {_number_text(table[key])}: write a number from {least} to {most}"
             problems.append(Problem("MP008", (*path, key), message))
 
 
-def _shown(number: int) -> str:
-    """The number in a sentence; one of thousands of digits, which hexadecimal can be, Python does not even write."""
-    return str(number) if -(2**63) <= number < 2**63 else "beyond 64 bits"
+def _number_text(number: int) -> str:
+    """Return a number for a message."""
+    # Python refuses to print one with thousands of digits, which one written in hexadecimal can have.
+    return str(number) if -(2**63) <= number < 2**63 else "larger than 64 bits"
 
 
 def _server(table: Any, problems: list[Problem]) -> Server:
     path: KeyPath = ("server",)
-    server = checked(table if table is not None else {}, SERVER, path, problems)
-    smart_host = checked(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
-    # A key with a wrong value is not missing; what is wrong with it is said already.
+    server = valid_entries(table if table is not None else {}, SERVER, path, problems)
+    smart_host = valid_entries(server.get("smart_host", {}), SMART_HOST, (*path, "smart_host"), problems)
+    # A key with an invalid value counts as present, so that no warning says it is missing.
     there: Mapping[str, Any] = table if isinstance(table, dict) else SERVER if table is not None else {}
     below: Any = there.get("smart_host", {})
     edition = server.get("edition", "standard" if "edition" not in there else "pro")
-    _allowed(server, path, problems)
+    check_values(server, path, problems)
     if edition not in EDITIONS:
-        edition = "pro"  # for the draft, which has enough to say about the wrong value
-    _allowed(smart_host, (*path, "smart_host"), problems)
+        edition = "pro"  # in the draft, so that the one wrong value is not reported again as closed services
+    check_values(smart_host, (*path, "smart_host"), problems)
     if (host := smart_host.get("host")) is not None:
-        named(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
+        check_name(names.host_name, host, "MP015", (*path, "smart_host", "host"), problems)
     if (login := smart_host.get("login")) is not None:
-        named(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
+        check_name(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
     entries = _lan(server.get("lan", []), (*path, "lan"), problems)
     written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
     return Server(
@@ -241,7 +251,7 @@ def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanE
     entries = []
     for index, text in enumerate(texts):
         if type(text) is not str:
-            problems.append(Problem("MP006", (*path, index), f"a LAN entry is a string, this is {type_name(text)}"))
+            problems.append(Problem("MP006", (*path, index), f"a LAN entry must be a string, not {type_name(text)}"))
             continue
         try:
             entries.append(LanEntry(text, lan_entry(text), index))

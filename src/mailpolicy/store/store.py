@@ -1,4 +1,7 @@
-"""A store file, read and judged: the reading parser alone says what it holds, and with an error it gives no policy."""
+"""Read a store file: its policy, or every finding about it.
+
+The TOML parser alone decides what the text means, and a store with an error gives no policy.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ from mailpolicy.system.trust import Trusted, cure_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.store.index.cache import Cache, Stamp
-    from mailpolicy.store.outline import Cut, Piece
+    from mailpolicy.store.outline import Piece, Subset
 
-FEW = 256  # an edit of more accounts reads the whole store
-_MANY = 50  # accounts
+MAX_SUBSET_ACCOUNTS = 256  # an edit of more accounts reads the whole store
+_MIN_OUTLINE_ACCOUNTS = 50  # for fewer, one scan of the text finds their lines sooner than an outline
 
 
 class StoreInvalid(StoreError):
-    """The store has errors; `findings` are all of them, placed."""
+    """The store has errors; `findings` are all of them, with their lines."""
 
     code = "invalid-store"
 
@@ -45,151 +48,148 @@ class StoreInvalid(StoreError):
 
 
 class Store(Document):
-    """A store file: a document that is judged, and says a policy.
+    """A store file: a document with a policy.
 
-    `cut` is what was put together of a large one for a question or an edit about a few accounts: then text, tree and
-    policy are the cut's, which has no other accounts, and the lines are the file's. `data` is the whole file all the
-    same, unless it was only looked up.
+    Of a large store only a `subset` may have been parsed, for a question or an edit about a few accounts. Text, tree
+    and policy are then those of the subset, and lines are still those of the file. `data` is the whole file, except
+    after read_for_lookup().
     """
 
-    def __init__(self, path: str, data: bytes, cut: Cut | None = None) -> None:
+    def __init__(self, path: str, data: bytes, subset: Subset | None = None) -> None:
         super().__init__(path, data)
-        self.cut = cut
-        self.cache: Cache | None = None  # None too where the store is small
-        self._about: tuple[str, ...] = ()
-        self._digest: str | None = None  # the whole file's, where an index was found by it
-        self._stamp: Stamp | None = None  # where it tells of every later change
+        self.subset = subset
+        self.cache: Cache | None = None  # also None if the store is small
+        self._addresses: tuple[str, ...] = ()  # those it was read for
+        self._digest: str | None = None  # of the whole file, if it has an index
+        self._stamp: Stamp | None = None  # if it would show every later change
 
     @classmethod
     def read(cls, path: str, cache: Cache | None = None, trusted: Trusted | None = None) -> Store:
         """Read the store file at `path`. Raises StoreError if it cannot be read.
 
-        If it is going to be obeyed, `trusted` says who else than root may write it; then Refused is raised if others can.
+        With `trusted`, raises Refused if users other than those named there, and root, can write it.
         """
-        with _opened(path, trusted) as descriptor:
+        with _open_store(path, trusted) as descriptor:
             return cls._read(path, descriptor, cache)
 
     @classmethod
     def _read(cls, path: str, descriptor: int, cache: Cache | None) -> Store:
-        if cache is None or (before := cache.stamp(descriptor)).size < cache.smallest:
+        if cache is None or (before := cache.stamp(descriptor)).size < cache.min_size:
             return cls(path, read_whole(descriptor))
-        at_rest = cache.at_rest(descriptor, before)
+        stable = cache.is_stable(descriptor, before)
         store = cls(path, read_whole(descriptor))
         store.cache = cache
-        store._stamp = before if at_rest and cache.stamp(descriptor) == before else None
+        store._stamp = before if stable and cache.stamp(descriptor) == before else None
         return store
 
     @classmethod
-    def look_up(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
-        """The store for a question about some accounts: where an index tells where they stand, no more is read of it.
-
-        Raises StoreError.
-        """
-        with _opened(path) as descriptor:
-            if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.smallest:
+    def read_for_lookup(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
+        """Read a store for a question about some accounts; if it has an index, only their lines. Raises StoreError."""
+        with _open_store(path) as descriptor:
+            if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.min_size:
                 from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
-                cut = reader.cut(
+                subset = reader.subset(
                     cache, path, addresses, stamp, lambda start, end: pread(descriptor, end - start, start)
                 )
-                if cut is not None and cache.stamp(descriptor) == stamp:
-                    store = cls(path, cut.data, cut)
-                    if store._reading.policy is not None:
+                # Looked at again: a change between the first stamp and the last read would mix two states of the file.
+                if subset is not None and cache.stamp(descriptor) == stamp:
+                    store = cls(path, subset.data, subset)
+                    if store._validation.policy is not None:
                         return store
             store = cls._read(path, descriptor, cache)
-        store.keep_index(anew=True)
+        store.update_index(force=True)
         return store
 
     @classmethod
-    def to_edit(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
-        """The store for an edit of some accounts, of any where none is named. Raises StoreError."""
-        return cls.read(path, cache)._found(tuple(addresses))
+    def read_for_edit(cls, path: str, addresses: Iterable[str], cache: Cache | None) -> Store:
+        """Read a store for an edit of some accounts, or of anything if none are named. Raises StoreError."""
+        return cls.read(path, cache)._narrowed(tuple(addresses))
 
-    def _found(self, addresses: tuple[str, ...]) -> Store:
-        """This store cut down to some accounts, where an index knows it."""
-        self._about = addresses
-        if self.cache is None or not 0 < len(addresses) <= FEW:
+    def _narrowed(self, addresses: tuple[str, ...]) -> Store:
+        """Return a subset of this store with these accounts if it has an index, else the store itself."""
+        self._addresses = addresses
+        if self.cache is None or not 0 < len(addresses) <= MAX_SUBSET_ACCOUNTS:
             return self
-        from mailpolicy.store.index import reader  # 4 ms, only for a large store
+        from mailpolicy.store.index import format as index_format  # 4 ms, only for a large store
+        from mailpolicy.store.index import reader
 
-        digest = reader.digest(self.data)
-        cut = reader.cut_content(self.cache, self.path, addresses, self.data, digest)
-        found = self.cut_down(cut) if cut is not None else None
-        if found is None or found._reading.policy is None:
+        digest = index_format.store_digest(self.data)
+        subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
+        narrowed = self.as_subset(subset) if subset is not None else None
+        if narrowed is None or narrowed._validation.policy is None:
             return self
-        found._digest = digest
-        return found
+        narrowed._digest = digest
+        return narrowed
 
-    def cut_down(self, cut: Cut) -> Store:
-        """The same file, cut down."""
-        store = Store(self.path, self.data, cut)
-        store.cache, store._about = self.cache, self._about
+    def as_subset(self, subset: Subset) -> Store:
+        """Return this store with only a subset of it to be parsed."""
+        store = Store(self.path, self.data, subset)
+        store.cache, store._addresses = self.cache, self._addresses
         return store
 
-    def again(self, descriptor: int | None) -> Store:
-        """Return the store as it is now in an open file, this one if nothing has changed. Raises StoreError."""
+    def reread(self, descriptor: int | None) -> Store:
+        """Return the store as it is now in an open file, or this one if its bytes are the same. Raises StoreError."""
         if descriptor is None:
             raise FileMissing("no such file or directory", file=self.path, fix=("mailpolicy", "init"))
         current = Store._read(self.path, descriptor, self.cache)
-        return self if current.data == self.data else current._found(self._about)
+        return self if current.data == self.data else current._narrowed(self._addresses)
 
-    def keep_index(self, *, anew: bool = False) -> None:
-        """Index the store, where it is large, valid, and its stamp tells of every later change.
+    def update_index(self, *, force: bool = False) -> None:
+        """Index the store if it is large, valid, and would show every later change in its stamp.
 
-        With `anew` also where there is an index already, which could not be used.
+        `force` replaces an index that has the right stamp, because it could not be used.
         """
-        if self.cache is None or self._stamp is None or self._reading.policy is None:
+        if self.cache is None or self._stamp is None or self._validation.policy is None:
             return
-        from mailpolicy.store.index import reader  # 4 ms, only for a large store
+        from mailpolicy.store.index import reader, writer  # 6 ms, only for a large store
 
-        if anew or not reader.is_current(self.cache, self.path, self._stamp):
-            _index(self.cache, self.path, self._stamp, self.data, self.text)
+        if force or not reader.is_current(self.cache, self.path, self._stamp):
+            writer.write(self.cache, self.path, self._stamp, self.data, self.text)
 
-    def replaced(self, content: bytes, grown: Mapping[str, tuple[int, int]] | None) -> None:
-        """Index what was just written in the place of this store and is known to be valid.
+    def index_replacement(self, content: bytes, growth: Mapping[str, tuple[int, int]] | None) -> None:
+        """Index the valid content that was just written in place of this store.
 
-        `grown` says by how many bytes and lines the lines of each account have grown, where only these have changed.
+        `growth` maps each edited address to the bytes and lines that its piece has grown by; it is None if anything
+        but accounts' own lines has changed.
         """
-        if self.cache is None or len(content) < self.cache.smallest:
+        if self.cache is None or len(content) < self.cache.min_size:
             return
         from mailpolicy.store.index import writer  # 6 ms, only for a large store
 
-        stamp = writer.confirmed(self.cache, self.path, content)
+        cache, old = self.cache, self._digest
+        stamp = writer.confirmed_stamp(cache, self.path, content)
         if stamp is None:
             return
-        old = self._digest
-        carried = (
-            old is not None and grown is not None and writer.carry(self.cache, self.path, old, stamp, content, grown)
-        )
-        if not carried:
-            _index(self.cache, self.path, stamp, content, content[len(self.bom) :].decode("utf-8"))
+        if old is None or growth is None or not writer.carry_forward(cache, self.path, old, stamp, content, growth):
+            writer.write(cache, self.path, stamp, content, content[len(self.bom) :].decode("utf-8"))
 
     @property
     def _parsed_bytes(self) -> bytes:
-        return self.data if self.cut is None else self.cut.data
+        return self.data if self.subset is None else self.subset.data
 
     def lines(self, paths: Iterable[KeyPath]) -> dict[KeyPath, int]:
-        """As of any document; where many accounts are asked about, only their own lines are looked at."""
+        """Return the line of each key, as Document.lines() does; of many accounts only their own lines are scanned."""
         asked = set(paths)
-        of: dict[str | int, list[KeyPath]] = {}
+        by_key: dict[str | int, list[KeyPath]] = {}
         for path in asked:
-            if _own(path):
-                of.setdefault(path[1], []).append(path)
-        if len(of) < _MANY or self.cut is not None:
+            if _in_own_table(path):
+                by_key.setdefault(path[1], []).append(path)
+        if len(by_key) < _MIN_OUTLINE_ACCOUNTS or self.subset is not None:
             return super().lines(asked)
         found: dict[KeyPath, int] = {}
         for key, piece in self._pieces.items():
-            if key in of:
-                found |= self._lines_in(piece, of[key])
+            if key in by_key:
+                found |= self._lines_in(piece, by_key[key])
         return found | super().lines(asked - found.keys())
 
-    def line_of_any(self) -> Callable[[KeyPath | None], int | None]:
-        """`line` for very many keys, one by one: of an account only its own lines are looked at."""
+    def line_finder(self) -> Callable[[KeyPath | None], int | None]:
+        """Return a function like line() for very many keys, one by one: of an account it scans only its own lines."""
         known: dict[KeyPath | None, int | None] = {}
 
         def line(path: KeyPath | None) -> int | None:
             if path not in known:
-                piece = self._pieces.get(path[1]) if path is not None and _own(path) else None
+                piece = self._pieces.get(path[1]) if path is not None and _in_own_table(path) else None
                 known[path] = self._lines_in(piece, [path]).get(path) if piece and path else self.line(path)
             return known[path]
 
@@ -197,7 +197,7 @@ class Store(Document):
 
     @cached_property
     def _pieces(self) -> dict[str | int | None, Piece]:
-        """The own lines of each account by its key; none where the text is not written so."""
+        """Return the piece of each account by its key; empty if the text has no outline."""
         from mailpolicy.store import outline  # 3 ms, only for a large store or a line to print
 
         found = outline.outline(self.text)
@@ -211,51 +211,53 @@ class Store(Document):
         return {path: piece.line + text.count("\n", 0, entry.start) for path, entry in found.items()}
 
     def _line_in_file(self, line: int) -> int:
-        return line if self.cut is None else self.cut.line(line)
+        return line if self.subset is None else self.subset.line(line)
 
     @cached_property
-    def _reading(self) -> schema.Reading:
-        if self.fault is not None:
-            return schema.Reading(None, [self.fault])
+    def _validation(self) -> schema.Validation:
+        if self.faults:
+            return schema.Validation(None, self.faults)
         with without_gc():
-            return schema.read(self.tree)
+            return schema.validate(self.tree)
 
     def policy(self) -> Policy:
-        """The policy of the store. Raises StoreInvalid with every error placed."""
-        policy, problems, _ = self._reading
+        """Return the policy of the store. Raises StoreInvalid with every error in it."""
+        policy, problems, _ = self._validation
         if policy is None:
-            raise StoreInvalid(self.placed(problems))
+            raise StoreInvalid(self.located(problems))
         return policy
 
-    def diagnose(self, ignored: Iterable[str] = (), *, hints: bool = False) -> tuple[list[Finding], int]:
-        """All findings in the order of their places, and how many hints were left out.
+    def diagnose(self, ignored: Iterable[str] = (), *, with_hints: bool = False) -> tuple[list[Finding], int]:
+        """Return all findings by line, and the number of hints that were left out (none `with_hints`).
 
-        `ignored` are codes to silence in the whole file; errors are never silenced.
+        `ignored` are codes to suppress in the whole file; errors cannot be suppressed.
         """
-        from mailpolicy.store import suppressions, warnings  # 1 ms, only for validate
+        from mailpolicy.store import suppressions  # 1 ms, only for validate
+        from mailpolicy.store.hints import count_hints, hints
+        from mailpolicy.store.warnings import warnings
 
-        _, problems, policy = self._reading
+        _, problems, policy = self._validation
         problems = list(problems)
         left_out = 0
         if policy is not None:
             with without_gc():
-                groups = list(policy.alike())
-                problems += warnings.warnings(policy, groups)
-                if hints:
-                    problems += warnings.hints(policy)
+                groups = list(policy.groups())
+                problems += warnings(policy, groups)
+                if with_hints:
+                    problems += hints(policy)
                 else:
-                    left_out = warnings.hint_count(policy, groups)
-        if (unsafe := self._unsafe()) is not None:
+                    left_out = count_hints(policy, groups)
+        if (unsafe := self._unsafe_for_root()) is not None:
             problems.append(unsafe)
-        silenced = frozenset(ignored)
-        findings = self.placed(
-            problem for problem in problems if problem.code not in silenced or problem.severity == "error"
+        ignored = frozenset(ignored)
+        findings = self.located(
+            problem for problem in problems if problem.code not in ignored or problem.severity == "error"
         )
         if policy is not None:
-            findings = suppressions.applied(self.path, self.text, findings, unused_code_known=hints)
+            findings = suppressions.suppress(self.path, self.text, findings, with_hints=with_hints)
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
-    def _unsafe(self) -> Problem | None:
+    def _unsafe_for_root(self) -> Problem | None:
         if os.geteuid() != 0 or not is_there(self.path, follow=True):
             return None
         cure = cure_for_root(self.path)
@@ -263,37 +265,20 @@ class Store(Document):
             return None
         import shlex  # costs start-up
 
-        return Problem("MP039", (), f"others than root can change what root obeys here: {shlex.join(cure)}")
+        return Problem("MP039", (), f"users other than root can change this store; run: {shlex.join(cure)}")
 
 
-def _own(path: KeyPath) -> bool:
-    """Whether a key is written in an account's own lines; its sources may be elsewhere."""
+def _in_own_table(path: KeyPath) -> bool:
+    """Return whether a key is always written in its account's own lines; the sources may stand elsewhere."""
     return path[0] == "accounts" and len(path) in (2, 3) and path[-1] != "sources"
 
 
 @contextmanager
-def _opened(path: str, trusted: Trusted | None = None) -> Iterator[int]:
-    """Open a store file; if it does not exist, the error says how to make it. Raises StoreError and Refused."""
+def _open_store(path: str, trusted: Trusted | None = None) -> Iterator[int]:
+    """Open a store file; if it does not exist, the error names the command that creates one."""
     try:
         with opened(path) if trusted is None else opened_trusted(path, trusted) as descriptor:
             yield descriptor
     except FileMissing as error:
         error.fix = ("mailpolicy", "init")
         raise
-
-
-def _index(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:
-    """Index a valid store, if it is written so that an index can tell where each account stands."""
-    import tomli
-
-    from mailpolicy.store import outline  # 3 ms, only for a large store or a line to print
-    from mailpolicy.store.index import writer  # 6 ms, only for a large store
-
-    with without_gc():
-        found = outline.outline(text)
-        if found is None:
-            cache.note(f"{path} has no index: it is not written as one table for each account")
-            return
-        head = "".join([text[piece.start : piece.end] for piece in found.head])
-        if not tomli.loads(head).get("accounts"):
-            writer.write(cache, path, stamp, content, outline.in_bytes(found, text, len(content) - len(text.encode())))

@@ -1,7 +1,6 @@
-"""Which keys each table of a store has, of what type and with what meaning; the reference is generated from here.
+"""The keys of each table, their types and their meanings, and the check of a table against them.
 
-Promises: a key that is unknown or has a value of the wrong type is a problem with the nearest known name, and never
-reaches the policy. Not promised: that a value of the right type makes sense; that is for the schema.
+The reference in docs/file-format.md and the JSON Schema are generated from here.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import Any, NamedTuple
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
 from mailpolicy.policy.names import NameRejected
-from mailpolicy.policy.nearest import MOST_GUESSES, nearest_key
-from mailpolicy.policy.service import MEANINGS
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
+from mailpolicy.policy.service import SWITCH_MEANINGS
 
 # The keys of host.toml and what they mean.
 HOST_KEYS = {
@@ -22,10 +21,10 @@ HOST_KEYS = {
     "secrets_file": "the sealed file, an absolute path; missing: `/var/lib/mailpolicy/secrets`",
     "key_file": "the file of the sealed file's master key, an absolute path",
     "trusted_group": "the group whose members, besides root, may own and write the store and its folder",
-    "exports": "the files of other programs that `deploy` makes: `[exports.NAME]`, docs/enforcement.md",
+    "exports": "the files of other programs that `deploy` writes: `[exports.NAME]`, docs/enforcement.md",
 }
 
-# What a value of a type is called, and what is asked for where another one stands.
+# The name of each type, and what to write if a value has another type.
 TYPES: dict[type, tuple[str, str]] = {
     bool: ("a boolean", "true or false"),
     str: ("a string", "a string"),
@@ -38,8 +37,8 @@ TYPES: dict[type, tuple[str, str]] = {
 # The keys of each table, with the type of their values and what they mean; the reference is generated from here.
 TOP: dict[str, tuple[type, str]] = {
     "version": (int, "the version of this format: 1"),
-    "server": (dict, "what holds for the whole server"),
-    "defaults": (dict, "what an account and its template leave out"),
+    "server": (dict, "settings of the whole server"),
+    "defaults": (dict, "switches that apply if neither the account nor its template sets them"),
     "templates": (dict, "named sets of switches, `[templates.NAME]`"),
     "accounts": (dict, 'the accounts, `[accounts."ADDRESS"]`'),
 }
@@ -48,27 +47,29 @@ SERVER: dict[str, tuple[type, str]] = {
         str,
         '`"pro"` or `"standard"`; IMAP needs `"pro"`; servers other than MDaemon: `"pro"`; missing: `"standard"`',
     ),
-    "outlook_connector_installed": (bool, "whether Outlook Connector is installed; missing: false"),
+    "outlook_connector_installed": (bool, "true if Outlook Connector is installed; missing: false"),
     "multipop": (bool, "the server-wide MultiPOP switch; missing: false"),
     "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
-    "smart_host": (dict, "where mail goes out"),
+    "smart_host": (dict, "the smart host that outgoing mail is sent through"),
 }
+# The keys that `server set` writes; the others have commands of their own.
+SERVER_VALUES = tuple(key for key, (kind, _) in SERVER.items() if kind in (bool, str))
 SMART_HOST: dict[str, tuple[type, str]] = {
     "host": (str, "the smart host's name or IP address"),
     "port": (int, "its port, 1 to 65535; missing: 587"),
     "login": (str, "the server's own login there; its password is in the keyring"),
     "per_account_auth": (
         bool,
-        "*Allow per-account authentication*: whether an account's own login is used; missing: false",
+        "*Allow per-account authentication*: use the login of the sending account; missing: false",
     ),
 }
-SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in MEANINGS.items()}
+SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in SWITCH_MEANINGS.items()}
 ACCOUNT: dict[str, tuple[type, str]] = {
     **SWITCH_KEYS,
-    "template": (str, "the template that fills in what the account leaves out"),
+    "template": (str, "the template for switches that the account does not set"),
     "suspended": (bool, "true closes the four services"),
     "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
-    "sources": (dict, 'where MultiPOP collects mail for the account, `[accounts."ADDRESS".sources.NAME]`'),
+    "sources": (dict, 'the mailboxes elsewhere that MultiPOP collects mail from, `[accounts."ADDRESS".sources.NAME]`'),
 }
 SOURCE: dict[str, tuple[type, str]] = {
     "host": (str, "the POP3 server's name or IP address; required"),
@@ -76,20 +77,20 @@ SOURCE: dict[str, tuple[type, str]] = {
     "login": (str, "the login there; required; its password is in the keyring"),
     "tls": (str, '`"implicit"`, `"starttls"` or `"none"`; missing: `"implicit"`'),
     "keep": (bool, "leave a copy of each mail on that server; missing: true, so that nothing is lost"),
-    "enabled": (bool, "whether it is polled at all; missing: true"),
-    "max_size_kb": (int, "leave mails larger than this many KiB where they are"),
-    "delete_after_days": (int, "delete a kept copy after so many days; needs `keep`"),
+    "enabled": (bool, "false stops polling this source; missing: true"),
+    "max_size_kb": (int, "skip mails larger than this many KiB"),
+    "delete_after_days": (int, "delete the copy after this many days; needs `keep = true`"),
 }
 
 
 class Table(NamedTuple):
-    """One kind of table: its keys, and those that must be there."""
+    """The keys of one kind of table, and those that are required."""
 
     keys: Mapping[str, tuple[type, str]]
     required: tuple[str, ...] = ()
 
 
-# Where each table stands; NAME and ADDRESS stand for every name and every address.
+# The path of each table; NAME and ADDRESS stand for any name and any address.
 TABLES: dict[tuple[str, ...], Table] = {
     (): Table(TOP, ("version",)),
     ("server",): Table(SERVER),
@@ -99,7 +100,8 @@ TABLES: dict[tuple[str, ...], Table] = {
     ("accounts", "ADDRESS"): Table(ACCOUNT),
     ("accounts", "ADDRESS", "sources", "NAME"): Table(SOURCE, ("host", "login")),
 }
-HOMES = {
+# The tables as a message calls them.
+_KEYS_BY_TITLE = {
     "[server]": SERVER,
     "[server.smart_host]": SMART_HOST,
     "an account": ACCOUNT,
@@ -108,7 +110,7 @@ HOMES = {
     "the top of the file": TOP,
 }
 
-# How the tables that stand at the top of the file are written.
+# The headers of the top-level tables.
 _HEADERS = {
     "server": "[server]",
     "defaults": "[defaults]",
@@ -117,29 +119,31 @@ _HEADERS = {
 }
 
 
-def checked(table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, problems: list[Problem]) -> dict[str, Any]:
-    """The entries of `table` that are known and of the right type; a problem for each of the others."""
+def valid_entries(
+    table: Any, keys: Mapping[str, tuple[type, str]], path: KeyPath, problems: list[Problem]
+) -> dict[str, Any]:
+    """Return the entries of `table` that are known and of the right type, and add a problem for each of the others."""
     good: dict[str, Any] = {}
-    if not is_table(table, path, problems):
+    if not require_table(table, path, problems):
         return good
     if keys.keys() >= table.keys() and all([type(value) is keys[key][0] for key, value in table.items()]):
-        return dict(table)  # the ordinary case, without a problem
+        return dict(table)  # the usual case, without a loop in Python
     for key, value in table.items():
         if key not in keys:
-            problems.append(_unknown(key, value, keys, path, guess=len(problems) < MOST_GUESSES))
+            problems.append(_unknown(key, value, keys, path, guess=len(problems) < MAX_GUESSES))
         elif type(value) is not keys[key][0]:
             wanted = TYPES[keys[key][0]][1]
-            problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, this is {type_name(value)}"))
+            problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, not {type_name(value)}"))
         else:
             good[key] = value
     return good
 
 
-def is_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
-    """Whether it is a table; a problem where it is not."""
+def require_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
+    """Return whether `table` is a table, and add a problem if it is not."""
     if type(table) is dict:
         return True
-    problems.append(Problem("MP006", path, f"{names.short(str(path[-1]))} must be a table, this is {type_name(table)}"))
+    problems.append(Problem("MP006", path, f"{names.short(str(path[-1]))} must be a table, not {type_name(table)}"))
     return False
 
 
@@ -147,33 +151,37 @@ def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path
     shown = names.short(key)
     if key in HOST_KEYS:
         return Problem(
-            "MP007", (*path, key), f"{shown} belongs in host.toml, which describes one machine, not in the policy"
+            "MP007", (*path, key), f"{shown} belongs in host.toml: it is a setting of this machine, not of the policy"
         )
     if "password" in key.lower() or "secret" in key.lower():
         command = "mailpolicy multipop source set-password" if keys is SOURCE else "mailpolicy smart-host set"
-        return Problem("MP005", (*path, key), f"unknown key '{shown}', secrets are kept in the keyring: {command}")
+        return Problem(
+            "MP005", (*path, key), f"unknown key '{shown}': secrets are stored in the keyring, not here; run: {command}"
+        )
+    # A top-level key after a table's header is misplaced, not misspelled.
     misplaced = keys is not TOP and key in TOP and type(value) is TOP[key][0]
     if guess and not misplaced and (nearest := nearest_key(key, keys)):
         return Problem("MP005", (*path, key), f"unknown key '{shown}', did you mean {nearest}?")
-    for home, known in HOMES.items():
+    # A known key in the wrong table, first as it is written, then as it may have been meant.
+    for title, known in _KEYS_BY_TITLE.items():
         if key in known:
-            return Problem("MP005", (*path, key), f"unknown key '{shown}' here, it belongs {_where(home, key)}")
-    for home, known in HOMES.items() if guess else ():
+            return Problem("MP005", (*path, key), f"unknown key '{shown}' here: it belongs {_belongs(title, key)}")
+    for title, known in _KEYS_BY_TITLE.items() if guess else ():
         if nearest := nearest_key(key, known):
-            hint = f"did you mean {nearest}? it belongs {_where(home, nearest)}"
+            hint = f"did you mean {nearest}, which belongs {_belongs(title, nearest)}?"
             return Problem("MP005", (*path, key), f"unknown key '{shown}', {hint}")
-    return Problem("MP005", (*path, key), f"unknown key '{shown}', known here: {', '.join(keys)}")
+    return Problem("MP005", (*path, key), f"unknown key '{shown}' here: the keys of this table are {', '.join(keys)}")
 
 
-def _where(home: str, key: str) -> str:
-    if HOMES[home] is not TOP:
-        return f"in {home}"
+def _belongs(title: str, key: str) -> str:
+    if _KEYS_BY_TITLE[title] is not TOP:
+        return f"in {title}"
     table = _HEADERS.get(key)
-    return f"at {home}: before the first table{f', or as a table of its own, {table}' if table else ''}"
+    return f"at {title}: before the first table{f', or as a table of its own, {table}' if table else ''}"
 
 
-def named(check: Callable[[str], str], text: str, code: str, path: KeyPath, problems: list[Problem]) -> None:
-    """A problem where `check` rejects the text."""
+def check_name(check: Callable[[str], str], text: str, code: str, path: KeyPath, problems: list[Problem]) -> None:
+    """Call `check` with the text, and add a problem with this code if it rejects it."""
     try:
         check(text)
     except NameRejected as error:
@@ -181,10 +189,10 @@ def named(check: Callable[[str], str], text: str, code: str, path: KeyPath, prob
 
 
 def type_name(value: object) -> str:
-    """What a value's type is called, such as `a boolean`."""
+    """Return the name of a value's type for a message, such as `a boolean`."""
     return TYPES.get(type(value), ("a date or a time", ""))[0]
 
 
 def type_title(kind: type) -> str:
-    """What a value of a type is called, such as `a boolean`."""
+    """Return the name of a type for a message, such as `a boolean`."""
     return TYPES[kind][0]

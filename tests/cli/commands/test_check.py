@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.question import question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store import locate
 from mailpolicy.store.store import Store
 from tests.helpers import EXAMPLE, MINIMAL, Run
@@ -86,14 +87,14 @@ allow	-	ALICE@acme.example	POP3	10.20.0.1
 allow	-	jonas@acme.example	multipop
 allow	-	jonas@acme.example	multipop	1.2.3.4
 error	8	jonas@acme.example: not an IP address: an IPv4 address has four parts from 0 to 255
-error	9	alice@acme.example: missing IP address: whether pop is allowed depends on it
+error	9	alice@acme.example: missing IP address
 error	10	alice@acme.example: a question has the fields ADDRESS PROTOCOL IP
 error	11	alice@acme.example: unknown protocol: choose pop, imap, multipop or outlook-connector
 deny	unknown-account	nobody@acme.example	imap	::ffff:10.20.0.1
-error	13	'alice' is not an address: it has no @, write name@domain
+error	13	'alice' is not an address: it has no @; write name@domain
 error	14	not an address
 allow	-	alice@acme.example	pop	::ffff:10.20.0.1
-error	16	'lonely' is not an address: it has no @, write name@domain
+error	16	'lonely' is not an address: it has no @; write name@domain
 """
 
 

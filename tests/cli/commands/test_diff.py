@@ -65,7 +65,7 @@ def test_the_driver_on_added_deleted_renamed_and_broken_stores(driver: Git, tmp_
     driver("commit", "-q", "-m", "back")
     path.write_text("version = 1\npopp = true\n")
     assert driver("diff") == (
-        "b/accounts.toml:2:1: error[MP005]: unknown key 'popp', did you mean pop? it belongs in an account\n"
+        "b/accounts.toml:2:1: error[MP005]: unknown key 'popp', did you mean pop, which belongs in an account?\n"
     )
     path.write_text(MINIMAL)
     (tmp_path / "more").mkdir()
@@ -104,7 +104,10 @@ def test_the_driver_while_a_merge_waits(driver: Git, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         driver("merge", "other")
     assert driver("diff", "--cached") == "accounts.toml: unmerged, there is nothing to compare yet\n"
-    assert driver("diff", "HEAD") == "b/accounts.toml:18:1: error[MP002]: not TOML: invalid statement\n"
+    assert driver("diff", "HEAD") == (
+        "b/accounts.toml:18:1: error[MP002]: an unresolved merge conflict, up to line 22: keep one side and delete the lines "
+        "<<<<<<<, ======= and >>>>>>>\n"
+    )
 
 
 def test_the_driver_is_given_what_git_gives(program: Run) -> None:

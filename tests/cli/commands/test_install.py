@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailpolicy.edit.install import Installation, install
-from mailpolicy.edit.text.diff import between, spliced, unified
+from mailpolicy.edit.text.diff import apply_splices, compare, unified_diff
 from mailpolicy.errors import Refused
 from mailpolicy.store.store import Store
 from tests.helpers import MINIMAL, PROGRAM, Run, missing
@@ -171,7 +171,7 @@ def test_a_store_that_moved_under_the_lock_is_compared_again(store: Path) -> Non
     asked: list[list[str]] = []
 
     def allow(planned: Installation) -> None:
-        asked.append([str(shift.access) for shift in planned.shifts])
+        asked.append([str(change.direction) for change in planned.changes])
         if "widened" in asked[-1]:
             raise Refused("no")
 
@@ -237,11 +237,11 @@ lines = st.lists(st.sampled_from(["a", "b", "", "[x]", "é"]), max_size=12)
 @given(lines, lines, st.sampled_from(["\n", ""]), st.sampled_from(["\n", ""]))
 def test_splices_between_two_texts(old: list[str], new: list[str], end: str, other_end: str) -> None:
     before, after = "\n".join(old) + end, "\n".join(new) + other_end
-    splices = between(before, after)
-    assert spliced(before, splices) == after
+    splices = compare(before, after)
+    assert apply_splices(before, splices) == after
     assert bool(splices) is (before != after)
     if splices:
-        assert patched(before, unified("x", before, splices)) == after
+        assert patched(before, unified_diff("x", before, splices)) == after
 
 
 def test_that_the_servers_do_not_know_yet_is_said(run: Run, store: Path, tmp_path: Path) -> None:

@@ -18,17 +18,17 @@ def test_the_lan(run: Run, tmp_path: Path) -> None:
     file = ("--file", str(path))
     run(*file, "pop", "lan-only", "a@x.example")
     added = run(*file, "lan", "add", "10.0.0.0/8", "192.168.*.*", "203.0.113.0/24")
-    assert "1 account is confined to the LAN" in added.err
-    assert "warning: 203.0.113.0/24 is not wholly inside" in added.err
+    assert "1 account is restricted to the LAN" in added.err
+    assert "warning: 203.0.113.0/24 is not entirely within" in added.err
     assert run(*file, "lan", "add", "192.168.0.0/16").out == "lan\t192.168.0.0/16\tin the LAN\tok\n"
     covered = run(*file, "lan", "remove", "10.1.0.0/16")
     assert (covered.status, covered.out) == (0, "lan\t10.1.0.0/16\tstill in the LAN\tok\n")
-    assert "warning: 10.1.0.0/16 stays in the LAN, through 10.0.0.0/8\n" in covered.err
+    assert "warning: 10.1.0.0/16 is still in the LAN, through 10.0.0.0/8\n" in covered.err
     assert run(*file, "lan", "remove", "192.168.0.0-192.168.255.255").out.endswith("\tchanged\n")
     run(*file, "lan", "add", "172.16.0.0/13", "172.24.0.0/13")
     together = run(*file, "lan", "remove", "172.16.0.0/12")
     assert together.out == "lan\t172.16.0.0/12\tstill in the LAN\tok\n"
-    assert "172.16.0.0/12 stays in the LAN, through 172.16.0.0/13, 172.24.0.0/13\n" in together.err
+    assert "172.16.0.0/12 is still in the LAN, through 172.16.0.0/13, 172.24.0.0/13\n" in together.err
     assert run(*file, "lan", "reset").status == 0
     assert tomli.loads(path.read_text())["server"]["lan"] == [
         "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
@@ -63,10 +63,10 @@ def test_the_lan_is_judged_as_it_is_after_the_whole_command(
     assert "stays" not in said
     results, said, left = remove("203.0.113.9")
     assert (results, sorted(left)) == (["still in the LAN"], ["10.0.0.0/8", "203.0.113.0/24"])
-    assert f"203.0.113.9 stays in the LAN, through {lan[0] if lan[0].endswith(('4', '*')) else lan[1]}" in said
+    assert f"203.0.113.9 is still in the LAN, through {lan[0] if lan[0].endswith(('4', '*')) else lan[1]}" in said
     results, said, left = remove("203.0.113.0/24", "10.0.0.0/8", "192.0.2.1")
     assert (results, left) == (["partly in the LAN", "not in the LAN", "not in the LAN"], ["203.0.113.9/32"])
-    assert "203.0.113.0/24 stays partly in the LAN, through 203.0.113.9" in said
+    assert "203.0.113.0/24 is still partly in the LAN, through 203.0.113.9" in said
 
     path.write_text("version = 1\n[server]\nlan = []\n")
     added = run(*file, "lan", "add", *lan[::order])

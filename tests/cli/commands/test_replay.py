@@ -19,9 +19,11 @@ from tests.review.logs import POLICY, PREFIXED, SYSLOG, WORDS
 
 def test_too_many_unknown_names_are_counted_together(run: Run, store: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MOST_UNKNOWN + 5)) * 2)
+    log.write_text(
+        "".join(f"u{number}@example.com imap 10.0.0.1\n" for number in range(replay.MAX_UNKNOWN_NAMES + 5)) * 2
+    )
     result = run("--file", str(store), "replay", str(log))
-    assert len(result.out.splitlines()) == replay.MOST_UNKNOWN
+    assert len(result.out.splitlines()) == replay.MAX_UNKNOWN_NAMES
     assert "10 logins by more unknown names than 1000, which are counted but not listed" in result.err
     assert "2010 of 2010 logins would be refused, for more than 1000 accounts" in result.err
 
@@ -31,7 +33,7 @@ def test_only_some_broken_lines_are_told(run: Run, store: Path, tmp_path: Path) 
     log.write_text("alice@example.com imap 10.0.0.1\n" + "nonsense\n" * 25)
     result = run("--file", str(store), "replay", str(log))
     assert result.status == 0
-    assert result.err.count("a record has the fields") == replay.MOST_BROKEN
+    assert result.err.count("not a login record: write") == replay.MAX_BROKEN_SHOWN
     assert f"{log}: 15 more broken lines\n" in result.err
     assert run("--file", str(store), "replay", str(log), "--strict").status == 2
 
@@ -60,7 +62,7 @@ def test_a_block_of_zeros_is_a_broken_line_wherever_it_stands(program: Run, stor
         log = line * before + bytes(4096) + b"\n" + line * after
         result = program("--file", str(store), "replay", "-", stdin=log)
         assert result.status == 0
-        assert f"-:{before + 1}: a record has the fields" in result.err
+        assert f"-:{before + 1}: not a login record: write" in result.err
         assert f"{before + after} of {before + after} logins would be refused" in result.err
 
 
@@ -88,7 +90,7 @@ def test_fail_on_wants_a_login_that_is_understood(run: Run, store: Path, tmp_pat
 def test_a_login_that_is_not_understood_is_counted_and_shown(run: Run, store: Path, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"{PREFIXED[0]}\nstrange words {WORDS}\n{SYSLOG} mx sshd[1]: Invalid user {WORDS}\n")
     result = run("--file", str(store), "replay", "log")
-    assert "log:2: a Dovecot login that is not understood: 'strange words imap-login" in result.err
+    assert "log:2: cannot parse this login of Dovecot: 'strange words imap-login" in result.err
     assert "0 of 1 login would be refused; 1 broken line not counted" in result.err
     assert run("--file", str(store), "replay", "log", "--strict").status == 2
 
@@ -133,14 +135,14 @@ def test_one_address_in_a_long_log() -> None:
     names = ("alice@example.com", "bob@example.com")
     for part in range(20):
         fed.feed(f"{names[number % 2]} imap 10.0.{part}.1" for number in range(2000))
-    assert fed.everybody() is None
+    assert fed.dominant_address() is None
     fed = Replay(POLICY)
     for _ in range(20):
         fed.feed(
             f"{names[number % 2]} imap {'10.0.0.1' if number % 20 else f'10.9.{number % 250}.1'}"
             for number in range(2000)
         )
-    source = fed.everybody()
+    source = fed.dominant_address()
     assert source is not None
     assert source.ip == "10.0.0.1"
     assert 0.93 < source.share < 0.97

@@ -71,10 +71,11 @@ def test_a_layer_says_whom_it_reaches(run: Run, tmp_path: Path) -> None:
     path = written(tmp_path)
     assert (
         run("--file", str(path), "pop", "off", "--in-template", "office").err
-        == "reaches 1 account; 1 keeps its own setting\n"
+        == "applies to 1 account; 1 keeps its own setting\n"
     )
     assert (
-        run("--file", str(path), "imap", "off", "--in-defaults").err == "reaches 3 accounts; 1 keeps its own setting\n"
+        run("--file", str(path), "imap", "off", "--in-defaults").err
+        == "applies to 3 accounts; 1 keeps its own setting\n"
     )
 
 
@@ -87,10 +88,10 @@ def test_the_connector_needs_imap(run: Run, tmp_path: Path) -> None:
     assert path.read_text() == STORE
     layer = run("--file", str(path), "outlook-connector", "on", "--in-defaults")
     assert layer.status == 0
-    assert "warning: Outlook Connector rides on IMAP, which is off for d@y.example" in layer.err
+    assert "warning: Outlook Connector needs IMAP, which is off for d@y.example" in layer.err
     stopped = run("--file", str(path), "imap", "off", "a@x.example")
     assert stopped.status == 0
-    assert "this stops Outlook Connector, which rides on IMAP, for a@x.example" in stopped.err
+    assert "this also stops Outlook Connector, which needs IMAP, for a@x.example" in stopped.err
     path.write_text(STORE.replace("outlook_connector_installed = true", ""))
     missing = run("--file", str(path), "outlook-connector", "on", "a@x.example")
     assert missing.status == 5

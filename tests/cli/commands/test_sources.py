@@ -49,7 +49,7 @@ def test_a_password_is_typed_at_a_prompt_that_names_the_source(machine: Machine)
     machine.run(*ADD)
     typed = machine.type("multipop", "source", "set-password", ALICE, "gmx", answer=FIRST)
     assert typed.status == 0
-    assert f"password of the source gmx of {ALICE}: " in typed.out
+    assert f"password for the source gmx of {ALICE}: " in typed.out
     assert machine.kept() == {GMX: FIRST}
 
 
@@ -161,7 +161,7 @@ def test_set_changes_the_options_given(run: Run, store: Path) -> None:
     assert all(line.endswith("\tok") for line in again.out.splitlines())
     assert store.read_text() == changed
     refused = run(*use, "set", "alice@example.com", "gmx", "--no-keep")
-    assert (refused.status, "needs a copy that is kept" in refused.err) == (5, True)
+    assert (refused.status, "has no effect with `keep = false`" in refused.err) == (5, True)
     assert run(*use, "set", "alice@example.com", "gmx", "--any-size", "--never-delete", "--no-keep").status == 0
     assert "max_size" not in store.read_text()
     assert (

@@ -220,7 +220,7 @@ def test_dry_run_at_a_terminal_asks_nobody(machine: Machine) -> None:
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == 0
-        assert b"password of alice@example.com:" not in child.before
+        assert b"password for alice@example.com:" not in child.before
         assert b"+smart_host_login" in child.before
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from mailpolicy.edit.operations import Drop, Put
 from mailpolicy.edit.text import splices
-from mailpolicy.edit.text.layout import Layout, newline_of
+from mailpolicy.edit.text.layout import Layout
+from mailpolicy.edit.text.lines import newline_of
 from mailpolicy.store.store import Store
 from tests.store.index.samples import QUIET
 from tests.stores import ADDRESS, store_text
@@ -28,4 +29,4 @@ def test_laying_out_some_accounts_is_laying_out_all(text: str, made: list[tuple[
         path = ("accounts", keys[address], name)
         operations.append(Drop(path) if there and name == "pop" else Put(path, True))
     whole = Layout(text, newline_of(text))
-    assert splices.splices(text, operations) == splices._made(whole, operations)
+    assert splices.splices(text, operations) == splices._splices(whole, operations)

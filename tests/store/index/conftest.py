@@ -14,7 +14,7 @@ from tests.store.index.samples import settle, store_of
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     """A cache for stores of every size."""
-    return Cache(str(tmp_path / "cache"), smallest=0)
+    return Cache(str(tmp_path / "cache"), min_size=0)
 
 
 @pytest.fixture
@@ -23,6 +23,6 @@ def indexed(tmp_path: Path, cache: Cache) -> Path:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
     settle()
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is not None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is not None
     return path

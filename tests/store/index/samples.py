@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from mailpolicy.edit import accounts, server, services, templates
 from mailpolicy.edit.plan import Planner
-from mailpolicy.edit.selection import Targets
-from mailpolicy.edit.transaction import Outcome, transact
+from mailpolicy.edit.selection import Selection
+from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import MailpolicyError
+from mailpolicy.policy.question import question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.render import answer
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
@@ -30,17 +31,17 @@ QUIET = settings(
 )
 
 
-def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> Outcome:
+def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> EditResult:
     """An edit, and what the command does when it has told of it."""
     outcome = transact(store, planner, dry_run=dry_run)
-    outcome.keep_index()
+    outcome.update_index()
     return outcome
 
 
 def answers(path: Path, cache: Cache | None, address: str) -> list[object]:
     """Everything that is said about an account, lines and all; or why nothing is."""
     try:
-        store = Store.look_up(str(path), [address], cache)
+        store = Store.read_for_lookup(str(path), [address], cache)
         return [
             answer.lines(
                 judge(store.policy(), question(address, service, ip)),
@@ -91,7 +92,7 @@ def index_file(cache: Cache) -> Path:
 
 
 def verb(name: services.Verb, service: Service, *addresses: str) -> Planner:
-    return lambda policy: services.switch(policy, service, name, Targets(addresses))
+    return lambda policy: services.switch(policy, service, name, Selection(addresses))
 
 
 @st.composite
@@ -106,15 +107,15 @@ def edits(draw: st.DrawFn) -> tuple[tuple[str, ...], Planner]:
         name = draw(st.sampled_from([services.Verb.ON, services.Verb.OFF, services.Verb.INHERIT, *lan]))
         return chosen, verb(name, switch, *chosen)
     if kind == "suspend":
-        return chosen, lambda policy: accounts.suspend(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.suspend(policy, Selection(chosen))
     if kind == "resume":
-        return chosen, lambda policy: accounts.resume(policy, Targets(chosen))
+        return chosen, lambda policy: accounts.resume(policy, Selection(chosen))
     if kind == "login":
         login = draw(st.sampled_from(["ann", "größe", 'a"b', "'''"]))
         return chosen[:1], lambda policy: server.set_login(policy, chosen[0], login)
     if kind == "no login":
         return chosen[:1], lambda policy: server.clear_login(policy, chosen[0])
-    return chosen, lambda policy: templates.assign(policy, draw_name, Targets(chosen))
+    return chosen, lambda policy: templates.assign(policy, draw_name, Selection(chosen))
 
 
 draw_name = None  # no store here has a template, so that assigning one is refused and taking it away is ok
@@ -123,8 +124,8 @@ draw_name = None  # no store here has a template, so that assigning one is refus
 def outcome(path: Path, about: tuple[str, ...], planner: Planner, cache: Cache | None, dry_run: bool) -> object:
     """What an edit came to, and the file afterwards."""
     try:
-        done = kept(Store.to_edit(str(path), about, cache), planner, dry_run=dry_run)
-        told: object = (done.plan.lines, done.plan.changes, done.plan.notes, done.access, done.diff)
+        done = kept(Store.read_for_edit(str(path), about, cache), planner, dry_run=dry_run)
+        told: object = (done.plan.results, done.plan.changes, done.plan.notes, done.access, done.diff)
     except MailpolicyError as error:
         told = (error.message, error.code, error.fix)
     return told, path.read_bytes()

@@ -40,10 +40,10 @@ def test_a_cache_that_cannot_be_written(
     assert list(Path(cache.folder).iterdir()) == []
     with monkeypatch.context() as patched:
         patched.setattr(os, "mkdir", fail)
-        same_answers(path, Cache(str(tmp_path / "a" / "b"), smallest=0), SOME[:2])
+        same_answers(path, Cache(str(tmp_path / "a" / "b"), min_size=0), SOME[:2])
     (tmp_path / "file").write_text("")
-    same_answers(path, Cache(str(tmp_path / "file"), smallest=0), SOME[:2])
-    same_answers(path, Cache(str(tmp_path / "a\0b"), smallest=0), SOME[:2])
+    same_answers(path, Cache(str(tmp_path / "file"), min_size=0), SOME[:2])
+    same_answers(path, Cache(str(tmp_path / "a\0b"), min_size=0), SOME[:2])
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
     folder.mkdir(0o700)
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
-        "notes = []; store = Store.look_up(sys.argv[1], [], Cache(sys.argv[2], notes.append, smallest=0))\n"
-        "print(len(store.policy().accounts), len(notes), store.cut)"
+        "notes = []; store = Store.read_for_lookup(sys.argv[1], [], Cache(sys.argv[2], notes.append, min_size=0))\n"
+        "print(len(store.policy().accounts), len(notes), store.subset)"
     )
     command = f'mount -t tmpfs -o size=16k,mode=0700 none {folder} && exec {sys.executable} -c "$0" {path} {folder}'
     done = subprocess.run(
@@ -73,7 +73,7 @@ def test_what_is_no_more_is_cleared_away(indexed: Path, cache: Cache) -> None:
     month_ago = time.time() - 31 * 24 * 3600
     os.utime(old, (month_ago, month_ago))
     os.utime(abandoned, (month_ago, month_ago))
-    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
     left = {file.name for file in Path(cache.folder).iterdir()}
     assert left - {fresh.name} == {name for name in left if name.endswith(".index")} - {"0.index"}
     assert fresh.exists()
@@ -83,7 +83,7 @@ def test_no_login_is_in_the_index(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(20) + 'smart_host_login = "geheim"\n')
     settle()
-    Store.look_up(str(path), [], cache)
+    Store.read_for_lookup(str(path), [], cache)
     assert b"geheim" not in index_file(cache).read_bytes()
     assert index_file(cache).stat().st_mode & 0o777 == 0o600
     assert Path(cache.folder).stat().st_mode & 0o777 == 0o700
@@ -105,7 +105,7 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     settle()
     script = (
         "import sys; from mailpolicy.store.index.cache import Cache; from mailpolicy.store.store import Store\n"
-        "store = Store.look_up(sys.argv[1], [sys.argv[3]], Cache(sys.argv[2], smallest=0))\n"
+        "store = Store.read_for_lookup(sys.argv[1], [sys.argv[3]], Cache(sys.argv[2], min_size=0))\n"
         "print(store.policy().accounts[sys.argv[3]].own)"
     )
 
@@ -116,5 +116,5 @@ def test_several_build_it_at_once(tmp_path: Path, cache: Cache) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(ask, range(12)))
     assert found == [f"{{'pop': {bool(number % 3)}}}\n" for number in range(12)]
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
     assert [file.suffix for file in Path(cache.folder).iterdir()] == [".index"]

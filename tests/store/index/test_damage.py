@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mailpolicy
-from mailpolicy.store.index import reader
+from mailpolicy.store.index import format as index_format
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
 from tests.store.index.samples import QUIET, SOME, answers, index_file, same_answers, settle, store_of
@@ -24,21 +24,21 @@ def test_an_index_keeps_the_judgement_of_the_code_that_made_it(
     indexed: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer mailpolicy, or an older one, may find an error where this one found none."""
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     package = Path(mailpolicy.__file__).parent
     code = tmp_path / "code"
-    for name in reader._JUDGES:
+    for name in index_format._VALIDATOR_MODULES:
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(package / f"{name}.py", code / f"{name}.py")
     monkeypatch.setattr(mailpolicy, "__file__", str(code / "__init__.py"))
-    reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # the same files
+    index_format.validator_fingerprint.cache_clear()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # the same files
     os.utime(code / "store" / "tables.py")
-    reader._judges.cache_clear()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None  # made anew
+    index_format.validator_fingerprint.cache_clear()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None  # made anew
     monkeypatch.undo()
-    reader._judges.cache_clear()
+    index_format.validator_fingerprint.cache_clear()
 
 
 @QUIET
@@ -70,10 +70,10 @@ def damaged_ground(factory: pytest.TempPathFactory) -> tuple[Path, Cache, bytes]
     """One indexed store for all examples."""
     if not _GROUND:
         folder = factory.mktemp("ground")
-        path, cache = folder / "accounts.toml", Cache(str(folder / "cache"), smallest=0)
+        path, cache = folder / "accounts.toml", Cache(str(folder / "cache"), min_size=0)
         path.write_text(store_of(300))
         settle()
-        Store.look_up(str(path), [], cache)
+        Store.read_for_lookup(str(path), [], cache)
         _GROUND.append((path, cache, index_file(cache).read_bytes()))
     return _GROUND[0]
 
@@ -85,7 +85,8 @@ def sealed_again(file: Path, change: Callable[[str], str]) -> None:
         for first, beyond, content in connection.execute("SELECT first, beyond, content FROM block").fetchall():
             new = change(content.decode()).encode()
             connection.execute(
-                "UPDATE block SET content = ?, seal = ? WHERE first = ?", (new, reader.seal(first, beyond, new), first)
+                "UPDATE block SET content = ?, seal = ? WHERE first = ?",
+                (new, index_format.checksum(first, beyond, new), first),
             )
     connection.close()
 
@@ -102,9 +103,9 @@ def test_a_wrong_index_gives_no_answer(shift: tuple[int, int], indexed: Path, ca
     for address in SOME[:-1]:
         file.write_bytes(good)
         sealed_again(file, moved)
-        assert Store.look_up(str(indexed), [address], cache).cut is None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is None
         assert file.read_bytes() != good  # made anew, by whoever had to parse the store
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
         file.write_bytes(good)
         sealed_again(file, moved)
         same_answers(indexed, cache, (address,))
@@ -118,7 +119,7 @@ def test_an_index_of_another_head_gives_no_answer(indexed: Path, cache: Cache) -
         content = "\n".join(lines).encode()
         connection.execute("UPDATE about SET content = ?, seal = ?", (content, crc32(content)))
     connection.close()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -137,7 +138,7 @@ def test_a_planted_journal_is_not_played_back(indexed: Path, cache: Cache, tmp_p
     assert len(journal) > 512
     for name in ("-journal", "-wal", "-shm"):
         Path(f"{file}{name}").write_bytes(journal)
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
     same_answers(indexed, cache, SOME)
     assert Path(f"{file}-journal").read_bytes() == journal
 
@@ -150,7 +151,10 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     def used() -> bool:
         notes.clear()
         same_answers(indexed, cache, SOME[:1])
-        return Store.look_up(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).cut is not None or not notes
+        return (
+            Store.read_for_lookup(str(indexed), SOME[:1], cache._replace(clock=lambda: 0)).subset is not None
+            or not notes
+        )
 
     content = file.read_bytes()
     for path, mode in ((file, 0o666), (folder, 0o777), (folder, 0o770)):
@@ -176,4 +180,4 @@ def test_what_others_can_write_is_not_used(indexed: Path, cache: Cache, tmp_path
     file.symlink_to(real / file.name)
     same_answers(indexed, cache, SOME[:1])
     assert not file.is_symlink()  # replaced by one of our own
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None

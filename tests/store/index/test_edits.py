@@ -31,7 +31,7 @@ def test_an_indexed_edit_is_byte_for_byte_the_other(
     tmp_path: Path, text: str, made: list[tuple[tuple[tuple[str, ...], Planner], bool]]
 ) -> None:
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
-    cache = Cache(str(tmp_path / "cache"), smallest=0, clock=lambda: caches.stamping_clock() + 10**9)
+    cache = Cache(str(tmp_path / "cache"), min_size=0, clock=lambda: caches.stamping_clock() + 10**9)
     path = tmp_path / "accounts.toml"
     path.write_bytes(text.encode())
     for (about, planner), dry_run in made:
@@ -45,11 +45,11 @@ def test_an_indexed_edit_is_byte_for_byte_the_other(
 def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
     for number, name in enumerate(("off", "on", "inherit", "on") * 3):
         address = f"user{number:04}@d{number % 7}.example"
-        store = Store.to_edit(str(indexed), [address], cache)
-        assert store.cut is not None
+        store = Store.read_for_edit(str(indexed), [address], cache)
+        assert store.subset is not None
         kept(store, verb(services.Verb(name), Service.IMAP, address))
         for asked in (address, *SOME):
-            assert Store.look_up(str(indexed), [asked], cache).cut is not None
+            assert Store.read_for_lookup(str(indexed), [asked], cache).subset is not None
         same_answers(indexed, cache, (address, *SOME))
     about = sqlite3.connect(index_file(cache)).execute("SELECT content FROM about").fetchone()[0].decode()
     assert len(about.split("\n")[4].split()) == 9
@@ -57,10 +57,10 @@ def test_an_edit_carries_the_index_forward(indexed: Path, cache: Cache) -> None:
 
 def test_an_edit_whose_lines_are_no_whole_table_is_proved_whole(indexed: Path, cache: Cache) -> None:
     """Where a multi-line string may begin, a line means nothing: the index is not carried forward."""
-    store = Store.to_edit(str(indexed), SOME[:1], cache)
-    assert store.cut is not None
+    store = Store.read_for_edit(str(indexed), SOME[:1], cache)
+    assert store.subset is not None
     kept(store, lambda policy: server.set_login(policy, SOME[0], "x'''"))
-    assert Store.look_up(str(indexed), [SOME[1]], cache).cut is None
+    assert Store.read_for_lookup(str(indexed), [SOME[1]], cache).subset is None
     same_answers(indexed, cache, SOME)
 
 
@@ -87,38 +87,40 @@ def test_the_proof_that_an_edited_piece_is_the_whole_table_of_its_account(new: s
     store = Store("accounts.toml", f"{head}{ANN}{bob}".encode())
     piece = Piece("ann@x.example", len(head), len(head + ANN), 2)
     wanted = {"accounts": {"ann@x.example": {"pop": True, "imap": True}, "bob@x.example": {"imap": True}}}
-    assert partial.proved(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
+    assert partial.is_verified(store, wanted, {piece: [Splice(piece.start, piece.end, new)]}) is whole
 
 
 def test_without_an_index_the_edit_makes_one(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(300))
-    kept(Store.to_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    kept(Store.to_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
-    assert Store.look_up(str(path), SOME[:1], cache).cut is not None
-    kept(Store.to_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
-    assert Store.look_up(str(path), ["new@d1.example"], cache).cut is not None
+    kept(Store.read_for_edit(str(path), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
+    kept(Store.read_for_edit(str(path), (), cache), lambda policy: server.set_key(policy, "multipop", True))
+    assert Store.read_for_lookup(str(path), SOME[:1], cache).subset is not None
+    kept(Store.read_for_edit(str(path), (), cache), lambda policy: accounts.add(policy, ["new@d1.example"], {}))
+    assert Store.read_for_lookup(str(path), ["new@d1.example"], cache).subset is not None
     same_answers(path, cache, ("new@d1.example", *SOME))
 
 
 def test_an_index_with_very_many_moves_is_made_anew(
     indexed: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_MOST_MOVES", 3)
+    monkeypatch.setattr(writer, "_MAX_EDITED_ACCOUNTS", 3)
     for number in range(5):
         address = f"user{number:04}@d{number % 7}.example"
-        kept(Store.to_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
-        assert Store.look_up(str(indexed), [address], cache).cut is not None
+        kept(Store.read_for_edit(str(indexed), [address], cache), verb(services.Verb.ON, Service.IMAP, address))
+        assert Store.read_for_lookup(str(indexed), [address], cache).subset is not None
     same_answers(indexed, cache, SOME)
 
 
 def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
-    outcome = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]))
+    outcome = transact(
+        Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0])
+    )
     with locked(str(indexed), 0):
-        outcome.keep_index()
-    assert Store.look_up(str(indexed), SOME[:1], cache).cut is not None
-    late = transact(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
-    kept(Store.to_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
-    late.keep_index()  # of what is no more
+        outcome.update_index()
+    assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
+    late = transact(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
+    kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
+    late.update_index()  # of what is no more
     same_answers(indexed, cache, SOME)

@@ -14,7 +14,7 @@ from tests.store.index.samples import SOME, same_answers, settle, store_of
 
 
 def test_a_look_up_reads_the_head_and_one_account(indexed: Path, cache: Cache) -> None:
-    store = Store.look_up(str(indexed), ["user0007@d0.example"], cache)
+    store = Store.read_for_lookup(str(indexed), ["user0007@d0.example"], cache)
     assert list(store.policy().accounts) == ["user0007@d0.example"]
     assert store.text == (
         'version = 1\n[server]\nedition = "pro"\nlan = ["10.0.0.0/8"]\n[defaults]\nimap = true\n\n# 0\n'
@@ -33,8 +33,8 @@ def test_an_unknown_address_brings_the_one_most_like_it(indexed: Path, cache: Ca
         "ser0150@d3.example",
         "nobody@nowhere.test",
     ):
-        store = Store.look_up(str(indexed), [wrong], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(indexed), [wrong], cache)
+        assert store.subset is not None
         right = nearest_address(wrong, known)
         assert list(store.policy().accounts) == ([right] if right else [])
 
@@ -44,7 +44,7 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(store_of(2500))
     settle()
-    known = Store.look_up(str(path), [], cache).policy().accounts
+    known = Store.read_for_lookup(str(path), [], cache).policy().accounts
     for wrong in (
         "user2499@d1.example",
         "user001@d3.example",
@@ -55,8 +55,8 @@ def test_the_nearest_of_very_many(tmp_path: Path, cache: Cache) -> None:
         "zzz@d1.example",
         "user0000@",
     ):
-        store = Store.look_up(str(path), [wrong], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(path), [wrong], cache)
+        assert store.subset is not None
         assert nearest_address(wrong, store.policy().accounts) == nearest_address(wrong, known)
 
 
@@ -65,7 +65,7 @@ def test_a_small_store_has_no_index(tmp_path: Path) -> None:
     path.write_text(store_of(100))
     settle()
     cache = Cache(str(tmp_path / "cache"))
-    assert Store.look_up(str(path), ["user0001@d1.example"], cache).cut is None
+    assert Store.read_for_lookup(str(path), ["user0001@d1.example"], cache).subset is None
     assert not os.path.exists(cache.folder)
 
 
@@ -89,8 +89,8 @@ def test_a_style_that_is_not_understood_has_no_index(style: str, tmp_path: Path,
     path.write_bytes(style.encode())
     settle()
     for _ in range(2):
-        assert Store.look_up(str(path), ["ann@x.example"], cache).cut is None
-    assert "ann@x.example" in Store.look_up(str(path), ["ann@x.example"], cache).policy().accounts
+        assert Store.read_for_lookup(str(path), ["ann@x.example"], cache).subset is None
+    assert "ann@x.example" in Store.read_for_lookup(str(path), ["ann@x.example"], cache).policy().accounts
     assert not list(Path(cache.folder).glob("*.index"))
 
 
@@ -116,9 +116,9 @@ edition = "pro"
 imap = true""".encode()
     )
     settle()
-    Store.look_up(str(path), [], cache)
+    Store.read_for_lookup(str(path), [], cache)
     for address in ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example"):
-        store = Store.look_up(str(path), [address], cache)
-        assert store.cut is not None
+        store = Store.read_for_lookup(str(path), [address], cache)
+        assert store.subset is not None
         assert list(store.policy().accounts) == [address]
     same_answers(path, cache, ("ann@x.example", "bob@x.example", "cat@xn--fa-hia.example", "cat@fass.example"))

@@ -26,7 +26,7 @@ class Mixed(RuleBasedStateMachine):
 
         self.folder = Path(tempfile.mkdtemp(prefix="mailpolicy-mixed-"))
         # A clock a little ahead settles files at once, so that indexes are made; the rule has tests of its own.
-        self.cache = Cache(str(self.folder / "cache"), smallest=0, clock=lambda: caches.stamping_clock() + 10**9)
+        self.cache = Cache(str(self.folder / "cache"), min_size=0, clock=lambda: caches.stamping_clock() + 10**9)
         self.path = self.folder / "accounts.toml"
         self.other = self.folder / "other.toml"
         self.path.write_text("version = 1\n")

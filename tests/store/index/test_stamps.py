@@ -42,14 +42,14 @@ def quick_changes(path: Path, cache: Cache, count: int) -> Iterator[bool]:
 
 @pytest.mark.parametrize("step", [1, 4_000_000, 1_000_000_000])
 def test_two_changes_in_one_tick(step: int, tmp_path: Path) -> None:
-    cache = Cache(str(tmp_path / "cache"), smallest=0, stat=rounded(step))
+    cache = Cache(str(tmp_path / "cache"), min_size=0, stat=rounded(step))
     assert all(quick_changes(tmp_path / "accounts.toml", cache, 60))
 
 
 def test_two_changes_in_one_tick_need_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above would see it: without the rule there are wrong answers (with ticks of 4 ms only now and then)."""
-    monkeypatch.setattr(Cache, "settled", lambda *_: True)
-    cache = Cache(str(tmp_path / "cache"), smallest=0, stat=rounded(1_000_000_000))
+    monkeypatch.setattr(Cache, "is_reliable", lambda *_: True)
+    cache = Cache(str(tmp_path / "cache"), min_size=0, stat=rounded(1_000_000_000))
     assert not all(quick_changes(tmp_path / "accounts.toml", cache, 200))
 
 
@@ -92,21 +92,21 @@ def half_written(path: Path, cache: Cache, look: Callable[[Path, Cache], None]) 
 
 
 def looked_up(path: Path, cache: Cache) -> None:
-    Store.look_up(str(path), ["user0001@d1.example"], cache)
+    Store.read_for_lookup(str(path), ["user0001@d1.example"], cache)
 
 
 def read_whole_and_kept(path: Path, cache: Cache) -> None:
     store = Store.read(str(path), cache)
     store.policy()
-    store.keep_index()
+    store.update_index()
 
 
 def confirmed_after_an_edit(path: Path, cache: Cache) -> None:
     """As if the edit had just put there what stands there now."""
     content = path.read_bytes()
-    stamp = writer.confirmed(cache, str(path), content)
+    stamp = writer.confirmed_stamp(cache, str(path), content)
     assert stamp is None
-    Store(str(path), content).replaced(content, None)
+    Store(str(path), content).index_replacement(content, None)
 
 
 @pytest.mark.parametrize("look", [looked_up, read_whole_and_kept, confirmed_after_an_edit])
@@ -116,14 +116,14 @@ def test_a_store_that_is_being_written_is_not_indexed(
     shown_at_the_beginning: Callable[[int], os.stat_result],
 ) -> None:
     notes: list[str] = []
-    cache = Cache(str(tmp_path / "cache"), notes.append, shown_at_the_beginning, smallest=0)
+    cache = Cache(str(tmp_path / "cache"), notes.append, shown_at_the_beginning, min_size=0)
     assert all(half_written(tmp_path / "accounts.toml", cache, look))
-    assert "somebody may be writing the store" in notes[0]
+    assert "another process may be writing the store" in notes[0]
     assert not list(Path(cache.folder).glob("*.index"))
     (tmp_path / "accounts.toml").write_text(store_of(300))
     settle()
-    look_up = Store.look_up(str(tmp_path / "accounts.toml"), SOME[:1], cache)
-    assert look_up.cut is None
+    look_up = Store.read_for_lookup(str(tmp_path / "accounts.toml"), SOME[:1], cache)
+    assert look_up.subset is None
     assert list(Path(cache.folder).glob("*.index"))  # it is at rest now
 
 
@@ -134,7 +134,7 @@ def test_a_store_that_is_being_written_needs_the_rule(
     shown_at_the_beginning: Callable[[int], os.stat_result],
 ) -> None:
     """The test above would see it."""
-    cache = Cache(str(tmp_path / "cache"), stat=shown_at_the_beginning, smallest=0, unwritten=lambda _: True)
+    cache = Cache(str(tmp_path / "cache"), stat=shown_at_the_beginning, min_size=0, no_writer=lambda _: True)
     assert not all(half_written(tmp_path / "accounts.toml", cache, look))
 
 
@@ -142,24 +142,24 @@ def test_whether_nobody_writes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     with path.open("rb") as reader, path.open("rb"):
-        assert caches.nobody_writes(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
         with path.open("r+b"):
-            assert not caches.nobody_writes(reader.fileno())
-        assert caches.nobody_writes(reader.fileno())
+            assert not caches.has_no_writer(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
         with path.open("r+b") as writer:
             mapping = mmap.mmap(writer.fileno(), 1)
-        assert not caches.nobody_writes(reader.fileno())
+        assert not caches.has_no_writer(reader.fileno())
         mapping.close()
-        assert caches.nobody_writes(reader.fileno())
+        assert caches.has_no_writer(reader.fileno())
     with path.open("r+b") as writer:  # none was kept, so that nobody is kept waiting
-        assert not caches.nobody_writes(writer.fileno())
+        assert not caches.has_no_writer(writer.fileno())
 
 
 def test_a_clock_that_goes_back(indexed: Path, cache: Cache) -> None:
     notes: list[str] = []
     early = cache._replace(clock=lambda: caches.stamping_clock() - 3600 * 10**9, note=notes.append)
-    assert Store.look_up(str(indexed), SOME[:1], early).cut is None
-    assert "the clock has gone back" in notes[0]
+    assert Store.read_for_lookup(str(indexed), SOME[:1], early).subset is None
+    assert "the clock has been set back" in notes[0]
     same_answers(indexed, early, SOME)
 
 
@@ -195,7 +195,7 @@ def test_a_store_replaced_or_changed_while_it_is_looked_up(indexed: Path, cache:
         for moment in range(1, 4):
             indexed.write_text(old)
             settle()
-            Store.look_up(str(indexed), [], cache)
+            Store.read_for_lookup(str(indexed), [], cache)
             before = answers(indexed, None, address)
             seen = answers(indexed, cache._replace(stat=meddling(moment, change)), address)
             after = answers(indexed, None, address)

@@ -22,7 +22,7 @@ BAD_HOSTS = {
     "unknown key": (b'keyring_backends = "x"\n', "unknown key 'keyring_backends', did you mean keyring_backend?"),
     "policy": (b"version = 1\n", "unknown key 'version'"),
     "wrong type": (b"keyring_backend = 1\n", "keyring_backend must be a string"),
-    "not TOML": (b"keyring_backend = \n", "not TOML: "),
+    "not TOML": (b"keyring_backend = \n", "the value is missing after =: "),
     "not UTF-8": (b'keyring_backend = "\xff"\n', "byte 0xff is not UTF-8"),
     "a huge number": (b"keyring_backend = " + b"9" * 5000 + b"\n", "an integer of 5000 digits"),
     "too deep": (b"keyring_backend = " + b"[" * 5000 + b"\n", "nested too deep"),

@@ -26,6 +26,7 @@ from mailpolicy.cli.selection import (
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.service import SWITCHES
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False)]
 _Several = Annotated[
@@ -77,7 +78,7 @@ def _add(
 
 
 def _switches(key: str, how: str | None) -> dict[str, bool]:
-    confined = key in ("pop", "imap")
+    confined = f"{key}_lan_only" in SWITCHES
     if how is None:
         return {}
     if how in ("on", "off"):
@@ -149,9 +150,16 @@ def _resume(
 def _list(
     context: typer.Context,
     domain: Domain = None,
-    with_template: WithTemplate = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", "--with-template", metavar="NAME", help="only accounts that use a template"),
+    ] = None,
+    suspended: Annotated[bool, typer.Option("--suspended", help="only suspended accounts")] = False,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="only addresses and logins with this text")
+    ] = None,
 ) -> int:
-    return views.list_accounts(context.obj, domain, with_template)
+    return views.list_accounts(context.obj, domain, template, suspended=suspended, search=search)
 
 
 def _show(context: typer.Context, address_text: _Address) -> int:

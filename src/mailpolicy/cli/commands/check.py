@@ -14,11 +14,13 @@ from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
+from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import counted, line_refusal
 from mailpolicy.policy.nearest import nearest_address
+from mailpolicy.policy.question import Question, QuestionRejected, question
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import Answers, Question, QuestionRejected, judge, question
+from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
@@ -72,8 +74,8 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about the one account were read.
-            whole = policy if store.cut is None else Store.read(store.path).policy()
-            return whole.waiting_outside()
+            whole = policy if store.subset is None else Store.read(store.path).policy()
+            return whole.count_lan_only_accounts()
 
         if out.context.format == "json":
             out.json("check/1", answer.content(verdict, store.path, store.line, lets_in) | _sources(policy, asked))
@@ -128,7 +130,7 @@ def _batch(out: Output, name: str) -> int:
 
 
 def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
-    first_reason = Answers(policy).first_reason
+    first_reason = BatchAnswers(policy).first_reason
     number = 0
     denied = wrong = False
     for part in chunks:
@@ -187,7 +189,7 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
 
     number = 0
     denied = wrong = False
-    line_of, lets_in = store.line_of_any(), cache(policy.waiting_outside)
+    line_of, lets_in = store.line_finder(), cache(policy.count_lan_only_accounts)
     for part in chunks:
         fields_of = _fields_of(part)
         for line in part:

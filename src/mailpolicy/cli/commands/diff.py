@@ -12,9 +12,10 @@ import typer
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output, drop_stdout, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
-from mailpolicy.policy.access import EMPTY, Access, Comparison, direction
+from mailpolicy.policy.access import EMPTY, Comparison
+from mailpolicy.policy.changes import Direction, direction
 from mailpolicy.policy.model import Policy
-from mailpolicy.render.shifts import COLUMNS, Changes, Sides, markdown, objects, records, summary
+from mailpolicy.render.access_changes import COLUMNS, Changes, Sides, markdown, objects, records, summary
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
@@ -30,9 +31,9 @@ class FailOn(StrEnum):
     NARROWED = "narrowed"
     ANY = "any"
 
-    def hits(self, access: Access) -> bool:
+    def hits(self, access: Direction) -> bool:
         """Whether a change of that direction is one to fail on."""
-        return access is not Access.SAME and (self is FailOn.ANY or access in (self.value, Access.BOTH))
+        return access is not Direction.SAME and (self is FailOn.ANY or access in (self.value, Direction.BOTH))
 
 
 FailOnOption = Annotated[
@@ -115,22 +116,22 @@ def _diff(
         raise
     with without_gc():  # two policies and no cycles
         comparison = Comparison(_policy(old), _policy(new))
-        shifts = comparison.changes()
-        tell(out, comparison, shifts, old, new)
-    return int(wanted is not None and wanted.hits(direction(shifts)))
+        changes = comparison.changes()
+        tell(out, comparison, changes, old, new)
+    return int(wanted is not None and wanted.hits(direction(changes)))
 
 
-def tell(out: Output, comparison: Comparison, shifts: Changes, old: Store, new: Store) -> None:
+def tell(out: Output, comparison: Comparison, changes: Changes, old: Store, new: Store) -> None:
     """Print the shifts in the form asked for."""
     sides = Sides(comparison, (old.path, old.lines), (new.path, new.lines))
     if out.context.format == "json":
-        content = {"old": old.path, "new": new.path, "access": str(direction(shifts))}
-        out.json("diff/1", {**content, "changes": objects(shifts, sides)})
+        content = {"old": old.path, "new": new.path, "access": str(direction(changes))}
+        out.json("diff/1", {**content, "changes": objects(changes, sides)})
     elif out.context.format == "markdown":
-        out.lines(markdown(shifts, sides).splitlines())
-    elif shifts:
-        out.rows(COLUMNS, records(shifts, sides))
-        out.message(f"access {direction(shifts)}: {summary(shifts)}")
+        out.lines(markdown(changes, sides).splitlines())
+    elif changes:
+        out.rows(COLUMNS, records(changes, sides))
+        out.message(f"access {direction(changes)}: {summary(changes)}")
 
 
 def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:

@@ -13,7 +13,7 @@ from mailpolicy.deploy.configured import place_for
 from mailpolicy.deploy.managed import Place, look, put
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
-from mailpolicy.export.choices import ChoiceRejected, options, target_named
+from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy.names import printable
@@ -22,7 +22,7 @@ from mailpolicy.policy.names import printable
 def app() -> typer.Typer:
     """The command export."""
     command = new_app()
-    listed = "\n".join(f"  {name:<21} {target.what}" for name, target in TARGETS.items())
+    listed = "\n".join(f"  {name:<21} {target.description}" for name, target in TARGETS.items())
     command.command(
         help="Write the policy as a file that another program reads, so that it enforces what `check` says.\n\n"
         f"\b\nTargets:\n{listed}\n\n"
@@ -97,8 +97,8 @@ def _export(
     given = {name: value for name, value in given.items() if value is not None}
     try:
         wanted = target_named(target)
-        chosen = options(target, given)
-    except ChoiceRejected as error:
+        chosen = parse_options(target, given)
+    except OptionRejected as error:
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None

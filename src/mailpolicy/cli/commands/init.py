@@ -36,7 +36,11 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     fresh = not _is_there(path)
     describe = fresh and not is_there(described)
     starter = resources("mailpolicy.cli").joinpath("starter.toml").read_bytes()
-    diff = text_diff.unified(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))]) if fresh and dry_run else None
+    diff = (
+        text_diff.unified_diff(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))])
+        if fresh and dry_run
+        else None
+    )
     if fresh and not dry_run:
         with locked(path, out.context.lock_timeout, out.trusted, make_folders=0o755) as store:
             fresh = store.facts() is None

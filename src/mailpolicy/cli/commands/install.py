@@ -12,11 +12,11 @@ from mailpolicy.cli.editing import ASK_FROM, remind
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.diagnostics import WARNING
-from mailpolicy.edit.install import Installation, Judge, install
+from mailpolicy.edit.install import Check, Installation, install
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.access import Redirection, direction
+from mailpolicy.policy.changes import Redirection, direction
 from mailpolicy.policy.names import printable
-from mailpolicy.render.shifts import COLUMNS, Sides, objects, records, summary
+from mailpolicy.render.access_changes import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import LARGEST_STORE, read_regular
 
@@ -64,17 +64,17 @@ def _install(
     return 0
 
 
-def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
+def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
     told: list[Installation] = []
 
     def allow(planned: Installation) -> None:
-        access = direction(planned.shifts)
+        access = direction(planned.changes)
         if told and out.context.format != "json":
             out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
         told.append(planned)
         if out.context.format != "json" and out.tells(dry_run=dry_run):
-            rows = records(planned.shifts, _sides(planned))
-            if not dry_run and planned.shifts:
+            rows = records(planned.changes, _sides(planned))
+            if not dry_run and planned.changes:
                 out.rows(COLUMNS, rows)
             for row in rows if dry_run else ():
                 out.message("  ".join(row))
@@ -89,17 +89,17 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Judge:
         if not wanted.hits(access):
             return
         raise Refused(
-            f"nothing was installed, --fail-on {wanted} forbids what would change: {summary(planned.shifts)}",
+            f"nothing was installed, --fail-on {wanted} forbids what would change: {summary(planned.changes)}",
             code=f"access-{access}",
-            content={"access": str(access), "changes": objects(planned.shifts, _sides(planned))},
+            content={"access": str(access), "changes": objects(planned.changes, _sides(planned))},
         )
 
     return allow
 
 
-def _confirm(out: Output, *, yes: bool) -> Judge:
+def _confirm(out: Output, *, yes: bool) -> Check:
     def confirm(planned: Installation) -> None:
-        count = len({shift.address for shift in planned.shifts})
+        count = len({change.address for change in planned.changes})
         if yes or count < ASK_FROM or not out.context.can_ask:
             return
         if not typer.confirm(f"change the access of {count} accounts in {printable(planned.path)}?", err=True):
@@ -114,7 +114,7 @@ def _sides(planned: Installation) -> Sides:
 
 
 def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
-    access = direction(done.shifts)
+    access = direction(done.changes)
     if out.context.format == "json":
         content = {
             "file": done.path,
@@ -122,7 +122,7 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
             "changed": done.changed,
             "dry_run": dry_run,
             "access": str(access),
-            "changes": objects(done.shifts, _sides(done)),
+            "changes": objects(done.changes, _sides(done)),
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
@@ -132,9 +132,9 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         out.record((done.path, "store", what, "changed" if done.changed else "ok"))
     for note in done.notes:
         out.message(note)
-    if done.shifts:
-        out.message(f"access {access}: {summary(done.shifts)}")
-    if any(isinstance(shift, Redirection) for shift in done.shifts):
+    if done.changes:
+        out.message(f"access {access}: {summary(done.changes)}")
+    if any(isinstance(change, Redirection) for change in done.changes):
         out.message(
             Advice("note: passwords stay bound to where they were sent so far", ("mailpolicy", "secrets", "rebind"))
         )

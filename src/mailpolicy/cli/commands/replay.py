@@ -16,7 +16,7 @@ from mailpolicy.cli.clients import one_address
 from mailpolicy.cli.output import Output, quoted
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
-from mailpolicy.review.replay import MOST_UNKNOWN, Replay
+from mailpolicy.review.replay import MAX_UNKNOWN_NAMES, Replay
 from mailpolicy.store.document import without_gc
 
 _GZIP, _XZ, _ZSTD, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"
@@ -126,8 +126,8 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
                 }
                 for tally in refusals
             ],
-            "one_address": source._asdict() if (source := replay.everybody()) is not None else None,
-            "unknown_beyond": replay.beyond,
+            "one_address": source._asdict() if (source := replay.dominant_address()) is not None else None,
+            "unknown_beyond": replay.untallied,
             "skipped_lines": replay.skipped,
             "broken_lines": replay.broken_lines,
             "broken": [{"line": number, "message": why} for number, why in replay.broken],
@@ -153,18 +153,18 @@ def _tell(out: Output, log: str, file: str, replay: Replay) -> None:
         out.message(f"{log}:{number}: {why}")
     if (untold := replay.broken_lines - len(replay.broken)) > 0:
         out.message(f"{log}: {names.counted(untold, 'more broken line')}")
-    if replay.beyond:
-        beyond = names.counted(replay.beyond, "login")
-        out.message(f"{log}: {beyond} by more unknown names than {MOST_UNKNOWN}, which are counted but not listed")
+    if replay.untallied:
+        beyond = names.counted(replay.untallied, "login")
+        out.message(f"{log}: {beyond} by more unknown names than {MAX_UNKNOWN_NAMES}, which are counted but not listed")
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
-    if (source := replay.everybody()) is not None:
+    if (source := replay.dominant_address()) is not None:
         out.message(f"{log}: warning: {one_address(source)}")
 
 
 def _summary(replay: Replay, accounts: int) -> str:
     told = f"{replay.refused} of {names.counted(replay.logins, 'login')} would be refused"
     if replay.refused:
-        told += f", for {'more than ' if replay.beyond else ''}{names.counted(accounts, 'account')}"
+        told += f", for {'more than ' if replay.untallied else ''}{names.counted(accounts, 'account')}"
     if replay.broken_lines:
         told += f"; {names.counted(replay.broken_lines, 'broken line')} not counted"
     return told

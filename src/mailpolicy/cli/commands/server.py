@@ -12,11 +12,11 @@ from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.edit import server
-from mailpolicy.edit.server import text_of
+from mailpolicy.edit.server import display_text
 from mailpolicy.errors import Command, UsageError
 from mailpolicy.store import schema, tables
 
-_KEYS = ("edition", "outlook_connector_installed", "multipop")
+_KEYS = tables.SERVER_VALUES
 _YES, _NO = ("on", "true", "yes"), ("off", "false", "no")
 
 
@@ -57,7 +57,7 @@ def _show(context: typer.Context) -> int:
 
 
 def _shown(value: str | int | bool | None) -> str:
-    return text_of(value)
+    return display_text(value)
 
 
 def _set(

@@ -21,7 +21,7 @@ from mailpolicy.cli.selection import (
     Yes,
     targets,
 )
-from mailpolicy.edit.selection import Targets
+from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb, switch
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.service import BY_NAME, Service
@@ -64,7 +64,7 @@ def _edit(
     context: typer.Context,
     service: Service,
     verb: Verb,
-    chosen: Targets,
+    chosen: Selection,
     reach: Verb | None = None,
     *,
     dry_run: bool,

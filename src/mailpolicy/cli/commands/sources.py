@@ -12,7 +12,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.passwords import PasswordSource
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.sources import written
+from mailpolicy.edit.sources import as_table
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account
@@ -217,7 +217,7 @@ def _list(
     if out.context.format == "json":
         for holder, name, source in found:
             line = store.line(("accounts", holder.key, "sources", name))
-            content = {"file": store.path, "address": holder.address, "name": name, "line": line, **written(source)}
+            content = {"file": store.path, "address": holder.address, "name": name, "line": line, **as_table(source)}
             out.json("source/1", {**content, "polled": name in policy.polled(holder)})
         return 0
     rows = [
@@ -233,7 +233,7 @@ def _list(
         )
         for holder, name, source in found
     ]
-    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows)
+    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows, of="source")
     return 0
 
 

@@ -18,7 +18,8 @@ from mailpolicy.policy.service import Service
 from mailpolicy.render import github
 from mailpolicy.render.annotation import Annotation
 from mailpolicy.review import cases
-from mailpolicy.review.cases import Case, CasesInvalid, Miss
+from mailpolicy.review.cases import Case, CasesInvalid
+from mailpolicy.review.evaluation import Mismatch, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import LARGEST, read_regular
@@ -30,7 +31,7 @@ class Trial(NamedTuple):
     file: str
     line: int
     case: Case
-    misses: list[Miss]
+    mismatches: list[Mismatch]
 
 
 class Run(NamedTuple):
@@ -45,9 +46,9 @@ class Run(NamedTuple):
     @property
     def failed(self) -> list[Trial]:
         """The trials whose case does not hold."""
-        return [trial for trial in self.trials if trial.misses]
+        return [trial for trial in self.trials if trial.mismatches]
 
-    def told(self, trial: Trial, miss: Miss) -> str:
+    def told(self, trial: Trial, miss: Mismatch) -> str:
         """`NAME: alice@example.com pop 203.0.113.9: expected deny, got allow (accounts."alice@example.com".pop FILE:LINE)`."""
         named = f"{trial.case.name}: " if trial.case.name else ""
         asked = f"{named}{trial.case.address} {trial.case.service} {miss.asked}".rstrip()
@@ -96,15 +97,13 @@ def _test(
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     trials = [
-        Trial(document.path, line, case, cases.misses(policy, case))
+        Trial(document.path, line, case, mismatches(policy, case))
         for document, found in read
         for case, line in zip(found, _lines(document, found), strict=True)
     ]
     asked = [trial.case for trial in trials]
-    keys = {key for trial in trials for miss in trial.misses for key in miss.keys}
-    run = Run(
-        store, policy, trials, cases.untouched(policy, asked) if coverage else None, store.lines(keys) if keys else {}
-    )
+    keys = {key for trial in trials for miss in trial.mismatches for key in miss.keys}
+    run = Run(store, policy, trials, uncovered(policy, asked) if coverage else None, store.lines(keys) if keys else {})
     if out.context.format not in _WARNS_ITSELF:
         for _, warning in _unknown(run):
             out.message(f"warning: {warning}")
@@ -155,9 +154,9 @@ def _document(name: str) -> Document:
 
 
 def _cases(document: Document) -> list[Case]:
-    found, problems = cases.read(document.tree) if document.fault is None else ([], [document.fault])
+    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
     if problems:
-        raise CasesInvalid(document.placed(problems))
+        raise CasesInvalid(document.located(problems))
     return found
 
 
@@ -183,7 +182,7 @@ def _coverage(run: Run) -> tuple[int, int]:
 
 def _text(out: Output, run: Run) -> None:
     for trial in run.failed:
-        for miss in trial.misses:
+        for miss in trial.mismatches:
             out.record((f"{trial.file}:{trial.line}: {run.told(trial, miss)}",))
     for address, services in (run.untouched or {}).items():
         out.record(("no case", address, " ".join(services)))
@@ -195,7 +194,7 @@ def _json(out: Output, run: Run) -> None:
         "passed": not run.failed,
         "cases": len(run.trials),
         "failed": len(run.failed),
-        "failures": [_failure(run, trial, miss) for trial in run.failed for miss in trial.misses],
+        "failures": [_failure(run, trial, miss) for trial in run.failed for miss in trial.mismatches],
         "warnings": [
             {"cases_file": trial.file, "line": trial.line, "message": warning} for trial, warning in _unknown(run)
         ],
@@ -213,7 +212,7 @@ def _json(out: Output, run: Run) -> None:
     out.json("test/1", content)
 
 
-def _failure(run: Run, trial: Trial, miss: Miss) -> dict[str, Any]:
+def _failure(run: Run, trial: Trial, miss: Mismatch) -> dict[str, Any]:
     return {
         "cases_file": trial.file,
         "line": trial.line,
@@ -229,7 +228,7 @@ def _failure(run: Run, trial: Trial, miss: Miss) -> dict[str, Any]:
 
 
 def _github(out: Output, run: Run) -> None:
-    told = [(ERROR, trial, run.told(trial, miss)) for trial in run.failed for miss in trial.misses]
+    told = [(ERROR, trial, run.told(trial, miss)) for trial in run.failed for miss in trial.mismatches]
     told += ((WARNING, trial, warning) for trial, warning in _unknown(run))
     out.data(
         github.text(
@@ -246,9 +245,9 @@ def _junit(out: Output, run: Run) -> None:
     suites: dict[str, list[junit.Case]] = {}
     for trial in run.trials:
         file = locations.path(trial.file)
-        outcome = junit.FAILED if trial.misses else junit.PASSED
-        kind = f"expected {trial.case.expected}" if trial.misses else ""
-        message = "; ".join(run.told(trial, miss) for miss in trial.misses)
+        outcome = junit.FAILED if trial.mismatches else junit.PASSED
+        kind = f"expected {trial.case.expected}" if trial.mismatches else ""
+        message = "; ".join(run.told(trial, miss) for miss in trial.mismatches)
         suites.setdefault(file, []).append(
             junit.Case(trial.case.name or trial.case.title, file, trial.line, outcome, kind, message)
         )

@@ -11,7 +11,7 @@ from mailpolicy.cli import findings as rendering
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.findings import Judgement
 from mailpolicy.cli.output import Output, stdin_bytes
-from mailpolicy.diagnostics import worst
+from mailpolicy.diagnostics import fails
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.store.store import Store
@@ -59,9 +59,9 @@ def _validate(
                 error.fix = None  # what is named here is not meant to be made
             judged.append(Judgement(name, error=error))
             continue
-        findings, left_out = store.diagnose(ignored, hints=hints)
-        store.keep_index()
-        if secrets and not worst(findings, strict=False):
+        findings, left_out = store.diagnose(ignored, with_hints=hints)
+        store.update_index()
+        if secrets and not fails(findings, strict=False):
             from mailpolicy.cli.secrets.lookup import missing_secrets  # 3 ms, only with --secrets
 
             found = [finding for finding in missing_secrets(out, store) if finding.problem.code not in ignored]

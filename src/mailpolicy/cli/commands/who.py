@@ -10,12 +10,12 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
-from mailpolicy.policy.access import users, where
+from mailpolicy.policy.exposure import exposed
 from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.names import counted
-from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.networks import ANYWHERE, describe
+from mailpolicy.policy.question import service_named
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import service_named
 
 
 def app() -> typer.Typer:
@@ -52,28 +52,28 @@ def _who(
     store, policy = views.open_store(out)
     if outside_lan:
         asked = asked - policy.server.lan
-    found = list(users(policy, service, asked))
+    found = list(exposed(policy, service, asked))
     lan = policy.server.lan
     if out.context.format == "json":
-        for user in found:
+        for exposure in found:
             out.json(
                 "who/1",
                 {
                     "file": store.path,
-                    "address": user.address,
+                    "address": exposure.address,
                     "protocol": str(service),
-                    "admitted": where(user.admitted, lan),
-                    "networks": [str(network) for network in user.there.networks()],
+                    "admitted": describe(exposure.admitted, lan),
+                    "networks": [str(network) for network in exposure.matching.networks()],
                 },
             )
         return 0
-    rows = [[user.address, str(service), where(user.admitted, lan)] for user in found]
+    rows = [[exposure.address, str(service), describe(exposure.admitted, lan)] for exposure in found]
     columns = ["account", "service", "admitted from"]
     if source is not None:
         columns.append("of those asked about")
-        for row, user in zip(rows, found, strict=True):
-            row.append("all" if user.there == asked else str(user.there))
-    out.rows(columns, rows)
+        for row, exposure in zip(rows, found, strict=True):
+            row.append("all" if exposure.matching == asked else str(exposure.matching))
+    out.rows(columns, rows, of="account")
     out.message(_count(len(found), len(policy.accounts), service, source, outside_lan=outside_lan))
     return 0
 

@@ -12,8 +12,8 @@ from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
 from mailpolicy.cli.secrets.transaction import edit_then_carry, edit_then_forget, edit_then_move, set_secret
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Line, Plan
-from mailpolicy.edit.selection import Targets, chosen
+from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -31,7 +31,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         there = policy.accounts[address].login
         if login is None and there is None:
             raise Refused(f"{address} has no login yet: name it with --login", code="no-login")
-        plan.lines.append(Line(address, "smart-host", f"login {login or there}", bool(plan.operations)))
+        plan.results.append(Result(address, "smart-host", f"login {login or there}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
                 Advice(
@@ -59,7 +59,7 @@ def set_server(
         return plan
 
     if options and not source.given:
-        store = Store.to_edit(out.context.file, (), out.cache)
+        store = Store.read_for_edit(out.context.file, (), out.cache)
         return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
@@ -69,7 +69,7 @@ def _of_new_login(former: str | None) -> Advice:
     """What is said of a login of the server's that comes without its password."""
     owner = Owner(None)
     if former is None:
-        return bindings.not_set_yet([owner])
+        return bindings.passwords_to_set([owner])
     return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
 
 
@@ -88,7 +88,7 @@ def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
     """Other values for keys of a source."""
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     return edit_then_carry(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
     )
@@ -102,18 +102,18 @@ def add_source(
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
         if plan.operations and not password.given:
-            plan.notes.append(bindings.not_set_yet([Owner(address, name)]))
+            plan.notes.append(bindings.passwords_to_set([Owner(address, name)]))
         return plan
 
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """A source out of the store, then its password out of the keyring."""
-    store = Store.to_edit(out.context.file, (address,), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
     account = policy.accounts.get(address)
@@ -123,7 +123,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
     def planner(policy: Policy) -> Plan:
         if left:
             plan = Plan()
-            plan.lines.append(Line(address, f"source {name}", "not there", False))
+            plan.results.append(Result(address, f"source {name}", "not there", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
@@ -133,14 +133,14 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
-    store = Store.to_edit(out.context.file, (address,) if address else (), out.cache)
+    store = Store.read_for_edit(out.context.file, (address,) if address else (), out.cache)
     policy = store.policy()
     gone = address is not None and address not in policy.accounts
     left = _left_behind(out, store, Owner(address), gone=gone, dry_run=dry_run)
 
     def planner(policy: Policy) -> Plan:
         plan = Plan() if gone and left else server.clear_login(policy, address)
-        plan.lines.append(Line(address or "server", "smart-host", "no login", bool(plan.operations)))
+        plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
     secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *left])
@@ -149,39 +149,39 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
 
 def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
     """Return the secrets of an owner that unfinished changes were about; if it is `gone` from the store, the keyring's too."""
-    noted = (Secret.of(user) for user in pending.names(store.path, out.trusted))
+    noted = (Secret.parse(user) for user in pending.names(store.path, out.trusted))
     found = [secret for secret in noted if secret is not None and secret.owner == owner]
     if gone and not dry_run:
         with suppress(KeyringError):  # without a keyring the owner is just not there
             users = credentials(out).names() or ()
-            found += bindings.elsewhere(users, {owner}).get(owner, [])
+            found += bindings.secrets_by_owner(users, {owner}).get(owner, [])
     return list(dict.fromkeys(found))
 
 
-def remove_accounts(out: Output, targets: Targets, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
+def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Accounts out of the store, then their passwords out of the keyring."""
-    store = Store.to_edit(out.context.file, (), out.cache)
+    store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
     there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    going = [account.address for account in chosen(policy, there, Plan(), offer=False)]
+    going = [account.address for account in selected_accounts(policy, there, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return edit_then_forget(out, store, planner, bindings.of_accounts(policy, going), dry_run=dry_run, yes=yes)
+    return edit_then_forget(out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes)
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Another address: the secrets are copied, the store edited, the old secrets deleted."""
-    store = Store.to_edit(out.context.file, (), out.cache)
+    store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
 
     def planner(policy: Policy) -> Plan:
         return accounts.rename(policy, old, new)
 
     planned = planner(policy)
-    secrets = bindings.of_accounts(policy, [old])
+    secrets = bindings.account_secrets(policy, [old])
     if not planned.operations or not secrets:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}

@@ -82,7 +82,7 @@ def print_password(out: Output, address: str, name: str) -> int:
     bound, vault = bindings.secret_of(policy, Owner(address, name)), credentials(out)
     secret = vault.get(bound.user)
     if secret is None:
-        absence = absences(vault, [bound])[bound]
+        absence = explain_missing(vault, [bound])[bound]
         raise KeyringError(absence.text, code="no-secret", fix=absence.command)
     out.data(f"{secret}\n")
     return 0
@@ -93,29 +93,29 @@ def _password_state(out: Output, secret: Secret) -> str:
     try:
         if vault.get(secret.user) is not None:
             return "in the keyring"
-        out.message(absences(vault, [secret])[secret])
+        out.message(explain_missing(vault, [secret])[secret])
         return "missing"
     except KeyringError as error:
         out.message(f"warning: {error}")
         return "unknown"
 
 
-def absences(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
+def explain_missing(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
     """Why these secrets are not there; the keyring is asked what it has in their place. Raises KeyringError."""
-    return bindings.absences(missing, vault.names()) if missing else {}
+    return bindings.explain_missing(missing, vault.names()) if missing else {}
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
     vault = credentials(out)
-    keys = bindings.named(store.policy())
+    keys = bindings.named_secrets(store.policy())
     noted = pending.names(store.path, out.trusted)
     kept = vault.several([*(secret.user for secret in keys), *noted])
-    missing = absences(vault, [secret for secret in keys if secret.user not in kept])
+    missing = explain_missing(vault, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
         half_way = f"an earlier change of {user} stopped half-way, its"
-        secret = Secret.of(user)
+        secret = Secret.parse(user)
         path = keys.get(secret, ()) if secret is not None else ()
         if path:
             message = f"{half_way} password may be an old or a new one"
@@ -124,4 +124,4 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
         if secret is not None:
             message = str(Advice(message, secret.owner.command(keep=bool(path))))
         problems.append(Problem("MP061", path, message))
-    return store.placed(problems)
+    return store.located(problems)

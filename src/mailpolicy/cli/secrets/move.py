@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import absences, choice, credentials
+from mailpolicy.cli.secrets.lookup import choice, credentials, explain_missing
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 from mailpolicy.policy import bindings
@@ -24,7 +24,7 @@ def names(out: Output) -> int:
     known = vault.names()
     if known is None:
         store, policy = open_store(out, trusted=out.trusted)
-        known = list(vault.several([secret.user for secret in bindings.named(policy)]))
+        known = list(vault.several([secret.user for secret in bindings.named_secrets(policy)]))
         out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
     for name in known:
         if out.context.format == "json":
@@ -37,13 +37,13 @@ def names(out: Output) -> int:
 def verify(out: Output) -> int:
     """Open every secret the store names; 1 where one is missing."""
     store, policy = open_store(out, trusted=out.trusted)
-    named = {secret.user: secret for secret in bindings.named(policy)}
+    named = {secret.user: secret for secret in bindings.named_secrets(policy)}
     vault = credentials(out)
     there = vault.several(named)
     spare = sorted(set(vault.names() or ()) - set(named))
     states = {name: "there" if name in there else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
-    missing = absences(vault, [secret for name, secret in named.items() if name not in there])
+    missing = explain_missing(vault, [secret for name, secret in named.items() if name not in there])
     if out.context.format == "json":
         secrets = [{"name": name, "state": state} for name, state in states.items()]
         out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
@@ -62,8 +62,8 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     store, policy = open_store(out, trusted=out.trusted)
     chosen = choice(out)
     old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
-    named = bindings.named(policy)
-    former = bindings.elsewhere(old.names() or (), {secret.owner for secret in named})  # of other destinations
+    named = bindings.named_secrets(policy)
+    former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
     secrets_of = [*named, *(secret for owned in former.values() for secret in owned)]
     users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path, out.trusted)]))
 

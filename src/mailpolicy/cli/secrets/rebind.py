@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from mailpolicy.cli.editing import remind
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import absences, credentials
+from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
 from mailpolicy.cli.secrets.transaction import refuse_unsafe
 from mailpolicy.cli.views import open_store
@@ -41,7 +41,7 @@ def rebind(
         _move(vault, moves)
     _tell(out, store.path, named, there, moves, dry_run=dry_run)
     left = [secret for secret in named if secret.user not in there and secret not in moves.values()]
-    for absence in absences(vault, left).values():
+    for absence in explain_missing(vault, left).values():
         out.message(absence)
     if moves and not dry_run:
         remind(out)
@@ -53,7 +53,7 @@ def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[
     if unknown := [address for address in addresses if address not in policy.accounts]:
         raise no_account(policy, unknown)
     owners = {*addresses, *([None] if server else [])}
-    return [secret for secret in bindings.named(policy) if not owners or secret.owner.address in owners]
+    return [secret for secret in bindings.named_secrets(policy) if not owners or secret.owner.address in owners]
 
 
 def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:
@@ -67,12 +67,15 @@ def _moves(vault: Credentials, missing: Collection[Secret], former: Collection[s
             "this keyring cannot list its secrets, so it must be said where they were sent so far: --from HOST:PORT",
             code="cannot-list",
         )
-    wanted = {secret: {old.user: old for text in former for old in bindings.meant(secret, text)} for secret in missing}
+    wanted = {
+        secret: {old.user: old for text in former for old in bindings.former_secrets(secret, text)}
+        for secret in missing
+    }
     if users is None:
         kept = vault.several([user for olds in wanted.values() for user in olds])
         found = {secret: [old for user, old in olds.items() if user in kept] for secret, olds in wanted.items()}
     else:
-        owned = bindings.elsewhere(users, {secret.owner for secret in missing})
+        owned = bindings.secrets_by_owner(users, {secret.owner for secret in missing})
         found = {
             secret: [old for old in owned.get(secret.owner, ()) if not former or old.user in wanted[secret]]
             for secret in missing

@@ -17,8 +17,8 @@ from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, piped, prompted
 from mailpolicy.cli.secrets.pending import locked_store, strike_out, unfinished
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
-from mailpolicy.edit.plan import Change, Line, Plan, Planner
-from mailpolicy.edit.transaction import Outcome, planned_policy
+from mailpolicy.edit.plan import Change, Plan, Planner, Result
+from mailpolicy.edit.transaction import EditResult, planned_policy
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -45,15 +45,15 @@ def set_secret(
 ) -> int:
     """Carry out a plan and give `owner` the secret that `source` has, or that is typed."""
     secret = piped(out, source)
-    store = Store.to_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
+    store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     planned = planner(store.policy())
     refuse_unsafe(out, store)
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
-        absence = bindings.absences([bound], None)[bound]
+        absence = bindings.explain_missing([bound], None)[bound]
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    moves = bindings.moved(store.policy(), after)
+    moves = bindings.redirected(store.policy(), after)
     vault = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -71,7 +71,7 @@ def set_secret(
     put = {moves[before].user: kept[before.user] for before in carried} | ({bound.user: secret} if new_secret else {})
     turn = _Turn(put, [before.user for before in former])
     outcome, left, failed = _carry_out_with(out, store, planner, planned, vault, turn)
-    outcome.plan.lines.append(Line(owner.subject, owner.item, "in the keyring", new_secret))
+    outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
     if new_secret:
         outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
     _add_moved(outcome.plan, carried, left)
@@ -100,7 +100,7 @@ def edit_then_forget(
     for user, secret in there.items():
         if user not in left:
             owner = secret.owner
-            outcome.plan.lines.append(Line(owner.subject, owner.item, "removed from the keyring", True))
+            outcome.plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
             outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
     touched = [secret.user for secret in secrets] if found is not None else []
     return _settle(out, store, outcome, {*touched, *there}, left, failed)
@@ -122,7 +122,7 @@ def edit_then_carry(out: Output, store: Store, planner: Planner, *, dry_run: boo
     """Edit the store, and carry along the secrets that it then sends elsewhere, after a question."""
     refuse_unsafe(out, store)
     planned = planner(store.policy())
-    moves = bindings.moved(store.policy(), planned_policy(store, planned))
+    moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     vault = credentials(out)
@@ -154,7 +154,7 @@ def _add_moved(plan: Plan, moves: Mapping[Secret, Secret], left: Collection[str]
         done = "copied in the keyring" if before.user in left else "moved in the keyring"
         if before.destination != after.destination:
             done += f", now for {after.destination}"
-        plan.lines.append(Line(after.owner.subject, after.owner.item, done, True))
+        plan.results.append(Result(after.owner.subject, after.owner.item, done, True))
         plan.changes.append(Change(after.owner.address, after.owner.key, None, None))
 
 
@@ -167,7 +167,7 @@ def _carry_out_with(
     turn: _Turn,
     *,
     yes: bool = True,
-) -> tuple[Outcome, Collection[str], MailpolicyError | None]:
+) -> tuple[EditResult, Collection[str], MailpolicyError | None]:
     """Set secrets, edit the store, delete secrets: what came of the edit, which secrets stayed, and what went wrong."""
     with unfinished(out, store, vault, keeps=not turn.drop) as change, ExitStack() as stack:
         if turn.put and planned.operations:
@@ -188,7 +188,7 @@ def _carry_out_with(
 def _settle(
     out: Output,
     store: Store,
-    outcome: Outcome,
+    outcome: EditResult,
     touched: Collection[str],
     left: Collection[str],
     failed: MailpolicyError | None,
@@ -220,7 +220,7 @@ def _forget(vault: Credentials, users: Collection[str]) -> tuple[Collection[str]
             return (), error
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
         name = next(iter(left))
-        secret = Secret.of(name)
+        secret = Secret.parse(name)
         return left, KeyringError(
             f"the store is changed, the secret {name}{more} is left in the keyring: {error}",
             code=error.code,
@@ -237,7 +237,7 @@ def _there(out: Output, vault: Credentials, secrets: Collection[Secret]) -> list
     try:
         users = vault.names()
         if users is not None:
-            owned = bindings.elsewhere(users, {secret.owner for secret in secrets})
+            owned = bindings.secrets_by_owner(users, {secret.owner for secret in secrets})
             return [secret for found in owned.values() for secret in found]
         kept = vault.several([secret.user for secret in secrets])
         return [secret for secret in secrets if secret.user in kept]

@@ -1,7 +1,7 @@
-"""Every code of `validate`: what it means, an example that triggers it, and its cure.
+"""The codes of `validate`: each with its meaning, an example that triggers it, and a fix.
 
-Promises: one entry for each code, and nothing about it anywhere else; `explain`, docs/rules.md and SARIF are made from
-it, and the tests hold each example to it. A new code is one entry in the module of its subject.
+`explain`, docs/rules.md and SARIF are made from these entries, and the tests run each example. To add a code, add one
+entry to the module of its subject.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from mailpolicy.diagnostics.rules.naming import NAMING
 from mailpolicy.diagnostics.rules.rule import Rule
 from mailpolicy.diagnostics.rules.secrets import SECRETS
 from mailpolicy.diagnostics.rules.sources import SOURCES
-from mailpolicy.diagnostics.rules.warnings import DOUBTS
+from mailpolicy.diagnostics.rules.warnings import WARNINGS
 
-RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **DOUBTS, **SECRETS}.items()))
+RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **WARNINGS, **SECRETS}.items()))
 
 __all__ = ["RULES", "Rule"]

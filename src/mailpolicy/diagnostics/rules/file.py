@@ -1,4 +1,4 @@
-"""Rules about what the file is and which keys and values it has."""
+"""Rules about the file itself, its keys and its values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ FILE = {
         ERROR,
         "not UTF-8",
         "save the file as UTF-8",
-        meaning="TOML is UTF-8, and a byte of another encoding could stand for any letter. The finding names the first "
-        "byte that is not UTF-8; nothing else of the file is looked at until it is mended.",
+        meaning="TOML files are UTF-8; in another encoding a byte could stand for any letter. The finding names "
+        "the first byte that is not UTF-8. Nothing else in the file is checked until this is fixed.",
         example="""\
 version = 1
 
@@ -19,15 +19,17 @@ version = 1
 [accounts."joerg@example.com"]
 pop = true
 """,
-        given="saved as ISO 8859-1, as an old editor does",
+        given="if saved as ISO 8859-1, as some old editors do",
         encoding="iso8859-1",
     ),
     "MP002": Rule(
         ERROR,
         "not TOML",
-        "mend the syntax at the place named",
-        meaning="The file cannot be read as TOML 1.1. The finding names the place where reading ended, which may be a "
-        "little after the mistake; nothing else of the file is looked at until it is mended.",
+        "mend the line named; common causes: a quote left open, yes/no instead of true/false, an address without "
+        "quotes, a table written twice, conflict markers",
+        meaning="The file cannot be read as TOML 1.1. The finding names the mistake and what to write instead; if it "
+        "begins with `not TOML`, the place where reading ended, which may be a little after the mistake. Further "
+        "mistakes are listed if the rest can still be read; nothing else of the file is looked at until all are mended.",
         example="""\
 version = 1
 
@@ -41,7 +43,7 @@ edition = "pro"
         ERROR,
         "version missing",
         "write `version = 1` as the first line",
-        meaning="The version says which keys there are and what they mean, so that a file from a newer mailpolicy is "
+        meaning="The version says which keys exist and what they mean, so that a file from a newer mailpolicy is "
         "never half understood.",
         example="""\
 [defaults]
@@ -52,10 +54,11 @@ imap = true
     ),
     "MP004": Rule(
         ERROR,
-        "version not understood",
-        "use a mailpolicy new enough for the file",
-        meaning="The file was written for another version of the format. What this mailpolicy does not know may be "
-        "what restricts an account, so it decides nothing. There is only version 1 so far.",
+        "unsupported version",
+        "use a mailpolicy that supports this version",
+        meaning="The file was written for another version of the format. A key that this mailpolicy does not know"
+        " could be the one that restricts an account, so it decides nothing. Version 1 is the only one so"
+        " far.",
         example="""\
 version = 2
 """,
@@ -63,9 +66,10 @@ version = 2
     "MP005": Rule(
         ERROR,
         "unknown key",
-        "correct the name or take the key out",
-        meaning="No such key exists in this table. It is an error and not ignored, because a misspelt restriction would "
-        "leave a door open. The nearest known name is suggested, and the table where a name is known.",
+        "correct the name or remove the key",
+        meaning="This table has no such key. This is an error, because ignoring a misspelt restriction would "
+        "leave a door open. The message suggests the nearest known name, or the table that the key "
+        "belongs to.",
         example="""\
 version = 1
 
@@ -80,7 +84,7 @@ pop_lanonly = true
         ERROR,
         "wrong type",
         "write a value of the type named",
-        meaning='A switch is `true` or `false`, without quotes; `"on"`, `"yes"` and `1` are something else in TOML. '
+        meaning='A switch is `true` or `false`, without quotes; `"on"`, `"yes"` and `1` are other types in TOML. '
         "`docs/file-format.md` lists the type of each key.",
         example="""\
 version = 1
@@ -95,8 +99,8 @@ pop = "on"
         ERROR,
         "key of host.toml",
         "move the key to host.toml, which describes this machine",
-        meaning="A policy is the same on every server and safe to merge: it names no program, no file and no class. "
-        "What is true of one machine is in its `host.toml`.",
+        meaning="The policy is the same on every server and safe to merge, so it names no program, file or class."
+        " Settings of one machine belong in its `host.toml`.",
         example="""\
 version = 1
 keyring_backend = "keyring.backends.SecretService.Keyring"
@@ -108,8 +112,8 @@ keyring_backend = "keyring.backends.SecretService.Keyring"
         ERROR,
         "value not allowed",
         "write one of the values named",
-        meaning="The value has the right type, but is none of those that the key may have: the edition is `pro` or "
-        "`standard`, in lower case, and a port lies between 1 and 65535.",
+        meaning="The type is right, but the key does not allow this value: the edition is `pro` or `standard`, in"
+        " lower case, and a port is a number from 1 to 65535.",
         example="""\
 version = 1
 

@@ -1,4 +1,4 @@
-"""Rules about what accounts, templates, logins and hosts are called."""
+"""Rules about the names of accounts, templates, logins and hosts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ NAMING = {
         ERROR,
         "not an account address",
         "write local-part@domain",
-        meaning="An account is called by its whole address. Before the `@` stand 1 to 64 of "
-        "`A-Z a-z 0-9 . _ + - = ~ & '`, first a letter, a digit or `_`, and no dot at the end or beside another; after it "
-        "a domain name, which may be internationalised or of one label.",
+        meaning="An account is named by its full address. The part before the `@` has 1 to 64 of `A-Z a-z 0-9 . _"
+        " + - = ~ & '`, starts with a letter, a digit or `_`, and has no dot at the end or beside another"
+        " one. After it comes a domain name, which may be internationalised or have a single label.",
         example="""\
 version = 1
 
@@ -26,8 +26,8 @@ pop = true
         ERROR,
         "the same account twice",
         "keep one of the two tables",
-        meaning="Two tables are about one account, and which of them holds would be chance. Addresses are compared with "
-        "their ASCII letters in lower case and their domain as IDNA 2008 A-labels.",
+        meaning="Two tables describe the same account, and it would be chance which of them applies. Addresses "
+        "are compared with ASCII letters in lower case and with the domain as IDNA 2008 A-labels.",
         example="""\
 version = 1
 
@@ -44,8 +44,8 @@ pop_lan_only = true
         ERROR,
         "no such template",
         "add the template, or name one that exists",
-        meaning="The account names a template that the file does not have. What the template was to grant or to restrict "
-        "is not known, so nothing is decided.",
+        meaning="The account names a template that is not in the file. The template may have been meant to grant "
+        "or to restrict something, so nothing is decided.",
         example="""\
 version = 1
 
@@ -65,8 +65,8 @@ template = "contracter"
         ERROR,
         "not a template name",
         "use a-z, 0-9, _ and -",
-        meaning="A template's name has 1 to 63 of `a-z 0-9 _ -` and begins with a letter or a digit, so that it needs no "
-        "quotes in TOML, in a shell or in the files of other programs.",
+        meaning="A template name has 1 to 63 of `a-z 0-9 _ -` and starts with a letter or a digit, so that it "
+        "needs no quotes in TOML, in a shell or in the files of other programs.",
         example="""\
 version = 1
 
@@ -82,9 +82,9 @@ template = "Contractor"
     "MP014": Rule(
         ERROR,
         "not a login",
-        "write 1 to 255 characters, no control character, no white space at either end",
-        meaning="A login is sent to another server as it stands. White space at an end is a slip of the hand that nobody "
-        "sees, and a control character would end the line of a protocol or of a file.",
+        "write 1 to 255 characters, without control characters or white space at either end",
+        meaning="A login is sent to another server as it is. White space at an end is a mistake that nobody sees,"
+        " and a control character would end the line of a protocol or a file.",
         example="""\
 version = 1
 
@@ -98,8 +98,7 @@ login = "acme-relay "
         ERROR,
         "not a host",
         "write a domain name or an IP address",
-        meaning="A host is a domain name or an IP address and nothing else: the port has a key of its own, and there is no "
-        "URL.",
+        meaning="A host is a domain name or an IP address only: the port has its own key, and URLs are not allowed.",
         example="""\
 version = 1
 

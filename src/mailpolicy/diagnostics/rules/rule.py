@@ -1,4 +1,4 @@
-"""What is to be said about one code."""
+"""The description of one code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 class Rule(NamedTuple):
     """One kind of finding.
 
-    `example` is a whole store that has this finding, and no other error. With `wrong` in it replaced by `right` it has
-    no finding at all; where both are empty, no other text would help.
+    `example` is a whole store with this finding and no other error. Replacing `wrong` with `right` leaves no finding;
+    both are empty if no change of the text would help.
     """
 
     severity: str
     name: str
-    cure: str
-    meaning: str  # why it is a finding: one paragraph of Markdown
+    fix: str
+    meaning: str  # the reason for the finding: one paragraph of Markdown
     example: str
     wrong: str = ""
     right: str = ""
-    given: str = ""  # what else it takes to have the finding, where the text is not enough
-    encoding: str = "utf-8"  # how the example is saved
+    given: str = ""  # a further condition, if the text alone does not give the finding
+    encoding: str = "utf-8"  # of the file with the example

@@ -1,4 +1,4 @@
-"""Rules about the store and the keyring together, looked at with `--secrets`."""
+"""Rules about the store and the keyring together, checked with `--secrets`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SECRETS = {
     "MP060": Rule(
         WARNING,
         "login without a password",
-        "set it with the command that is named",
-        meaning="The login has no password in the keyring of this machine, or one that is bound to another host, port, login "
-        "or TLS than the store now names, so what needs it fails. Looked at with `--secrets`.",
+        "run the command named in the message",
+        meaning="The login has no password in the keyring of this machine, or only one for another host, port, "
+        "login or TLS setting, so anything that needs the password fails. Checked with `--secrets`.",
         example="""\
 version = 1
 
@@ -23,10 +23,10 @@ login = "acme-relay"
     ),
     "MP061": Rule(
         WARNING,
-        "unfinished change of a secret",
-        "run the command that is named",
-        meaning="A change of keyring and store was killed half-way, so the password in the keyring may be the old or the new "
-        "one, or may be left over. Looked at with `--secrets`; every edit says so too.",
+        "interrupted change of a secret",
+        "run the command named in the message",
+        meaning="A change of the keyring and the store was interrupted, so the password in the keyring may be the"
+        " old one, the new one or a leftover. Checked with `--secrets`; every edit reports it too.",
         example="""\
 version = 1
 

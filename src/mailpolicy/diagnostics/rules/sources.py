@@ -1,4 +1,4 @@
-"""Rules about MultiPOP sources, the mailboxes elsewhere that an account collects from."""
+"""Rules about MultiPOP sources, the remote mailboxes that an account collects from."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SOURCES = {
         ERROR,
         "not a source name",
         "use a-z, 0-9, _ and -",
-        meaning="A source's name has 1 to 63 of `a-z 0-9 _ -` and begins with a letter or a digit: its password's place in the "
-        "keyring is called by it.",
+        meaning="A source name has 1 to 63 of `a-z 0-9 _ -` and starts with a letter or a digit; it is part of "
+        "the name of the password in the keyring.",
         example=f"""\
 {_HEAD}[accounts."jonas@example.com".sources."Old provider"]
 host = "pop.provider.example"
@@ -32,8 +32,7 @@ login = "jonas77"
         ERROR,
         "source incomplete",
         "write host and login",
-        meaning="A source has at least the host to collect from and the login there; everything else has a value where it is "
-        "left out.",
+        meaning="A source needs at least the host to collect from and the login there; all other keys have defaults.",
         example=f"""\
 {_HEAD}[accounts."jonas@example.com".sources.provider]
 host = "pop.provider.example"
@@ -44,8 +43,9 @@ host = "pop.provider.example"
     "MP018": Rule(
         ERROR,
         "nothing kept to delete",
-        "write `keep = true`, or take delete_after_days out",
-        meaning="`delete_after_days` is about copies that stay at the other server, and with `keep = false` none does.",
+        "write `keep = true`, or remove delete_after_days",
+        meaning="`delete_after_days` applies to copies that stay on the other server, and `keep = false` leaves "
+        "none there.",
         example=f"""\
 {_HEAD}[accounts."jonas@example.com".sources.provider]
 host = "pop.provider.example"
@@ -59,8 +59,8 @@ delete_after_days = 30
     "MP040": Rule(
         WARNING,
         "source without TLS",
-        'write `tls = "implicit"` or `"starttls"` where the server has it',
-        meaning="The source is polled in the clear: whoever is on the way reads its password and the mail.",
+        'write `tls = "implicit"` or `"starttls"`, if the server supports it',
+        meaning="The connection is not encrypted: anybody on the way can read the password and the mail.",
         example=f"""\
 {_HEAD}[accounts."jonas@example.com".sources.provider]
 host = "pop.provider.example"

@@ -1,16 +1,16 @@
-"""Rules about what is allowed and deserves a second look."""
+"""Warnings and hints: settings that are valid but probably not intended."""
 
 from __future__ import annotations
 
 from mailpolicy.diagnostics import HINT, WARNING
 from mailpolicy.diagnostics.rules.rule import Rule
 
-DOUBTS = {
+WARNINGS = {
     "MP030": Rule(
         WARNING,
         "Outlook Connector without IMAP",
         "switch IMAP on, or Outlook Connector off",
-        meaning="Outlook Connector rides on IMAP: where IMAP resolves to off, the switch that is on opens nothing.",
+        meaning="Outlook Connector uses IMAP, which is off here, so switching on Outlook Connector has no effect.",
         example="""\
 version = 1
 
@@ -27,9 +27,10 @@ outlook_connector = true
     "MP031": Rule(
         WARNING,
         "public range in the LAN",
-        "make sure that it is yours, then allow it on its line",
-        meaning="The entry is not wholly inside the ranges that RFC 1122, 1918, 3927, 4193 and 4291 reserve for local use. "
-        "Whoever has these addresses passes every `..._lan_only`, today and when the provider gives them to somebody else.",
+        "make sure that the range is yours, then allow it on its line",
+        meaning="The entry is not entirely inside the ranges that RFC 1122, 1918, 3927, 4193 and 4291 reserve for"
+        " local use. Anybody with one of these addresses passes every `..._lan_only`, even after the "
+        "provider gives the addresses to somebody else.",
         example="""\
 version = 1
 
@@ -46,8 +47,8 @@ lan = [
         WARNING,
         "IMAP under the standard edition",
         'set `edition = "pro"`, or switch IMAP off',
-        meaning="The standard edition of MDaemon has no IMAP, so the switch that is on opens nothing. Servers other than "
-        "MDaemon count as `pro`.",
+        meaning="The standard edition of MDaemon has no IMAP, so switching on IMAP has no effect. Servers other "
+        "than MDaemon count as `pro`.",
         example="""\
 version = 1
 
@@ -64,7 +65,8 @@ imap = true
         WARNING,
         "Outlook Connector not installed",
         "set `outlook_connector_installed = true`, or switch it off",
-        meaning="The file says that the server has no Outlook Connector, so the switch that is on opens nothing.",
+        meaning="The file says that Outlook Connector is not installed on the server, so switching it on has no "
+        "effect.",
         example="""\
 version = 1
 
@@ -83,8 +85,8 @@ outlook_connector = true
         WARNING,
         "login without per-account authentication",
         "set `per_account_auth = true`, or clear the login",
-        meaning="*Allow per-account authentication* is off for the whole server, so the mail of every account goes out with "
-        "the server's own login, and this one is not used.",
+        meaning="*Allow per-account authentication* is off for the whole server, so the mail of every account "
+        "goes out with the server's own login, and this login is not used.",
         example="""\
 version = 1
 
@@ -101,7 +103,7 @@ smart_host_login = "alice"
         WARNING,
         "LAN only with an empty LAN",
         "add the LAN's networks: mailpolicy lan add, or lan reset",
-        meaning="A service that is on from the LAN only admits nobody while the LAN is empty.",
+        meaning="The service is restricted to the LAN, and the LAN is empty, so nobody can use it.",
         example="""\
 version = 1
 
@@ -119,8 +121,9 @@ pop_lan_only = true
         WARNING,
         "server key missing",
         "write the key under [server]",
-        meaning='A missing key is on the safe side: the edition is `"standard"`, the switches are off, the LAN is empty. '
-        "Here that closes something that is on, so the file should say whether it is meant.",
+        meaning='A missing key has the safe default: the edition is `"standard"`, the switches are off, the LAN '
+        "is empty. Here the default closes something that is switched on, so the file should state "
+        "whether that is intended.",
         example="""\
 version = 1
 
@@ -134,7 +137,8 @@ imap = true
         WARNING,
         "unused template",
         "assign it, or remove it",
-        meaning="No account names the template: it is left over, or an account that should be restricted by it is not.",
+        meaning="No account uses the template: it is a leftover, or an account that it should restrict is not "
+        "restricted.",
         example="""\
 version = 1
 
@@ -149,10 +153,11 @@ pop = true
     ),
     "MP038": Rule(
         WARNING,
-        "comment that allows nothing",
-        "take the comment out, or correct its code",
-        meaning="The comment was to silence a finding on its line, and there is none of that code; or the code does not "
-        "exist, or is an error, which cannot be silenced. A leftover would hide the next finding.",
+        "comment that suppresses nothing",
+        "remove the comment, or correct its code",
+        meaning="The comment should suppress a finding on its line, but there is none with this code; or the code"
+        " does not exist, or is an error, which cannot be suppressed. A leftover comment would hide the "
+        "next finding.",
         example="""\
 version = 1
 
@@ -165,10 +170,10 @@ lan = ["10.0.0.0/8"]  # mailpolicy: allow MP031 the branch office
     "MP039": Rule(
         WARNING,
         "store writable by others",
-        "run the chown or chmod line that is named",
-        meaning="As root mailpolicy edits and exports only what nobody but root can change: the file and every directory "
-        "above it belong to root and are not writable by others. Edits are refused until then, and whoever can write here "
-        "decides who reads mail.",
+        "run the chown or chmod command named in the message",
+        meaning="As root, mailpolicy edits and exports only files that nobody but root can change: the file and "
+        "every directory above it must belong to root and must not be writable by others. Until then "
+        "edits are refused, and anybody who can write here decides who may read mail.",
         example="""\
 version = 1
 """,
@@ -177,9 +182,10 @@ version = 1
     "MP050": Rule(
         HINT,
         "the same as inherited",
-        "take the key out, unless it is meant to pin",
-        meaning="The key says what would hold without it, too. That is how a setting is pinned against a later change of "
-        "the template or the defaults, and where it is not meant so, a line less is easier to read. Shown with `--hints`.",
+        "remove the key, unless it is meant to pin the value",
+        meaning="The key has the value that would apply without it. That pins the setting against later changes "
+        "of the template or the defaults; if that is not intended, the file is easier to read without the"
+        " line. Shown with `--hints`.",
         example="""\
 version = 1
 

@@ -1,1 +1,1 @@
-"""Lossless edits of the text: where things stand, and the splices that change them."""
+"""Lossless edits of a store's text."""

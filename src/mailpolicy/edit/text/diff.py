@@ -1,7 +1,4 @@
-"""The unified diff of an edit, made from what was spliced and not by comparing the whole texts again.
-
-Promises: `patch` accepts it, also without a newline at the end of the file. Not promised: the shortest possible diff.
-"""
+"""Splices of a text, and their unified diff, which is made without comparing the whole texts."""
 
 from __future__ import annotations
 
@@ -10,19 +7,19 @@ from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-_CONTEXT = 3
-_COMPARED = 20_000  # lines
+_CONTEXT = 3  # lines
+_MAX_COMPARED = 20_000  # lines; difflib takes minutes for more
 
 
 class Splice(NamedTuple):
-    """Put `text` in the place of the characters from `start` to `end`."""
+    """Replace the characters from `start` to `end` by `text`."""
 
     start: int
     end: int
     text: str
 
 
-class _Chunk(NamedTuple):
+class _Change(NamedTuple):
     """Lines `first` to `last` (exclusive) of the old text become `lines`."""
 
     first: int
@@ -30,8 +27,8 @@ class _Chunk(NamedTuple):
     lines: list[str]
 
 
-def spliced(text: str, splices: Sequence[Splice]) -> str:
-    """The text with the splices made; they are sorted and do not overlap."""
+def apply_splices(text: str, splices: Sequence[Splice]) -> str:
+    """Return the text with the splices made, which must be sorted and must not overlap."""
     parts: list[str] = []
     position = 0
     for start, end, new in splices:
@@ -40,80 +37,84 @@ def spliced(text: str, splices: Sequence[Splice]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def between(old: str, new: str) -> list[Splice]:
-    """Splices that make the new text of the old one, line by line.
+def compare(old: str, new: str) -> list[Splice]:
+    """Return splices of whole lines that turn the old text into the new one.
 
-    Where very much differs it is one splice from the first to the last difference: comparing longer would take minutes.
+    If a great deal differs it is one splice from the first difference to the last.
     """
     before, after = _lines(old), _lines(new)
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-    rest = min(len(before), len(after)) - same
-    ends = zip(reversed(before), reversed(after), strict=False)
-    tail = min(rest, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends)))
+    same, tail = _common_ends(before, after)
     before_middle, after_middle = before[same : len(before) - tail], after[same : len(after) - tail]
-    blocks = [(0, len(before_middle), 0, len(after_middle))]
-    if len(before_middle) + len(after_middle) <= _COMPARED:
+    ranges = [(0, len(before_middle), 0, len(after_middle))]
+    if len(before_middle) + len(after_middle) <= _MAX_COMPARED:
         from difflib import SequenceMatcher  # costs start-up
 
         matcher = SequenceMatcher(None, before_middle, after_middle)
-        blocks = [(first, last, begin, end) for tag, first, last, begin, end in matcher.get_opcodes() if tag != "equal"]
+        ranges = [(first, last, begin, end) for tag, first, last, begin, end in matcher.get_opcodes() if tag != "equal"]
     starts = [0, *accumulate(map(len, before))]
     return [
         Splice(starts[same + first], starts[same + last], "".join(after_middle[begin:end]))
-        for first, last, begin, end in blocks
+        for first, last, begin, end in ranges
         if (first, begin) != (last, end)
     ]
 
 
-def unified(name: str, text: str, splices: Sequence[Splice]) -> str:
-    """The unified diff of a file called `name` for the splices in its text."""
+def unified_diff(name: str, text: str, splices: Sequence[Splice]) -> str:
+    """Return the unified diff of the splices in a file called `name`; "" if they change nothing.
+
+    `patch` accepts it even if the last line has no line ending. It may be longer than the shortest diff.
+    """
     lines = _lines(text)
     starts = [0, *accumulate(map(len, lines))]
-    chunks: list[_Chunk] = []
-    for group in _by_lines(starts, splices):
-        first = _line(starts, group[0].start)
-        last = min(_line(starts, group[-1].end) + 1, len(lines))
+    changes: list[_Change] = []
+    for group in _group_by_lines(starts, splices):
+        first = _line_at(starts, group[0].start)
+        last = min(_line_at(starts, group[-1].end) + 1, len(lines))
         begin = starts[first]
         moved = [Splice(start - begin, end - begin, new) for start, end, new in group]
         old = lines[first:last]
-        new = _lines(spliced("".join(old), moved))
-        same = 0
-        while same < min(len(old), len(new)) and old[same] == new[same]:
-            same += 1
-        tail = 0
-        while tail < min(len(old), len(new)) - same and old[-1 - tail] == new[-1 - tail]:
-            tail += 1
-        chunks.append(_Chunk(first + same, last - tail, new[same : len(new) - tail]))
-    return "".join(_render(name, lines, chunks))
+        new = _lines(apply_splices("".join(old), moved))
+        same, tail = _common_ends(old, new)
+        changes.append(_Change(first + same, last - tail, new[same : len(new) - tail]))
+    return "".join(_render(name, lines, changes))
 
 
 def _lines(text: str) -> list[str]:
+    # Only at \n: str.splitlines() also splits at separators that TOML allows inside a line.
     lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
     return lines if lines[-1] else lines[:-1]
 
 
-def _line(starts: list[int], offset: int) -> int:
-    """The line of an offset, from 0; the end of the text belongs to its last line."""
+def _common_ends(old: list[str], new: list[str]) -> tuple[int, int]:
+    """Return the number of equal lines at the start, and of those at the end that are not among the former."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    ends = zip(reversed(old), reversed(new), strict=False)
+    tail = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+    return same, min(tail, min(len(old), len(new)) - same)
+
+
+def _line_at(starts: list[int], offset: int) -> int:
+    """Return the index of the line at an offset; the end of the text belongs to its last line."""
     return bisect_right(starts, offset, hi=max(1, len(starts) - 1)) - 1
 
 
-def _by_lines(starts: list[int], splices: Sequence[Splice]) -> list[list[Splice]]:
-    """The splices in groups that share no line."""
+def _group_by_lines(starts: list[int], splices: Sequence[Splice]) -> list[list[Splice]]:
+    """Group the splices so that no two groups share a line."""
     groups: list[list[Splice]] = []
     reached = -1
     for splice in splices:
-        line = _line(starts, splice.start)
+        line = _line_at(starts, splice.start)
         if groups and line <= reached:
             groups[-1].append(splice)
         else:
             groups.append([splice])
-        reached = _line(starts, splice.end)
+        reached = _line_at(starts, splice.end)
     return groups
 
 
 def _quoted(name: str) -> str:
-    """A file's name as git and `patch` read it: one that could be misread in quotes, its bytes in octal digits."""
+    """Return a file name as git and `patch` read it: in quotes with octal escapes if it could be misread."""
     if name.isprintable() and '"' not in name and "\\" not in name:
         return name
     shown = "".join(
@@ -123,31 +124,33 @@ def _quoted(name: str) -> str:
     return f'"{shown}"'
 
 
-def _render(name: str, lines: list[str], chunks: list[_Chunk]) -> list[str]:
+def _render(name: str, lines: list[str], changes: list[_Change]) -> list[str]:
     shown = _quoted(name)
-    out = [f"--- {shown}\n", f"+++ {shown}\n"] if chunks else []
+    out = [f"--- {shown}\n", f"+++ {shown}\n"] if changes else []
     shift = index = 0
-    while index < len(chunks):
+    while index < len(changes):
         following = index + 1
-        while following < len(chunks) and chunks[following].first - chunks[following - 1].last <= 2 * _CONTEXT:
+        # Changes whose contexts touch share a hunk.
+        while following < len(changes) and changes[following].first - changes[following - 1].last <= 2 * _CONTEXT:
             following += 1
-        hunk = chunks[index:following]
+        hunk = changes[index:following]
         begin, stop = max(0, hunk[0].first - _CONTEXT), min(len(lines), hunk[-1].last + _CONTEXT)
-        grown = sum(len(chunk.lines) - (chunk.last - chunk.first) for chunk in hunk)
-        out.append(f"@@ -{_span(begin, stop - begin)} +{_span(begin + shift, stop - begin + grown)} @@\n")
+        growth = sum(len(change.lines) - (change.last - change.first) for change in hunk)
+        out.append(f"@@ -{_range(begin, stop - begin)} +{_range(begin + shift, stop - begin + growth)} @@\n")
         position = begin
-        for chunk in hunk:
-            out += (_marked(" ", line) for line in lines[position : chunk.first])
-            out += (_marked("-", line) for line in lines[chunk.first : chunk.last])
-            out += (_marked("+", line) for line in chunk.lines)
-            position = chunk.last
+        for change in hunk:
+            out += (_marked(" ", line) for line in lines[position : change.first])
+            out += (_marked("-", line) for line in lines[change.first : change.last])
+            out += (_marked("+", line) for line in change.lines)
+            position = change.last
         out += (_marked(" ", line) for line in lines[position:stop])
-        shift += grown
+        shift += growth
         index = following
     return out
 
 
-def _span(begin: int, count: int) -> str:
+def _range(begin: int, count: int) -> str:
+    # An empty range is written with the line before it, and a count of one is left out.
     return f"{begin + 1 if count else begin},{count}" if count != 1 else f"{begin + 1}"
 
 

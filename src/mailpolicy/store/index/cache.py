@@ -1,7 +1,6 @@
-"""Where the indexes of large stores may be kept, and when a file's stamp can be trusted to tell of every change.
+"""The folder that indexes are kept in, and the file stamps that tell whether a store has changed since.
 
-Promises: a folder or a file that another user owns or can write is as good as none; nothing here ever fails a command.
-Not promised: that anything is kept.
+A folder or file that another user owns or can write is treated as missing. Nothing here makes a command fail.
 """
 
 from __future__ import annotations
@@ -17,31 +16,29 @@ from typing import NamedTuple
 from mailpolicy.errors import StoreError
 from mailpolicy.system.trust import cure_for_root
 
-# Below this many bytes parsing is quicker than looking up where to read: about a thousand accounts.
-SMALLEST = 96 * 1024
+# Parsing a smaller store, of up to about a thousand accounts, is quicker than using an index.
+MIN_STORE_BYTES = 96 * 1024
 
-_SECOND = 1_000_000_000
-_TICK = 20_000_000  # ns: twice the coarsest tick (HZ=100) with which Linux stamps files
-_COARSE = 5  # CLOCK_REALTIME_COARSE of Linux, which Python has no name for
+_SECOND_NS = 1_000_000_000
+_TICK_NS = 20_000_000  # twice the coarsest tick (HZ=100) of the clock by which Linux stamps files
+_CLOCK_REALTIME_COARSE = 5  # its number on Linux; Python has no name for it
 
 
 def stamping_clock() -> int:
-    """The time in ns since 1970 by the clock that stamps files."""
-    return time.clock_gettime_ns(_COARSE) if sys.platform == "linux" else time.time_ns()
+    """Return the time in ns since 1970 by the clock that stamps files."""
+    return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE) if sys.platform == "linux" else time.time_ns()
 
 
-def nobody_writes(descriptor: int) -> bool:
-    """Whether no process has the file open for writing, which only its owner and root can find out.
-
-    Linux grants a read lease exactly then. It is given back at once, and its signal is one that is ignored, should
-    somebody open the file in between.
-    """
+def has_no_writer(descriptor: int) -> bool:
+    """Return whether no process has the file open for writing. Only the file's owner and root can get True."""
     import fcntl
     import signal
 
     if sys.platform != "linux":
         return False
     try:
+        # Linux grants a read lease only if nobody has the file open for writing. If somebody opens it before the lease
+        # is given back, the kernel sends us a signal: SIGURG, because it is ignored by default.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -50,12 +47,12 @@ def nobody_writes(descriptor: int) -> bool:
     return True
 
 
-def _silent(_: str) -> None:
+def _discard(_: str) -> None:
     return
 
 
 class Stamp(NamedTuple):
-    """What tells one state of a file from another without reading it."""
+    """The metadata by which one state of a file is told from another without reading it."""
 
     device: int
     inode: int
@@ -65,71 +62,72 @@ class Stamp(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """A folder for indexes. `note` is told why one is not used or not written; what follows it asks the system."""
+    """A folder for indexes. `note` is called with the reason if one is not used or not written.
+
+    The other fields are the system calls it makes, which tests replace.
+    """
 
     folder: str
-    note: Callable[[str], None] = _silent
+    note: Callable[[str], None] = _discard
     stat: Callable[[int], os.stat_result] = os.fstat
     clock: Callable[[], int] = stamping_clock
-    smallest: int = SMALLEST
-    unwritten: Callable[[int], bool] = nobody_writes
+    min_size: int = MIN_STORE_BYTES
+    no_writer: Callable[[int], bool] = has_no_writer
 
     def stamp(self, descriptor: int) -> Stamp:
-        """The stamp of an open file."""
+        """Return the stamp of an open file."""
         facts = self.stat(descriptor)
         return Stamp(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
-    def settled(self, stamp: Stamp) -> bool:
-        """Whether a change from now on would give the file another stamp.
+    def is_reliable(self, stamp: Stamp) -> bool:
+        """Return whether any change from now on would give the file another stamp.
 
-        Within one tick of the clock that stamps files two changes get the same times, as git knows of its own index;
-        so what was stamped a moment ago, or in the future, tells nothing yet. Some file systems keep whole seconds.
+        Two changes within one tick of the clock get the same times (git calls such an entry "racily clean"), so a stamp
+        from a moment ago, or from the future, proves nothing yet.
         """
-        return self.clock() - max(stamp.mtime_ns, stamp.ctime_ns) > _margin(stamp)
+        return self.clock() - max(stamp.mtime_ns, stamp.ctime_ns) > _reliable_after(stamp)
 
-    def at_rest(self, descriptor: int, stamp: Stamp) -> bool:
-        """Whether what is read from now on is the whole of what has the stamp, if the file still has it afterwards.
-
-        A write gives the file its time when it begins: one that takes long could be under way without showing.
-        """
-        if not self.settled(stamp):
+    def is_stable(self, descriptor: int, stamp: Stamp) -> bool:
+        """Return whether a read from now on gives the content of this stamp, if the stamp is the same afterwards."""
+        if not self.is_reliable(stamp):
             return False
-        if not self.unwritten(descriptor):
-            self.note("no index is written: somebody may be writing the store, or only its owner could tell")
+        # A write sets the file's time when it begins, so a long one could still be under way.
+        if not self.no_writer(descriptor):
+            self.note("no index is written: another process may be writing the store (only its owner can find out)")
             return False
         return True
 
-    def settle(self, stamp: Stamp) -> bool:
-        """Wait until a file that was just written is settled; not where that takes long."""
-        remaining = max(stamp.mtime_ns, stamp.ctime_ns) + _margin(stamp) - self.clock()
-        if remaining > 2 * _TICK:
+    def wait_until_reliable(self, stamp: Stamp) -> bool:
+        """Wait until the stamp of a file that was just written is reliable. Returns False if that would take long."""
+        remaining = max(stamp.mtime_ns, stamp.ctime_ns) + _reliable_after(stamp) - self.clock()
+        if remaining > 2 * _TICK_NS:
             return False
-        deadline = time.monotonic_ns() + 4 * _TICK
-        while not self.settled(stamp):
+        deadline = time.monotonic_ns() + 4 * _TICK_NS  # in case the clock that stamps files stands still
+        while not self.is_reliable(stamp):
             if time.monotonic_ns() > deadline:
                 return False
             time.sleep(0.002)
         return True
 
-    def trusted(self) -> bool:
-        """Whether the folder is there, and nobody but this user can put anything into it."""
+    def folder_is_trusted(self) -> bool:
+        """Return whether the folder exists and only this user can put files into it."""
         try:
             facts = os.lstat(self.folder)
         except (OSError, ValueError):
             return False
-        return _is_own(facts) and stat.S_ISDIR(facts.st_mode) and self._root_may()
+        return _is_own(facts) and stat.S_ISDIR(facts.st_mode) and self._allowed_as_root()
 
-    def prepared(self) -> bool:
-        """Whether the folder may be used, made first where only it and the one above it are missing."""
+    def ensure_folder(self) -> bool:
+        """Create the folder, and its parent, if missing. Returns whether it can be used."""
         with suppress(OSError, ValueError):
             above = os.path.dirname(self.folder)
             if not os.path.lexists(above) and os.geteuid() != 0:
                 os.mkdir(above, 0o700)
-            if not os.path.lexists(self.folder) and self._root_may():
+            if not os.path.lexists(self.folder) and self._allowed_as_root():
                 os.mkdir(self.folder, 0o700)
-        return self.trusted()
+        return self.folder_is_trusted()
 
-    def _root_may(self) -> bool:
+    def _allowed_as_root(self) -> bool:
         if os.geteuid() != 0:
             return True
         with suppress(StoreError):
@@ -138,7 +136,7 @@ class Cache(NamedTuple):
 
 
 def is_own_file(path: str) -> bool:
-    """Whether a regular file is there that belongs to this user and that nobody else can write."""
+    """Return whether `path` is a regular file that this user owns and nobody else can write."""
     try:
         facts = os.lstat(path)
     except (OSError, ValueError):
@@ -150,6 +148,7 @@ def _is_own(facts: os.stat_result) -> bool:
     return facts.st_uid == os.geteuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _margin(stamp: Stamp) -> int:
-    whole_seconds = stamp.mtime_ns % _SECOND == 0 or stamp.ctime_ns % _SECOND == 0
-    return 2 * _SECOND if whole_seconds else _TICK
+def _reliable_after(stamp: Stamp) -> int:
+    """Return the age in ns from which on a stamp is reliable; some file systems keep whole seconds only."""
+    whole_seconds = stamp.mtime_ns % _SECOND_NS == 0 or stamp.ctime_ns % _SECOND_NS == 0
+    return 2 * _SECOND_NS if whole_seconds else _TICK_NS

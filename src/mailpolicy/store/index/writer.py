@@ -1,8 +1,4 @@
-"""An index that is made: of a store that was just validated, or out of the one before an edit.
-
-Promises: it is put in its place whole; whoever cannot write one does without. Not promised: that it stays; what nobody
-made again for a month is cleared away.
-"""
+"""Write an index: of a store that was just validated, or from the index before an edit."""
 
 from __future__ import annotations
 
@@ -14,95 +10,123 @@ from zlib import crc32
 
 from mailpolicy.errors import StoreError
 from mailpolicy.policy.names import account_address
+from mailpolicy.store import outline
+from mailpolicy.store.document import without_gc
 from mailpolicy.store.index.cache import Cache, Stamp
-from mailpolicy.store.index.reader import BLOCK, About, Index, Unusable, asked, digest, place_of, seal, short_digest
+from mailpolicy.store.index.format import (
+    ACCOUNTS_PER_BLOCK,
+    IndexHeader,
+    IndexUnusable,
+    checksum,
+    quick_sha256,
+    store_digest,
+)
+from mailpolicy.store.index.reader import Index, index_path, query
 from mailpolicy.store.outline import Outline
 from mailpolicy.system.files import opened, read_whole
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_MOST_HEAD = 4096  # pieces of the head; with more, a store is not of the kind that an index helps
-_MOST_MOVES = 1024  # edited accounts, before the index is made anew
-_ABANDONED = 3600  # seconds after which nobody is still writing a temporary file
-_OLD = 30 * 24 * 3600  # seconds after which an index that nobody made again is cleared away
+_MAX_HEAD_PIECES = 4096  # every lookup reads the whole head; with a longer one an index does not help
+_MAX_EDITED_ACCOUNTS = 1024  # every lookup adds up their growth; with more the index is made anew
+_ABANDONED_AFTER = 3600  # seconds; nobody is still writing a temporary file then
+_STALE_AFTER = 30 * 24 * 3600  # seconds
 
 
-def write(cache: Cache, path: str, stamp: Stamp, content: bytes, found: Outline) -> None:
-    """Index a valid store: its stamp, its content, and its outline in bytes."""
-    if len(found.head) > _MOST_HEAD:
+def write(cache: Cache, path: str, stamp: Stamp, content: bytes, text: str) -> None:
+    """Index a store that is known to be valid; `text` is its content without the byte order mark."""
+    import tomli
+
+    with without_gc():
+        found = outline.outline(text)
+        if found is None:
+            cache.note(f"{path} gets no index: its accounts are not written as one table each")
+            return
+        head = "".join([text[piece.start : piece.end] for piece in found.head])
+        # An account in the head, such as a dotted key, has no piece and would be taken for missing.
+        if not tomli.loads(head).get("accounts"):
+            _write(cache, path, stamp, content, outline.in_bytes(found, text, len(content) - len(text.encode())))
+
+
+def _write(cache: Cache, path: str, stamp: Stamp, content: bytes, found: Outline) -> None:
+    if len(found.head) > _MAX_HEAD_PIECES:
         return
     head = b"".join([content[piece.start : piece.end] for piece in found.head])
-    about = About(stamp, cache.clock(), digest(content), short_digest(head), len(found.accounts), found.head, {})
+    header = IndexHeader(
+        stamp, cache.clock(), store_digest(content), quick_sha256(head), len(found.accounts), found.head, {}
+    )
     rows = sorted([(account_address(key or ""), start, end, line) for key, start, end, line in found.accounts])
-    blocks = [rows[begin : begin + BLOCK] for begin in range(0, len(rows), BLOCK)] or [[]]
+    blocks = [rows[begin : begin + ACCOUNTS_PER_BLOCK] for begin in range(0, len(rows), ACCOUNTS_PER_BLOCK)] or [[]]
+    # Each block also names the first address of the next one, so that "not in the store" can be read from one block.
     firsts = ["", *(block[0][0] for block in blocks[1:]), ""]
 
-    def sealed() -> Iterator[tuple[str, str, bytes, int]]:
+    def encoded() -> Iterator[tuple[str, str, bytes, int]]:
         for number, block in enumerate(blocks):
             lines = ["%s %d %d %d\n" % row for row in block]  # noqa: UP031 - the quickest for a million rows
             text = f"\n{''.join(lines)}".encode("ascii")
-            first, beyond = firsts[number], firsts[number + 1]
-            yield first, beyond, text, seal(first, beyond, text)
+            first, next_first = firsts[number], firsts[number + 1]
+            yield first, next_first, text, checksum(first, next_first, text)
 
     def fill(connection: Connection) -> None:
         connection.execute(
             "CREATE TABLE block (first TEXT PRIMARY KEY, beyond TEXT, content BLOB, seal INTEGER) WITHOUT ROWID"
         )
         connection.execute("CREATE TABLE about (content BLOB, seal INTEGER)")
-        connection.executemany("INSERT INTO block VALUES (?, ?, ?, ?)", sealed())
-        connection.execute("INSERT INTO about VALUES (?, ?)", (about.written(), crc32(about.written())))
+        connection.executemany("INSERT INTO block VALUES (?, ?, ?, ?)", encoded())
+        connection.execute("INSERT INTO about VALUES (?, ?)", (header.to_bytes(), crc32(header.to_bytes())))
 
-    _made(cache, path, b"", fill)
+    _install(cache, path, b"", fill)
 
 
-def carry(
-    cache: Cache, path: str, old: str, stamp: Stamp, content: bytes, grown: Mapping[str, tuple[int, int]]
+def carry_forward(
+    cache: Cache, path: str, old: str, stamp: Stamp, content: bytes, growth: Mapping[str, tuple[int, int]]
 ) -> bool:
-    """Carry the index of the store with the digest `old` forward to its new content.
+    """Update the index of the store with the digest `old` for its new content, without reading all accounts.
 
-    `grown` says by how many bytes and lines the piece of an address has grown. False where it must be made anew.
+    `growth` maps each edited address to the bytes and lines that its piece has grown by. Returns False if this is not
+    possible and the index must be made anew.
     """
 
-    def ask(index: Index) -> About | None:
-        if index.about.digest != old:
-            raise Unusable("the store has changed since")
-        moves = dict(index.about.moves)
-        for address, (size, lines) in grown.items():
-            row = index.row(address)
-            if row is None:
-                raise Unusable("it is damaged")
-            before = moves.get(row[0], (0, 0))
-            moves[row[0]] = (before[0] + size, before[1] + lines)
-        moves = {start: move for start, move in moves.items() if move != (0, 0)}
-        if len(moves) > _MOST_MOVES:
+    def ask(index: Index) -> IndexHeader | None:
+        if index.header.digest != old:
+            raise IndexUnusable("the store has changed since")
+        total = dict(index.header.growth)
+        for address, (size, lines) in growth.items():
+            position = index.indexed_position(address)
+            if position is None:
+                raise IndexUnusable("it is damaged")
+            before = total.get(position[0], (0, 0))
+            total[position[0]] = (before[0] + size, before[1] + lines)
+        total = {start: grown for start, grown in total.items() if grown != (0, 0)}
+        if len(total) > _MAX_EDITED_ACCOUNTS:
             return None
-        return index.about._replace(stamp=stamp, made=cache.clock(), digest=digest(content), moves=moves)
+        return index.header._replace(stamp=stamp, created=cache.clock(), digest=store_digest(content), growth=total)
 
-    about = asked(cache, path, ask)
-    if about is None:
+    header = query(cache, path, ask)
+    if header is None:
         return False
     try:
-        with open(place_of(cache, path), "rb") as file:
+        with open(index_path(cache, path), "rb") as file:
             copy = file.read()
     except OSError:
         return False
 
     def fill(connection: Connection) -> None:
-        connection.execute("UPDATE about SET content = ?, seal = ?", (about.written(), crc32(about.written())))
+        connection.execute("UPDATE about SET content = ?, seal = ?", (header.to_bytes(), crc32(header.to_bytes())))
 
-    return _made(cache, path, copy, fill)
+    return _install(cache, path, copy, fill)
 
 
-def _made(cache: Cache, path: str, begin: bytes, fill: Callable[[Connection], None]) -> bool:
-    """Put an index in its place whole, where it can be."""
-    place = place_of(cache, path)
+def _install(cache: Cache, path: str, begin: bytes, fill: Callable[[Connection], None]) -> bool:
+    """Write an index to a temporary file, which starts as `begin`, and rename it into place. Returns False on failure."""
+    place = index_path(cache, path)
     try:
         import sqlite3
-    except ImportError:
+    except ImportError:  # Python can be built without it
         return False
-    if not cache.prepared():
-        cache.note(f"no index is written: {cache.folder} cannot be made, or is not this user's alone")
+    if not cache.ensure_folder():
+        cache.note(f"no index is written: cannot create {cache.folder}, or users other than you can write it")
         return False
     temporary = os.path.join(cache.folder, f".new-{os.urandom(8).hex()}")
     try:
@@ -111,7 +135,7 @@ def _made(cache: Cache, path: str, begin: bytes, fill: Callable[[Connection], No
             with open(descriptor, "wb") as file:
                 file.write(begin)
             with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-                # Whoever reads it finds out whether it is whole, so nothing need be safe before its time.
+                # No journal and no fsync: the checksums show a reader an index that a crash left incomplete.
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute("BEGIN")
@@ -123,28 +147,32 @@ def _made(cache: Cache, path: str, begin: bytes, fill: Callable[[Connection], No
                 os.unlink(temporary)
             raise
     except (OSError, sqlite3.Error, ValueError) as error:
-        cache.note(f"no index is written in {cache.folder}: {error}")
+        cache.note(f"cannot write an index in {cache.folder}: {error}")
         return False
-    _clear(cache)
+    _remove_stale(cache)
     return True
 
 
-def _clear(cache: Cache) -> None:
-    """Take away the indexes of stores that are no more, and what a killed writer left."""
+def _remove_stale(cache: Cache) -> None:
+    """Delete indexes that nobody has made again for a month, and temporary files of writers that were killed."""
     with suppress(OSError):
         now = cache.clock() // 1_000_000_000
         for entry in os.scandir(cache.folder):
             age = now - entry.stat(follow_symlinks=False).st_mtime
-            if (entry.name.endswith(".index") and age > _OLD) or (entry.name.startswith(".new-") and age > _ABANDONED):
+            stale = entry.name.endswith(".index") and age > _STALE_AFTER
+            if stale or (entry.name.startswith(".new-") and age > _ABANDONED_AFTER):
                 with suppress(OSError):
                     os.unlink(entry.path)
 
 
-def confirmed(cache: Cache, path: str, content: bytes) -> Stamp | None:
-    """The stamp of a store that was just written, once it tells of every later change; None where it is another one."""
+def confirmed_stamp(cache: Cache, path: str, content: bytes) -> Stamp | None:
+    """Return the stamp of a store that was just written, after waiting until it is reliable.
+
+    Returns None if the file no longer has this content, or if the wait would be long.
+    """
     with suppress(StoreError), opened(path) as descriptor:
         stamp = cache.stamp(descriptor)
-        if stamp.size != len(content) or not cache.settle(stamp) or not cache.at_rest(descriptor, stamp):
+        if stamp.size != len(content) or not cache.wait_until_reliable(stamp) or not cache.is_stable(descriptor, stamp):
             return None
         if read_whole(descriptor) == content and cache.stamp(descriptor) == stamp:
             return stamp

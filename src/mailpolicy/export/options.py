@@ -1,7 +1,4 @@
-"""From the words of the command line or of host.toml to the options of an export, each checked.
-
-Promises: an option that the target does not take, or a value that it cannot use, is refused with what to write instead.
-"""
+"""Parse the options of an export, from the command line or from host.toml."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ _CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap":
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{16,128}")
 
 
-class ChoiceRejected(ValueError):
-    """An option that is not there or has a value it may not have; `option` is its name, the text says why."""
+class OptionRejected(ValueError):
+    """An option that the target does not have, or an invalid value; `option` is its name, the text says why."""
 
     def __init__(self, option: str, message: str) -> None:
         super().__init__(message)
@@ -30,29 +27,32 @@ class ChoiceRejected(ValueError):
 
 
 def target_named(name: str) -> Target:
-    """The target of that name. Raises ChoiceRejected."""
+    """Return the target of that name, or raise OptionRejected."""
     if name in TARGETS:
         return TARGETS[name]
-    meant = nearest(name, TARGETS)
-    hint = f", did you mean {meant}?" if meant else ""
-    raise ChoiceRejected("target", f"there is no target {name[:60]!a}{hint or ': choose ' + ', '.join(TARGETS)}")
+    suggestion = nearest(name, TARGETS)
+    hint = f", did you mean {suggestion}?" if suggestion else ""
+    raise OptionRejected("target", f"no export target {name[:60]!a}{hint or ': choose ' + ', '.join(TARGETS)}")
 
 
-def options(name: str, given: Mapping[str, Any]) -> Options:
-    """The options that `given` stands for, by the names of host.toml. Raises ChoiceRejected, StoreError and Refused."""
+def parse_options(name: str, given: Mapping[str, Any]) -> Options:
+    """Return the options of a target from `given`, which has the names of host.toml.
+
+    Raise OptionRejected, StoreError or Refused.
+    """
     target = target_named(name)
     for option in given:
         if option not in target.options:
             takes = ", ".join(sorted(target.options)) or "none"
-            raise ChoiceRejected(option, f"the target {name} takes no {option}, its options are: {takes}")
+            raise OptionRejected(option, f"the target {name} has no option {option}; its options: {takes}")
     for option in sorted(target.required - given.keys()):
-        raise ChoiceRejected(option, f"the target {name} needs {option}: where its data file will lie")
+        raise OptionRejected(option, f"the target {name} needs {option}: the path of its data file")
     for option, value in given.items():
         wanted = list if option == "lock" else str
         if type(value) is not wanted or (wanted is list and not all(type(item) is str for item in value)):
-            raise ChoiceRejected(option, f"{option} must be {'an array of strings' if wanted is list else 'a string'}")
+            raise OptionRejected(option, f"{option} must be {'an array of strings' if wanted is list else 'a string'}")
         if option in _CHOICES and value not in _CHOICES[option]:
-            raise ChoiceRejected(option, f"{option} is {' or '.join(_CHOICES[option])}, not {value!a}")
+            raise OptionRejected(option, f"{option} must be {' or '.join(_CHOICES[option])}, not {value!a}")
     chosen: dict[str, Any] = {
         key: value for key, value in given.items() if key in ("dovecot", "strategy", "data", "map", "sender_login")
     }
@@ -66,11 +66,10 @@ def options(name: str, given: Mapping[str, Any]) -> Options:
         chosen["smtp"] = _smtp(given["smtp"])
     if "source" in given:
         address, _, source = given["source"].rpartition("/")
-        wanted_source = (
+        chosen["source"] = (
             _checked("source", names.account_address, address),
             _checked("source", names.source_name, source),
         )
-        chosen["source"] = wanted_source
     return Options(**chosen)
 
 
@@ -78,14 +77,14 @@ def _checked(option: str, check: Any, text: str) -> str:
     try:
         checked: str = check(text)
     except names.NameRejected as error:
-        raise ChoiceRejected(option, str(error)) from None
+        raise OptionRejected(option, str(error)) from None
     return checked
 
 
 def _locked(services: list[str]) -> tuple[str, ...]:
     for service in services:
         if service not in LOCKABLE:
-            raise ChoiceRejected("lock", f"lock is one or more of {', '.join(LOCKABLE)}, not {service!a}")
+            raise OptionRejected("lock", f"lock must be one or more of {', '.join(LOCKABLE)}, not {service!a}")
     return tuple(service for service in LOCKABLE if service in services)
 
 
@@ -93,16 +92,18 @@ def _smtp(text: str) -> str:
     host, _, port = text.partition("/")
     _checked("smtp", names.host_name, host)
     if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-        raise ChoiceRejected("smtp", f"smtp is HOST or HOST/PORT, not {text!a}")
+        raise OptionRejected("smtp", f"smtp must be HOST or HOST/PORT, not {text!a}")
     return text if port else f"{host}/25"
 
 
 def _token(path: str) -> str:
-    """The installation's token. Raises ChoiceRejected, StoreError, and Refused where others can read it."""
+    """Return the token in a file. Raise OptionRejected, StoreError, or Refused if others can read the file."""
     text = read_regular(path).decode("utf-8", "replace").removesuffix("\n")
     if os.stat(path).st_mode & 0o004:
         fix = ("chmod", "o-r", path)
-        raise Refused("everybody can read this token", file=path, code="unsafe", fix=fix)
+        raise Refused("this token can be read by everybody", file=path, code="unsafe", fix=fix)
     if not _TOKEN.fullmatch(text):
-        raise ChoiceRejected("token_file", f"{path}: a token is 16 to 128 letters and digits: openssl rand -hex 16")
+        raise OptionRejected(
+            "token_file", f"{path}: a token has 16 to 128 letters or digits; to make one: openssl rand -hex 16"
+        )
     return text

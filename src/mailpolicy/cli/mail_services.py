@@ -1,0 +1,150 @@
+"""The Mail Services page of an account, and that of a template, for a terminal: boxes, where each comes from, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mailpolicy.diagnostics import KeyPath
+from mailpolicy.policy.model import Account, Gate, Layer, Policy, Setting
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import ANYWHERE
+from mailpolicy.policy.question import Question
+from mailpolicy.policy.service import Service
+from mailpolicy.policy.verdict import judge
+from mailpolicy.render.page import Entry, Section
+
+Line = Callable[[KeyPath], int | None]  # the line of a key in the store
+
+_TICKED, _EMPTY, _STRUCK = "[x]", "[ ]", "[-]"
+_BELOW = "    "
+
+
+def account_page(policy: Policy, account: Account, file: str, line: Line) -> list[Section]:
+    """Return the sections of an account's page; `line` places keys in `file`, which is named once."""
+    at = _at(line)
+    template = f"{account.template}{at(('templates', account.template))}" if account.template else "none"
+    suspended = f"suspended{at(('accounts', account.key, 'suspended'))}: every service is closed"
+    smart_host = policy.smart_host_login(account)
+    return [
+        Section(
+            account.address,
+            [
+                Entry("store", f"{file}{at(('accounts', account.key))}"),
+                Entry("template", template),
+                Entry("state", suspended if account.suspended else "active", "suspended" if account.suspended else ""),
+            ],
+        ),
+        Section("Mail Services", list(_boxes(policy, account, at))),
+        Section(
+            "Smart Host Access",
+            [
+                Entry(
+                    "own login",
+                    f"{account.login}{at(('accounts', account.key, 'smart_host_login'))}" if account.login else "none",
+                ),
+                Entry("mail goes out as", f"{smart_host.login or 'nobody'}: {smart_host.why}"),
+            ],
+        ),
+        Section("MultiPOP Sources", list(_sources(policy, account, at))),
+        Section("Can be used from", [Entry(service.label, _usable(policy, account, service)) for service in Service]),
+    ]
+
+
+def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Section]:
+    """Return the sections of a template's page, with the accounts that use it."""
+    at = _at(line)
+    switches = policy.templates[name]
+    boxes = []
+    for indent, service in _in_order():
+        rows = [(indent, _label(service, indent), service.switch)]
+        if service.own_lan_switch is not None:
+            rows.append((indent + _BELOW, "...but only from LAN IPs", service.own_lan_switch))
+        for margin, label, switch in rows:
+            value = switches.get(switch)
+            where = f"line {line(('templates', name, switch))}" if value is not None else "not set: the defaults decide"
+            mark = "   " if value is None else _TICKED if value else _EMPTY
+            boxes.append(Entry(f"{margin}{mark} {label}", where, "-" if not value else ""))
+    users = [account.address for account in policy.accounts.values() if account.template == name]
+    return [
+        Section(f"template {name}", [Entry("store", f"{file}{at(('templates', name))}")]),
+        Section("Mail Services", boxes),
+        Section(f"Used by {counted(len(users), 'account')}", [Entry(address) for address in users]),
+    ]
+
+
+def _at(line: Line) -> Callable[[KeyPath], str]:
+    def at(path: KeyPath) -> str:
+        number = line(path)
+        return f" (line {number})" if number is not None else ""
+
+    return at
+
+
+def _in_order() -> Iterator[tuple[str, Service]]:
+    """Yield the services with their indentation: one that uses another stands below it, as on the page."""
+    for service in Service:
+        if service.facts.uses is None:
+            yield "", service
+            yield from ((_BELOW, other) for other in Service if other.facts.uses == service)
+
+
+def _label(service: Service, indent: str) -> str:
+    verb = f"Enable {service.label} {'mail collection' if service.facts.connects_out else 'access'}"
+    return f"...{verb[0].lower()}{verb[1:]}" if indent else verb
+
+
+def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
+    for indent, service in _in_order():
+        setting = policy.setting(account, service.switch)
+        reasons = judge(policy, Question(account.address, service, None, None)).reasons if setting.value else ()
+        text = _source(policy, account, service.switch, setting, at)
+        mark = _STRUCK if reasons else _TICKED if setting.value else _EMPTY
+        yield Entry(
+            f"{indent}{mark} {_label(service, indent)}", text, "struck" if reasons else "" if setting.value else "-"
+        )
+        # That the account is suspended is said once, at its state.
+        for reason in reasons:
+            if reason.gate is not Gate.ACCOUNT_SUSPENDED:
+                yield Entry(f"{indent}{_BELOW}no effect: {reason.message}", style="off")
+        if (switch := service.own_lan_switch) is not None:
+            lan = policy.setting(account, switch)
+            mark = _TICKED if lan.value else _EMPTY
+            label = f"{indent}{_BELOW}{mark} ...but only from LAN IPs"
+            yield Entry(label, _source(policy, account, switch, lan, at), "" if lan.value else "-")
+
+
+def _source(policy: Policy, account: Account, switch: str, setting: Setting, at: Callable[[KeyPath], str]) -> str:
+    line = at(policy.key_path(account, switch, setting.layer)).strip(" ()")
+    match setting.layer:
+        case None:
+            return "not set"
+        case Layer.ACCOUNT:
+            return line
+        case Layer.TEMPLATE:
+            return f"template {account.template}, {line}"
+        case _:
+            return f"{setting.layer}, {line}"
+
+
+def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
+    polled = policy.polled(account)
+    for name, source in account.sources.items():
+        place = at(("accounts", account.key, "sources", name))
+        protected = "no TLS" if source.tls == "none" else f"{source.tls} TLS"
+        state = "" if name in polled else "; disabled" if not source.enabled else "; not collected now"
+        yield Entry(name, f"{source.host}:{source.port}, {protected}, login {source.login}{place}{state}")
+
+
+def _usable(policy: Policy, account: Account, service: Service) -> str:
+    closed = policy.gates(account.address, service)
+    if closed:
+        return f"nowhere: {', '.join(closed)}"
+    if service.facts.connects_out:
+        return "collects from its sources" if account.sources else "nothing to collect: no source"
+    admitted = policy.admitted(account.address, service)
+    if admitted == ANYWHERE:
+        return "anywhere"
+    if not admitted:
+        return "nowhere: LAN only, and the LAN is empty"
+    networks = ", ".join(entry.text for entry in policy.server.lan_entries)
+    return f"the LAN: {networks}"

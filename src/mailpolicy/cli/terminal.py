@@ -1,0 +1,46 @@
+"""Tables and pages on a terminal, through the user's pager."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import islice
+
+from mailpolicy.cli.context import Context
+from mailpolicy.cli.pager import paged
+from mailpolicy.render import colour, page, table
+
+Write = Callable[[str], None]
+
+_AT_ONCE = 500  # lines
+
+
+def show_table(
+    context: Context, write: Write, columns: Sequence[str], rows: Iterable[Sequence[str]], of: str | None = None
+) -> None:
+    """Write a table as wide as the terminal; a list, of things that `of` names, through the pager."""
+    ellipsis = "\u2026" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
+    lines = table.table(columns, rows, _width(), of=of, ellipsis=ellipsis, paint=_paint(context))
+    _show(context.pager if of is not None else None, write, lines)
+
+
+def show_page(context: Context, write: Write, sections: Iterable[page.Section]) -> None:
+    """Write a page of facts."""
+    _show(context.pager, write, page.page(sections, _width(), _paint(context)))
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns, 40)
+
+
+def _paint(context: Context) -> table.Paint:
+    return colour.painted if context.color else table.plain
+
+
+def _show(pager: str | None, write: Write, lines: Iterator[str]) -> None:
+    with paged(pager, os.environ) if pager is not None else nullcontext():
+        while part := list(islice(lines, _AT_ONCE)):
+            write("".join([f"{line}\n" for line in part]))

@@ -1,0 +1,116 @@
+"""Find the keys that cause a change of access.
+
+Causes are found by trial, so no condition of the decision is written a second time here: each setting that differs is
+put alone into the old policy, and taken back alone from the new one.
+"""
+
+from __future__ import annotations
+
+from mailpolicy.policy.changes import AccessChange, Cause
+from mailpolicy.policy.model import Account, Policy, Source
+from mailpolicy.policy.service import SWITCHES
+
+_SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan")
+_Setting = tuple[str, str]  # "account" or "server", and the key
+
+
+def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]:
+    """Return the keys that cause a change, those that account for all of it first.
+
+    A key is a cause if applying only its change to the old policy, or reverting only it in the new one, moves at least
+    one address in the same direction. There is always at least one, as no setting both opens and closes a service.
+    """
+    address, service = change.address, change.service
+    old_account, new_account = old.accounts.get(address), new.accounts.get(address)
+    if old_account is None or new_account is None:
+        key = new_account.key if new_account is not None else old_account.key if old_account is not None else ""
+        return [Cause(("accounts", key), new_account is not None)]
+    before, after = _flattened(old, old_account), _flattened(new, new_account)
+    settings = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+    gained, lost = change.after - change.before, change.before - change.after
+    complete: list[_Setting] = []
+    partial: list[_Setting] = []
+    for setting in settings:
+        applied, reverted = _with_setting(before, after, setting), _with_setting(after, before, setting)
+        if applied == before:
+            continue
+        if_applied, if_reverted = applied.admitted(address, service), reverted.admitted(address, service)
+        done = (gained & if_applied, lost - if_applied)
+        undone = (gained - if_reverted, lost & if_reverted)
+        if (gained, lost) in (done, undone):
+            complete.append(setting)
+        elif any(done) or any(undone):
+            partial.append(setting)
+    # Two switches can lead to one key: an account's template decides about all of them.
+    return list(dict.fromkeys(_cause(old, new, address, setting) for setting in complete + partial))
+
+
+def smart_host_causes(old: Policy, new: Policy) -> list[Cause]:
+    """Return the keys of the smart host that redirect passwords."""
+    before, after = old.server, new.server
+    differs = {"host": before.smart_host != after.smart_host, "port": before.relay_port != after.relay_port}
+    return [
+        Cause(("server", "smart_host", key), f"smart_host.{key}" in after.written)
+        for key, changed in differs.items()
+        if changed
+    ]
+
+
+def source_causes(old: Policy, new: Policy, address: str, name: str) -> list[Cause]:
+    """Return the keys of a MultiPOP source that redirect its password."""
+    account = new.accounts[address]
+    before, after = old.accounts[address].sources[name], account.sources[name]
+    written = {
+        "host": True,
+        "port": after.port != after.tls.port,
+        "login": True,
+        "tls": after.tls is not Source._field_defaults["tls"],
+    }
+    # A default port follows from `tls`, so `tls` alone is the cause.
+    implied = before.tls is not after.tls and (before.port, after.port) == (before.tls.port, after.tls.port)
+    return [
+        Cause(("accounts", account.key, "sources", name, key), is_written)
+        for key, is_written in written.items()
+        if getattr(before, key) != getattr(after, key) and not (key == "port" and implied)
+    ]
+
+
+def _cause(old: Policy, new: Policy, address: str, setting: _Setting) -> Cause:
+    """Return the key by which a setting changed."""
+    level, key = setting
+    if level == "server":
+        return Cause(setting, key in new.server.written)
+    account = new.accounts[address]
+    if key == "suspended":
+        return Cause(("accounts", account.key, key), account.suspended)
+    return _switch_cause(old, new, old.accounts[address], account, key)
+
+
+def _switch_cause(old: Policy, new: Policy, before: Account, after: Account, switch: str) -> Cause:
+    if before.own.get(switch) is not after.own.get(switch):
+        return Cause(("accounts", after.key, switch), switch in after.own)
+    old_value = old.templates.get(before.template or "", {}).get(switch)
+    new_value = new.templates.get(after.template or "", {}).get(switch)
+    if old_value is new_value:
+        return Cause(("defaults", switch), switch in new.defaults)
+    if before.template != after.template:
+        return Cause(("accounts", after.key, "template"), after.template is not None)
+    return Cause(("templates", after.template or "", switch), new_value is not None)
+
+
+def _flattened(policy: Policy, account: Account) -> Policy:
+    """Return a policy of this account alone, with every inherited switch written as its own."""
+    own = {switch: policy.setting(account, switch).value for switch in SWITCHES}
+    alone = Account(account.address, account.address, own, None, account.suspended)
+    return Policy(policy.server, {}, {}, {account.address: alone})
+
+
+def _with_setting(policy: Policy, other: Policy, setting: _Setting) -> Policy:
+    """Return a flattened policy with one setting taken from the other flattened policy of the same account."""
+    level, key = setting
+    if level == "server":
+        return policy._replace(server=policy.server._replace(**{key: getattr(other.server, key)}))
+    ((address, account),) = policy.accounts.items()
+    theirs = other.accounts[address]
+    changed = {"suspended": theirs.suspended} if key == "suspended" else {"own": {**account.own, key: theirs.own[key]}}
+    return policy._replace(accounts={address: account._replace(**changed)})

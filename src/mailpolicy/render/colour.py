@@ -1,0 +1,39 @@
+"""Colours for a terminal: of verdicts, states and severities, by the word that says them."""
+
+from __future__ import annotations
+
+import re
+
+# What each word looks like, in the SGR codes of ECMA-48.
+STYLES = {
+    "allow": "32", "on": "32", "ok": "32",
+    "deny": "31", "error": "1;31",
+    "suspended": "33", "warning": "33", "changed": "33",
+    "off": "2", "-": "2", "hint": "2",
+    "heading": "1",
+    "struck": "9",
+}  # fmt: skip
+_WORDS = re.compile(
+    r"^(?:allow|deny)(?=$|[:\t ])"  # a verdict
+    r"|(?<=: )(?:error|warning|hint)(?=[:\[])"  # a finding or a message
+    r"|(?<=[\t ])(?:changed|ok)$"  # what an edit did
+)
+
+
+def painted(style: str, text: str) -> str:
+    """Return the text in a style; as it is if there is no such style."""
+    code = STYLES.get(style)
+    return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
+
+
+def painted_hunk(line: str) -> str:
+    """Return a line of a unified diff in the colours that git gives it."""
+    for start, code in (("+++", "1"), ("---", "1"), ("@@", "36"), ("+", "32"), ("-", "31")):
+        if line.startswith(start):
+            return f"\x1b[{code}m{line}\x1b[0m"
+    return line
+
+
+def painted_line(line: str) -> str:
+    """Return a line of text with the words that say a verdict, a severity or a result in their colours."""
+    return _WORDS.sub(lambda found: painted(found[0], found[0]), line)

@@ -53,16 +53,8 @@ def show(folder: Path) -> list[Bar]:
     )
     require(f"\npop\ton, from anywhere\taccount {store}:" in shown.read_text(encoding="utf-8"), "nothing is shown")
     peer = "trivial Typer application of one command"
-    return [
-        Bar(
-            f"`account show` on {FEW} accounts",
-            1.35,
-            True,
-            [(ours, peers) for ours, peers in rounds],
-            peer,
-            milliseconds,
-        )
-    ]
+    pairs = [(ours, peers) for ours, peers in rounds]
+    return [Bar(f"`account show` on {FEW} accounts", 1.35, True, pairs, peer, milliseconds)]
 
 
 def small_toggle(folder: Path) -> list[Bar]:
@@ -77,16 +69,8 @@ def small_toggle(folder: Path) -> list[Bar]:
 
     rounds = turns(80, changed, lambda: whole(script("trivial", "someone")))
     peer = "trivial Typer application of one command"
-    return [
-        Bar(
-            f"`pop on` / `pop off` in {FEW} accounts",
-            1.35,
-            True,
-            [(ours, peers) for ours, peers in rounds],
-            peer,
-            milliseconds,
-        )
-    ]
+    pairs = [(ours, peers) for ours, peers in rounds]
+    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.35, True, pairs, peer, milliseconds)]
 
 
 def batch(folder: Path) -> list[Bar]:

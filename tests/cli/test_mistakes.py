@@ -1,6 +1,6 @@
 """Mistakes in the text of a TOML file: each with its place and its cure, in every form, whatever the text is.
 
-What is said of which mistake stands in tests/invalid, and for every invalid file of toml-test 2.1.0 in tests/toml-test.
+What is said of which mistake stands in tests/invalid; tests/real has every invalid file of toml-test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from mailpolicy.store.document import Document
 from mailpolicy.store.mistakes import MOST
 from tests.helpers import EXAMPLE, MINIMAL, TESTS, Expected, Run
 
-CORPUS = TESTS / "toml-test"
 
 BROKEN = """\
 version = 1
@@ -66,18 +65,6 @@ def _check_places(document: Document) -> None:
     positions = [fault.position for fault in document.faults]
     assert positions == sorted(positions, key=lambda position: position or (0, 0))
     assert len(positions) <= MOST
-
-
-def test_every_invalid_file_of_toml_test(expected: Expected) -> None:
-    """The list was read by people: no advice in it is wrong. What TOML 1.1 allows is not refused."""
-    said = []
-    for name, content in json.loads((CORPUS / "invalid.json").read_text()).items():
-        data = content.encode("latin-1")  # a character stands for a byte, as some of the files are not UTF-8
-        document = Document(name, data)
-        assert bool(document.faults) is not _is_toml(data), name
-        _check_places(document)
-        said += [str(finding) for finding in document.located(document.faults)] or [f"{name}: valid in TOML 1.1"]
-    expected(CORPUS / "findings.txt", "".join(f"{line}\n" for line in said))
 
 
 _PIECES = [

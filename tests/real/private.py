@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from conftest import ROOT, missing
+from tests.helpers import ROOT, missing
 
 SOURCE = "/usr/local/src/mailpolicy"  # a clone of the repository, as a reader has it
 _NEEDED = ("src", "docs", "pyproject.toml", "README.md", "LICENSE")

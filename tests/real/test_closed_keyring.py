@@ -10,8 +10,8 @@ import pytest
 
 from mailpolicy.errors import KeyringError
 from mailpolicy.secrets.credentials import Credentials, KeyringConfig
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -189,7 +189,7 @@ def test_a_secret_service_that_is_named_must_be_there(headless: Machine) -> None
 
 
 def test_the_programs_are_named_where_they_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from real.conftest import need
+    from tests.real.loopback import need
 
     assert shutil.which("no-such-program") is None
     monkeypatch.delenv("MAILPOLICY_REQUIRE_REAL", raising=False)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import ROOT, missing
 
-from real.dovecot import private_dovecot, release
-from real.private import PrivateMachine, private_machine
+from tests.helpers import ROOT, missing
+from tests.real.dovecot import private_dovecot
+from tests.real.dovecot_releases import release
+from tests.real.private import PrivateMachine, private_machine
 
 pytestmark = pytest.mark.real
 PAGE = ROOT / "docs" / "enforcement.md"

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, RELAY, SECOND, user
+from tests.helpers import RELAY
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -165,8 +166,8 @@ def test_json_of_a_password_alone(desktop: Desktop) -> None:
 CHAINED = """
 import keyring
 from keyring.backends.chainer import ChainerBackend
-import real.backends
-from mailpolicy.secrets.credentials import Credentials, KeyringConfig
+import tests.backends
+from mailpolicy.secrets.credentials import KeyringConfig, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)

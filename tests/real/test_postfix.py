@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run
 
-from real.loopback import Certificate, folder, until
-from real.machine import ALICE, BOB, JSON, Machine, user
-from real.pop3 import Dovecot
-from real.postfix import Postfix
-from real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
-from real.smarthost import SmartHost
+from tests.helpers import Result, Run
+from tests.machine import ALICE, BOB, JSON, Machine, user
+from tests.real.loopback import Certificate, folder, until
+from tests.real.pop3 import Dovecot
+from tests.real.postfix import Postfix
+from tests.real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
+from tests.real.smarthost import SmartHost
 
 pytestmark = pytest.mark.real
 

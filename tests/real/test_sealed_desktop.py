@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sealing import BACKEND
 
 from mailpolicy.secrets.credentials import Credentials, KeyringConfig
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.desktop import Desktop
+from tests.sealing import BACKEND
 
 pytestmark = pytest.mark.real
 
@@ -26,7 +26,7 @@ def test_many_in_one_search(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -
     users = [user(f"user{number}@example.com") for number in range(3, 15)]
     keyring = Credentials(KeyringConfig(SECRET_SERVICE), pytest.fail)
     one_by_one = {name: secret for name in users if (secret := keyring.get(name)) is not None}
-    searches = []
+    searches: list[object] = []
     real = SecretService.Keyring.get_preferred_collection
 
     def counted(self: SecretService.Keyring) -> object:

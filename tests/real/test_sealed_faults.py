@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import EXAMPLES, Result, missing
-from sealing import host_config, sealed_file
 
 from mailpolicy.sealed.format import Header, parse_header
-from real.conftest import need
-from real.machine import ALICE, BOB, FIRST, SECOND, Machine, user
+from tests.helpers import EXAMPLES, Result, missing
+from tests.machine import ALICE, BOB, FIRST, SECOND, Machine, user
+from tests.real.loopback import need
+from tests.sealing import host_config, sealed_file
 
 pytestmark = pytest.mark.real
 
@@ -137,7 +137,7 @@ def test_each_system_call_fails(disk: Disk, command: tuple[str, ...], half: bool
         disk.rotate_half()
     calls = disk.calls(command)
     assert {"write", "fsync", "renameat", "flock", "openat", "read"} <= {call.name for call in calls}
-    statuses = Counter()
+    statuses: Counter[int] = Counter()
     for call in sampled(calls):
         error = "ENOSPC" if call.name in CHANGING else "EIO"
         result = disk.traced(command, "-e", f"inject={call.name}:error={error}:when={call.number}")

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, ROOT, missing
 
-from real.conftest import Desktop, need
-from real.loopback import folder
+from tests.helpers import MINIMAL, ROOT, missing
+from tests.real.desktop import Desktop
+from tests.real.loopback import folder, need
 
 pytestmark = pytest.mark.real
 

@@ -41,7 +41,7 @@ def inspect_log(policy: Policy, log: str | None) -> Clients:
 
 def _replay_tail(path: str, policy: Policy) -> Replay:
     replay = Replay(policy)
-    descriptor = line_reader.opened(path)
+    descriptor = line_reader.open_lines(path)
     try:
         cut = os.fstat(descriptor).st_size > _TAIL_SIZE
         if cut:

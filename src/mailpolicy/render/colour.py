@@ -13,9 +13,11 @@ STYLES = {
     "heading": "1",
     "struck": "9",
 }  # fmt: skip
-_WORDS = re.compile(
-    r"^(?:allow|deny)(?=$|[:\t ])"  # a verdict
-    r"|(?<=: )(?:error|warning|hint)(?=[:\[])"  # a finding or a message
+_SEVERITY = r"(?<=: )(?:error|warning|hint)(?=[:\[])|^warning(?=:)"
+_MESSAGE = re.compile(_SEVERITY)
+_RESULT = re.compile(
+    rf"{_SEVERITY}"
+    r"|^(?:allow|deny)(?=$|[:\t ])"  # a verdict
     r"|(?<=[\t ])(?:changed|ok)$"  # what an edit did
 )
 
@@ -34,6 +36,11 @@ def painted_hunk(line: str) -> str:
     return line
 
 
+def painted_message(line: str) -> str:
+    """Return a message with its severity in colour."""
+    return _MESSAGE.sub(lambda found: painted(found[0], found[0]), line)
+
+
 def painted_line(line: str) -> str:
-    """Return a line with its verdict, severity or result in colour."""
-    return _WORDS.sub(lambda found: painted(found[0], found[0]), line)
+    """Return a line of a result with its verdict, severity or state in colour."""
+    return _RESULT.sub(lambda found: painted(found[0], found[0]), line)

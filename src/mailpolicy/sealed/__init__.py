@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailpolicy.sealed.backend import Keyring
 
+__all__ = ["Keyring"]
+
 
 def __getattr__(name: str) -> type[Keyring]:
     if name != "Keyring":

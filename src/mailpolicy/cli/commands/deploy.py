@@ -97,7 +97,7 @@ def _print_errors(out: Output, results: list[Result]) -> None:
 
 def _report(out: Output, results: list[Result], kicked: list[str], failed: list[str], *, dry_run: bool) -> None:
     _print_errors(out, results)
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return
     if out.context.format == "json":
         content = {"file": out.context.file, "exports": [_object(result) for result in results], "kicked": kicked}

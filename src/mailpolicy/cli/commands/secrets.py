@@ -18,30 +18,30 @@ def app() -> typer.Typer:
     )
     group.command(
         "init",
-        help="set up the sealed file and its key\n\n"
+        help="Set up the sealed file and its key.\n\n"
         "Creates the master key, the file, and host.toml if there is none; existing ones are left as they are. The key "
         "comes from $CREDENTIALS_DIRECTORY/mailpolicy.key if that exists.",
     )(_init)
     group.command(
         "rotate",
-        help="encrypt all sealed secrets under a new key\n\n"
+        help="Encrypt all sealed secrets under a new key.\n\n"
         "The new key replaces the old one in one step. Older copies of the file still need the old key.",
     )(_rotate)
-    group.command("list", help="list the names of the secrets")(_list)
+    group.command("list", help="List the names of the secrets.")(_list)
     group.command(
         "verify",
-        help="check that every secret can be opened\n\n"
+        help="Check that every secret can be opened.\n\n"
         "Reads all secrets that the store names. Exit status: 0 all are there, 1 one is missing, 6 the keyring failed.",
     )(_verify)
     group.command(
         "move",
-        help="move all secrets to another keyring\n\n"
+        help="Move all secrets to another keyring.\n\n"
         "Copies the secrets that the store names, reads the copies back, then deletes the originals. BACKEND is a class, "
         "such as mailpolicy.sealed.Keyring or keyring.backends.SecretService.Keyring.",
     )(_move)
     group.command(
         "rebind",
-        help="bind passwords to changed destinations\n\n"
+        help="Bind passwords to changed destinations.\n\n"
         "A password is bound to the server that it is sent to. After host, port, login or tls were changed by hand it is "
         "not found any more. This command shows each password with its old and its new destination and asks before it "
         "moves them; in a script, add --yes. If the keyring cannot list its secrets, name the old destination with --from.",

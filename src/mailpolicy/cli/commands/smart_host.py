@@ -22,14 +22,14 @@ def app() -> typer.Typer:
     group = new_app(help="Set, clear and show the logins for outgoing mail.", no_args_is_help=True)
     group.command(
         "set",
-        help="set a smart host login and password\n\n"
+        help="Set a smart host login and password.\n\n"
         "For an account, set the login and password; with --server, the server's host, port, login or password. The "
         "password comes from a hidden prompt, --password-stdin or --password-file, never from an argument.",
     )(_set)
-    group.command("clear", help="remove a login and its password")(_clear)
+    group.command("clear", help="Remove a login and its password.")(_clear)
     group.command(
         "show",
-        help="show the credentials in use and why\n\nAlso tells whether the password is in the keyring.",
+        help="Show the credentials in use and why.\n\nAlso tells whether the password is in the keyring.",
     )(_show)
     return group
 

@@ -37,22 +37,22 @@ def app() -> typer.Typer:
     group = new_app(help="Manage the mailboxes that MultiPOP collects from.", no_args_is_help=True)
     group.command(
         "add",
-        help="add a source to an account\n\n"
+        help="Add a source to an account.\n\n"
         "An identical source that already exists is not an error. The password comes from --password-stdin or "
         "--password-file, or later from set-password.",
     )(_add)
-    group.command("set", help="change the given settings of a source")(_set)
-    group.command("remove", help="remove a source and its password")(_remove)
+    group.command("set", help="Change the given settings of a source.")(_set)
+    group.command("remove", help="Remove a source and its password.")(_remove)
     group.command(
-        "list", help="list sources, of one account or all\n\nAlso tells for each source whether it is polled."
+        "list", help="List sources, of one account or all.\n\nAlso tells for each source whether it is polled."
     )(_list)
     group.command(
         "set-password",
-        help="set the password of a source\n\nIt comes from a hidden prompt, --password-stdin or --password-file.",
+        help="Set the password of a source.\n\nIt comes from a hidden prompt, --password-stdin or --password-file.",
     )(_set_password)
     group.command(
         "print-password",
-        help="print a password for a collecting program\n\nRefused on a terminal, and if the source must not be polled.",
+        help="Print a password for a collecting program.\n\nRefused on a terminal, and if the source must not be polled.",
     )(with_formats(_print_password, "text"))
     return group
 

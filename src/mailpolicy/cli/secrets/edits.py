@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from mailpolicy.cli.editing import carry_out, tell
+from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
@@ -113,7 +113,7 @@ def add_source(
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
-    return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+    return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
@@ -190,6 +190,6 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     planned = planner(policy)
     secrets = bindings.account_secrets(policy, [old])
     if not planned.operations or not secrets:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}
     return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy.cli.editing import remind
+from mailpolicy.cli.editing import remind_to_deploy
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
@@ -45,7 +45,7 @@ def rebind(
     for absence in explain_missing(keyring, left).values():
         out.message(absence)
     if moves and not dry_run:
-        remind(out)
+        remind_to_deploy(out)
     return 0
 
 
@@ -109,7 +109,7 @@ def _report(
     *,
     dry_run: bool,
 ) -> None:
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return
     before = {new: old.destination for old, new in moves.items()}
     moved = "would move" if dry_run else "moved"

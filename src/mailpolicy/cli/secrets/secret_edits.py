@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy.cli.editing import carry_out, tell
+from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, prompt, read_given
@@ -40,7 +40,7 @@ def set_secret(
         trial = carry_out(out, store, planner, dry_run=True)
         out.message(f"{owner} would be set, if the keyring accepts it (not checked by a dry run)")
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
-        return tell(out, trial, dry_run=True)
+        return print_outcome(out, trial, dry_run=True)
     old = keyring.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
     kept = keyring.get_many([before.user for before in moves])
     former = [before for before in moves if before.user in kept]
@@ -64,14 +64,14 @@ def edit_then_delete_secrets(
 ) -> int:
     """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(out, store)
     planned = planner(store.policy())
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         would_delete(out, secrets)
-        return tell(out, trial, dry_run=True)
+        return print_outcome(out, trial, dry_run=True)
     found = _existing(out, keyring, secrets)
     there = {secret.user: secret for secret in found or ()}
     if there and not yes:
@@ -95,7 +95,7 @@ def edit_then_move_secrets(
     planned = planner(store.policy())
     keyring = credentials(out)
     if dry_run:
-        return tell(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     owners = {before.owner: after.owner for before, after in moves.items()}
     there = {before: before._replace(owner=owners[before.owner]) for before in _existing(out, keyring, moves) or ()}
     return _apply_moves(out, store, planner, planned, keyring, there)
@@ -107,12 +107,12 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     planned = planner(store.policy())
     moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     keyring = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
         would_send(out, moves)
-        return tell(out, trial, dry_run=True)
+        return print_outcome(out, trial, dry_run=True)
     there = _existing(out, keyring, moves) or ()
     carried = {before: moves[before] for before in there if before in moves}
     ask_to_send(out, carried, yes=yes)
@@ -124,7 +124,7 @@ def _apply_moves(
 ) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
-        return tell(out, carry_out(out, store, planner))
+        return print_outcome(out, carry_out(out, store, planner))
     kept = keyring.get_many([before.user for before in moves])
     secrets_change = SecretsChange(
         {moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves]

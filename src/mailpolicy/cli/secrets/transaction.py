@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from mailpolicy.cli.editing import carry_out, edit_object, tell
+from mailpolicy.cli.editing import carry_out, edit_object, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.pending import clear_pending, locked_store, pending_change
 from mailpolicy.edit.plan import Plan, Planner
@@ -88,7 +88,7 @@ def report(
     if deletion_error is not None and out.context.format == "json":  # the edit and its error go into one object
         deletion_error.content = {**edit_object(out, outcome, dry_run=False), **deletion_error.content}
         raise deletion_error
-    status = tell(out, outcome)
+    status = print_outcome(out, outcome)
     if deletion_error is not None:
         raise deletion_error
     return status

@@ -55,16 +55,23 @@ class Auth:
                 return
         raise ConnectionError("dovecot hung up")
 
-    def ask(self, attempts: Iterable[Attempt]) -> list[bool]:
-        """For each try, in order, whether PLAIN lets in; many are under way at once."""
+    def ask(self, attempts: Iterable[Attempt], mechanism: str = "PLAIN") -> list[bool]:
+        """For each try, in order, whether the mechanism lets in; many are under way at once.
+
+        The mechanism must be one that says everything at once; for those of tokens, the password is the token.
+        """
         waiting = list(attempts)
         answers: list[bool] = []
         while part := waiting[len(answers) : len(answers) + 1000]:
             first = self._number + 1
-            self._connection.sendall(b"".join(self._begin("PLAIN", attempt, _plain(attempt)) for attempt in part))
+            begun = (self._begin(mechanism, one, _responder(mechanism, one.user, one.password)(b"")) for one in part)
+            self._connection.sendall(b"".join(begun))
             found: dict[int, bool] = {}
             while len(found) < len(part):
                 kind, number, fields = self._answer()
+                if kind == "CONT":  # the reason of a refusal, which is acknowledged
+                    self._connection.sendall(b"CONT\t%d\t%s\n" % (number, base64.b64encode(b"\1")))
+                    continue
                 assert kind in ("OK", "FAIL"), (kind, fields)
                 found[number] = kind == "OK" and "nologin" not in fields
             answers += [found[first + position] for position in range(len(part))]
@@ -94,10 +101,6 @@ class Auth:
             raise ConnectionError("dovecot hung up")
         kind, number, *fields = line.decode().rstrip("\n").split("\t")
         return kind, int(number), fields
-
-
-def _plain(attempt: Attempt) -> bytes:
-    return f"\0{attempt.user}\0{attempt.password}".encode()
 
 
 def _cram_md5(challenge: bytes, user: str, password: str) -> bytes:

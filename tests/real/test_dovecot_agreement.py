@@ -16,13 +16,14 @@ from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.names import account_address, unicode_address
 from mailpolicy.policy.networks import network_set
 from tests.helpers import EXAMPLES, Run
+from tests.real import tokens
 from tests.real.clients import Attempt
 from tests.real.dovecot import Dovecot
 
 pytestmark = pytest.mark.real
 
-PROTOCOLS = {"imap": "imap", "pop3": "pop"}
-OTHERS = ("smtp", "submission", "sieve", "lmtp")
+PROTOCOLS = {"imap": "imap", "pop3": "pop", "smtp": "smtp", "submission": "smtp", "sieve": "sieve"}
+GOVERNED = ((), ("smtp",), ("smtp", "sieve"))
 QUESTIONS = 400  # of each policy
 ROUNDS = max(1, EXAMPLES // 100)
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -42,9 +43,10 @@ PASSWORDS = ("secret", "two words", "ünï", "{PLAIN}x", "a'b\"c\\d", "100%u", "
 
 
 class Case:
-    """A random policy: `text` is its store, `accounts` whether each is suspended, `site` everybody's password."""
+    """A random policy that governs the optional services `govern`: `text` is its store, `accounts` whether each is suspended, `site` everybody's password."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, govern: tuple[str, ...]) -> None:
+        self.govern = govern
         self.lan = [self._entry(chance) for _ in range(chance.choice((0, 1, 3, 6)))]
         self.lan = list(dict.fromkeys(self.lan))
         addresses = {account_address(f"{name}@{domain}") for name, domain in product(LOCALS, chance.sample(DOMAINS, 4))}
@@ -52,7 +54,7 @@ class Case:
         chance.shuffle(everybody)
         listed = everybody[: len(everybody) * 3 // 4]
         self.accounts: dict[str, bool | None] = dict.fromkeys(everybody)
-        lines = ["version = 1", "[server]", f"lan = {json.dumps(self.lan)}"]
+        lines = ["version = 1", "[server]", f"lan = {json.dumps(self.lan)}", f"govern = {json.dumps(govern)}"]
         lines += [f'edition = "{chance.choice(("pro", "pro", "pro", "standard"))}"', "[defaults]", *_switches(chance)]
         for template in ("one", "two"):
             lines += [f"[templates.{template}]", *_switches(chance)]
@@ -98,7 +100,8 @@ class Case:
 
 
 def _switches(chance: random.Random) -> list[str]:
-    keys = [key for key in ("pop", "pop_lan_only", "imap", "imap_lan_only") if chance.random() < 0.6]
+    switches = [switch for service in ("pop", "imap", "smtp", "sieve") for switch in (service, f"{service}_lan_only")]
+    keys = [key for key in switches if chance.random() < 0.6]
     return [f"{key} = {json.dumps(chance.random() < 0.7)}" for key in keys]
 
 
@@ -135,17 +138,16 @@ def _site(case: Case, default_domain: str | None) -> dict[str, str]:
 
 
 SETTINGS = [
-    {"strategy": strategy, "token": token, "default_domain": domain, "lock": lock}
-    for strategy, token, domain, lock in product(
-        ("allow-list", "deny-list"), (None, TOKEN), (None, DEFAULT_DOMAIN), ([], ["smtp", "submission", "sieve"])
+    {"strategy": strategy, "token": token, "default_domain": domain, "govern": govern}
+    for strategy, token, domain, govern in product(
+        ("allow-list", "deny-list"), (None, TOKEN), (None, DEFAULT_DOMAIN), GOVERNED
     )
 ]
 
 
 def _name(settings: dict[str, Any]) -> str:
-    return "-".join(
-        key if value is not None and key != "strategy" else str(value) for key, value in settings.items() if value
-    )
+    parts = [settings["strategy"], *(key for key in ("token", "default_domain") if settings[key]), *settings["govern"]]
+    return "-".join(parts)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
@@ -153,58 +155,94 @@ def _name(settings: dict[str, Any]) -> str:
 def test_dovecot_answers_what_check_answers(
     dovecot: Dovecot, run: Run, tmp_path: Path, settings: dict[str, Any], number: int
 ) -> None:
-    # Together with the services that check knows nothing of: 16 settings, each with QUESTIONS twice over.
+    """Of every governed service, and of the others that everybody gets in: 24 settings, each with QUESTIONS."""
     chance = random.Random(f"{_name(settings)} {number}")
-    case = Case(chance)
-    store, host = tmp_path / "accounts.toml", tmp_path / "host.toml"
-    store.write_text(case.text, encoding="utf-8")
-    options = {key: value for key, value in settings.items() if value and key != "token"}
+    case = Case(chance, settings["govern"])
+    options = {key: settings[key] for key in ("strategy", "default_domain") if settings[key]}
     if settings["token"] is not None:
         token = tmp_path / "token"
         token.write_text(TOKEN)
         token.chmod(0o600)
         options["token_file"] = str(token)
-    host.write_text(dovecot.exports(**options), encoding="utf-8")
-    deployed = run("--file", str(store), "--host-config", str(host), "deploy")
-    assert deployed.status == 0, deployed
+    _deploy(dovecot, run, tmp_path, case, **options)
     dovecot.let_in(_site(case, settings["default_domain"]))
     dovecot.start()
 
-    attempts, questions, reasons = [], [], []
-    deny = settings["strategy"] == "deny-list"
+    attempts, addresses = [], []
     for _ in range(QUESTIONS):
         address = chance.choice(list(case.accounts))
-        right = case.site.get(address)
-        suspended = case.accounts[address]
-        password = chance.choice((*(right or "?",) * 4, chance.choice(PASSWORDS), "*", TOKEN, ""))
+        password = chance.choice((*(case.site.get(address, "?"),) * 4, chance.choice(PASSWORDS), "*", TOKEN, ""))
         named, ip = _named(address, settings["default_domain"], chance), case.ip(chance)
-        if suspended is None and not named.isascii():
+        if case.accounts[address] is None and not named.isascii():
             named = address  # the snippet knows the letters of the accounts only
-        service = chance.choice(list(PROTOCOLS))
-        attempts.append(Attempt(service, ip, named, password))
-        questions.append(f"{address} {PROTOCOLS[service]} {ip}\n")
+        attempts.append(Attempt(chance.choice((*PROTOCOLS, "lmtp")), ip, named, password))
+        addresses.append(address)
+    allowed = _verdicts(run, tmp_path, case, attempts, addresses)
+    expected = []
+    for attempt, address, verdict in zip(attempts, addresses, allowed, strict=True):
         # Who is not listed gets in under deny-list, whatever check says.
-        reasons.append((password == right, True if deny and suspended is None else None))
-        other = chance.choice(OTHERS)
-        locked = other in settings["lock"]
-        attempts.append(Attempt(other, ip, named, password))
-        questions.append("")
-        reasons.append((password == right, not locked or suspended is False or (deny and suspended is None)))
-    asked = tmp_path / "questions"
-    asked.write_text("".join(questions), encoding="utf-8")
-    judged = run("--file", str(store), "check", "--batch", str(asked))
+        passes = verdict or (settings["strategy"] == "deny-list" and case.accounts[address] is None)
+        expected.append(passes and attempt.password == case.site.get(address))
+    answers = dovecot.ask(attempts)
+    assert _wrong(attempts, expected, answers) == []
+    assert any(answers)
+    assert not all(answers)
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("govern", GOVERNED, ids=lambda govern: "-".join(govern) or "none")
+@pytest.mark.parametrize("mechanism", tokens.MECHANISMS)
+def test_dovecot_answers_bearers_of_tokens_what_check_answers(
+    dovecot: Dovecot, run: Run, tmp_path: Path, mechanism: str, govern: tuple[str, ...], number: int
+) -> None:
+    chance = random.Random(f"{mechanism} {govern} {number}")
+    case = Case(chance, govern)
+    _deploy(dovecot, run, tmp_path, case)
+    tokens.let_in_by_token(dovecot)
+    dovecot.let_in(_site(case, None))
+    dovecot.start()
+    plain = [address for address in case.accounts if "=" not in address]  # OAUTHBEARER escapes it
+    addresses = [chance.choice(plain) for _ in range(QUESTIONS)]
+    bearers = [address if chance.random() < 0.9 else "somebody.else@example.com" for address in addresses]
+    attempts = [
+        Attempt(chance.choice(list(PROTOCOLS)), case.ip(chance), address, tokens.token(bearer))
+        for address, bearer in zip(addresses, bearers, strict=True)
+    ]
+    allowed = _verdicts(run, tmp_path, case, attempts, addresses)
+    expected = [verdict and one == of for verdict, one, of in zip(allowed, addresses, bearers, strict=True)]
+    with dovecot.auth() as auth:
+        answers = auth.ask(attempts, mechanism)
+    assert _wrong(attempts, expected, answers) == []
+    assert any(answers)
+    assert not all(answers)
+
+
+def _deploy(dovecot: Dovecot, run: Run, folder: Path, case: Case, **options: str) -> None:
+    store, host = folder / "accounts.toml", folder / "host.toml"
+    store.write_text(case.text, encoding="utf-8")
+    host.write_text(dovecot.exports(**options), encoding="utf-8")
+    deployed = run("--file", str(store), "--host-config", str(host), "deploy")
+    assert deployed.status == 0, deployed
+
+
+def _verdicts(run: Run, folder: Path, case: Case, attempts: list[Attempt], addresses: list[str]) -> list[bool]:
+    """Whether check allows each attempt, if its password is right; it is not asked about what the store does not govern."""
+    governed = {"imap", "pop", *case.govern}
+    questions = [
+        f"{address} {PROTOCOLS[attempt.service]} {attempt.ip}\n" if PROTOCOLS.get(attempt.service) in governed else None
+        for attempt, address in zip(attempts, addresses, strict=True)
+    ]
+    asked = folder / "questions"
+    asked.write_text("".join(filter(None, questions)), encoding="utf-8")
+    judged = run("--file", str(folder / "accounts.toml"), "check", "--batch", str(asked))
     assert judged.status in (0, 1), judged
     verdicts = iter(line.split("\t")[0] == "allow" for line in judged.out.splitlines())
-    expected: list[bool] = []
-    for question, (known, open_to) in zip(questions, reasons, strict=True):
-        allowed = question != "" and next(verdicts)
-        expected.append(known and (allowed if open_to is None else bool(open_to)))
-    answers = dovecot.ask(attempts)
-    wrong = [
+    return [next(verdicts) if question else True for question in questions]
+
+
+def _wrong(attempts: list[Attempt], expected: list[bool], answers: list[bool]) -> list[tuple[Attempt, str]]:
+    return [
         (attempt, f"expected {wanted}")
         for attempt, wanted, answer in zip(attempts, expected, answers, strict=True)
         if answer is not wanted
     ]
-    assert wrong == []
-    assert any(answers)
-    assert not all(answers)

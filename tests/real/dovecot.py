@@ -125,8 +125,11 @@ class Dovecot:
         path.write_text("".join(lines), encoding="utf-8")
         path.chmod(0o644)
 
-    def exports(self, **options: object) -> str:
-        """The `host.toml` that brings this instance's two files; the options go to the targets that take them."""
+    def exports(self, *, reload: object = False, **options: object) -> str:
+        """The `host.toml` that brings this instance's two files; the options go to the targets that take them.
+
+        With `reload` the snippet is read at once, which only a running server can do.
+        """
         tables = {
             "dovecot": {"target": "dovecot", "path": str(self.data), "owner": f":{self.group}", "kick": self.kick},
             "dovecot-conf": {
@@ -135,6 +138,7 @@ class Dovecot:
                 "data": str(self.data),
                 "dovecot": self.release.version,
                 "doveconf": self.doveconf,
+                **({"reload": [*self.doveadm_command, "reload"]} if reload else {}),
             },
         }
         lines = []

@@ -43,7 +43,10 @@ PASSWORDS = ("secret", "two words", "ünï", "{PLAIN}x", "a'b\"c\\d", "100%u", "
 
 
 class Case:
-    """A random policy that governs the optional services `govern`: `text` is its store, `accounts` whether each is suspended, `site` everybody's password."""
+    """A random policy that governs the services `govern`.
+
+    `text` is its store, `accounts` whether each is suspended, `site` everybody's password.
+    """
 
     def __init__(self, chance: random.Random, govern: tuple[str, ...]) -> None:
         self.govern = govern

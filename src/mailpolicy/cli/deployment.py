@@ -11,7 +11,7 @@ from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, Refused, WriteFailed
-from mailpolicy.export.dovecot import covered, keeping, narrowed
+from mailpolicy.export.dovecot import narrowed
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -30,14 +30,13 @@ class NotAsked(NotEnforced):
 
 
 class Result(NamedTuple):
-    """The result of deploying one export; `kept` are services of the old file that Dovecot may still ask about."""
+    """The result of deploying one export."""
 
     export: ConfiguredExport
     outcome: DeployResult | None
     error: MailpolicyError | None = None
     difference: str = ""  # what would change, secrets as stars
     dry_run: bool = False
-    kept: tuple[str, ...] = ()
 
     @property
     def in_place(self) -> bool:
@@ -54,36 +53,25 @@ class Result(NamedTuple):
 
 
 def deploy_export(
-    out: Output,
-    exporter: Exporter,
-    export: ConfiguredExport,
-    default_domains: set[str],
-    *,
-    dry_run: bool,
-    drop: bool = False,
+    out: Output, exporter: Exporter, export: ConfiguredExport, default_domains: set[str], *, dry_run: bool
 ) -> Result:
-    """Deploy one export, or with `dry_run` only compare it; an error is returned in the result.
-
-    Without `drop`, a data file of Dovecot's keeps the lines of services that it no longer has to cover.
-    """
+    """Deploy one export, or with `dry_run` only compare it; an error is returned in the result."""
     notes: list[str] = []
-    kept: list[str] = []
     body: list[str] = []
     changes = ""
-    doveconf = dovecot.Doveconf(export.doveconf)
+    doveconf, exports = dovecot.Doveconf(export.doveconf), out.machine().exports
 
     def make(before: bytes | None) -> bytes:
         made = exporter.make(export.target, export.options)
         notes[:], body[:] = made.notes, [made.body]
-        if export.target_name == "dovecot" and before is not None and not drop:
-            body[:] = [keeping(made.body, before.decode("utf-8", "replace"))]
-            kept[:] = [name for name in covered(body[0]) if name not in covered(made.body)]
+        if export.target_name == "dovecot":
+            body[:] = [coverage.body_for_now(exports, export, made.body, before)]
         return stamped(export.target_name, body[0])
 
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
         if server is not None:
             dovecot.refuse_broken(server, doveconf, export.generated.path, wanted)
-        for data in coverage.data_read(out.machine().exports, export):
+        for data in coverage.data_read(exports, export):
             coverage.refuse_uncovered(data, body[0])
         if users := _narrowed(export, before, body):
             sessions.record(file, sessions.login_names(users, default_domains))
@@ -96,8 +84,8 @@ def deploy_export(
         if server is not None:
             dovecot.refuse_other_version(server, export.options)
         if dry_run:
-            wanted = make(None)
-            deployed = inspect(export.generated, wanted)
+            deployed = inspect(export.generated, make)
+            wanted = stamped(export.target_name, body[0])
             changes = difference(export.generated.path, export.target, deployed.before, wanted)
         else:
             deployed = update(export.generated, make, out.context.lock_timeout, before_replace)
@@ -106,48 +94,9 @@ def deploy_export(
     except OSError as error:  # an unexpected one, too, ends only this export
         why = (error.strerror or "input/output error").lower()
         return Result(export, None, WriteFailed(why, file=error.filename or export.generated.path))
-    for note in (*(notes if not drop else ()), *deployed.notes):
+    for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
-    return Result(export, deployed, deployed.reload_error, changes, dry_run, tuple(kept))
-
-
-def drop_uncovered(out: Output, exporter: Exporter, results: list[Result], default_domains: set[str]) -> None:
-    """Deploy once more each data file that kept services for Dovecot, if Dovecot has read a snippet without them."""
-    for index, result in enumerate(results):
-        if not result.kept or result.error is not None or result.outcome is None:
-            continue
-        try:
-            asked = _may_ask(out.machine().exports, result, results)
-        except MailpolicyError as error:
-            asked, results[index] = True, result._replace(error=error)
-        if asked:
-            out.message(
-                f"{result.export.name}: {', '.join(result.kept)} is still in {result.export.generated.path}, until "
-                "Dovecot has been reloaded with a snippet that does not ask about it: then deploy again"
-            )
-            continue
-        again = deploy_export(out, exporter, result.export, default_domains, dry_run=False, drop=True)
-        if again.outcome is not None:
-            first, second = result.outcome, again.outcome
-            again = again._replace(
-                outcome=second._replace(
-                    before=first.before,
-                    written=first.written or second.written,
-                    attributes_set=first.attributes_set or second.attributes_set,
-                    reloaded=first.reloaded or second.reloaded,
-                )
-            )
-        results[index] = again
-
-
-def _may_ask(exports: list[ConfiguredExport], result: Result, results: list[Result]) -> bool:
-    """Return whether Dovecot may still ask about the services that a data file kept."""
-    snippets = {snippet.name for snippet in coverage.readers(exports, result.export)}
-    return any(
-        done.error is not None or done.outcome is None or (done.outcome.written and not done.outcome.reloaded)
-        for done in results
-        if done.export.name in snippets
-    ) or coverage.still_asks(exports, result.export, result.kept)
+    return Result(export, deployed, deployed.reload_error, changes, dry_run)
 
 
 def check_enforced(out: Output, results: list[Result]) -> None:
@@ -159,18 +108,18 @@ def check_enforced(out: Output, results: list[Result]) -> None:
         is_snippet = result.export.target_name == "dovecot-conf"
         if result.error is None and result.outcome is not None and (is_snippet or not failed):
             try:
-                results[index] = result._replace(error=_not_enforced(out, result, result.outcome))
+                results[index] = result._replace(error=_not_enforced(out, result.export, result.outcome))
             except MailpolicyError as error:
                 results[index] = result._replace(error=error)
         failed = failed or (is_snippet and results[index].error is not None)
 
 
-def _not_enforced(out: Output, result: Result, deployed: DeployResult) -> NotEnforced | None:
+def _not_enforced(out: Output, export: ConfiguredExport, deployed: DeployResult) -> NotEnforced | None:
     """Return the reason if Dovecot does not enforce an installed file."""
-    exports, export = out.machine().exports, result.export
+    exports = out.machine().exports
     if not (deployed.written or deployed.state is State.CURRENT):
         return None
-    if export.target_name == "dovecot" and (gap := coverage.find_gap(exports, export, result.kept)) is not None:
+    if export.target_name == "dovecot" and (gap := coverage.find_gap(exports, export)) is not None:
         return NotAsked(gap.message, fix=gap.fix)
     if export.target_name != "dovecot-conf":
         return None

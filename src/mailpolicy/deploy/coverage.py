@@ -7,6 +7,7 @@ the files may be for another machine.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -15,8 +16,13 @@ from mailpolicy.deploy.dovecot import Configuration, Doveconf, text_of
 from mailpolicy.deploy.managed import reload_pending
 from mailpolicy.deploy.passdbs import services_reading
 from mailpolicy.errors import Command, Refused
-from mailpolicy.export.dovecot import ALWAYS, covered
+from mailpolicy.export.dovecot import ALWAYS, covered, keeping, kept
 from mailpolicy.export.request import STRATEGIES
+from mailpolicy.system.files import exists
+
+# Seconds after a reload for which a process may still have the old snippet. Postfix ends a process after 100 clients, or
+# when it has been idle for 100 seconds.
+_LINGERING = 3600
 
 
 class Gap(NamedTuple):
@@ -51,13 +57,12 @@ def refuse_uncovered(data: ConfiguredExport, snippet: str) -> None:
 def find_gap(exports: Collection[ConfiguredExport], data: ConfiguredExport, kept: Collection[str] = ()) -> Gap | None:
     """Return the difference, None if there is none or it is unknown. Raises Refused if doveconf fails.
 
-    POP and IMAP may be covered without being asked about, as before a snippet is installed. Services that the file only
-    `kept` for Dovecot do not count as covered.
+    POP and IMAP may be covered without being asked about, as before a snippet is installed.
     """
     path, found = data.generated.path, _configuration(exports, data)
     if found is None or not (text := text_of(path)):
         return None
-    asked, covers = services_reading(found.text, path), [name for name in covered(text) if name not in kept]
+    asked, covers = services_reading(found.text, path), covered(text)
     unasked = [name for name in covers if name not in asked and name not in ALWAYS]
     uncovered = [name for name in asked if name not in covers]
     if not unasked and not uncovered:
@@ -75,12 +80,30 @@ def find_gap(exports: Collection[ConfiguredExport], data: ConfiguredExport, kept
     return Gap(message, (*fix, "--output", os.path.join(os.path.dirname(found.path), "conf.d", "00-mailpolicy.conf")))
 
 
-def still_asks(exports: Collection[ConfiguredExport], data: ConfiguredExport, services: Collection[str]) -> bool:
-    """Return whether Dovecot may still ask a data file about some of these services. Raises Refused if doveconf fails."""
-    if any(reload_pending(snippet.generated) for snippet in readers(exports, data)):
-        return True
+def body_for_now(exports: Collection[ConfiguredExport], data: ConfiguredExport, body: str, before: bytes | None) -> str:
+    """Return the body of a data file, with the lines of services that Dovecot may still ask about.
+
+    Dovecot reads a data file at once and a snippet after a reload, and a process that began before the reload may answer
+    with the old one for as long as its clients stay. Raises Refused if doveconf fails.
+    """
+    if before is None:
+        return body
+    longer = keeping(body, before.decode("utf-8", "replace"))
+    return longer if longer != body and _may_ask(exports, data, kept(longer)) else body
+
+
+def _may_ask(exports: Collection[ConfiguredExport], data: ConfiguredExport, services: Collection[str]) -> bool:
+    path, asked = data.generated.path, set()
+    for snippet in readers(exports, data):
+        place = snippet.generated.path
+        if not exists(place, follow=True):
+            continue
+        if reload_pending(snippet.generated) or time.time() - os.stat(place).st_mtime < _LINGERING:
+            return True
+        asked |= {*services_reading(text_of(place), path)}
     found = _configuration(exports, data)
-    return found is not None and not set(services_reading(found.text, data.generated.path)).isdisjoint(services)
+    asked |= {*services_reading(found.text, path)} if found is not None else set()
+    return not asked.isdisjoint(services)
 
 
 def _configuration(exports: Collection[ConfiguredExport], data: ConfiguredExport) -> Configuration | None:

@@ -61,11 +61,14 @@ def trusted_with(generated: GeneratedFile) -> Trusted:
     return Trusted(owners=frozenset() if owner == -1 else frozenset({owner}))
 
 
-def inspect(generated: GeneratedFile, wanted: bytes) -> DeployResult:
-    """Return the state of the file without changing it, with notes about other differences than the content."""
+def inspect(generated: GeneratedFile, make: Callable[[bytes | None], bytes]) -> DeployResult:
+    """Return the state of the file without changing it, with notes about other differences than the content.
+
+    `make` is called with the content, None if there is none, as by `update`.
+    """
     with without_lock(generated.path, check_trust=False) as file:
         before = _read(file)
-        found = state(before, wanted)
+        found = state(before, make(before))
         notes = []
         if before is not None and not _has_attributes(file, generated.attributes):
             notes.append(f"{generated.path}: mode or owner is not as configured")

@@ -11,7 +11,7 @@ key is `service/user`, with a backslash before \\ " and '.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
@@ -51,7 +51,7 @@ def export(request: Request) -> Exported:
         if any(tail is not None for tail in tails):
             tails_of.update(dict.fromkeys([key for account in group for key in keys(account.address)], tails))
     ordered = sorted(tails_of)  # the same policy makes the same bytes
-    lines = [_covering(services)]
+    lines = [f"# services: {' '.join(services)}"]
     for position, service in enumerate(services):
         prefix = f"{service}/"
         lines += [prefix + key + tail for key in ordered if (tail := tails_of[key][position]) is not None]
@@ -63,10 +63,6 @@ def export(request: Request) -> Exported:
 def governed(policy: Policy) -> tuple[str, ...]:
     """Return Dovecot's names of the services that the store decides about."""
     return tuple(name for name, service in SERVICES.items() if policy.governs(service))
-
-
-def _covering(names: Iterable[str]) -> str:
-    return f"# services: {' '.join(names)}"
 
 
 def keys(address: str) -> tuple[str, ...]:
@@ -137,11 +133,12 @@ def _imap_only(policy: Policy, account: Account) -> bool:
 _SERVICE = "|".join(SERVICES)
 _LINE = re.compile(rf"((?:{_SERVICE})/(?:[^:\\]|\\.)+:)([^:]*)(::::::.*)")
 _COVERING = re.compile(rf"^# services: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
+_KEEPING = re.compile(rf"^# no longer covered: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
 
 
 def masked(line: str) -> str:
     """Return a line without its password field, which may be the token; a line of another form is masked whole."""
-    if _COVERING.fullmatch(line):
+    if _COVERING.fullmatch(line) or _KEEPING.fullmatch(line):
         return line
     match = _LINE.fullmatch(line)
     if match is None:
@@ -157,18 +154,27 @@ def covered(text: str) -> tuple[str, ...]:
     return tuple(name for name in SERVICES if name in ALWAYS or name in present)
 
 
-def keeping(body: str, old: str) -> str:
-    """Return a passwd-file's body with the lines of the services that only the old file covers, as they were.
+def kept(text: str) -> tuple[str, ...]:
+    """Return the services that a passwd-file only keeps, as `keeping` does."""
+    named = _KEEPING.search(text)
+    return tuple(named[1].split(" ")) if named is not None else ()
 
-    Dovecot may ask about them until it has read a snippet without them.
+
+def keeping(body: str, old: str) -> str:
+    """Return a passwd-file's body with the lines of the services that only the old file has, as they were.
+
+    A process of Dovecot's that has not read the new snippet goes on asking about them.
     """
     now = covered(body)
-    kept = tuple(name for name in covered(old) if name not in now)
-    if not kept:
+    gone = tuple(dict.fromkeys(name for name in (*covered(old), *kept(old)) if name not in now))
+    if not gone:
         return body
-    beginnings = tuple(f"{name}/" for name in kept)
-    lines = [line for line in old.splitlines() if line.startswith(beginnings)]
-    return body.replace(_covering(now), _covering((*now, *kept)), 1) + "".join(f"{line}\n" for line in lines)
+    beginnings = tuple(f"{name}/" for name in gone)
+    lines = [
+        f"# no longer covered: {' '.join(gone)}",
+        *(line for line in old.splitlines() if line.startswith(beginnings)),
+    ]
+    return body + "".join(f"{line}\n" for line in lines)
 
 
 def parsed(text: str) -> dict[str, str]:

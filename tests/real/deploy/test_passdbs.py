@@ -111,7 +111,7 @@ def test_the_passdbs_of_the_policy_are_asked_in_their_order(dovecot: Dovecot, ma
     not_obeyed(mailpolicy, "mailpolicy-imap in protocol imap")
 
 
-@pytest.mark.parametrize("options", [{"default_domain": "example.com"}, {"strategy": "deny-list"}, {"lock": ["smtp"]}])
+@pytest.mark.parametrize("options", [{"default_domain": "example.com"}, {"strategy": "deny-list"}])
 def test_the_snippet_is_found_as_it_is_written(
     dovecot: Dovecot, mailpolicy: Mailpolicy, tmp_path: Path, options: dict[str, object]
 ) -> None:

@@ -53,7 +53,8 @@ def test_clients_log_in_with_every_mechanism_from_where_they_may(
 def test_what_stands_in_the_password_field_is_no_password(
     site: Callable[..., Dovecot], tmp_path: Path, strategy: str, token: bool
 ) -> None:
-    server = site(strategy=strategy, lock=["smtp"], **({"token_file": _token_file(tmp_path)} if token else {}))
+    (tmp_path / "accounts.toml").write_text(_governing(STORE, "smtp"))
+    server = site(strategy=strategy, **({"token_file": _token_file(tmp_path)} if token else {}))
     field = re.search(r"^[^#:]+:([^:]*):", server.data.read_text(), re.MULTILINE)
     assert field is not None
     assert field[1] == (TOKEN if token else "*")
@@ -67,9 +68,13 @@ def test_what_stands_in_the_password_field_is_no_password(
         assert not auth.cram_md5(Attempt("imap", INSIDE, "open@example.com", field[1]))
 
 
-def test_sending_is_closed_only_where_it_is_locked(site: Callable[..., Dovecot], mailpolicy: Mailpolicy) -> None:
+def test_sending_is_closed_only_where_it_is_governed(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, tmp_path: Path
+) -> None:
     others = ("smtp", "submission", "sieve", "lmtp")
-    server = site(lock=["smtp", "sieve"])
+    store = tmp_path / "accounts.toml"
+    store.write_text(_governing(STORE, "smtp"))
+    server = site()
 
     def open_to(user: str) -> list[str]:
         attempts = [right_attempt(service, user, OUTSIDE) for service in others]
@@ -85,17 +90,25 @@ def test_sending_is_closed_only_where_it_is_locked(site: Callable[..., Dovecot],
 
     assert open_to("open@example.com") == list(others)
     assert open_to("off@example.com") == list(others)  # may send, though not read
-    assert open_to("gone@example.com") == ["submission", "lmtp"]
-    assert open_to("unlisted@example.com") == ["submission", "lmtp"]
+    assert open_to("gone@example.com") == ["sieve", "lmtp"]
+    assert open_to("unlisted@example.com") == ["sieve", "lmtp"]
     mailpolicy("account", "suspend", "open@example.com")
     mailpolicy("account", "resume", "gone@example.com")
     mailpolicy("deploy")
     time.sleep(NOTICED)
-    assert open_to("open@example.com") == ["submission", "lmtp"]
+    assert open_to("open@example.com") == ["sieve", "lmtp"]
     assert open_to("gone@example.com") == list(others)
 
 
-def test_other_services_are_untouched_without_a_lock(site: Callable[..., Dovecot]) -> None:
+def _governing(store: str, *services: str) -> str:
+    """The store, governing these services, which the defaults grant."""
+    named, granted = ", ".join(f'"{service}"' for service in services), "".join(f"{one} = true\n" for one in services)
+    return store.replace("[server]\n", f"[server]\ngovern = [{named}]\n").replace(
+        "[defaults]\n", f"[defaults]\n{granted}"
+    )
+
+
+def test_other_services_are_untouched_if_not_governed(site: Callable[..., Dovecot]) -> None:
     server = site()
     services = ("smtp", "submission", "sieve", "lmtp", "doveadm")
     attempts = [right_attempt(service, user, OUTSIDE) for service, user in product(services, REACH)]
@@ -174,7 +187,8 @@ def test_each_dovecot_takes_its_snippet(
     mailpolicy: Mailpolicy, tmp_path: Path, version: str, strategy: str, domain: str | None
 ) -> None:
     program = release(version).program("doveconf")
-    options = ["--data", "/etc/mailpolicy/passwd", "--lock", "smtp,submission,sieve", "--strategy", strategy]
+    (tmp_path / "accounts.toml").write_text(_governing(STORE, "smtp", "sieve"))
+    options = ["--data", "/etc/mailpolicy/passwd", "--strategy", strategy]
     options += ["--default-domain", domain] if domain else []
     snippet = mailpolicy("export", "dovecot-conf", "--dovecot", version, *options).out
     settings = tmp_path / "dovecot.conf"

@@ -20,14 +20,19 @@ def check_exports(machine: CheckInput) -> Iterator[CheckResult]:
     exporter = Exporter(machine.out)
     for export in exports:
         try:
-            yield _check_export(exporter, export)
+            yield _check_export(exporter, exports, export)
         except MailpolicyError as error:
             yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
 
 
-def _check_export(exporter: Exporter, export: ConfiguredExport) -> CheckResult:
-    made = exporter.make(export.target, export.options)
-    deployed = managed.inspect(export.generated, stamped(export.target_name, made.body))
+def _check_export(exporter: Exporter, exports: list[ConfiguredExport], export: ConfiguredExport) -> CheckResult:
+    def make(before: bytes | None) -> bytes:
+        body = exporter.make(export.target, export.options).body
+        if export.target_name == "dovecot":
+            body = coverage.body_for_now(exports, export, body, before)
+        return stamped(export.target_name, body)
+
+    deployed = managed.inspect(export.generated, make)
     fix = ("mailpolicy", "deploy", export.name)
     if deployed.state is not State.CURRENT:
         return CheckResult(ERROR, f"{export.name}: {export.generated.path} is {deployed.state}", fix)

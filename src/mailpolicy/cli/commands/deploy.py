@@ -8,7 +8,7 @@ import typer
 
 from mailpolicy.cli import machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import NotEnforced, Result, check_enforced, deploy_export, drop_uncovered, kick_sessions
+from mailpolicy.cli.deployment import NotEnforced, Result, check_enforced, deploy_export, kick_sessions
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
@@ -51,8 +51,6 @@ def _deploy(
     try:
         for export in selected:
             results.append(deploy_export(out, exporter, export, default_domains, dry_run=check or diff))
-        if not (check or diff):
-            drop_uncovered(out, exporter, results, default_domains)
         check_enforced(out, results)
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, kicked, failed, ask=kick)

@@ -137,15 +137,13 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
     notes: list[str] = []
     made: list[bytes] = []
 
-    def make() -> bytes:
+    def make(_: bytes | None) -> bytes:
         exported = exporter.make(target, chosen)
         notes[:] = exported.notes
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = (
-        inspect(generated, make()) if check or diff else update(generated, lambda _: make(), out.context.lock_timeout)
-    )
+    found = inspect(generated, make) if check or diff else update(generated, make, out.context.lock_timeout)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)

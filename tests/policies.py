@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import SWITCHES
+from mailpolicy.policy.service import GOVERNABLE, SWITCHES
 from mailpolicy.store import schema
 
 ADDRESSES = (
@@ -49,6 +49,7 @@ def policies(draw: st.DrawFn) -> Invented:
     server: dict[str, Any] = {
         "edition": draw(st.sampled_from(["pro", "pro", "standard"])),
         "outlook_connector_installed": draw(st.booleans()),
+        "govern": draw(st.lists(st.sampled_from(GOVERNABLE), unique=True).map(lambda found: [*map(str, found)])),
         "multipop": draw(st.sampled_from([True, True, False])),
         "lan": draw(st.lists(st.sampled_from(LANS), unique=True, max_size=4)),
         "smart_host": {"host": "relay.example", "port": 587, "per_account_auth": draw(st.booleans())},

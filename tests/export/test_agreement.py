@@ -9,11 +9,11 @@ import shlex
 from hypothesis import given
 
 from mailpolicy.export import TARGETS, Options, Request
-from mailpolicy.policy.question import question
+from mailpolicy.policy.question import question, service_named
 from mailpolicy.policy.verdict import judge
 from tests.policies import ADDRESSES, IPS, Invented, policies
 
-PROTOCOLS = {"imap": "imap", "pop3": "pop"}
+PROTOCOLS = {"imap": "imap", "pop3": "pop", "smtp": "smtp", "submission": "smtp", "sieve": "sieve"}
 
 
 def _body(target: str, invented: Invented, options: Options = Options()) -> str:  # noqa: B008 - a constant
@@ -27,6 +27,8 @@ def _passwd_file(text: str) -> dict[str, str]:
     """Dovecot's passwd-file: user, password and the extra fields after six more colons; a backslash escapes."""
     users = {}
     for line in text.splitlines():
+        if line.startswith("#"):
+            continue
         key, rest = re.fullmatch(r"((?:[^:\\]|\\.)*):(.*)", line).groups()  # type: ignore[union-attr]
         fields = rest.split(":", 6)
         user = re.sub(r"\\(.)", r"\1", key)
@@ -50,6 +52,9 @@ def test_dovecot_admits_whom_check_allows(invented: Invented) -> None:
     allow = _passwd_file(_body("dovecot", invented))
     deny = _passwd_file(_body("dovecot", invented, Options(strategy="deny-list")))
     for service, protocol in PROTOCOLS.items():
+        if not invented.policy.governs(service_named(protocol)):
+            assert not any(key.startswith(f"{service}/") for key in (*allow, *deny))
+            continue
         for address in ADDRESSES:
             for ip in IPS:
                 allowed = judge(invented.policy, question(address, protocol, ip)).allowed

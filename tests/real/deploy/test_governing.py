@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,3 +149,76 @@ def test_nothing_opens_or_closes_that_stays_as_it_is(
 def until_open(site: Site, user: str, services: set[str]) -> None:
     """Wait until exactly these services are open to the user; a changed file is noticed within a second or two."""
     until(f"{sorted(services)} are open to {user}", lambda: site.open_to(user) == services)
+
+
+def test_what_is_no_longer_covered_goes_when_no_process_can_ask_about_it(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    site.deploy()
+    assert "smtp/on@example.com:" in site.dovecot.data.read_text()
+    assert site.deploy("--check").count("\tok\n") == 2
+    os.utime(site.dovecot.snippet, (0, 0))
+    assert "out of date\tdiffers" in site.deploy("--check", status=1)
+    site.deploy()
+    assert "smtp" not in site.dovecot.data.read_text()
+
+
+def test_the_data_stay_for_a_snippet_that_cannot_be_replaced(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    broken = site.dovecot.folder / "conf.d" / "99-broken.conf"
+    broken.write_text("no_such_setting = 1\n")
+    for _ in range(2):
+        assert "Dovecot would not start" in site.deploy(status=5)
+    os.utime(site.dovecot.snippet, (0, 0))
+    site.deploy(status=5)
+    assert [site.open_to(user) for user in USERS] == [_open(user, ("smtp",)) for user in USERS]
+    broken.unlink()
+    site.deploy()
+    for user in USERS:
+        until_open(site, user, _open(user, ()))
+
+
+def test_the_snippet_waits_for_data_that_cannot_be_written(site: Site) -> None:
+    site.start()
+    site.govern("smtp")
+    host, before = site.host.read_text(), site.dovecot.snippet.read_bytes()
+    site.host.write_text(host.replace("[exports.dovecot]\n", '[exports.dovecot]\ntoken_file = "/nonexistent"\n'))
+    for names in ((), ("dovecot-conf",)):
+        assert "does not cover smtp, submission yet" in site.deploy(*names, status=5)
+    assert site.dovecot.snippet.read_bytes() == before
+    assert site.open_to("off@example.com") >= SENDS
+    site.host.write_text(host)
+    site.deploy()
+    assert site.open_to("off@example.com") == {"sieve"}
+
+
+@pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
+def test_a_governed_service_that_dovecot_does_not_ask_about_is_an_error_with_the_line_that_helps(
+    site: Site, strategy: str
+) -> None:
+    """The snippet is no export: somebody put it there with the line that is shown."""
+    site.start(strategy=strategy)
+    host = site.dovecot.exports(strategy=strategy)
+    doveconf = f"doveconf = {json.dumps(site.dovecot.doveconf)}\n"
+    site.host.write_text(host.partition("[exports.dovecot-conf]")[0] + doveconf)
+    site.deploy()
+    for before, after, wrong in (
+        ((), ("smtp",), "does not ask the policy about smtp, submission"),
+        (("smtp",), ("sieve",), "does not ask the policy about sieve; Dovecot asks about smtp, submission"),
+    ):
+        site.govern(*after)
+        said = [site.deploy(status=1), site.deploy(status=1), site.deploy("--check", status=1)]
+        assert all(wrong in one for one in said)
+        found = checked(site.mailpolicy)
+        assert found[0] == "error"
+        assert wrong in found[1]
+        if strategy == "allow-list":
+            assert site.open_to("on@example.com") >= SENDS
+        (line,) = set(re.findall(r"mailpolicy (export dovecot-conf .*?) --file", said[0]))
+        assert site.mailpolicy(*shlex.split(line)).status == 0, before
+        site.dovecot.doveadm("reload")
+        site.deploy()
+        assert site.deploy("--check")
+        for user in USERS:
+            until_open(site, user, _open(user, after))

@@ -8,6 +8,7 @@ import hmac
 import imaplib
 import poplib
 import secrets
+import smtplib
 import socket
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -183,3 +184,37 @@ def pop3_login(connection: poplib.POP3, mechanism: str, user: str, password: str
         assert b"[AUTH]" in refused.args[0]
         return False
     return connection.noop().startswith(b"+OK")
+
+
+def _encoded(login: str, password: str) -> str:
+    return base64.b64encode(f"\0{login}\0{password}".encode()).decode()
+
+
+def smtp_login(port: int, login: str, password: str, ip: str) -> bool:
+    """Return whether a client at that loopback address gets in with AUTH PLAIN."""
+    with smtplib.SMTP(
+        "127.0.0.1", port, local_hostname="client.test", timeout=PATIENCE, source_address=(ip, 0)
+    ) as smtp:
+        smtp.ehlo()
+        code, said = smtp.docmd("AUTH PLAIN", _encoded(login, password))
+        assert code in (235, 535), (code, said)
+        return code == 235
+
+
+def sieve_login(port: int, login: str, password: str, ip: str) -> bool:
+    """Return whether a ManageSieve client at that loopback address gets in. Source: RFC 5804, 2.1."""
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE, (ip, 0)) as connection,
+        connection.makefile("rb") as lines,
+    ):
+        _until_answer(lines)
+        connection.sendall(f'AUTHENTICATE "PLAIN" "{_encoded(login, password)}"\r\n'.encode())
+        return _until_answer(lines) == b"OK"
+
+
+def _until_answer(lines: Iterable[bytes]) -> bytes:
+    """Return the word that ends an answer of a ManageSieve server."""
+    for line in lines:
+        if (word := line.split()[0]) in (b"OK", b"NO", b"BYE"):
+            return word
+    raise ConnectionError("the server hung up")

@@ -66,7 +66,7 @@ VERSIONS = ("2.3", "2.4")
 
 
 _SOURCES = {
-    "2.3": "apt install dovecot-imapd dovecot-pop3d",
+    "2.3": "apt install dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-submissiond",
     "2.4": "tests/real/get-dovecot24 FOLDER, and MAILPOLICY_DOVECOT_24=FOLDER/bin",
 }
 

@@ -6,6 +6,7 @@ is made up with libnss-wrapper, as Debian's package, which has it, cannot be ins
 
 from __future__ import annotations
 
+import base64
 import grp
 import os
 import pwd
@@ -115,6 +116,14 @@ class Exim:
         said = self._run("-bs", *identity, text="\r\n".join([*lines, "QUIT", ""]))
         refused = [line for line in said.splitlines() if re.match("[45]", line)]
         return refused[0] if refused else ""
+
+    def logs_in(self, login: str, password: str, ip: str) -> bool:
+        """Return whether a client at that address gets in with AUTH PLAIN."""
+        given = base64.b64encode(f"\0{login}\0{password}".encode()).decode()
+        said = self._run("-bs", "-oMa", ip, text=f"EHLO client.test\r\nAUTH PLAIN {given}\r\nQUIT\r\n")
+        answers = re.findall(r"(?m)^(235|535) ", said)
+        assert len(answers) == 1, said + self.log()
+        return answers == ["235"]
 
     def log(self) -> str:
         """What it wrote down."""

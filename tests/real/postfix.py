@@ -12,6 +12,7 @@ import smtplib
 import subprocess
 from pathlib import Path
 
+from tests.real.clients import smtp_login
 from tests.real.loopback import HOST, Server, free_port, need, need_root
 
 _SERVICES = """\
@@ -82,6 +83,10 @@ class Postfix(Server):
         """Return the command of master(8) and not postfix(1), which looks through the whole installation first."""
         where = subprocess.run(["postconf", "-dh", "daemon_directory"], capture_output=True, text=True, check=True)
         return [f"{where.stdout.strip()}/master", "-c", str(self.settings), "-d"]
+
+    def logs_in(self, login: str, password: str, ip: str) -> bool:
+        """Return whether a client at that loopback address gets in with AUTH PLAIN."""
+        return smtp_login(self.port, login, password, ip)
 
     def submit(self, sender: str, *, login: str | None = None, recipient: str = "somebody@elsewhere.test") -> str:
         """Hand in a mail, logged in or not; the answer to MAIL FROM and RCPT TO where it is refused, else nothing."""

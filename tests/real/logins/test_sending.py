@@ -1,0 +1,148 @@
+"""Who may send and change filters, at real servers: Postfix and Exim, which ask Dovecot, and Dovecot's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.helpers import Run
+from tests.real.clients import sieve_login, smtp_login
+from tests.real.dovecot import Dovecot
+from tests.real.exim import Exim
+from tests.real.logins.site import INSIDE, OUTSIDE, Mailpolicy, password_of
+from tests.real.loopback import folder, free_port, listening, need_root, until
+from tests.real.postfix import Postfix
+
+pytestmark = pytest.mark.real
+
+STORE = """\
+version = 1
+[server]
+edition = "pro"
+lan = ["127.0.0.0-127.0.0.9"]
+{govern}
+[defaults]
+imap = true
+smtp = true
+sieve = true
+[templates.office]
+smtp_lan_only = true
+sieve_lan_only = true
+[accounts."open@example.com"]
+[accounts."office@example.com"]
+template = "office"
+[accounts."reads@example.com"]
+smtp = false
+sieve = false
+[accounts."filters@example.com"]
+smtp_lan_only = true
+imap = false
+[accounts."gone@example.com"]
+suspended = true
+"""
+USERS = [*(f"{name}@example.com" for name in ("open", "office", "reads", "filters", "gone", "unlisted"))]
+# Beside the servers of the other tests: Dovecot's own for mail that is sent and for filters, and a socket for others.
+MORE = """\
+protocols = imap pop3 sieve submission
+submission_relay_host = 127.0.0.1
+submission_relay_port = {relay}
+hostname = submission.test
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {sieve}
+  }}
+}}
+service submission-login {{
+  inet_listener submission {{
+    port = {submission}
+  }}
+  inet_listener submissions {{
+    port = 0
+  }}
+}}
+service auth {{
+  unix_listener {folder}/login {{
+    mode = 0666
+  }}
+}}
+"""
+EXIM = """\
+# After `begin authenticators`
+dovecot_plain:
+  driver = dovecot
+  public_name = PLAIN
+  server_socket = {socket}
+  server_set_id = $auth1
+"""
+LogsIn = Callable[[str, str, str], bool]  # login, password and address
+
+
+class Server(NamedTuple):
+    """A server of the site: the service that it belongs to, and how a client logs in there."""
+
+    service: str
+    logs_in: LogsIn
+
+
+@pytest.fixture
+def servers(dovecot: Dovecot) -> Iterator[Callable[[], dict[str, Server]]]:
+    """Start Dovecot and the servers that ask it."""
+    need_root()
+    with ExitStack() as programs:
+
+        def start() -> dict[str, Server]:
+            where = programs.enter_context(folder())
+            socket = dovecot.folder / "login"
+            postfix = Postfix(where / "postfix", "", socket)
+            sieve, submission = free_port(), free_port()
+            more = MORE.format(folder=dovecot.folder, sieve=sieve, submission=submission, relay=postfix.port)
+            (dovecot.folder / "conf.d" / "50-more.conf").write_text(more)
+            dovecot.let_in({user: password_of(user) for user in USERS})
+            dovecot.start()
+            programs.enter_context(postfix)
+            exim = Exim(where / "exim", EXIM.format(socket=socket))
+            for port in (sieve, submission):
+                until("Dovecot listens", partial(listening, port))
+            return {
+                "Postfix": Server("smtp", postfix.logs_in),
+                "Exim": Server("smtp", exim.logs_in),
+                "submission": Server("smtp", lambda *question: smtp_login(submission, *question)),
+                "ManageSieve": Server("sieve", lambda *question: sieve_login(sieve, *question)),
+            }
+
+        yield start
+
+
+@pytest.mark.parametrize("govern", [(), ("smtp",), ("smtp", "sieve")], ids=lambda govern: "-".join(govern) or "none")
+def test_a_client_gets_in_as_check_says(
+    dovecot: Dovecot,
+    servers: Callable[[], dict[str, Server]],
+    mailpolicy: Mailpolicy,
+    run: Run,
+    tmp_path: Path,
+    govern: tuple[str, ...],
+) -> None:
+    listed = ", ".join(f'"{service}"' for service in govern)
+    store = tmp_path / "accounts.toml"
+    store.write_text(STORE.format(govern=f"govern = [{listed}]"))
+    (tmp_path / "host.toml").write_text(dovecot.exports())
+    mailpolicy("deploy")
+    wrong, answers = [], []
+    for name, server in servers().items():
+        for user, ip in product(USERS, (INSIDE, OUTSIDE)):
+            allowed = (
+                server.service not in govern or run("--file", str(store), "check", user, server.service, ip).status == 0
+            )
+            answer = server.logs_in(user, password_of(user), ip)
+            answers.append(answer)
+            if answer is not allowed:
+                wrong.append((name, user, ip, f"expected {allowed}"))
+        assert not server.logs_in("open@example.com", "wrong", INSIDE), name
+    assert wrong == []
+    assert answers.count(False) == {0: 0, 1: 3 * 8, 2: 4 * 8 - 1}[len(govern)]

@@ -106,15 +106,17 @@ def servers(dovecot: Dovecot) -> Iterator[Callable[[], dict[str, Server]]]:
             dovecot.let_in({user: password_of(user) for user in USERS})
             dovecot.start()
             programs.enter_context(postfix)
-            exim = Exim(where / "exim", EXIM.format(socket=socket))
             for port in (sieve, submission):
                 until("Dovecot listens", partial(listening, port))
-            return {
+            found = {
                 "Postfix": Server("smtp", postfix.logs_in),
-                "Exim": Server("smtp", exim.logs_in),
                 "submission": Server("smtp", lambda *question: smtp_login(submission, *question)),
                 "ManageSieve": Server("sieve", lambda *question: sieve_login(sieve, *question)),
             }
+            if dovecot.release.version == "2.3":  # Exim waits for Dovecot 2.4 to speak first, and that for Exim
+                exim = Exim(where / "exim", EXIM.format(socket=socket))
+                found["Exim"] = Server("smtp", exim.logs_in)
+            return found
 
         yield start
 
@@ -145,4 +147,5 @@ def test_a_client_gets_in_as_check_says(
                 wrong.append((name, user, ip, f"expected {allowed}"))
         assert not server.logs_in("open@example.com", "wrong", INSIDE), name
     assert wrong == []
-    assert answers.count(False) == {0: 0, 1: 3 * 8, 2: 4 * 8 - 1}[len(govern)]
+    senders = len(answers) // 12 - 1
+    assert answers.count(False) == {0: 0, 1: 8 * senders, 2: 8 * senders + 7}[len(govern)]

@@ -15,6 +15,7 @@ from mailpolicy.review import loginlog
 from mailpolicy.review.loginlog import LineRejected, login
 from tests.review.logs import ALICE, ISO, OWN, PREFIXED, SYSLOG, WORDS
 
+SENT = "client=pc.example[203.0.113.9], sasl_method=PLAIN, sasl_username=alice@example.com"
 # A line, and the name, protocol, IP and time that it records.
 LOGINS = [
     ("a@x.example\timap\t10.0.0.1", ("a@x.example", "imap", "10.0.0.1", None)),
@@ -55,6 +56,22 @@ LOGINS = [
     (
         f"{SYSLOG} mail dovecot: message repeated 3 times: [ imap-login: Login: {ALICE}]",
         ("alice@example.com", "imap", "203.0.113.9", SYSLOG),
+    ),
+    (
+        f"{ISO} mail dovecot: managesieve-login: Login: {ALICE}",
+        ("alice@example.com", "managesieve", "203.0.113.9", ISO),
+    ),
+    (f"{SYSLOG} mx submission-login: Info: Login: {ALICE}", ("alice@example.com", "submission", "203.0.113.9", SYSLOG)),
+    (f"{SYSLOG} mx postfix/submission/smtpd[7]: 4B: {SENT}", ("alice@example.com", "smtp", "203.0.113.9", SYSLOG)),
+    (f"{SYSLOG} mx postfix/smtpd[7]: NOQUEUE: {SENT}", ("alice@example.com", "smtp", "203.0.113.9", SYSLOG)),
+    (f"{ISO} mx out/smtps/smtpd[7]: 4Bxz: {SENT}, sasl_sender=x@y", ("alice@example.com", "smtp", "203.0.113.9", ISO)),
+    (
+        f"<22>1 {ISO} mx postfix/smtpd 7 - - 4B: client=unknown[2001:db8::1]:4711, sasl_method=LOGIN, sasl_username=bob",
+        ("bob", "smtp", "2001:db8::1", ISO),
+    ),
+    (
+        json.dumps({"MESSAGE": f"4B: {SENT}", "SYSLOG_IDENTIFIER": "postfix/smtpd"}),
+        ("alice@example.com", "smtp", "203.0.113.9", None),
     ),
     (f"imap-login: Login: {ALICE}", ("alice@example.com", "imap", "203.0.113.9", None)),
     ("imap-login: Login: user=<bob>, rip=::ffff:10.0.0.1", ("bob", "imap", "::ffff:10.0.0.1", None)),
@@ -102,7 +119,12 @@ OTHERS = [
     "   # a comment",
     f"{SYSLOG} mail postfix/smtpd[7]: connect from unknown[203.0.113.9]",
     f"{SYSLOG} mail dovecot: imap(alice@example.com)<7><kJ/2>: Logged out in=78 out=585",
-    f"{ISO} mail dovecot: managesieve-login: Login: {ALICE}",
+    f"{SYSLOG} mx postfix/smtpd[1]: 4B: client=mx.example[203.0.113.9]",
+    f"{SYSLOG} mx postfix/smtpd[1]: warning: x[::1]: SASL PLAIN authentication failed: , sasl_username=alice@example.com",
+    f"{SYSLOG} mx postfix/smtpd[1]: warning: x[::1]: 4B: {SENT}",
+    f"{SYSLOG} mx postfix/cleanup[1]: 4B: {SENT}",
+    f"{SYSLOG} mx sshd[1]: Invalid user 4B: {SENT}",
+    f"{SYSLOG} mx dovecot: auth: 4B: {SENT}",
     f"{SYSLOG} mail dovecot: imap-login: Disconnected (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, lip=::1",
     f"{SYSLOG} mail dovecot: imap-login: Aborted login (auth failed, 1 attempts): {ALICE}",
     f"{SYSLOG} mail dovecot: imap-login: Login aborted: Logged out (auth failed) (auth_failed): {ALICE}",
@@ -187,6 +209,8 @@ def test_no_login(line: str) -> None:
         (f"{SYSLOG} mail dovecot: imap-login: Login: method=PLAIN, rip=::1", "login_log_format_elements"),
         (f"{SYSLOG} mail dovecot: imap-login: Login: user=<a@x>, method=PLAIN", "login_log_format_elements"),
         ("imap-login: Login: user=<>, rip=::1", "has no user name"),
+        (f"{SYSLOG} mx postfix/smtpd[1]: 4B: {SENT}, more=x", "cannot parse this login of Postfix: 'Nov 25"),
+        (f"{SYSLOG} mx postfix/smtpd[1]: 4B: {SENT} x", "cannot parse this login of Postfix"),
     ],
 )
 def test_a_broken_line(line: str, why: str) -> None:
@@ -204,6 +228,8 @@ PIECES = [
     ", ",
     "rip=10.0.0.1",
     "session=<",
+    "4B: ",
+    "client=x[10.0.0.1], sasl_method=PLAIN, sasl_username=bob@example.com",
 ]
 PIECES += [
     "dovecot: ",

@@ -1,4 +1,4 @@
-"""Patterns of the prefixes that syslogs, journals and containers put before a line, and of Dovecot's login lines.
+"""Patterns of the prefixes that syslogs, journals and containers put before a line, and of Dovecot's and Postfix's logins.
 
 All repetitions are possessive, so that no pattern can backtrack and the time is linear in the length of a line.
 """
@@ -35,7 +35,8 @@ _CONTAINER = (
 _STAMP_AND_HOST = rf"{_STAMPED}(?:{_PRIORITY})*+(?:{_HOST}(?:{_PRIORITY})*+)?+"
 _BEFORE = rf"(?:{_STAMP_AND_HOST}|{_PRIORITY}|{_CONTAINER})*+"
 _LOGIN = r"-login(?:\[[0-9]++\])?+: ++"
-_PROCESS = rf"(?:[\w.-]++/)?+(?:imap|pop3){_LOGIN}"
+_SERVICE = "(?:imap|pop3|submission|managesieve)"
+_PROCESS = rf"(?:[\w.-]++/)?+{_SERVICE}{_LOGIN}"
 # The name of a program, and what makes a word one: `name[1]: `, or `name 1 id [data] ` as RFC 5424 has it.
 _NAME = rf"(?!{_PROCESS})[\w./@+-]++"
 _AS_NAME = (
@@ -53,8 +54,16 @@ _HEAD = (
 )
 DOVECOT_LOGIN = re.compile(
     rf"(?P<head>{_HEAD}(?:message repeated (?P<times>[0-9]{{1,6}}) times: \[ ?)?+)"
-    rf"(?:[\w.-]++/(?:imap|pop3){_LOGIN}(?={_PROCESS}))?+"
-    rf"(?:[\w.-]++/)?+(?P<protocol>imap|pop3){_LOGIN}(?:Info: )?+(?:Login|Logged in):(?= )"
+    rf"(?:[\w.-]++/{_SERVICE}{_LOGIN}(?={_PROCESS}))?+"
+    rf"(?:[\w.-]++/)?+(?P<protocol>{_SERVICE}){_LOGIN}(?:Info: )?+(?:Login|Logged in):(?= )"
+)
+# Postfix writes this for each mail of a client that has logged in. Only the name is the client's.
+HEAD = re.compile(_HEAD)
+POSTFIX_PROGRAM = re.compile(r"(?:[\w.-]++/)*+smtpd")
+POSTFIX_CLIENT = re.compile(r"[0-9A-Za-z]++: client=")
+POSTFIX_LOGIN = re.compile(
+    r"[0-9A-Za-z]++: client=[^\[\s,]*+\[(?P<ip>[^\]\s,]++)\](?::[0-9]++)?+, sasl_method=[^\s,]++, "
+    r"sasl_username=(?P<name>[^\s,]++)(?=\s*+$|, (?:sasl_sender|orig_client|orig_queue_id)=)"
 )
 PREFIXES = re.compile(_START + _BEFORE), re.compile(_PASSED_ON)
 NAMED_PROGRAM = re.compile(rf"({_NAME}){_AS_NAME}")

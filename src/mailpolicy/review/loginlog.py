@@ -2,10 +2,11 @@
 
 There are three kinds, which may be mixed: `ADDRESS PROTOCOL IP [TIME]` separated by tabs or blanks; a JSON object
 with the keys `address`, `protocol`, `ip` and perhaps `time`; and the lines of Dovecot 2.3 (`imap-login: Login:
-user=<...>`) and 2.4 (`imap-login: Logged in: user=<...>`), with any prefix of a syslog, a journal or a container, also
-as the `MESSAGE` of a journal's JSON object or the `log` of a container's.
+user=<...>`) and 2.4 (`imap-login: Logged in: user=<...>`), its ManageSieve and submission servers included, and of
+Postfix (`client=host[IP], sasl_method=..., sasl_username=...`, one for each mail), with any prefix of a syslog, a journal
+or a container, also as the `MESSAGE` of a journal's JSON object or the `log` of a container's.
 
-Nothing that a client sent can become a login: Dovecot's words count only behind a known prefix. A login of Dovecot's
+Nothing that a client sent can become a login: the words count only behind a known prefix. A login of Dovecot's or Postfix's
 that cannot be parsed is rejected, never skipped, because access is narrowed by the result. Not supported: logins that a
 Dovecot proxy passes on, a `login_log_format_elements` without `user=<%u>` and `rip=%r`, and names with `>` in them, which
 Dovecot refuses unless `auth_username_chars` was changed.
@@ -19,12 +20,16 @@ from typing import NamedTuple
 from mailpolicy.policy.names import MAX_LINE_BYTES
 from mailpolicy.review.log_patterns import (
     DOVECOT_LOGIN,
+    HEAD,
     IP_FIELD,
     LOGIN_PROCESS,
     LOGIN_WORDS,
     MAYBE_IP,
     NAMED_PROGRAM,
     OTHER_LOG_LINE,
+    POSTFIX_CLIENT,
+    POSTFIX_LOGIN,
+    POSTFIX_PROGRAM,
     PREFIXES,
     PROCESS_PREFIX,
     PROGRAM_PREFIX,
@@ -34,13 +39,13 @@ from mailpolicy.review.log_patterns import (
 
 
 class Login(NamedTuple):
-    """One login as it was logged. `name` is the client's user name, which in Dovecot need not be an address."""
+    """One login as it was logged. `name` is the client's user name, which in a server's log need not be an address."""
 
     name: str
     protocol: str
     ip: str
     time: str | None
-    dovecot: bool = False
+    by_server: bool = False  # logged by Dovecot or Postfix
     times: int = 1  # more if syslog merged repeated lines
 
 
@@ -60,7 +65,7 @@ def login(line: str) -> Login | None:
         raise LineRejected(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if (text := line.lstrip()).startswith(("{", "data: {")):
         return _json_login(text.removeprefix("data: "))
-    if "-login" in line and (found := _dovecot_login(line)) is not None:
+    if ("-login" in line or "sasl_username=" in line) and (found := _server_login(line)) is not None:
         return found
     fields = line.split(None, 3)
     if not fields or fields[0].startswith("#"):
@@ -72,6 +77,27 @@ def login(line: str) -> Login | None:
     if len(fields) < 3:
         raise LineRejected("not a login record: write ADDRESS PROTOCOL IP, optionally followed by a time")
     return Login(fields[0], fields[1], fields[2], fields[3].strip() if len(fields) == 4 else None)
+
+
+def _server_login(line: str, time: str | None = None) -> Login | None:
+    """Return the login in a line of Dovecot's or Postfix's, or None; `time` is used if known. Raise LineRejected."""
+    if "sasl_username=" in line and (found := _postfix_login(line, time)) is not None:
+        return found
+    return _dovecot_login(line, time)
+
+
+def _postfix_login(line: str, time: str | None) -> Login | None:
+    head = HEAD.match(line)
+    if head is None or POSTFIX_PROGRAM.fullmatch(head["passed_speaker"] or head["speaker"] or "") is None:
+        return None
+    match = POSTFIX_LOGIN.match(line, head.end())
+    if match is None:
+        if POSTFIX_CLIENT.match(line, head.end()) is None:
+            return None  # another line, such as of a login that failed
+        raise LineRejected(f"cannot parse this login of Postfix: {line[:_MAX_SHOWN].strip()!a}")
+    if time is None and (stamp := TIME_STAMP.search(head[0])) is not None:
+        time = stamp[0]
+    return Login(match["name"], "smtp", match["ip"], time, True)
 
 
 def _dovecot_login(line: str, time: str | None = None) -> Login | None:
@@ -167,9 +193,9 @@ def _json_login(line: str) -> Login | None:
         tag = re.sub(r"[^\w./@+-]", "_", program) + ": " if isinstance(program, str) else ""
         if "CONTAINER_ID" in record:
             tag = f"docker/{tag}"  # the identifier is then that of the container
-        return _dovecot_login(tag + _message(record["MESSAGE"]), _iso_time(record.get("__REALTIME_TIMESTAMP")))
+        return _server_login(tag + _message(record["MESSAGE"]), _iso_time(record.get("__REALTIME_TIMESTAMP")))
     if isinstance(text := record.get("log"), str):
-        return _dovecot_login(text, time if isinstance(time, str) else None)
+        return _server_login(text, time if isinstance(time, str) else None)
     raise LineRejected("not a login record: a JSON record has address, protocol and ip as strings")
 
 

@@ -90,6 +90,7 @@ class Replay:
         self.skipped = 0
         self.broken: list[tuple[int, str]] = []  # line number and reason of the first ones
         self.broken_lines = 0
+        self.not_governed: Counter[str] = Counter()  # logins over services that the policy does not govern
         self.untallied = 0  # logins of unknown names without a tally of their own
 
     def feed(self, lines: Iterable[str]) -> None:
@@ -171,6 +172,8 @@ class Replay:
     def _first_seen(self, name: str, protocol: str) -> Tally:
         """Return the tally for an account and a protocol. Raise UsageError, or LookupError for another name."""
         service = service_named(protocol)
+        if not self._policy.governs(service):
+            raise LookupError
         tally = self._tally(name, self._policy.accounts[name], service)
         if protocol.islower():  # the number of other spellings is unbounded
             self._spelled.setdefault(name, {})[protocol] = tally
@@ -201,12 +204,19 @@ class Replay:
                 self.skipped += 1
                 return
             packed = self._pack(record.ip)
-            tally = self._spelled.get(record.name, _NONE).get(record.protocol) or self._of_record(record)
+            tally = self._spelled.get(record.name, _NONE).get(record.protocol)
+            if tally is None:
+                service = service_named(record.protocol)
+                address, possible = self._address(record)
+                if not self._policy.governs(service):
+                    self.not_governed[str(service)] += record.times
+                    return
+                tally = self._of_record(record, service, address, possible=possible)
         except (LineRejected, AddressRejected, QuestionRejected) as error:
             self.broken_lines += 1
             if len(self.broken) < MAX_BROKEN_SHOWN:
                 why = str(error) if isinstance(error, LineRejected) else error.reason
-                self.broken.append((number, why if record is None or record.dovecot else line_refusal(line, why)))
+                self.broken.append((number, why if record is None or record.by_server else line_refusal(line, why)))
             return
         if tally is None:
             self.untallied += record.times
@@ -218,10 +228,8 @@ class Replay:
         if tally.gate is not None or packed not in tally.scope:
             tally.refuse(record.ip, record.time, record.times)
 
-    def _of_record(self, record: Login) -> Tally | None:
+    def _of_record(self, record: Login, service: Service, address: str, *, possible: bool) -> Tally | None:
         """Return the tally of a record, or None if too many unknown names have one already."""
-        service = service_named(record.protocol)
-        address, possible = self._address(record)
         account = self._policy.accounts.get(address)
         if account is None and str(service) not in self._tallies.get(address, _NONE):
             if self._unknown >= MAX_UNKNOWN_NAMES:
@@ -230,7 +238,7 @@ class Replay:
         tally = self._tally(address, account, service)
         if len(self._spelled) >= self._limit:
             self._spelled.clear()
-        # The number of other spellings is unbounded, and only Dovecot logs impossible names.
+        # The number of other spellings is unbounded, and only servers log impossible names.
         if possible and len(record.name) <= _MAX_NAME and record.protocol.islower():
             self._spelled.setdefault(record.name, {})[record.protocol] = tally
         return tally
@@ -245,6 +253,6 @@ class Replay:
         try:
             return account_address(name), True
         except NameRejected as error:
-            if record.dovecot:  # somebody logged in under this name, so it must not be dropped as malformed
+            if record.by_server:  # somebody logged in under this name, so it must not be dropped as malformed
                 return printable(name[:80]), False
             raise QuestionRejected(str(error), "not an address") from None

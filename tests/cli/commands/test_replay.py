@@ -220,3 +220,30 @@ def test_no_progress_where_nobody_could_read_it(store: Path, term: str, more: st
     child = pexpect.spawn("bash", ["-c", command], encoding="utf-8", timeout=30, env={**os.environ, "TERM": term})
     child.expect(pexpect.EOF)
     assert " lines" not in child.before.replace("lines not understood", "")
+
+
+def test_logins_over_a_service_that_is_not_governed_are_counted_and_not_judged(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    sent = "client=pc.example[203.0.113.9], sasl_method=PLAIN, sasl_username"
+    lines = [
+        *(f"{SYSLOG} mx postfix/submission/smtpd[7]: 4B: {sent}={name}@example.com" for name in ("alice", "nobody")),
+        f"{SYSLOG} mx dovecot: managesieve-login: Login: user=<alice@example.com>, method=PLAIN, rip=203.0.113.9",
+    ]
+    log.write_text("".join(f"{line}\n" for line in lines))
+    result = run("--file", str(store), "replay", str(log), "--fail-on", "refused")
+    assert (result.status, result.out) == (0, "")
+    assert "2 logins over smtp not judged, as the store does not govern it: mailpolicy server govern smtp" in result.err
+    assert "1 login over sieve not judged" in result.err
+    store.write_text(
+        store.read_text()
+        .replace("[server]\n", '[server]\ngovern = ["smtp"]\n')
+        .replace("[defaults]\n", "[defaults]\nsmtp = true\n")
+    )
+    result = run("--file", str(store), "replay", str(log), "--fail-on", "refused")
+    assert result.status == 1
+    assert result.out == f"nobody@example.com\tsmtp\tunknown-account\t1\t1\t203.0.113.9\t{SYSLOG}\n"
+    assert "1 of 2 logins would be refused" in result.err
+    (answer,) = map(json.loads, run("--file", str(store), "replay", str(log), "--json").out.splitlines())
+    assert answer["not_governed"] == {"sieve": 1}

@@ -30,7 +30,7 @@ def app() -> typer.Typer:
     command.command(
         help="Show which past logins this policy would refuse, by account.\n\n"
         "LOG is a file or - for stdin: lines ADDRESS PROTOCOL IP [TIME] separated by tabs or spaces, JSON objects with "
-        "these keys, or the mail log of Dovecot 2.3 or 2.4 from syslog, the journal or a container. "
+        "these keys, or the mail log of Dovecot 2.3 or 2.4 and Postfix from syslog, the journal or a container. "
         "To try a draft: --file draft.toml. "
         "Exit status: 0; 1 with --fail-on refused if a login would be refused; 2 if the log cannot be read, with "
         "--strict if a line is not understood, with --fail-on if it contains no login."
@@ -67,7 +67,7 @@ def _replay(
         if log != "-":
             os.close(descriptor)
     _report(out, log, store.path, replay)
-    if not replay.logins:
+    if not replay.logins and not replay.not_governed:
         message, help_page = f"{log}: no logins found, nothing was compared", ("mailpolicy", "replay", "--help")
         if failing is not None:
             raise UsageError(message, code="no-login", fix=help_page)
@@ -129,6 +129,7 @@ def _report(out: Output, log: str, file: str, replay: Replay) -> None:
                 for tally in refusals
             ],
             "one_address": source._asdict() if (source := replay.dominant_address()) is not None else None,
+            "not_governed": dict(sorted(replay.not_governed.items())),
             "unknown_beyond": replay.untallied,
             "skipped_lines": replay.skipped,
             "broken_lines": replay.broken_lines,
@@ -158,6 +159,9 @@ def _report(out: Output, log: str, file: str, replay: Replay) -> None:
     if replay.untallied:
         beyond = names.counted(replay.untallied, "login")
         out.message(f"{log}: {beyond} by further unknown names not listed; the limit is {MAX_UNKNOWN_NAMES} names")
+    for service, count in sorted(replay.not_governed.items()):
+        ignored = f"{log}: {names.counted(count, 'login')} over {service} not judged, as the store does not govern it"
+        out.message(Advice(ignored, ("mailpolicy", "server", "govern", service)))
     out.message(f"{log}: {_summary(replay, len({tally.address for tally in refusals}))}")
     if (source := replay.dominant_address()) is not None:
         out.message(f"{log}: warning: {single_address_warning(source)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from mailpolicy.review.replay import Replay
+from mailpolicy.store.store import Store
 from tests.helpers import Run
 from tests.real.clients import sieve_login, smtp_login
 from tests.real.dovecot import Dovecot
@@ -90,13 +93,20 @@ class Server(NamedTuple):
     logs_in: LogsIn
 
 
+class Site(NamedTuple):
+    """The servers, by name, and the Postfix among them."""
+
+    servers: dict[str, Server]
+    postfix: Postfix
+
+
 @pytest.fixture
-def servers(dovecot: Dovecot) -> Iterator[Callable[[], dict[str, Server]]]:
+def start(dovecot: Dovecot) -> Iterator[Callable[[], Site]]:
     """Start Dovecot and the servers that ask it."""
     need_root()
     with ExitStack() as programs:
 
-        def start() -> dict[str, Server]:
+        def start() -> Site:
             where = programs.enter_context(folder())
             socket = dovecot.folder / "login"
             postfix = Postfix(where / "postfix", "", socket)
@@ -116,7 +126,7 @@ def servers(dovecot: Dovecot) -> Iterator[Callable[[], dict[str, Server]]]:
             if dovecot.release.version == "2.3":  # Exim waits for Dovecot 2.4 to speak first, and that for Exim
                 exim = Exim(where / "exim", EXIM.format(socket=socket))
                 found["Exim"] = Server("smtp", exim.logs_in)
-            return found
+            return Site(found, postfix)
 
         yield start
 
@@ -124,7 +134,7 @@ def servers(dovecot: Dovecot) -> Iterator[Callable[[], dict[str, Server]]]:
 @pytest.mark.parametrize("govern", [(), ("smtp",), ("smtp", "sieve")], ids=lambda govern: "-".join(govern) or "none")
 def test_a_client_gets_in_as_check_says(
     dovecot: Dovecot,
-    servers: Callable[[], dict[str, Server]],
+    start: Callable[[], Site],
     mailpolicy: Mailpolicy,
     run: Run,
     tmp_path: Path,
@@ -136,7 +146,7 @@ def test_a_client_gets_in_as_check_says(
     (tmp_path / "host.toml").write_text(dovecot.exports())
     mailpolicy("deploy")
     wrong, answers = [], []
-    for name, server in servers().items():
+    for name, server in start().servers.items():
         for user, ip in product(USERS, (INSIDE, OUTSIDE)):
             allowed = (
                 server.service not in govern or run("--file", str(store), "check", user, server.service, ip).status == 0
@@ -149,3 +159,40 @@ def test_a_client_gets_in_as_check_says(
     assert wrong == []
     senders = len(answers) // 12 - 1
     assert answers.count(False) == {0: 0, 1: 8 * senders, 2: 8 * senders + 7}[len(govern)]
+
+
+def test_what_the_servers_log_is_replayed(
+    dovecot: Dovecot, start: Callable[[], Site], mailpolicy: Mailpolicy, tmp_path: Path
+) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(STORE.format(govern=""))
+    (tmp_path / "host.toml").write_text(dovecot.exports())
+    mailpolicy("deploy")
+    site = start()
+    dovecot.let_in(dict.fromkeys(USERS, "password"))
+    for user in USERS:
+        assert site.postfix.submit(user, login=user) == ""
+        for name in ("submission", "ManageSieve"):
+            assert site.servers[name].logs_in(user, "password", OUTSIDE)
+    refused = site.postfix.logs_in("open@example.com", "wrong", INSIDE)
+    assert not refused
+    until(
+        "Dovecot has logged",
+        lambda: len(re.findall("-login: Info: (?:Login|Logged in): ", dovecot.log())) >= 2 * len(USERS),
+    )
+    lines = [*site.postfix.log().splitlines(), *dovecot.log().splitlines()]
+    fed = Replay(Store("accounts.toml", STORE.format(govern="").encode()).policy())
+    fed.feed(lines)
+    assert (fed.logins, fed.broken, fed.not_governed) == (0, [], {"smtp": 2 * len(USERS), "sieve": len(USERS)})
+    fed = Replay(Store("accounts.toml", STORE.format(govern='govern = ["smtp", "sieve"]').encode()).policy())
+    fed.feed(lines)
+    assert (fed.logins, fed.broken) == (3 * len(USERS), [])
+    assert {
+        (tally.address.partition("@")[0], str(tally.service), tally.refused, tally.ips) for tally in fed.refusals()
+    } == {
+        ("office", "smtp", 1, (OUTSIDE,)),
+        ("office", "sieve", 1, (OUTSIDE,)),
+        ("filters", "smtp", 1, (OUTSIDE,)),
+        *((user, "smtp", 2, (INSIDE, OUTSIDE)) for user in ("reads", "gone", "unlisted")),
+        *((user, "sieve", 1, (OUTSIDE,)) for user in ("reads", "gone", "unlisted")),
+    }

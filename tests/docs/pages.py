@@ -88,7 +88,14 @@ class Folder:
         self.root = root
         self.work = root / "work"
         self.output = root / "output"
-        for place in ("etc/mailpolicy", "etc/bash_completion.d", "run/secrets", "var/lib/mailpolicy", "var/log", "work"):
+        for place in (
+            "etc/mailpolicy",
+            "etc/bash_completion.d",
+            "run/secrets",
+            "var/lib/mailpolicy",
+            "var/log",
+            "work",
+        ):
             (root / place).mkdir(parents=True)
         shutil.copy(ROOT / "accounts.toml.example", self.work)
         self.environment = {

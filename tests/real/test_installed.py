@@ -124,8 +124,8 @@ def cron_finds_it(machine: Machine) -> None:
     path = setting.removeprefix("PATH=").replace("/usr/local", str(machine.local))
     command = entry.split(maxsplit=6)[6]
     store = {name: machine.environment[name] for name in ("MAILPOLICY_FILE", "MAILPOLICY_HOST_CONFIG")}
-    for path, status in (("/usr/bin:/bin", 127), (path, 0)):
-        environment = store | {"PATH": path, "HOME": str(machine.home), "SHELL": "/bin/sh", "LOGNAME": "root"}
+    for searched, status in (("/usr/bin:/bin", 127), (path, 0)):
+        environment = store | {"PATH": searched, "HOME": str(machine.home), "SHELL": "/bin/sh", "LOGNAME": "root"}
         done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert (machine.root / "d").exists()

@@ -29,11 +29,11 @@ def succeed(machine: PrivateMachine, script: str, *, online: bool = False) -> st
     return ended.shown
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[PrivateMachine]:
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMachine]:
     """A server that has everything of docs/enforcement.md as far as its first `deploy`."""
     _need_packages(PAGE.read_text(encoding="utf-8"))
-    with private_machine(tmp_path) as machine:
+    with private_machine(tmp_path_factory.mktemp("server")) as machine:
         for shell in [block for block in blocks("docs/enforcement.md") if block.kind == "sh"]:
             before, deploys, _ = shell.text.partition(DEPLOY)
             succeed(machine, before, online=shell.heading == "Install")
@@ -45,6 +45,12 @@ def machine(tmp_path: Path) -> Iterator[PrivateMachine]:
 def test_the_deploy_of_the_readme(machine: PrivateMachine) -> None:
     for command in shown(block("README.md", "$ mailpolicy deploy")):
         assert succeed(machine, command.command) == command.output, command.where
+
+
+def test_the_manual_in_a_virtual_environment(machine: PrivateMachine) -> None:
+    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    (manual,) = re.findall("`man (-M /opt.*)`", readme)
+    assert succeed(machine, f"man --where {manual}") == "/opt/mailpolicy/share/man/man1/mailpolicy.1\n"
 
 
 def test_a_store_that_a_group_edits(machine: PrivateMachine) -> None:

@@ -1,12 +1,15 @@
-# The one word is `make`: lint, types, floors, tests, docs.
+# `make` alone checks everything that must hold and needs no server; `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check lint test test-real prove demo docs docs-check bench clean
+.PHONY: check help lint expected test test-real prove demo docs docs-check bench clean
 .DEFAULT_GOAL := check
 
-check: lint docs-check test
+check: lint docs-check test  ## everything that must hold: lint, the generated pages, the tests
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1 \2/p' Makefile | while read -r name text; do printf '%-12s%s\n' "$$name" "$$text"; done
 
 # One environment for everything, made anew when pyproject.toml changes; each target adds the extras it needs.
 $(VENV)/.made:
@@ -32,34 +35,39 @@ $(VENV)/.develops: $(VENV)/.made pyproject.toml
 $(VENV)/.benches: $(VENV)/.made pyproject.toml
 	$(call INSTALL,[bench])
 
-demo: $(VENV)/.runs
+demo: $(VENV)/.runs  ## a dozen verdicts on the example
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
 
-test: $(VENV)/.tests
+test: $(VENV)/.tests  ## the tests that need no server
 	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/real
 
-# With every real server and program; what is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.
-test-real: $(VENV)/.tests
+expected: $(VENV)/.tests  ## write every expected output anew and show what changed
+	$(BIN)/python -m pytest -n auto --update-expected --ignore tests/real
+	@git --no-pager diff --stat -- tests docs ':!*.py'
+	@git ls-files --others --exclude-standard -- tests ':!*.py' | sed 's/^/ new: /'
+
+# A server or program that is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.
+test-real: $(VENV)/.tests  ## the tests with real servers, keyrings and programs
 	$(BIN)/python -m pytest -n auto --dist worksteal tests/real
 
-# The long runs: more examples for every property.
-prove: $(VENV)/.tests
+prove: $(VENV)/.tests  ## all tests, with 3000 examples of every property: long
 	MAILPOLICY_EXAMPLES=3000 $(BIN)/python -m pytest -n auto --dist worksteal
 
-lint: $(VENV)/.develops
+lint: $(VENV)/.develops  ## format, style, types, the order of imports, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/python tests/sizes.py
 
-docs: $(VENV)/.tests
+docs: $(VENV)/.tests  ## write the pages that are made from the code
 	$(BIN)/python docs/generate.py
 
-docs-check: $(VENV)/.tests
+docs-check: $(VENV)/.tests  ## compare these pages with the code
 	$(BIN)/python docs/generate.py --check
 
-bench: $(VENV)/.benches
+bench: $(VENV)/.benches  ## measure what docs/performance.md promises
 	$(BIN)/python bench/run.py
 
-clean:
+clean:  ## remove what was made
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,8 +6,10 @@ Promises: both sides did the same work, which is looked at, not believed. Not pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import stores
 import tomli
@@ -51,7 +53,8 @@ def show(folder: Path) -> list[Bar]:
     )
     require(f"\npop\ton, from anywhere\taccount {store}:" in shown.read_text(encoding="utf-8"), "nothing is shown")
     peer = "trivial Typer application of one command"
-    return [Bar(f"`account show` on {FEW} accounts", 1.35, True, rounds, peer, milliseconds)]
+    pairs = [(ours, peers) for ours, peers in rounds]
+    return [Bar(f"`account show` on {FEW} accounts", 1.35, True, pairs, peer, milliseconds)]
 
 
 def small_toggle(folder: Path) -> list[Bar]:
@@ -66,7 +69,8 @@ def small_toggle(folder: Path) -> list[Bar]:
 
     rounds = turns(80, changed, lambda: whole(script("trivial", "someone")))
     peer = "trivial Typer application of one command"
-    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.35, True, rounds, peer, milliseconds)]
+    pairs = [(ours, peers) for ours, peers in rounds]
+    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.35, True, pairs, peer, milliseconds)]
 
 
 def batch(folder: Path) -> list[Bar]:
@@ -217,8 +221,8 @@ def secrets(folder: Path) -> list[Bar]:
         place = sealed(folder, count)
         taken = turns(
             rounds,
-            lambda place=place, count=count: float(told("sealed", "read", place, str(count))["seconds"]),
-            lambda place=place, count=count: float(told("sealed", "loop", place, str(count))["seconds"]),
+            partial(_told_seconds, "read", place, count),
+            partial(_told_seconds, "loop", place, count),
         )
         what = f"{spaced(count)} secrets out of the sealed file"
         peer = "bare loop of `AESGCM.decrypt` over the same secrets"
@@ -298,7 +302,11 @@ def stored(folder: Path, accounts: int, name: str = "accounts") -> Path:
     return path
 
 
-def tree_of(store: Path) -> dict[str, object]:
+def _told_seconds(way: str, place: Path, count: int) -> float:
+    return float(told("sealed", way, place, str(count))["seconds"])
+
+
+def tree_of(store: Path) -> dict[str, Any]:
     """What a store file says."""
     return tomli.loads(store.read_text(encoding="utf-8"))
 

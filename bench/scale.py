@@ -65,7 +65,7 @@ def mailpolicy_says(store: Path, address: str, protocol: str) -> bool:
     """Whether the program allows it, also where the index is made on the way."""
     import subprocess
 
-    command = [MAILPOLICY, "check", "--file", store, address, protocol, OUTSIDE]
+    command: list[str | Path] = [MAILPOLICY, "check", "--file", store, address, protocol, OUTSIDE]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

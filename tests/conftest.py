@@ -1,44 +1,60 @@
-"""What the tests share: running mailpolicy in this process or as a program of its own."""
+"""What the tests share: running mailpolicy in this process or as a program of its own, and expected outputs."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
 
 import pytest
 from hypothesis import settings
 
 from mailpolicy.cli import main
+from tests.helpers import EXAMPLES, MINIMAL, PROGRAM, Expected, Result, Run
+from tests.machine import ALICE, JSON, Machine
 
-ROOT = Path(__file__).parent.parent
-
-# `make prove` asks for many more examples of every property.
-EXAMPLES = int(os.environ.get("MAILPOLICY_EXAMPLES", "100"))
 settings.register_profile("mailpolicy", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("mailpolicy")
-EXAMPLE = ROOT / "accounts.toml.example"
 
 
-def missing(reason: str) -> NoReturn:
-    """Skip for the reason, which names what to install; where everything must be there, fail."""
-    if os.environ.get("MAILPOLICY_REQUIRE_REAL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-expected",
+        action="store_true",
+        help="run only the tests that have expected outputs in files, and write these files instead of comparing them",
+    )
 
 
-class Result(NamedTuple):
-    """What a run came to."""
-
-    status: int
-    out: str
-    err: str
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-expected") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-expected makes every comparison pass, so it is refused if CI is set")
 
 
-Run = Callable[..., Result]
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--update-expected"):
+        # The other tests may read the files that these are about to write.
+        others = [item for item in items if "expected" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
+
+
+@pytest.fixture
+def expected(request: pytest.FixtureRequest) -> Expected:
+    """Compare an output with the file that holds it, or write that file; None: there must be no such file."""
+
+    def expected(path: Path, found: str | None) -> None:
+        content = path.read_bytes().decode() if path.exists() else None
+        if request.config.getoption("--update-expected") and found != content:
+            if found is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(found.encode())
+        else:
+            assert found == content, f"{path} differs; if the new output is right: make expected"
+
+    return expected
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +93,7 @@ def program(tmp_path: Path) -> Run:
     def program(*arguments: str, stdin: str | bytes = "", **settings: object) -> Result:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            [sys.executable, "-m", "mailpolicy", *arguments],
+            [*PROGRAM, *arguments],
             input=data,
             capture_output=True,
             cwd=tmp_path,
@@ -90,36 +106,24 @@ def program(tmp_path: Path) -> Run:
     return program
 
 
-MINIMAL = """\
-version = 1
-
-[server]
-edition = "pro"
-outlook_connector_installed = true
-multipop = true
-lan = ["10.0.0.0/8", "fd00::/8"]
-
-[server.smart_host]
-per_account_auth = true
-login = "relay"
-
-[defaults]
-imap = true
-
-[accounts."alice@example.com"]
-pop = true
-pop_lan_only = true
-
-[accounts."bob@example.com"]
-"""
-# With the smart host that a password needs.
-RELAYED = MINIMAL.replace("[server.smart_host]", '[server.smart_host]\nhost = "smtp.relay.example"')
-RELAY = "smtp.relay.example:587"
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A small store without findings."""
     path = tmp_path / "accounts.toml"
     path.write_text(MINIMAL)
     return path
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine with a keyring of the tests' own; no run may leak a secret."""
+    machine = Machine(tmp_path, JSON)
+    yield machine
+    assert machine.leaks() == []
+
+
+@pytest.fixture
+def changed(machine: Machine) -> Machine:
+    """The machine with the login `ours` and the first password of Alice."""
+    machine.give(ALICE)
+    return machine

@@ -9,16 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from mailpolicy.sealed.file import SecretsFile
-from mailpolicy.sealed.key_source import Sources
+from mailpolicy.sealed.key_source import KeyLocations
 
 BACKEND = "mailpolicy.sealed.Keyring"
 
 
 def sealed_file(folder: Path, lock_timeout: float = 10.0) -> SecretsFile:
     """The file in this folder as a process of its own opens it; made, with its key, if it is not there."""
-    file = SecretsFile.located(str(folder / "secrets"), Sources(key_file=str(folder / "key")), lock_timeout)
+    file = SecretsFile.at(str(folder / "secrets"), KeyLocations(key_file=str(folder / "key")), lock_timeout)
     if not (folder / "secrets").exists():
-        file.make()
+        file.create()
     return file
 
 

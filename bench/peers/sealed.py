@@ -13,35 +13,37 @@ from time import perf_counter
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mailpolicy.secrets.credentials import Choice, Credentials, sealed_file
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig, sealed_file
 
 RUNS = 7
 
 
 def main(what: str, folder: str, count: int) -> None:
     place = Path(folder)
-    choice = Choice("mailpolicy.sealed.Keyring", secrets_file=str(place / "secrets"), key_file=str(place / "key"))
+    choice = KeyringConfig(
+        "mailpolicy.sealed.Keyring", secrets_file=str(place / "secrets"), key_file=str(place / "key")
+    )
     users = [f"smart-host/user{number}@example.com" for number in range(count)]
     secrets = {user: f"{number:x}-secret-{number:05}" for number, user in enumerate(users)}
     json.dump({"seconds": {"make": make, "read": read, "loop": loop}[what](choice, secrets)}, sys.stdout)
 
 
-def make(choice: Choice, secrets: dict[str, str]) -> float:
+def make(choice: KeyringConfig, secrets: dict[str, str]) -> float:
     file = sealed_file(choice)
-    file.make()
+    file.create()
     file.change(choice.service, secrets)
     return 0.0
 
 
-def read(choice: Choice, secrets: dict[str, str]) -> float:
-    vault = Credentials(choice, sys.exit)
-    assert vault.get(next(iter(secrets)))  # what is imported is imported
-    seconds, found = timed(lambda: vault.several(secrets))
+def read(choice: KeyringConfig, secrets: dict[str, str]) -> float:
+    keyring = Credentials(choice, sys.exit)
+    assert keyring.get(next(iter(secrets)))  # what is imported is imported
+    seconds, found = timed(lambda: keyring.get_many(secrets))
     assert found == secrets
     return seconds
 
 
-def loop(_: Choice, secrets: dict[str, str]) -> float:
+def loop(_: KeyringConfig, secrets: dict[str, str]) -> float:
     cipher = AESGCM(os.urandom(32))
     decrypt, sealed = cipher.decrypt, []
     for user, secret in secrets.items():

@@ -36,7 +36,7 @@ class MailpolicyError(Exception):
     exit_status = 70
     code = "internal"
     about_store = False
-    is_first_finding = False  # of its `findings`; else it sums them up
+    is_first_finding = False  # true if the message repeats the first of the `findings`, false if it sums them up
 
     def __init__(
         self,

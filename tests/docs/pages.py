@@ -12,13 +12,14 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pexpect
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers import EXAMPLE, ROOT
+
 PAGES = ("README.md", "DEVELOPING.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
 PASSWORD = "a word on the page"
 _FENCED = re.compile(r"^(?P<indent> *)```(?P<kind>\S*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
@@ -34,6 +35,7 @@ class Block(NamedTuple):
     line: int
     heading: str
     kind: str
+    indent: str
     text: str
 
     @property
@@ -51,11 +53,15 @@ class Block(NamedTuple):
         """Whether it is for a shell."""
         return self.kind in ("sh", "console")
 
+    def showing(self, outputs: Iterable[str]) -> str:
+        """Return the text of a console block with these outputs of its commands, indented as on the page."""
+        pairs = zip(shown(self), outputs, strict=True)
+        return textwrap.indent("".join(f"$ {command.command}\n{output}" for command, output in pairs), self.indent)
+
 
 class Shown(NamedTuple):
     """A command of a console block and the output shown below it."""
 
-    where: str
     command: str
     output: str
 
@@ -67,14 +73,16 @@ def blocks(page: str) -> Iterator[Block]:
     for found in _FENCED.finditer(text):
         above = [heading for start, heading in headings if start < found.start()]
         line = text.count("\n", 0, found.start()) + 1
-        yield Block(page, line, above[-1] if above else "", found["kind"], textwrap.dedent(found["text"]))
+        yield Block(
+            page, line, above[-1] if above else "", found["kind"], found["indent"], textwrap.dedent(found["text"])
+        )
 
 
 def shown(block: Block) -> list[Shown]:
     """Return the commands of a console block."""
     parts = re.split(r"^\$ ", block.text, flags=re.M)
     assert parts[0] == "", f"{block.where}: a console block begins with a command"
-    return [Shown(block.where, *part.split("\n", 1)) for part in parts[1:]]
+    return [Shown(*part.split("\n", 1)) for part in parts[1:]]
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -97,7 +105,7 @@ class Folder:
             "work",
         ):
             (root / place).mkdir(parents=True)
-        shutil.copy(ROOT / "accounts.toml.example", self.work)
+        shutil.copy(EXAMPLE, self.work)
         self.environment = {
             "HOME": str(self.work),
             "LANG": "C.UTF-8",
@@ -112,26 +120,24 @@ class Folder:
             **{f"GIT_{who}_{what}": "a@acme.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
 
-    def run(self, page: list[Block], before: Mapping[str, str]) -> list[tuple[Shown, str]]:
+    def run(self, page: list[Block], before: Mapping[str, str]) -> list[list[str]]:
         """Run blocks in one shell; `before` has what happens between them, by the first line of the next block.
 
-        Return each command whose output is shown, with the output that it had.
+        Return for each block the outputs of the commands whose output it shows.
         """
         unused = before.keys() - {block.first for block in page} - {""}
         assert not unused, f"no block begins with {unused}"
         script = ["s=0", self._required(before.get("", ""), "before the page")]
-        commands = []
         for block in page:
             script.append(self._required(before.get(block.first, ""), f"before {block.where}"))
             if block.kind == "sh":
                 script.append(self._required(block.text, block.where))
-                continue
-            for command in shown(block):
-                script.append(self._observed(command))
-                commands.append(command)
+            else:
+                script += map(self._observed, shown(block))
         self._shell("\n".join(script))
         outputs = self.output.read_text(encoding="utf-8").replace("\r\n", "\n").replace(str(self.root), "")
-        return list(zip(commands, outputs.split("\0")[:-1], strict=True))
+        one_by_one = iter(outputs.split("\0")[:-1])
+        return [[next(one_by_one) for _ in (shown(block) if block.kind == "console" else ())] for block in page]
 
     def _required(self, text: str, where: str) -> str:
         """Script lines that end the shell if a command of `text` fails."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import missing
 
-from .pages import PAGES, PASSWORD, ROOT, Block, Folder, blocks, shown
+from tests.docs.pages import PAGES, PASSWORD, Block, Folder, blocks, shown
+from tests.helpers import ROOT, Expected, missing
 
 LOG = next(block for block in blocks("docs/cases.md") if block.first == "$ cat mail.log")
 _REPOSITORY = """
@@ -125,7 +125,7 @@ def is_left(block: Block) -> bool:
 
 
 @pytest.mark.parametrize("page", RUN_HERE)
-def test_what_a_page_shows_happens(page: str, tmp_path: Path) -> None:
+def test_what_a_page_shows_happens(page: str, tmp_path: Path, expected: Expected) -> None:
     for program in ("git", "script"):
         if shutil.which(program) is None:
             missing(f"{program} is missing: Debian packages git and bsdutils")
@@ -136,8 +136,11 @@ def test_what_a_page_shows_happens(page: str, tmp_path: Path) -> None:
         (folder.work / "cases.toml").write_text(cases.text, encoding="utf-8")
     here = [block for block in blocks(page) if is_left(block)]
     assert here
-    for command, output in folder.run(here, RUN_HERE[page]):
-        assert output == command.output, f"{command.where}: {command.command}"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for block, outputs in zip(here, folder.run(here, RUN_HERE[page]), strict=True):
+        if block.kind == "console":
+            text = text.replace(block.showing(command.output for command in shown(block)), block.showing(outputs))
+    expected(ROOT / page, text)
 
 
 def test_no_block_is_left_out() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .pages import ROOT
+from tests.helpers import ROOT
 
 PROGRAM = "/usr/local/bin/mailpolicy"
 SERVICES = sorted((ROOT / "docs" / "systemd").glob("*.service"))

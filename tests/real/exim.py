@@ -14,9 +14,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from conftest import missing
-
-from real.loopback import need_root
+from tests.helpers import missing
+from tests.real.loopback import need_root
 
 GROUP = "mail"  # the group that Exim is in, by its name on this machine
 _USER = "nobody"

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from real.dovecot import Attempt, Dovecot
-from real.loopback import free_port, listening, need, until
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
+from tests.real.loopback import free_port, listening, need, until
 
 _REALM = "EXAMPLE.COM"
 _CLIENT = """\

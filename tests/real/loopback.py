@@ -6,14 +6,19 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import trustme
-from conftest import missing
+
+from tests.helpers import missing
 
 HOST = "127.0.0.1"
 _PATIENCE = 20.0  # seconds
@@ -66,6 +71,46 @@ def listening(port: int) -> bool:
     except ConnectionRefusedError:
         return False
     return True
+
+
+class Server(ABC):
+    """A server in a folder of its own, which runs from `with` on and is ended by its own process id."""
+
+    def __init__(self, folder: Path, *ports: int) -> None:
+        self.folder = folder
+        self._ports = ports
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Return the command that stays in the foreground."""
+
+    def __enter__(self) -> Self:
+        with open(self.folder / "errors", "wb") as errors:
+            self._running = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
+            )
+        try:
+            until(f"{type(self).__name__} listens", self._listens)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    def _listens(self) -> bool:
+        assert self._running.poll() is None, (self.folder / "errors").read_text() + self.log()
+        return all(listening(port) for port in self._ports)
+
+    def _end(self) -> None:
+        self._running.terminate()
+        self._running.wait(20)
+
+    def log(self) -> str:
+        """Return all that it wrote down."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
 
 class Certificate:

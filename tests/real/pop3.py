@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
-from real.loopback import Certificate, free_port, listening, need, need_root, until
+from tests.real.loopback import Certificate, Server, free_port, need, need_root
 
 _SETTINGS = """\
 base_dir = {folder}/run
@@ -62,7 +60,7 @@ userdb {{
 """
 
 
-class Dovecot:
+class Dovecot(Server):
     """Runs from `with` on, for `passwords` by login; without them everybody logs in with any name and `password`.
 
     `plain` is the port with STARTTLS, `secure` that with TLS from the beginning, `login` the socket for a Postfix.
@@ -71,8 +69,8 @@ class Dovecot:
     def __init__(self, folder: Path, certificate: Certificate, passwords: Mapping[str, str] | None = None) -> None:
         need_root()
         self._dovecot = need("dovecot", "dovecot-pop3d")
-        self.folder = folder
         self.plain, self.secure = free_port(), free_port()
+        super().__init__(folder, self.plain, self.secure)
         self.login = folder / "login"
         self._passwords = passwords
         (folder / "mail").mkdir(parents=True)
@@ -95,32 +93,9 @@ class Dovecot:
         self._settings = folder / "dovecot.conf"
         self._settings.write_text(settings, encoding="utf-8")
 
-    def __enter__(self) -> Dovecot:
-        with open(self.folder / "errors", "wb") as errors:
-            command = [self._dovecot, "-F", "-c", str(self._settings)]
-            self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        try:
-            until("Dovecot listens", self._listens)
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
-
-    def _listens(self) -> bool:
-        assert self._running.poll() is None, (self.folder / "errors").read_text() + self.log()
-        return listening(self.secure) and listening(self.plain)
-
-    def _end(self) -> None:
-        self._running.terminate()
-        self._running.wait(20)
-
-    def log(self) -> str:
-        """What it wrote down."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+    def command(self) -> list[str]:
+        """Return the command that stays in the foreground."""
+        return [self._dovecot, "-F", "-c", str(self._settings)]
 
     def deliver(self, login: str, name: str, content: bytes) -> None:
         """Put a mail into a mailbox."""

@@ -11,9 +11,8 @@ import shutil
 import smtplib
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
-from real.loopback import HOST, free_port, listening, need, need_root, until
+from tests.real.loopback import HOST, Server, free_port, need, need_root
 
 _SERVICES = """\
 {port} inet n - n - - smtpd
@@ -57,15 +56,15 @@ smtpd_sasl_path = {login}
 _QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"]
 
 
-class Postfix:
+class Postfix(Server):
     """Runs from `with` on; whoever logs in is known by the socket `login`, in Dovecot's protocol."""
 
     def __init__(self, folder: Path, lines: str, login: Path) -> None:
         need_root()
         need("postmap", "postfix")
         need("postconf", "postfix")
-        self.folder = folder
         self.port = free_port()
+        super().__init__(folder, self.port)
         self.settings, queue = folder / "etc", folder / "queue"
         for path in (self.settings, queue / "pid", folder / "data"):
             path.mkdir(parents=True)
@@ -79,36 +78,10 @@ class Postfix:
         (self.settings / "main.cf").write_text(lines + _TEST.format(folder=folder, login=login), encoding="utf-8")
         (self.settings / "master.cf").write_text(_SERVICES.format(port=f"{HOST}:{self.port}"), encoding="utf-8")
 
-    def __enter__(self) -> Postfix:
-        # Without postfix(1), which looks through the whole installation first.
+    def command(self) -> list[str]:
+        """Return the command of master(8) and not postfix(1), which looks through the whole installation first."""
         where = subprocess.run(["postconf", "-dh", "daemon_directory"], capture_output=True, text=True, check=True)
-        master = [f"{where.stdout.strip()}/master", "-c", str(self.settings), "-d"]
-        with open(self.folder / "errors", "wb") as errors:
-            self._running = subprocess.Popen(
-                master, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
-            )
-        try:
-            until("Postfix listens", self._listens)
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
-
-    def _listens(self) -> bool:
-        assert self._running.poll() is None, (self.folder / "errors").read_text() + self.log()
-        return listening(self.port)
-
-    def _end(self) -> None:
-        self._running.terminate()
-        self._running.wait(20)
-
-    def log(self) -> str:
-        """What it wrote down."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return [f"{where.stdout.strip()}/master", "-c", str(self.settings), "-d"]
 
     def submit(self, sender: str, *, login: str | None = None, recipient: str = "somebody@elsewhere.test") -> str:
         """Hand in a mail, logged in or not; the answer to MAIL FROM and RCPT TO where it is refused, else nothing."""

@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any, NamedTuple
 
-from real.machine import Machine, user
+from tests.machine import Machine, user
 
 NOBODYS = "nobody@unlisted.example"
 SERVER = ("the server, itself", "p:w of the server")

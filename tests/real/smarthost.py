@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from real.loopback import HOST, Certificate, free_port
+from tests.real.loopback import HOST, Certificate, free_port
 
 
 class Mail(NamedTuple):
@@ -27,7 +27,7 @@ class Mail(NamedTuple):
 
 class _Server(SMTP):
     line_length_limit = 12288  # RFC 4954, for AUTH
-    command_size_limits: ClassVar[dict[str, int]] = defaultdict(lambda: 12288)
+    command_size_limits: dict[str, int] = defaultdict(lambda: 12288)  # noqa: RUF012, as aiosmtpd has it
 
 
 class _Controller(Controller):

@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from conftest import EXAMPLE, ROOT
+
+from tests.helpers import EXAMPLE, ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from mailpolicy.errors import KeyringError
-from mailpolicy.secrets.credentials import Choice, Credentials
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -71,7 +71,7 @@ def test_never_unlocked(closed_desktop: Desktop) -> None:
     before = closed_desktop.untouched()
     result = closed_desktop.set(ALICE)
     assert (result.status, result.out) == (6, "")
-    assert result.err.startswith("mailpolicy: the keyring cannot be opened, it is locked or has no collection yet: ")
+    assert result.err.startswith("mailpolicy: cannot open the keyring, it is locked or has no collection yet: ")
     assert result.err.splitlines()[1:] == [
         f"  try: mailpolicy secrets init --file {closed_desktop.store} --host-config {closed_desktop.host_config}"
     ]
@@ -104,13 +104,13 @@ def test_other_writers_do_not_wait_for_the_keyring(desktop: Desktop) -> None:
 def test_deadline(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Secret Service that does not answer any more; the second question does not wait again."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.bus)
-    vault = Credentials(Choice(is_root=True, deadline=0.5), pytest.fail)
-    assert vault.get("smart-host/@server") is None
+    keyring = Credentials(KeyringConfig(is_root=True, timeout=0.5), pytest.fail)
+    assert keyring.get("smart-host/@server") is None
     desktop.daemon.send_signal(signal.SIGSTOP)
     start = time.monotonic()
     for _ in range(50):
         with pytest.raises(KeyringError, match=r"did not answer within 0\.5 s") as caught:
-            vault.set("smart-host/@server", FIRST)
+            keyring.set("smart-host/@server", FIRST)
         assert (caught.value.exit_status, caught.value.code) == (6, "keyring-locked")
     assert time.monotonic() - start < 15
 
@@ -134,7 +134,7 @@ def test_absent(headless: Machine, bus: dict[str, str]) -> None:
     result = headless.set(ALICE)
     assert time.monotonic() - start < BOUND
     assert (result.status, result.out) == (6, "")
-    assert result.err.startswith("mailpolicy: there is no keyring here: ")
+    assert result.err.startswith("mailpolicy: no keyring is available: ")
     assert "--keyring-backend" in result.err
     assert result.err.splitlines()[1:] == [
         f"  try: mailpolicy secrets init --file {headless.store} --host-config {headless.host_config}"
@@ -147,7 +147,7 @@ def test_absent_account_remove(headless: Machine) -> None:
     headless.run("account", "add", CAROL, "--login", "carol")
     result = headless.run("account", "remove", CAROL)
     assert (result.status, result.out) == (0, f"{CAROL}\taccount\tremoved\tchanged\n")
-    assert result.err == "note: there is no keyring here, so no password was looked for\n"
+    assert result.err == "note: no keyring is available, so no password was looked for\n"
     assert CAROL not in headless.store.read_text()
 
 
@@ -155,7 +155,7 @@ def test_absent_account_rename(headless: Machine) -> None:
     headless.run("account", "add", CAROL, "--login", "carol")
     result = headless.run("account", "rename", CAROL, "dora@example.com")
     assert result.status == 0
-    assert result.err == "note: there is no keyring here, so no password was looked for\n"
+    assert result.err == "note: no keyring is available, so no password was looked for\n"
 
 
 def test_absent_keeps_what_is_written_down(headless: Machine) -> None:
@@ -172,7 +172,7 @@ def test_absent_show_and_validate(headless: Machine) -> None:
     shown = headless.run("smart-host", "show", CAROL)
     assert shown.status == 0
     assert "password\tunknown\n" in shown.out
-    assert "there is no keyring here" in shown.err
+    assert "no keyring is available" in shown.err
     assert headless.run("validate", "--secrets").status == 6
     headless.run("account", "remove", CAROL)
     assert headless.run("validate", "--secrets").status == 0  # no login, nothing to ask
@@ -189,7 +189,7 @@ def test_a_secret_service_that_is_named_must_be_there(headless: Machine) -> None
 
 
 def test_the_programs_are_named_where_they_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from real.conftest import need
+    from tests.real.loopback import need
 
     assert shutil.which("no-such-program") is None
     monkeypatch.delenv("MAILPOLICY_REQUIRE_REAL", raising=False)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import ROOT, missing
+
+from tests.helpers import ROOT, missing
 
 STORE = """version = 1
 [server]

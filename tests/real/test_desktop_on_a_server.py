@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from docs.pages import blocks
 
-from real.conftest import need
+from tests.docs.pages import blocks
+from tests.real.loopback import need
 
 pytestmark = pytest.mark.real
 SHELL = next(block.text for block in blocks("docs/secrets.md") if block.text.startswith("dbus-run-session "))

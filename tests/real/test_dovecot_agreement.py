@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLES, Run
 
 from mailpolicy.policy.lan import lan_entry
 from mailpolicy.policy.names import account_address, unicode_address
 from mailpolicy.policy.networks import network_set
-from real.dovecot import Attempt, Dovecot
+from tests.helpers import EXAMPLES, Run
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
 
 pytestmark = pytest.mark.real
 
@@ -122,7 +123,7 @@ def _named(address: str, default_domain: str | None, chance: random.Random) -> s
 
 def _site(case: Case, default_domain: str | None) -> dict[str, str]:
     """What a site's own passdb has: every spelling of a name in lower case."""
-    found = {}
+    found: dict[str, str] = {}
     for address, password in case.site.items():
         shown = unicode_address(address)
         names = {address, shown or address}
@@ -194,10 +195,10 @@ def test_dovecot_answers_what_check_answers(
     judged = run("--file", str(store), "check", "--batch", str(asked))
     assert judged.status in (0, 1), judged
     verdicts = iter(line.split("\t")[0] == "allow" for line in judged.out.splitlines())
-    expected = []
-    for question, (right, open_to) in zip(questions, reasons, strict=True):
-        verdict = next(verdicts) if question else None
-        expected.append(right and bool(verdict if open_to is None else open_to))
+    expected: list[bool] = []
+    for question, (known, open_to) in zip(questions, reasons, strict=True):
+        allowed = question != "" and next(verdicts)
+        expected.append(known and (allowed if open_to is None else bool(open_to)))
     answers = dovecot.ask(attempts)
     wrong = [
         (attempt, f"expected {wanted}")

@@ -12,7 +12,8 @@ import pytest
 
 from mailpolicy.review.replay import Replay
 from mailpolicy.store.store import Store
-from real.dovecot import Attempt, Dovecot
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
 
 pytestmark = pytest.mark.real
 

@@ -10,11 +10,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from conftest import Run
 
-from real import tokens
-from real.dovecot import Attempt, Dovecot
-from real.kerberos import Realm
+from tests.helpers import Run
+from tests.real import tokens
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
+from tests.real.kerberos import Realm
 
 pytestmark = pytest.mark.real
 

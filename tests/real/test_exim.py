@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Run
 
-from real.exim import GROUP, Exim
-from real.loopback import Certificate, folder
-from real.machine import ALICE, BOB, JSON, Machine
-from real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
-from real.smarthost import SmartHost
+from tests.helpers import Run
+from tests.machine import ALICE, BOB, JSON, Machine
+from tests.real.exim import GROUP, Exim
+from tests.real.loopback import Certificate, folder
+from tests.real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
+from tests.real.smarthost import SmartHost
 
 pytestmark = pytest.mark.real
 

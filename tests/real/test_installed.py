@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, missing
-from docs.pages import blocks
 
 import mailpolicy
+from tests.docs.pages import blocks
+from tests.helpers import ROOT, missing
 
 pytestmark = pytest.mark.real
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, RELAY, SECOND, user
+from tests.helpers import RELAY
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
@@ -165,12 +166,12 @@ def test_json_of_a_password_alone(desktop: Desktop) -> None:
 CHAINED = """
 import keyring
 from keyring.backends.chainer import ChainerBackend
-import real.backends
-from mailpolicy.credentials import Choice, Credentials
+import tests.backends
+from mailpolicy.secrets.credentials import KeyringConfig, Credentials
 chainer = ChainerBackend()
 assert type(chainer.backends[0]).__name__ == "PlaintextKeyring", chainer.backends
 keyring.set_keyring(chainer)
-Credentials(Choice(), print).set("smart-host/@server/smtp.relay.example:587", input())
+Credentials(KeyringConfig(), print).set("smart-host/@server/smtp.relay.example:587", input())
 """
 
 

@@ -7,12 +7,12 @@ import shlex
 
 import pytest
 
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.desktop import Desktop
 
 pytestmark = pytest.mark.real
 
-DYING = ("--keyring-backend", "real.backends.Dying")
+DYING = ("--keyring-backend", "tests.backends.Dying")
 KILLED = -9
 
 
@@ -26,7 +26,7 @@ def noticed(desktop: Desktop, *owners: str) -> None:
     result = desktop.run("pop", "off", BOB)
     assert result.status == 0
     assert result.err.splitlines() == [
-        f"warning: an earlier change was interrupted, the secret {user(owner)} may be out of date: "
+        f"warning: an earlier change was interrupted; the secret {user(owner)} may be out of date: "
         f"mailpolicy validate --secrets --file {desktop.store} --host-config {desktop.host_config}"
         for owner in owners
     ]
@@ -147,7 +147,7 @@ def test_a_failed_edit_does_not_settle_what_another_left(desktop: Desktop) -> No
     rival.write_text(desktop.store.read_text().replace(f'[accounts."{ALICE}"]', f'[accounts."{CAROL}"]'))
     lost = desktop.run(
         *("smart-host", "set", ALICE, "--login", "x", "--password-stdin"),
-        *("--keyring-backend", "real.backends.Racing"),
+        *("--keyring-backend", "tests.backends.Racing"),
         stdin=FIRST,
         environment={"TEST_RIVAL": str(rival)},
     )

@@ -10,9 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, missing
 
 from mailpolicy.cli.app import COMMANDS
+from tests.helpers import ROOT, missing
 
 PAGES = sorted((ROOT / "docs" / "man").iterdir())
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import RELAYED, missing
 
-from real.conftest import need
+from tests.helpers import RELAYED, missing
+from tests.real.loopback import need
 
 SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<path>[^>]*)>\)\s+= 0")
 # Whatever puts one name in the place of another: the folder may be an open descriptor.

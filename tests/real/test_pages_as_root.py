@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from docs.pages import Block, blocks, shown
 
-from real.private import PrivateMachine, private_machine
-from real.test_enforcement_page import PAGE, _need_packages
+from tests.docs.pages import Block, blocks, shown
+from tests.helpers import ROOT
+from tests.real.private import PrivateMachine, need_packages, private_machine
 
 pytestmark = pytest.mark.real
 DEPLOY = "\nmailpolicy deploy\n"
@@ -32,7 +31,7 @@ def succeed(machine: PrivateMachine, script: str, *, online: bool = False) -> st
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMachine]:
     """A server that has everything of docs/enforcement.md as far as its first `deploy`."""
-    _need_packages(PAGE.read_text(encoding="utf-8"))
+    need_packages()
     with private_machine(tmp_path_factory.mktemp("server")) as machine:
         for shell in [block for block in blocks("docs/enforcement.md") if block.kind == "sh"]:
             before, deploys, _ = shell.text.partition(DEPLOY)
@@ -44,17 +43,17 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMachine
 
 def test_the_deploy_of_the_readme(machine: PrivateMachine) -> None:
     for command in shown(block("README.md", "$ mailpolicy deploy")):
-        assert succeed(machine, command.command) == command.output, command.where
+        assert succeed(machine, command.command) == command.output, command.command
 
 
 def test_the_manual_in_a_virtual_environment(machine: PrivateMachine) -> None:
-    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (manual,) = re.findall("`man (-M /opt.*)`", readme)
     assert succeed(machine, f"man --where {manual}") == "/opt/mailpolicy/share/man/man1/mailpolicy.1\n"
 
 
 def test_a_store_that_a_group_edits(machine: PrivateMachine) -> None:
-    page = Path(PAGE).with_name("policy.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
     (setting,) = re.findall(r'`(trusted_group = "\w+")`', page)
     group = block("docs/policy.md", "groupadd --system postmasters").text
     succeed(machine, group)

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Result, Run
 
-from real.loopback import Certificate, folder, until
-from real.machine import ALICE, BOB, JSON, Machine, user
-from real.pop3 import Dovecot
-from real.postfix import Postfix
-from real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
-from real.smarthost import SmartHost
+from tests.helpers import Result, Run
+from tests.machine import ALICE, BOB, JSON, Machine, user
+from tests.real.loopback import Certificate, folder, until
+from tests.real.pop3 import Dovecot
+from tests.real.postfix import Postfix
+from tests.real.senders import NOBODYS, NOT_FOR_EXIM, SENDERS, SERVER, Sender, at_random, relayed
+from tests.real.smarthost import SmartHost
 
 pytestmark = pytest.mark.real
 
@@ -175,7 +175,7 @@ def test_a_new_password_is_used_at_once(relay: Relay) -> None:
         machine.keep(ALICE, f"changed for {kind}", f"127.0.0.1:{relay.host.port}")
         result = relay.run("deploy")
         assert (result.status, result.err) == (0, "")
-        assert "its reader was told" in result.out
+        assert "service reloaded" in result.out
         postfix.submit(ALICE, login=ALICE)
         relay.seen(number)
         assert relay.host.mails[-1].login == ("alice", f"changed for {kind}")

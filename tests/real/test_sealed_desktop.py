@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sealing import BACKEND
 
-from mailpolicy.secrets.credentials import Choice, Credentials
-from real.conftest import Desktop
-from real.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.real.desktop import Desktop
+from tests.sealing import BACKEND
 
 pytestmark = pytest.mark.real
 
@@ -24,9 +24,9 @@ def test_many_in_one_search(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -
     for number in range(12):
         desktop.keep(f"user{number}@example.com", f"of user {number}\nüñí")
     users = [user(f"user{number}@example.com") for number in range(3, 15)]
-    vault = Credentials(Choice(SECRET_SERVICE), pytest.fail)
-    one_by_one = {name: secret for name in users if (secret := vault.get(name)) is not None}
-    searches = []
+    keyring = Credentials(KeyringConfig(SECRET_SERVICE), pytest.fail)
+    one_by_one = {name: secret for name in users if (secret := keyring.get(name)) is not None}
+    searches: list[object] = []
     real = SecretService.Keyring.get_preferred_collection
 
     def counted(self: SecretService.Keyring) -> object:
@@ -34,11 +34,11 @@ def test_many_in_one_search(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -
         return real(self)
 
     monkeypatch.setattr(SecretService.Keyring, "get_preferred_collection", counted)
-    assert vault.several(users) == one_by_one
+    assert keyring.get_many(users) == one_by_one
     assert len(one_by_one) == 9
     assert len(searches) == 1
-    assert vault.several([]) == {}
-    assert vault.names() == sorted(user(f"user{number}@example.com") for number in range(12))
+    assert keyring.get_many([]) == {}
+    assert keyring.names() == sorted(user(f"user{number}@example.com") for number in range(12))
 
 
 def test_move_to_the_sealed_file_and_back(desktop: Desktop) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import EXAMPLES, Result, missing
-from sealing import host_config, sealed_file
 
-from mailpolicy.sealed.format import Header, header
-from real.conftest import need
-from real.machine import ALICE, BOB, FIRST, SECOND, Machine, user
+from mailpolicy.sealed.format import Header, parse_header
+from tests.helpers import EXAMPLES, Result, missing
+from tests.machine import ALICE, BOB, FIRST, SECOND, Machine, user
+from tests.real.loopback import need
+from tests.sealing import host_config, sealed_file
 
 pytestmark = pytest.mark.real
 
@@ -68,7 +68,7 @@ class Disk:
         self.old = self.header()
 
     def header(self) -> Header:
-        return header("", (self.place / "secrets").read_bytes())
+        return parse_header("", (self.place / "secrets").read_bytes())
 
     def put_back(self) -> None:
         shutil.rmtree(self.place)
@@ -99,11 +99,11 @@ class Disk:
         now = self.header()
         changed = now != self.old
         secrets = {user(ALICE): SECOND if changed and command == SET else FIRST, user(BOB): "of bob"}
-        assert sealed_file(self.place).everything() == {SERVICE: secrets}
+        assert sealed_file(self.place).get_all() == {SERVICE: secrets}
         assert (now.key_id != self.old.key_id) is (changed and command == ROTATE)
         sealed_file(self.place).change(SERVICE, {user(ALICE): "next"})
         sealed_file(self.place).rotate()
-        assert sealed_file(self.place).everything() == {SERVICE: {**secrets, user(ALICE): "next"}}
+        assert sealed_file(self.place).get_all() == {SERVICE: {**secrets, user(ALICE): "next"}}
         assert sorted(path.name for path in self.place.iterdir()) == ["key", "secrets", "secrets.lock"]
 
 
@@ -137,7 +137,7 @@ def test_each_system_call_fails(disk: Disk, command: tuple[str, ...], half: bool
         disk.rotate_half()
     calls = disk.calls(command)
     assert {"write", "fsync", "renameat", "flock", "openat", "read"} <= {call.name for call in calls}
-    statuses = Counter()
+    statuses: Counter[int] = Counter()
     for call in sampled(calls):
         error = "ENOSPC" if call.name in CHANGING else "EIO"
         result = disk.traced(command, "-e", f"inject={call.name}:error={error}:when={call.number}")
@@ -174,7 +174,7 @@ def test_a_disk_that_loses_what_it_took(disk: Disk, command: tuple[str, ...]) ->
         inject = f"inject=write:retval={call.returned}:when={call.number}"
         result = disk.traced(command, "-e", inject)
         assert result.status == 7
-        assert "what was read back differs from what was written, the old file is intact" in result.err
+        assert "the new file read back differs from what was written; the old file is intact" in result.err
         assert disk.header() == disk.old
         disk.require_whole(command)
         disk.put_back()

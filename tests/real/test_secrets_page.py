@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import MINIMAL, ROOT, missing
 
-from real.conftest import Desktop, need
-from real.loopback import folder
+from tests.helpers import MINIMAL, ROOT, missing
+from tests.real.desktop import Desktop
+from tests.real.loopback import folder, need
 
 pytestmark = pytest.mark.real
 
@@ -183,7 +183,7 @@ def test_nothing_is_made_where_a_place_is_not_fit(ordinary: Ordinary, options: s
         options += " --secrets-file /var/lib/mailpolicy-not-here/secrets"
     before = sorted(ordinary.root.rglob("*"))
     said = ordinary.run(f"mailpolicy secrets init {options} && exit 1 || test $? -eq 7")
-    assert "nothing was made" in said
+    assert "nothing was written" in said
     assert (path in said, cure in said) == (True, True)
     assert sorted(ordinary.root.rglob("*")) == before
 

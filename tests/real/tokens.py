@@ -8,7 +8,7 @@ import hmac
 import json
 import time
 
-from real.dovecot import Dovecot
+from tests.real.dovecot import Dovecot
 
 MECHANISMS = ("OAUTHBEARER", "XOAUTH2")
 _KEY = b"the key that vouches for whoever logs in"

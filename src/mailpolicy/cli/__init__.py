@@ -1,6 +1,6 @@
-"""The command line: parse, call one function, print, exit; the only room that reads the environment.
+"""The command line: parse, call one function, print, exit. The only package that reads the environment.
 
-Promises: every outcome has its exit code, and a crash (70) never looks like a denial (1). Nothing happens at import.
+Every outcome has its own exit status, so that a crash (70) never looks like a denial (1).
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; `arguments` without the program's name, by default sys.argv's."""
+    """Run one command and return its exit status; `arguments` are without the program's name and default to sys.argv."""
     if arguments is None:
-        gc.set_threshold(
-            50_000
-        )  # nothing that is imported is garbage, and looking for some is a tenth of a short command
+        # Imported modules are never garbage, and looking for some takes a tenth of the time of a short command.
+        gc.set_threshold(50_000)
     try:
-        from mailpolicy.cli.run import run, settled  # typer: inside the try, so that its failure is caught too
+        from mailpolicy.cli.run import (  # inside the try, so that a broken import exits with 70
+            restore_default_signals,
+            run,
+        )
 
         status = run(list(sys.argv[1:] if arguments is None else arguments))
         if arguments is None:
-            settled()
+            restore_default_signals()
             gc.freeze()  # the process frees all it has; Python would look for garbage first, an eighth of a short command
         return status
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 - the last catcher
+    except Exception as error:  # noqa: BLE001 - an error before or in the error handling of run()
         if was_interrupted(error):
             return 130
         if sys.stderr is not None:
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def was_interrupted(error: BaseException | None, by: type[BaseException] = KeyboardInterrupt) -> bool:
-    """Whether an exception only wraps a signal's, as Python does if one comes while a class is being made."""
+    """Return whether an exception wraps one of type `by`, as Python does if a signal arrives while a class is created."""
     while error is not None and not isinstance(error, by):
         error = error.__cause__ or error.__context__
     return error is not None

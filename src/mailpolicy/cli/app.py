@@ -1,7 +1,4 @@
-"""The tree of commands: a module is imported when its command is named.
-
-Promises: `--help` of the whole program imports no command. Not promised: anything about what a command does.
-"""
+"""The command tree. A command's module is imported only when that command is run; the root's help imports none."""
 
 from __future__ import annotations
 
@@ -18,34 +15,34 @@ from mailpolicy.cli.context import OPTIONS
 from mailpolicy.cli.output import require_format
 from mailpolicy.errors import UsageError
 
-# name: (module, what it does)
+# name: (module, short help)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "write a commented starter store"),
-    "account": ("account", "add, remove, rename, list, show, suspend and resume accounts"),
-    "pop": ("services", "switch POP on or off, for the LAN only or from anywhere"),
-    "imap": ("services", "switch IMAP on or off, for the LAN only or from anywhere"),
-    "multipop": ("services", "switch MultiPOP collection on or off, and say where it collects"),
-    "outlook-connector": ("services", "switch Outlook Connector on or off"),
-    "smart-host": ("smart_host", "set, clear and show the logins that mail goes out with"),
-    "server": ("server", "show and set what holds for the whole server"),
-    "lan": ("lan", "list, add, remove and reset the LAN's networks"),
-    "template": ("template", "add, remove, rename, list, show, assign and unassign templates"),
-    "check": ("check", "say whether a user would be allowed, and why"),
-    "who": ("who", "say who could use a service, and from where"),
-    "export": ("export", "write the policy as a file that Dovecot, Postfix, Exim or fetchmail reads"),
-    "deploy": ("deploy", "bring the exports of this machine up to date and tell the servers"),
-    "secrets": ("secrets", "seal secrets in a file, rotate its key, list, verify and move secrets"),
-    "doctor": ("doctor", "check the store, the keyring and their permissions, each with its cure"),
-    "validate": ("validate", "find every error and every warning in a store"),
-    "schema": ("schema", "print the JSON Schema of the store, for editors"),
-    "explain": ("explain", "say what a code of validate means, with an example and its cure"),
-    "test": ("test", "run test cases against the policy"),
-    "diff": ("diff", "show access changes between two stores, with the keys that cause them"),
-    "replay": ("replay", "say which logins of a log this policy would refuse"),
-    "help": ("help", "show the help page of a command"),
-    "version": ("version", "print the version"),
-    "completion": ("completion", "print the completion script of a shell"),
-    "install": ("install", "replace the store with FILE: validated, compared, written atomically"),
+    "init": ("init", "Write a commented starter store."),
+    "account": ("account", "Add, remove, list and suspend accounts."),
+    "pop": ("services", "Switch POP on or off, or restrict it to the LAN."),
+    "imap": ("services", "Switch IMAP on or off, or restrict it to the LAN."),
+    "multipop": ("services", "Switch MultiPOP on or off; manage its sources."),
+    "outlook-connector": ("services", "Switch Outlook Connector on or off."),
+    "smart-host": ("smart_host", "Manage the logins for outgoing mail."),
+    "server": ("server", "Show and change server-wide settings."),
+    "lan": ("lan", "List and change the networks of the LAN."),
+    "template": ("template", "Manage templates and assign them to accounts."),
+    "check": ("check", "Tell whether access is allowed, and why."),
+    "who": ("who", "List the accounts that can use a service."),
+    "export": ("export", "Write the policy as a file for another program."),
+    "deploy": ("deploy", "Update this machine's exports, reload servers."),
+    "secrets": ("secrets", "Manage the stored passwords and their keys."),
+    "doctor": ("doctor", "Check the store, keyring and permissions."),
+    "validate": ("validate", "Report all errors and warnings in a store."),
+    "schema": ("schema", "Print the JSON Schema of the store."),
+    "explain": ("explain", "Explain the codes that validate reports."),
+    "test": ("test", "Run test cases against the policy."),
+    "diff": ("diff", "Show how access differs between two stores."),
+    "replay": ("replay", "Show which past logins would be refused."),
+    "help": ("help", "Show the help page of a command."),
+    "version": ("version", "Print the version."),
+    "completion": ("completion", "Print the completion script of a shell."),
+    "install": ("install", "Replace the store with a validated file."),
 }
 # The groups of the root's help page, most used first; every command is in one.
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -56,20 +53,20 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
 USUAL_FORMATS = ("text", "json")
-_EPILOG = "Options that every command takes: mailpolicy --help"
+_EPILOG = "Options of every command, such as --file and --json: mailpolicy --help"
 
 
 class Group(TyperGroup):
-    """A noun with its verbs; who writes another word is told the right line."""
+    """A command with subcommands; an unknown subcommand is answered with the command line that was probably meant."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As usual. Raises UsageError for a word that is no command."""
+        """Resolve a subcommand. Raises UsageError if there is none of that name."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise self.refusal(ctx, args)
         return super().resolve_command(ctx, args)
 
     def refusal(self, ctx: Any, args: list[str]) -> UsageError:
-        """What is said of a word that is no command."""
+        """Return the error for an unknown subcommand."""
         from mailpolicy.cli import suggestions  # 2 ms, only for a mistake
 
         verbs = [name for name, command in self.commands.items() if not command.hidden]
@@ -77,17 +74,21 @@ class Group(TyperGroup):
 
 
 class LazyGroup(Group):
-    """The root: knows its commands by name and imports the one that is asked for."""
+    """The root command, which imports a command's module only when that command is run."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All names, in the order of the help page."""
+        """Return all names in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str, below: Sequence[str] = ()) -> Any:
-        """The command of that name, None where there is none; if `below` names one of its own, without the others."""
+        """Return a command, or None if there is none of that name.
+
+        If `below` begins with a subcommand, only that subcommand is built.
+        """
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"mailpolicy.cli.commands.{COMMANDS[cmd_name][0]}")
+        # The services share one module, which has to know which of them it is for.
         app = module.app(cmd_name) if COMMANDS[cmd_name][0] == "services" else module.app()
         command: Any = get_group(app) if _prune(app, below) else get_command(app)
         command.name = cmd_name
@@ -95,13 +96,13 @@ class LazyGroup(Group):
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As usual, but of a group no more than the command that is named is built."""
+        """Resolve a command, building no more of a group than the subcommand that was named."""
         if args and (command := self.get_command(ctx, args[0], args[1:])) is not None:
             return args[0], command, args[1:]
         return super().resolve_command(ctx, args)
 
     def refusal(self, ctx: Any, args: list[str]) -> UsageError:
-        """What is said of a word that is no command."""
+        """Return the error for an unknown command."""
         from mailpolicy.cli import suggestions  # 2 ms, only for a mistake
 
         def verbs(noun: str) -> list[str]:
@@ -120,7 +121,7 @@ class LazyGroup(Group):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the groups of commands, and then the options that every command takes."""
         self.format_commands(ctx, formatter)
-        with formatter.section("Options for every command, before it or anywhere after it"):
+        with formatter.section("Options of every command, before it or anywhere after it"):
             formatter.write_dl(
                 [(f"{name} {metavar}" if metavar else name, text) for name, (metavar, text) in OPTIONS.items()]
                 + [("-h, --help", "show this help page and exit"), ("--version", "print the version and exit")]
@@ -128,9 +129,9 @@ class LazyGroup(Group):
 
 
 def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
-    """Take out all but the command that is named first; return whether there is such a command.
+    """Remove all subcommands but names[0], and below it all but names[1]; return whether names[0] exists.
 
-    Typer looks at the functions of all commands of a group before it runs one, which takes longer than most commands do.
+    Typer inspects the functions of all subcommands before it runs one, which takes longer than most commands do.
     """
     commands = [command for command in app.registered_commands if names and command.name == names[0]]
     groups = [group for group in app.registered_groups if names and group.name == names[0]]
@@ -144,7 +145,7 @@ def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
 
 
 def _finish(command: Any) -> None:
-    """Give a command and those below it their examples, an epilog, and a check of the format asked for."""
+    """Add the examples, the common epilog and the check of --format to a command and its subcommands."""
     command.epilog = _EPILOG
     _show_examples(command)
     if hasattr(command, "commands"):
@@ -176,13 +177,13 @@ def _show_examples(command: Any) -> None:
 
 
 def with_formats(function: Callable[..., int], *names: str) -> Callable[..., int]:
-    """Return the function of a command that has these formats, if they are not just text and JSON."""
+    """Declare the output formats of a command that has others than text and JSON."""
     function.formats = names  # type: ignore[attr-defined]
     return function
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """A Typer application of this program: plain help, plain errors, no options of Typer's own."""
+    """Return a Typer application with plain help, plain errors and no options of Typer's own."""
     return typer.Typer(
         **{"cls": Group, **settings},
         add_completion=False,
@@ -193,11 +194,11 @@ def new_app(**settings: Any) -> typer.Typer:
 
 
 def root() -> Any:
-    """The root command."""
+    """Build the root command."""
     app = new_app(cls=LazyGroup, no_args_is_help=True)
 
     @app.callback(
-        invoke_without_command=True, help="Which mail services each account may use: one file, explained answers."
+        invoke_without_command=True, help="Manage which mail services each account may use, and explain every decision."
     )
     def program(version: bool = typer.Option(False, "--version", help="print the version and exit")) -> None:
         if version:

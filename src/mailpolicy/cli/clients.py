@@ -1,7 +1,4 @@
-"""Whether clients come to the mail server with their own addresses, as far as its log says; for doctor and replay.
-
-Promises: only the end of the log is read. Not promised: to find a log; what is looked at and what not is said.
-"""
+"""Check in the mail log whether clients reach the server with their own IP addresses; for doctor and replay."""
 
 from __future__ import annotations
 
@@ -14,53 +11,53 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.review.replay import DominantAddress, Replay
 
-# Where Debian's and Red Hat's syslog, and Dovecot's own log_path in most examples, put logins.
+# Logins in the syslog of Debian and Red Hat, and in the usual values of Dovecot's log_path.
 LOGS = ("/var/log/mail.log", "/var/log/maillog", "/var/log/dovecot.log", "/var/log/dovecot-info.log")
-_LOOKED_AT = 8 << 20  # bytes, from the end
-_ASK_REPLAY = "journalctl -u dovecot --since -7d | mailpolicy replay -"
+_TAIL_SIZE = 8 << 20  # bytes, at the end of the log
+_REPLAY_STEP = "journalctl -u dovecot --since -7d | mailpolicy replay -"
 
 
 class Clients(NamedTuple):
-    """What a log says, and the command or the step that says more; `one` if nearly all logins come from one LAN address."""
+    """The result, with a command or step for details; `single_address` if nearly all logins come from one LAN address."""
 
-    one: bool
+    single_address: bool
     message: str
     command: Command | None = None
     step: str | None = None
 
 
-def look(policy: Policy, log: str | None) -> Clients:
-    """Look at the log named, else at the first of the usual ones that has logins. Raises UsageError."""
+def inspect_log(policy: Policy, log: str | None) -> Clients:
+    """Check the end of the given log, by default the first of LOGS with logins. Raises UsageError."""
     logs = [log] if log else [path for path in LOGS if os.path.isfile(path) and os.access(path, os.R_OK)]
     for path in logs:
-        replay = _end_of(path, policy)
+        replay = _replay_tail(path, policy)
         if (source := replay.dominant_address()) is not None:
-            return Clients(True, f"{path}: {one_address(source)}", ("mailpolicy", "replay", path))
+            return Clients(True, f"{path}: {single_address_warning(source)}", ("mailpolicy", "replay", path))
         if replay.logins:
-            return Clients(False, f"{path}: {counted(replay.logins, 'login')}, not all from one address of the LAN")
-    reason = f"no login was found in {', '.join(logs)}" if logs else f"there is no mail log to read: {', '.join(LOGS)}"
-    return Clients(False, f"not checked, as {reason}", step=_ASK_REPLAY)
+            return Clients(False, f"{path}: {counted(replay.logins, 'login')}, not all from one LAN address")
+    reason = f"no login in {', '.join(logs)}" if logs else f"no readable mail log among {', '.join(LOGS)}"
+    return Clients(False, f"not checked: {reason}", step=_REPLAY_STEP)
 
 
-def _end_of(path: str, policy: Policy) -> Replay:
+def _replay_tail(path: str, policy: Policy) -> Replay:
     replay = Replay(policy)
-    descriptor = line_reader.opened(path)
+    descriptor = line_reader.open_lines(path)
     try:
-        cut = os.fstat(descriptor).st_size > _LOOKED_AT
+        cut = os.fstat(descriptor).st_size > _TAIL_SIZE
         if cut:
-            os.lseek(descriptor, -_LOOKED_AT, os.SEEK_END)
+            os.lseek(descriptor, -_TAIL_SIZE, os.SEEK_END)
         for part in line_reader.chunks(path, descriptor):
-            replay.feed(part[1:] if cut else part)  # the first line is the rest of one
+            replay.feed(part[1:] if cut else part)  # the first line is incomplete
             cut = False
     finally:
         os.close(descriptor)
     return replay
 
 
-def one_address(source: DominantAddress) -> str:
-    """What it means that nearly all logins come from one address of the LAN."""
+def single_address_warning(source: DominantAddress) -> str:
+    """Return the warning that nearly all logins come from one address of the LAN."""
     return (
         f"{source.share:.0%} of the logins come from {source.ip}, which is in the LAN; if that is a proxy, "
-        "a container's gateway or a webmail, `LAN only` admits everybody behind it: see docs/enforcement.md, "
+        "a container gateway or a webmail server, `LAN only` admits everybody behind it: see docs/enforcement.md, "
         '"One address for everybody"'
     )

@@ -1,6 +1,6 @@
 """Candidates for the word under the cursor, for the scripts that `mailpolicy completion` prints.
 
-Nothing here fails a TAB: without a store, or with one that cannot be read, there are fewer candidates.
+A store that is missing or cannot be read is no error here; there are just fewer candidates.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from mailpolicy.policy.service import Service
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
-FILES = ":files"  # instead of candidates: the shell completes names of files
-_MOST = 1000  # addresses; a longer list helps nobody
+FILES = ":files"  # stands for candidates: the shell completes file names itself
+_MAX_ADDRESSES = 1000  # a longer list helps nobody
 
 
 class Candidate(NamedTuple):
-    """A word that could stand under the cursor, and a few words about it."""
+    """A word that may be completed, and its description."""
 
     word: str
     help: str = ""
 
 
 class Line(NamedTuple):
-    """A command line up to the cursor, taken apart as far as it goes."""
+    """A command line up to the cursor, parsed as far as possible."""
 
     out: Output
     command: Any  # Typer's; None if there is no such command
@@ -107,7 +107,7 @@ def _parsed(words: list[str], environment: Mapping[str, str]) -> Line:
 
 
 def _below(command: Any, name: str, rest: list[str]) -> Any:
-    """Return the command of that name in a group; from the root with only the one below it that `rest` names."""
+    """Return a subcommand; from the root, built with only the subcommand that `rest` begins with."""
     return command.get_command(None, name, rest) if isinstance(command, LazyGroup) else command.get_command(None, name)
 
 
@@ -183,7 +183,7 @@ def _words(*words: str) -> Values:
 def _accounts(line: Line) -> list[Candidate]:
     context = line.out.context
     given = set(line.positionals)
-    known = addresses.beginning_with(context.file, line.current, _MOST, line.out.cache)
+    known = addresses.beginning_with(context.file, line.current, _MAX_ADDRESSES, line.out.cache)
     return [Candidate(address) for address in known if address not in given]
 
 
@@ -196,8 +196,8 @@ def _domains(line: Line) -> list[Candidate]:
     return [Candidate(domain) for domain in addresses.domains(line.out.context.file, line.out.cache)]
 
 
-def _store(line: Line, *about: str) -> Store:
-    return Store.read_for_lookup(line.out.context.file, about, line.out.cache)
+def _store(line: Line, *names: str) -> Store:
+    return Store.read_for_lookup(line.out.context.file, names, line.out.cache)
 
 
 def _templates(line: Line) -> list[Candidate]:
@@ -277,14 +277,14 @@ VALUES: dict[str, Values] = {
     "COMMAND...": _commands,
     "SHELL": _words("bash", "zsh", "fish"),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
-    # Names that only the administrator knows.
+    # No candidates: names that only the administrator knows.
     **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),
     **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }
 
 
-def told(found: list[Candidate] | str) -> str:
-    """Return the candidates as the scripts read them: one a line, a tab and a few words behind it."""
+def encode(found: list[Candidate] | str) -> str:
+    """Return the candidates in the format of the scripts: one a line, with a tab and its description."""
     if isinstance(found, str):
         return f"{found}\n"
     return "".join([f"{word}\t{text}\n" if text else f"{word}\n" for word, text in found])

@@ -1,7 +1,6 @@
-"""What a command finds around it: the options that every command takes, the environment, the terminal.
+"""The context of a command: options of every command, environment and terminal, as one frozen value.
 
-Promises: the one place that reads the environment; a frozen value, passed down. Under sudo the caller's settings are
-not obeyed.
+The environment is read here only. Under sudo the caller's own settings are ignored.
 """
 
 from __future__ import annotations
@@ -15,83 +14,83 @@ from mailpolicy.errors import UsageError
 
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
-FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command has some of them
+FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command supports some of them
 
-# What root can say instead of what a variable of sudo's caller says.
-INSTEAD = {
-    "MAILPOLICY_FILE": "name the store with --file",
-    "MAILPOLICY_HOST_CONFIG": "name host.toml with --host-config",
-    "MAILPOLICY_NO_CACHE": "give --no-cache",
+# Variables of sudo's caller that root does not follow, each with the option to use instead.
+IGNORED_UNDER_SUDO = {
+    "MAILPOLICY_FILE": "use --file PATH",
+    "MAILPOLICY_HOST_CONFIG": "use --host-config PATH",
+    "MAILPOLICY_NO_CACHE": "use --no-cache",
 }
 
-# Beside DBUS_*: libdbus looks for the bus of a session on its X display.
-_TO_THE_BUS = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
+# libdbus finds the session bus through the X display, so removing DBUS_* alone would not keep root from the caller's bus.
+_DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 
-# name: metavar (None for a switch), help. They may stand before the command or anywhere after it.
+# name: metavar (None for a flag), help. Allowed before the command or anywhere after it.
 OPTIONS: dict[str, tuple[str | None, str]] = {
-    "--file": ("PATH", f"the store; else $MAILPOLICY_FILE, else {DEFAULT_FILE}"),
-    "--format": ("NAME", "text or json; some commands also github, sarif, junit or markdown"),
+    "--file": ("PATH", f"the store (default: {DEFAULT_FILE})"),
+    "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
-    "--headings": (None, "name the columns in a first line, off a terminal too"),
+    "--headings": (None, "print a line of column names, even off a terminal"),
     "--color": ("WHEN", "auto, always or never"),
-    "--pager": (None, "page long output under sudo too"),
-    "--quiet": (None, "no messages and no result lines of edits"),
-    "--verbose": (None, "say more on stderr"),
-    "--no-cache": (None, "neither use nor write the index of a large store"),
-    "--lock-timeout": ("SECONDS", "how long an edit waits for another writer (10)"),
-    "--host-config": ("PATH", "this machine's settings; else $MAILPOLICY_HOST_CONFIG, else /etc/mailpolicy/host.toml"),
-    "--keyring-backend": ("CLASS", "the keyring backend to use, by its class"),
+    "--pager": (None, "page long output even under sudo"),
+    "--quiet": (None, "print no messages and no result lines of edits"),
+    "--verbose": (None, "print more details on stderr"),
+    "--no-cache": (None, "do not use or write the index of a large store"),
+    "--lock-timeout": ("SECONDS", "wait this long for another writer (default: 10)"),
+    "--host-config": ("PATH", "host.toml (default: /etc/mailpolicy/host.toml)"),
+    "--keyring-backend": ("CLASS", "class of the keyring backend to use"),
 }
 
 
 class Context(NamedTuple):
-    """Everything outside of one command that it may depend on; times in seconds."""
+    """Everything outside a command that it may depend on. Times are in seconds."""
 
     file: str = DEFAULT_FILE
-    file_option: bool = False  # named by --file, so that a command to copy must name it too
+    file_option: bool = False  # --file was given, so suggested commands must repeat it
     format: str = "text"
     quiet: bool = False
     verbose: bool = False
     lock_timeout: float = 10.0
     host_config: str | None = None
-    host_config_option: bool = False  # named by --host-config
+    host_config_option: bool = False  # --host-config was given
     keyring_backend: str | None = None
-    cache_folder: str | None = None  # where indexes of large stores are kept; None for nowhere
+    cache_folder: str | None = None  # for the indexes of large stores; None: no indexes
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
     stderr_is_terminal: bool = False
-    dumb: bool = False  # the terminal: TERM=dumb
-    can_ask: bool = False  # somebody sees a question, which goes to stderr, and can answer it, whatever stdout is
-    progress: bool = False  # somebody watches stderr: a terminal, no TERM=dumb, no --quiet
-    interactive: bool = False  # a terminal or a display: somebody may unlock the keyring
-    drawing: bool = False  # tables and pages: a terminal, no TERM=dumb
+    dumb: bool = False  # TERM=dumb
+    can_ask: bool = False  # stdin and stderr are terminals; questions go to stderr, so stdout may be a pipe
+    progress: bool = False  # stderr is a terminal, without TERM=dumb and --quiet
+    interactive: bool = False  # there is a terminal or a display, so a user may unlock the keyring
+    draws_tables: bool = False  # stdout is a terminal, without TERM=dumb; pages its output too
     headings: bool = False  # for records too
     color: bool = False  # on stdout
     color_errors: bool = False  # on stderr
-    pager: str | None = None  # a shell command, as $PAGER names it
-    in_workflow: bool = False  # what is printed is read by GitHub's runner, which takes some lines for commands
+    pager: str | None = None  # a shell command, as in $PAGER
+    in_workflow: bool = False  # GitHub's runner reads the output and interprets some lines as commands
     is_root: bool = False
-    credentials_folder: str | None = None  # of systemd, for this service
-    ignored: tuple[str, ...] = ()  # variables of sudo's caller that were not obeyed
+    credentials_folder: str | None = None  # systemd's $CREDENTIALS_DIRECTORY
+    ignored: tuple[str, ...] = ()  # variables of sudo's caller that were ignored
 
     @classmethod
     def from_environment(cls, options: dict[str, str], environment: MutableMapping[str, str]) -> Context:
         """Build the context from the options and the environment. Raises UsageError."""
         is_root = os.geteuid() == 0
-        ignored = _forget_caller(environment) if is_root and "SUDO_UID" in environment else ()
+        ignored = _drop_caller_variables(environment) if is_root and "SUDO_UID" in environment else ()
         chosen = "json" if "--json" in options else options.get("--format", "text")
         try:
             timeout = float(options.get("--lock-timeout", "10"))
             if not 0 <= timeout < 1e6:
                 raise ValueError
         except ValueError:
-            raise UsageError(f"--lock-timeout is a number of seconds, not {options['--lock-timeout']!a}") from None
+            raise UsageError(f"--lock-timeout must be a number of seconds, not {options['--lock-timeout']!a}") from None
         file = options.get("--file") or environment.get("MAILPOLICY_FILE") or DEFAULT_FILE
         stdin, stdout, stderr = map(_is_terminal, (sys.stdin, sys.stdout, sys.stderr))
         dumb = environment.get("TERM") == "dumb"
         no_cache = "--no-cache" in options or bool(environment.get("MAILPOLICY_NO_CACHE"))
         color = _color(options.get("--color", "auto"), environment, dumb=dumb)
-        drawing = stdout and not dumb
+        draws_tables = stdout and not dumb
         under_sudo = is_root and "SUDO_UID" in environment
         return cls(
             file=file,
@@ -111,11 +110,11 @@ class Context(NamedTuple):
             can_ask=stdin and stderr,
             progress=stderr and not dumb and "--quiet" not in options,
             interactive=stdin or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")),
-            drawing=drawing,
+            draws_tables=draws_tables,
             headings="--headings" in options,
             color=color(stdout),
             color_errors=color(stderr),
-            pager=_pager(environment) if drawing and (not under_sudo or "--pager" in options) else None,
+            pager=_pager(environment) if draws_tables and (not under_sudo or "--pager" in options) else None,
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
@@ -123,8 +122,8 @@ class Context(NamedTuple):
         )
 
 
-def split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The options that every command takes, and the other arguments. Raises UsageError."""
+def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Separate the options of every command from the other arguments. Raises UsageError."""
     options: dict[str, str] = {}
     rest: list[str] = []
     position = 0
@@ -172,26 +171,32 @@ def _pager(environment: Mapping[str, str]) -> str | None:
 
 
 def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:
-    """Where this user's indexes are kept. Root is steered by no variable: who sets one must not choose what root reads."""
+    """Return the folder for this user's indexes, or None.
+
+    For root it is fixed: whoever can set a variable must not choose which index root reads.
+    """
     if is_root:
         return ROOT_CACHE
     home, chosen = environment.get("HOME", ""), environment.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(chosen):  # the XDG specification has a relative one ignored
+    if os.path.isabs(chosen):  # the XDG specification says to ignore a relative one
         return os.path.join(chosen, "mailpolicy")
     return os.path.join(home, ".cache", "mailpolicy") if os.path.isabs(home) else None
 
 
-def _forget_caller(environment: MutableMapping[str, str]) -> tuple[str, ...]:
-    """Under sudo the caller's own settings must not steer root; the libraries must not find them, or his bus, either."""
+def _drop_caller_variables(environment: MutableMapping[str, str]) -> tuple[str, ...]:
+    """Delete the variables of sudo's caller that would steer root; return those that the user should be told about.
+
+    They are deleted, and not just skipped, so that libraries do not find them either.
+    """
     names = [
         name
         for name in environment
         if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "DBUS_", "GIT_"))
-        or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_TO_THE_BUS)
+        or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_DISPLAY_VARIABLES)
     ]
     for name in names:
         del environment[name]
-    return tuple(name for name in names if name in INSTEAD)
+    return tuple(name for name in names if name in IGNORED_UNDER_SUDO)
 
 
 def _is_terminal(stream: object) -> bool:

@@ -1,7 +1,4 @@
-"""What every command that edits does: read, transact, print each line, the diff or the object.
-
-Promises: a dry run prints what the real run would write, and asks nothing.
-"""
+"""The steps of every command that edits: read, ask, transact, print the result lines, the diff or the JSON object."""
 
 from __future__ import annotations
 
@@ -11,30 +8,54 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan, Planner
+    from mailpolicy.edit.selection import Selection
     from mailpolicy.edit.transaction import EditResult
     from mailpolicy.system.held import Held
 
-ASK_FROM = 21  # accounts
+CONFIRM_FROM = 21  # accounts; fewer are changed without a question
 
 
 def edit(
     context: typer.Context,
     planner: Planner,
     *,
-    about: Iterable[str] = (),
+    addresses: Iterable[str] = (),
     dry_run: bool = False,
     yes: bool = False,
 ) -> int:
-    """Carry out an edit and tell about it; `about` are the addresses that it is about, and none other."""
+    """Carry out an edit and report it; `addresses` are the only accounts that it touches, if that is known."""
     out: Output = context.obj
-    store = Store.read_for_edit(out.context.file, about, out.cache)
-    return tell(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    store = Store.read_for_edit(out.context.file, addresses, out.cache)
+    return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+
+
+def account_command(plan: Callable[[Policy, Selection], Plan]) -> Callable[..., int]:
+    """Return a command that carries out a plan for the accounts that its arguments name."""
+
+    def command(
+        context: typer.Context,
+        target: Addresses = None,
+        domain: Domain = None,
+        with_template: WithTemplate = None,
+        everyone: Everyone = False,
+        skip_unknown: SkipUnknown = False,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+    ) -> int:
+        chosen = targets(
+            target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown
+        )
+        return edit(context, lambda policy: plan(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes)
+
+    return command
 
 
 def carry_out(
@@ -46,8 +67,8 @@ def carry_out(
     yes: bool = True,
     first: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """The edit itself, with the questions that a person is asked."""
-    from mailpolicy.edit.transaction import transact  # 5 ms, only for edits: `account show` has this module too
+    """Carry out an edit, asking for confirmation first if it needs one."""
+    from mailpolicy.edit.transaction import transact  # 5 ms, only for edits; `account show` imports this module too
 
     out.machine()  # an error in it ends the edit before anything is changed
     return transact(
@@ -63,16 +84,16 @@ def carry_out(
 
 def _confirm(out: Output, plan: Plan) -> None:
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < ASK_FROM or not out.context.can_ask:
+    if count < CONFIRM_FROM or not out.context.can_ask:
         return
-    if not typer.confirm(f"change {count} accounts in {printable(out.context.file)}?", err=True):
+    if not typer.confirm(f"Change {count} accounts in {printable(out.context.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
-def tell(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
-    """Print what an edit did."""
+def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
+    """Print the result of an edit and return the exit status."""
     plan = outcome.plan
-    if out.tells(dry_run=dry_run):
+    if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
         elif dry_run:
@@ -90,20 +111,21 @@ def tell(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
         out.message(f"{out.context.file}: nothing would change")
     out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
-        remind(out)
+        remind_to_deploy(out)
+    # Writing the index may take a while; whoever waits for the result should have it first.
     out.flush()
     outcome.update_index()
     return 0
 
 
-def remind(out: Output) -> None:
-    """Say that the servers of this machine do not know yet."""
+def remind_to_deploy(out: Output) -> None:
+    """Say that the change is not deployed yet, if this machine has exports."""
     if out.machine().exports:
         out.message(Advice("not in force yet", ("mailpolicy", "deploy")))
 
 
 def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str, Any]:
-    """An edit as JSON shows it."""
+    """Return the JSON form of an edit."""
     content: dict[str, Any] = {
         "file": out.context.file,
         "changed": outcome.changed,

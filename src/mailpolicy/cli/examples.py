@@ -37,8 +37,6 @@ _TEXTS: dict[str, str] = {
     "": """
         mailpolicy check alice@example.com pop 203.0.113.9
         mailpolicy pop lan-only alice@example.com
-        mailpolicy account show alice@example.com
-        mailpolicy validate
         """,
     "init": """
         mailpolicy init

@@ -1,6 +1,6 @@
-"""What export and deploy have in common: the request that a target's file is made from.
+"""Build export targets from the store and the keyring, for the commands export, deploy and doctor.
 
-Promises: the keyring is asked only by targets with secrets. A store that others can write is refused as root.
+The keyring is opened only by targets with secrets. As root, a store that others can write is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from mailpolicy.cli.context import DEFAULT_FILE
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
+from mailpolicy.policy.names import printable
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from mailpolicy.secrets.credentials import Credentials
 
 
-class Workshop:
-    """The store and the keyring from which any number of targets are made; the store is parsed anew only if it changed."""
+class Exporter:
+    """Builds any number of targets from one store and one keyring; the store is parsed again only if it changed."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -31,7 +32,7 @@ class Workshop:
         self._vault: Credentials | None = None
 
     def make(self, target: Target, options: Options) -> Exported:
-        """A target's file of the store as it is now. Raises StoreError, Refused and KeyringError."""
+        """Return the file of a target for the store as it is now. Raises StoreError, Refused and KeyringError."""
         current = Store.read(self._out.context.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
@@ -40,7 +41,7 @@ class Workshop:
             return target.export(request)
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
-        return self._keyring().several(users) if users else {}
+        return self._keyring().get_many(users) if users else {}
 
     def _names(self) -> list[str] | None:
         return self._keyring().names()
@@ -54,7 +55,7 @@ class Workshop:
 
 
 def _command(out: Output) -> tuple[str, ...]:
-    """How a program of this machine runs mailpolicy as it was run now."""
+    """Return the command with which another program runs mailpolicy on the same store and keyring."""
     import os
 
     context = out.context
@@ -69,9 +70,23 @@ def _command(out: Output) -> tuple[str, ...]:
 
 
 def refuse_own(out: Output, path: str) -> None:
-    """Raise Refused where a generated file would replace what it is made from."""
+    """Raise Refused if a generated file would replace the policy or host.toml."""
     import os
 
     own = {os.path.realpath(name) for name in (out.context.file, machine.path(out.context))}
     if os.path.realpath(path) in own:
-        raise Refused("nothing was written, this is the policy or host.toml itself", file=path, code="own-file")
+        raise Refused("nothing was written: this is the policy or host.toml itself", file=path, code="own-file")
+
+
+def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:
+    """Return the unified diff between the existing and the new content, with secrets as stars."""
+    from difflib import unified_diff
+
+    old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
+    new = wanted.decode("utf-8").split("\n")
+    shown_path = printable(path)
+    lines = unified_diff(old, new, shown_path, f"{shown_path} (as the policy says)", lineterm="")
+    shown = []
+    for number, line in enumerate(lines):
+        shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))
+    return "".join(f"{line}\n" for line in shown)

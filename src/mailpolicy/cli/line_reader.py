@@ -1,7 +1,7 @@
-"""Files of lines, however long: whole lines as they come, from a file, a pipe or stdin.
+"""Read lines from a file, a pipe or stdin, in bounded memory and as soon as they arrive.
 
-Promises: memory does not grow with the file nor with its longest line, of which what is too long is never taken for a
-shorter one; a pipe is answered as it is fed. What cannot be read is a usage error.
+A line that is too long is truncated and marked, so that it is never taken for a shorter valid one. A file that cannot be
+read is a usage error.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import MAX_LINE_BYTES
-from mailpolicy.system.files import LARGEST
+from mailpolicy.system.files import MAX_FILE_SIZE
 
-_CHUNK = 1 << 18  # bytes read at once, of what is there
-_LOOKED_AT = 8000  # bytes
-_CUT = "\0"  # around what is kept of a line of which more was left out: no question and no login looks so
+_BYTES_PER_READ = 1 << 18
+_BYTES_INSPECTED = 8000
+_TRUNCATED = "\0"  # on both sides of a truncated line: no question and no login contains it
 
 
-def opened(name: str) -> int:
-    """The descriptor of a file, of stdin for `-`. Raises UsageError."""
+def open_lines(name: str) -> int:
+    """Open a file, or stdin for `-`, and return its descriptor. Raises UsageError."""
     if name == "-":
         if sys.stdin is None:
             raise UsageError("stdin is closed")
@@ -33,39 +33,41 @@ def opened(name: str) -> int:
         ) from None
 
 
-def chunks(name: str, descriptor: int, look: Callable[[bytes], None] | None = None) -> Iterator[list[str]]:
-    """Whole lines, as many as are there; whoever asks line by line is answered line by line.
+def chunks(name: str, descriptor: int, inspect: Callable[[bytes], None] | None = None) -> Iterator[list[str]]:
+    """Yield lists of whole lines, each as long as one read allows, so that a pipe is answered line by line.
 
-    `look` sees the first bytes and may raise. Raises UsageError.
+    `inspect` is called with the first bytes and may raise. Raises UsageError.
     """
-    rest, left_out = b"", 0
+    rest, length = b"", 0  # the unfinished line, possibly truncated, and its full length
     start = True
     while True:
         try:
-            data = os.read(descriptor, _CHUNK)
+            data = os.read(descriptor, _BYTES_PER_READ)
         except OSError as error:
             raise UsageError(f"cannot be read: {(error.strerror or '').lower()}", file=name) from None
         if not data:
             break
         if start:
-            if look is not None:
-                look(data[:_LOOKED_AT])
+            if inspect is not None:
+                inspect(data[:_BYTES_INSPECTED])
             data, start = data.removeprefix(b"\xef\xbb\xbf"), False
-        whole, newline, rest_of = data.rpartition(b"\n")
+        whole, newline, tail = data.rpartition(b"\n")
         if newline:
-            yield _cut((rest + whole).decode("utf-8", "surrogateescape").split("\n"))
-            rest, left_out = rest_of, 0
+            yield _truncate((rest + whole).decode("utf-8", "surrogateescape").split("\n"))
+            rest, length = tail, len(tail)
         else:
-            left_out += len(rest_of)
-            if left_out > LARGEST:
-                raise UsageError(f"a line of more than {LARGEST >> 20} MiB: this is no text", file=name)
-            rest = (rest + rest_of)[: MAX_LINE_BYTES + 1]
+            length += len(tail)
+            if length > MAX_FILE_SIZE:
+                raise UsageError(f"a line is longer than {MAX_FILE_SIZE >> 20} MiB: not a text file", file=name)
+            rest = (rest + tail)[: MAX_LINE_BYTES + 1]
     if rest:
-        yield _cut([rest.decode("utf-8", "surrogateescape")])
+        yield _truncate([rest.decode("utf-8", "surrogateescape")])
 
 
-def _cut(lines: list[str]) -> list[str]:
-    """The lines, of those that are too long only the beginning and a sign that makes them longer than may be."""
+def _truncate(lines: list[str]) -> list[str]:
+    """Return the lines, those that are too long truncated and marked."""
     if max(map(len, lines)) <= MAX_LINE_BYTES:
         return lines
-    return [line if len(line) <= MAX_LINE_BYTES else f"{_CUT}{line[:MAX_LINE_BYTES]}{_CUT}" for line in lines]
+    return [
+        line if len(line) <= MAX_LINE_BYTES else f"{_TRUNCATED}{line[:MAX_LINE_BYTES]}{_TRUNCATED}" for line in lines
+    ]

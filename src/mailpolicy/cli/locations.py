@@ -1,7 +1,7 @@
-"""What the tools of a review need to know of a finding: where its file lies in the repository, and what it is about.
+"""Findings as annotations for review tools, with paths relative to the repository.
 
-Promises: a path below the repository's root is relative to it, as GitHub, GitLab and SARIF viewers want it, in whichever
-directory the command runs; any other stays as it was given.
+GitHub, GitLab and SARIF viewers match paths relative to the repository's root, whichever directory the command runs in.
+A path outside the repository is left as it was given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mailpolicy.render.annotation import Annotation
 
 
 def path(name: str) -> str:
-    """The path of a file for a review: relative to the repository that the working directory is in."""
+    """Return the path of a file relative to the repository that contains the working directory."""
     if name == "-":
         return name
     try:
@@ -21,20 +21,23 @@ def path(name: str) -> str:
     except FileNotFoundError:
         return name
     root = here
+    # Finding .git takes no git, which may not be installed where a report is made.
     while not os.path.lexists(os.path.join(root, ".git")):  # a directory, or a file in a worktree
         root, below = os.path.dirname(root), root
         if root == below:
             root = here
             break
-    whole = os.path.normpath(os.path.join(here, name))
-    inside = os.path.relpath(whole, root)
-    return whole if inside.startswith(os.pardir + os.sep) else inside
+    absolute = os.path.normpath(os.path.join(here, name))
+    relative = os.path.relpath(absolute, root)
+    return absolute if relative.startswith(os.pardir + os.sep) else relative
 
 
 def annotation(finding: Finding) -> Annotation:
-    """A finding of a store as an annotation; lines may move and counts change, and it keeps its identity."""
+    """Return a finding as an annotation whose identity does not change if lines move."""
     problem = finding.problem
-    named = problem.path and not any(isinstance(part, int) for part in problem.path)  # an index moves with the lines
+    named = problem.path and not any(
+        isinstance(part, int) for part in problem.path
+    )  # an index changes if an entry is added above
     return Annotation(
         problem.code,
         problem.severity,

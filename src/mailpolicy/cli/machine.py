@@ -1,6 +1,6 @@
-"""What `host.toml` says, for the commands that read it: edits, secrets, exports and what puts them into force.
+"""Read host.toml for the commands that need it: edits, secrets, exports and deploy.
 
-Promises: it is judged whole, its exports too, so that any error in it ends the command before anything is changed.
+It is checked as a whole, with its exports, so that any error in it ends a command before anything is changed.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from mailpolicy.system import trust
 from mailpolicy.system.trust import Trusted
 
 if TYPE_CHECKING:
-    from mailpolicy.deploy.configured import Configured
+    from mailpolicy.deploy.configured import ConfiguredExport
 
 
 class Machine(NamedTuple):
-    """The settings of this machine, and of these the exports, and whom root trusts with the store besides itself."""
+    """The settings in host.toml, the exports among them, and whom root trusts with the store besides itself."""
 
     settings: host.Host
-    exports: list[Configured]
+    exports: list[ConfiguredExport]
     trusted: Trusted
 
 
 def path(context: Context) -> str:
-    """Where host.toml is, or would be."""
+    """Return the path of host.toml, which may not exist."""
     return context.host_config or host.DEFAULT_PATH
 
 
 def read(context: Context) -> Machine:
-    """What is said of this machine. Raises StoreError and Refused."""
+    """Read and check host.toml. Raises StoreError and Refused."""
     settings = host.read(context.host_config)
     trusted = _trusted(settings)
     if settings.document is None or not settings.exports:
         return Machine(settings, [], trusted)
-    from mailpolicy.deploy.configured import InvalidExport, configured  # 17 ms, only if host.toml has exports
+    from mailpolicy.deploy.configured import InvalidExport, read_exports  # 17 ms, only if host.toml has exports
 
     try:
-        return Machine(settings, configured(path(context), settings.exports), trusted)
+        return Machine(settings, read_exports(path(context), settings.exports), trusted)
     except InvalidExport as error:
         error.line = settings.document.line(error.key)
         raise
@@ -50,5 +50,5 @@ def _trusted(settings: host.Host) -> Trusted:
     try:
         return trust.group_named(settings.trusted_group)
     except KeyError:
-        message = f"trusted_group: there is no group {settings.trusted_group!a} on this machine"
+        message = f"trusted_group: no group {settings.trusted_group!a} on this machine"
         raise host.invalid(settings.document, ("trusted_group",), message) from None

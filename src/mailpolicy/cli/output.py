@@ -1,7 +1,4 @@
-"""What a command says: data on stdout, messages on stderr.
-
-Promises: a stdout that cannot be written is noticed here and nowhere else. Not promised: order between the two.
-"""
+"""The output of a command: data on stdout, messages on stderr. All writing goes through here, and so do its errors."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mailpolicy.cli.context import Context, split
+from mailpolicy.cli.context import Context, split_options
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
 from mailpolicy.policy.names import json_printable, printable
 
@@ -24,12 +21,12 @@ if TYPE_CHECKING:
     from mailpolicy.system.trust import Trusted
 
 
-_AT_ONCE = 500  # records
-_STORELESS = ("diff", "explain", "schema")  # commands that read neither the store nor host.toml
+_RECORDS_PER_WRITE = 500
+_WITHOUT_STORE = ("diff", "explain", "schema")  # commands that read neither the store nor host.toml
 
 
 class Output:
-    """The two streams, as the surroundings want them."""
+    """Writes data and messages in the form that the context asks for."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -37,39 +34,40 @@ class Output:
 
     @property
     def cache(self) -> Cache | None:
-        """Where the indexes of large stores are, None for nowhere; it speaks only with --verbose."""
+        """The cache for the indexes of large stores, or None. It reports with --verbose only."""
         from mailpolicy.store.index.cache import Cache  # 1.5 ms, only for a large store
 
         return Cache(self.context.cache_folder, self.detail) if self.context.cache_folder is not None else None
 
     def machine(self) -> Machine:
-        """What host.toml says of this machine; read once, and judged whole. Raises StoreError and Refused."""
+        """Return the settings in host.toml, read once and validated as a whole. Raises StoreError and Refused."""
         if self._machine is None:
             from mailpolicy.cli import machine  # 4 ms, only for commands that read host.toml
 
             if self.context.host_config == os.devnull:
-                self.message(f"note: --host-config {os.devnull}: this run goes by no host.toml")
+                self.message(f"note: --host-config {os.devnull}: running without host.toml")
             self._machine = machine.read(self.context)
         return self._machine
 
     @property
     def trusted(self) -> Trusted:
-        """Whom root trusts with the store besides itself, as host.toml says. Raises StoreError and Refused."""
+        """The group that host.toml lets change the store besides root. Raises StoreError and Refused."""
         return self.machine().trusted
 
     def data(self, text: str) -> None:
-        """Write to stdout. Raises BrokenPipeError and OutputFailed."""
+        """Write text to stdout. Raises BrokenPipeError and OutputFailed."""
         if sys.stdout is None:
             raise OutputFailed("stdout is closed")
         try:
             sys.stdout.write(text)
+        # An OSError too, but not a failure: the reader has seen enough.
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
-            raise OutputFailed(f"stdout could not be written: {_why(error)}") from None
+            raise OutputFailed(f"stdout could not be written: {_reason(error)}") from None
 
     def flush(self) -> None:
-        """Push out what was written. Raises BrokenPipeError and OutputFailed."""
+        """Flush stdout. Raises BrokenPipeError and OutputFailed."""
         if sys.stdout is None:
             return
         try:
@@ -77,60 +75,61 @@ class Output:
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
-            raise OutputFailed(f"stdout could not be written: {_why(error)}") from None
+            raise OutputFailed(f"stdout could not be written: {_reason(error)}") from None
 
     def json(self, schema: str, content: Mapping[str, Any]) -> None:
-        """One JSON object a line, with its schema."""
+        """Write a JSON object with its schema, on one line."""
         import json
 
         text = json_printable(json.dumps({"schema": f"mailpolicy.{schema}", **content}, ensure_ascii=False))
         self.data((text.replace("##[", "##\\u005b") if self.context.in_workflow else text) + "\n")
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Lines of text; what foreign text in them holds is shown, and not obeyed by a terminal or GitHub's runner."""
-        self.data("".join([f"{self._painted(self.plain(printable(line)))}\n" for line in lines]))
+        """Write lines of text; control characters in them are escaped, for a terminal and for GitHub's runner."""
+        self.data("".join([f"{self._painted(self._escaped(printable(line)))}\n" for line in lines]))
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """A line for each finding; on a terminal with the line of the file, if how it is written is what is wrong."""
+        """Write a line for each finding; a terminal also gets the line of the file, if its syntax is the problem."""
         terminal = self.context.stdout_is_terminal
         self.lines(line for finding in findings for line in (str(finding), *self._excerpt(finding, terminal=terminal)))
 
     def patch(self, text: str) -> None:
-        """A unified diff: as it is for a program, and shown as text by a terminal or in a log of GitHub's."""
+        """Write a unified diff: byte for byte to a program, escaped to a terminal and to GitHub's log."""
         if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
-            text = "".join([f"{self._painted_hunk(self.plain(_readable(line)))}\n" for line in lines])
+            text = "".join([f"{self._painted_hunk(self._escaped(_printable_diff_line(line)))}\n" for line in lines])
         self.data(text)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, of: str | None = None) -> None:
-        """Print a table on a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
+        """Write a table to a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
 
         `of` names the things that are listed: then the table says below what is the same for all of them.
         """
-        if self.context.drawing:
+        if self.context.draws_tables:
             from mailpolicy.cli import terminal  # 8 ms, only on a terminal
 
             terminal.show_table(self.context, self.data, columns, rows, of)
         else:
+            # In portions, so that the first rows appear at once and memory stays bounded.
             rows = iter(rows)
             if self.context.headings:
                 self.record(columns)
-            while part := list(islice(rows, _AT_ONCE)):
+            while part := list(islice(rows, _RECORDS_PER_WRITE)):
                 self.records(part)
 
     def record(self, fields: Sequence[str]) -> None:
-        """One record: parted by tabs, or by two blanks where tables are drawn."""
+        """Write one record: separated by tabs, or by two blanks where tables are drawn."""
         self.records([fields])
 
     def records(self, rows: Iterable[Sequence[str]]) -> None:
-        """A record for each row."""
-        parting = "  " if self.context.drawing else "\t"
+        """Write a record for each row."""
+        separator = "  " if self.context.draws_tables else "\t"
         lines = []
         for fields in rows:
             if not "".join(fields).isprintable():
                 fields = [printable(field) for field in fields]
-            lines.append(parting.join(fields))
-        self.data("\n".join([*(self._painted(self.plain(line)) for line in lines), ""]))
+            lines.append(separator.join(fields))
+        self.data("\n".join([*(self._painted(self._escaped(line)) for line in lines), ""]))
 
     def _painted(self, line: str) -> str:
         if not self.context.color:
@@ -146,10 +145,10 @@ class Output:
 
         return colour.painted_hunk(line)
 
-    def plain(self, line: str) -> str:
-        """A line of text; in a log of GitHub's it never is a command to the runner, whatever name stands in it.
+    def _escaped(self, line: str) -> str:
+        """Return a line that GitHub's runner does not take for a command, whatever names it contains.
 
-        The runner reads both streams, and takes `::` at the beginning of a line and `##[` anywhere for a command.
+        The runner reads both streams; `::` at the start of a line and `##[` anywhere are commands to it.
         """
         if not self.context.in_workflow:
             return line
@@ -157,53 +156,54 @@ class Output:
         line = line.replace("##[", "##\\x5b")
         return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
-    def message(self, said: str | Advice) -> None:
-        """A sentence on stderr, unless --quiet; always one line, whatever foreign text stands in it."""
+    def message(self, text: str | Advice) -> None:
+        """Write a message to stderr, as one line, unless --quiet was given."""
         if not self.context.quiet:
-            self.flush()  # so that both stand in their order where they go to one place
-            self._stderr(said if isinstance(said, str) else f"{said.text}: {self.command(said.command)}")
+            self.flush()  # keeps data and messages in order if both go to the same place
+            self._stderr(text if isinstance(text, str) else f"{text.text}: {self.command(text.command)}")
 
-    def tells(self, *, dry_run: bool = False) -> bool:
-        """Whether to print what an edit did: not with --quiet, unless a dry run or a program asked to know.
+    def shows_results(self, *, dry_run: bool = False) -> bool:
+        """Return whether an edit prints its result lines: not with --quiet, except for a dry run and for JSON.
 
-        What any other command prints on stdout is what it is for, and is printed with --quiet too.
+        Output that is the purpose of a command, such as a list, is printed with --quiet too.
         """
         return dry_run or self.context.format == "json" or not self.context.quiet
 
-    def detail(self, said: str | Advice) -> None:
-        """A sentence on stderr with --verbose."""
+    def detail(self, text: str | Advice) -> None:
+        """Write a message to stderr with --verbose only."""
         if self.context.verbose:
-            self.message(said)
+            self.message(text)
 
     def command(self, command: Command) -> str:
-        """A command for somebody to paste into a shell: one of ours runs on the same store and machine as this run."""
+        """Return a command line to paste into a shell; a mailpolicy command repeats --file and the like as given here."""
         program = command.index("mailpolicy") if "mailpolicy" in command else len(command)
-        named, ours = split(list(command[program + 1 :]))
-        if not ours or ours[0] in _STORELESS or ours[-1] == "--help":
+        named, ours = split_options(list(command[program + 1 :]))
+        if not ours or ours[0] in _WITHOUT_STORE or ours[-1] == "--help":
             return " ".join(map(quoted, command))
-        # What another program starts for us may run in another directory.
-        whole = os.path.abspath if program else str
+        # A program that runs mailpolicy for us may do so in another directory.
+        path = os.path.abspath if program else str
         config = self.context.host_config
         options = {
-            "--file": whole(self.context.file) if self.context.file_option else None,
-            "--host-config": whole(config) if config and (program or self.context.host_config_option) else None,
+            "--file": path(self.context.file) if self.context.file_option else None,
+            "--host-config": path(config) if config and (program or self.context.host_config_option) else None,
             "--keyring-backend": self.context.keyring_backend,
         }
         repeated = [
             word for name, value in options.items() if value is not None and name not in named for word in (name, value)
         ]
+        # Behind `--` the options would be taken for arguments.
         end = command.index("--") if "--" in command else len(command)
         return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
 
     def usage(self, text: str) -> None:
-        """The help that is printed instead of an error, so with --quiet too."""
+        """Write a help page to stderr; it stands for an error message, so --quiet does not silence it."""
         for line in text.split("\n"):
             self._stderr(line)
 
     def failure(self, error: MailpolicyError, about: str | None = None) -> None:
-        """One error: an object on stdout under --json, else one clear line on stderr and the command that helps.
+        """Write an error: with --json an object on stdout, else one line on stderr and the command that helps.
 
-        The line begins with what the error is `about`, if that is said, and with the file that it names.
+        `about` is the file or name that the line begins with; by default the file that the error names.
         """
         findings: list[Finding] = getattr(error, "findings", [])
         if self.context.format == "json":
@@ -215,6 +215,7 @@ class Output:
             }
             if error.file is not None:
                 content["file"] = error.file
+            # A usage error is about the command line, not about the store.
             elif error.exit_status != UsageError.exit_status:
                 content["file"] = self.context.file
             if error.line is not None:
@@ -224,7 +225,7 @@ class Output:
             content |= error.content
             self.json("error/1", content)
             return
-        with suppress(BrokenPipeError, OutputFailed):  # whoever flushes at the end is told
+        with suppress(BrokenPipeError, OutputFailed):  # the flush at the end of the run reports it
             self.flush()
         if not error.is_first_finding:
             self._findings_on_stderr(findings)
@@ -257,23 +258,23 @@ class Output:
         if sys.stderr is None:
             return
         try:
-            line = self.plain(printable(text))
+            line = self._escaped(printable(text))
             if self.context.color_errors:
                 from mailpolicy.render import colour  # only on a terminal
 
-                line = colour.painted_line(line)
+                line = colour.painted_message(line)
             print(line, file=sys.stderr, flush=True)
         except (OSError, ValueError):
             return
 
 
-def _readable(line: str) -> str:
-    """A line of a file, with its tabs and without a carriage return at its end."""
+def _printable_diff_line(line: str) -> str:
+    """Return a line of a file with its tabs kept and the carriage return at its end removed."""
     return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
 
 
 def quoted(word: str) -> str:
-    """A word as a shell reads it back, always in one line: what cannot be printed is escaped as bash and zsh do."""
+    """Quote a word for a shell, on one line; characters that cannot be printed are escaped as bash and zsh do."""
     if word.isprintable() and printable(word) == word:
         return shlex.quote(word)
     escaped = (
@@ -283,34 +284,34 @@ def quoted(word: str) -> str:
 
 
 def require_format(context: Context, *formats: str) -> None:
-    """Raise UsageError where the form asked for is none of those the command has."""
+    """Raise UsageError if the command does not have the output format that was asked for."""
     if context.format not in formats:
         *first, last = formats
-        known = f"choose {', '.join(first)} or {last}" if first else f"it is always {last}"
-        raise UsageError(f"there is no format {context.format!a} here: {known}")
+        known = f"use {', '.join(first)} or {last}" if first else f"it is always {last}"
+        raise UsageError(f"this command has no format {context.format!a}: {known}")
 
 
 def stdin_bytes(limit: int | None = None) -> bytes:
-    """All of stdin. Raises StoreError, also for more bytes than `limit`, which is a store's if none is given."""
-    # Needs POSIX, which a message that it is missing must not.
-    from mailpolicy.system.files import LARGEST_STORE, TooLarge, read_stream
+    """Read all of stdin, at most `limit` bytes (default: the limit of a store). Raises StoreError."""
+    # Imports fcntl: at the top it would fail before run() can say that the system is not supported.
+    from mailpolicy.system.files import MAX_STORE_SIZE, TooLarge, read_stream
 
     if sys.stdin is None:
         raise StoreError("stdin is closed")
     try:
-        return read_stream(sys.stdin.buffer, limit or LARGEST_STORE)
+        return read_stream(sys.stdin.buffer, limit or MAX_STORE_SIZE)
     except TooLarge as error:
         raise StoreError(str(error), file="-", code="too-large") from None
     except OSError as error:
         raise StoreError((error.strerror or "cannot be read").lower(), file="-") from None
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def drop_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit does not fail a second time."""
+def discard_stdout() -> None:
+    """Redirect stdout to /dev/null if it cannot be flushed, so that the interpreter does not fail again at exit."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
         return

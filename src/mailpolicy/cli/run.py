@@ -1,6 +1,6 @@
-"""One run from the arguments to the exit status: the only place that catches errors and turns them into codes.
+"""Run one command and map its outcome to an exit status; the only place that catches errors.
 
-Promises: every outcome is mapped here by hand, also those that Typer would answer with 1.
+Typer's own main() is not used: it exits with 1, which here means "denied", on Ctrl-C, EOF and a closed pipe.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from contextlib import suppress
 from types import FrameType
 
 from mailpolicy.cli import was_interrupted
-from mailpolicy.cli.context import FORMATS, INSTEAD, Context, split
-from mailpolicy.cli.output import Output, drop_stdout, require_format
+from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, split_options
+from mailpolicy.cli.output import Output, discard_stdout, require_format
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; raised where the program stands, so that it cleans up on its way out."""
+    """SIGTERM arrived. Raised by the signal handler, so that `finally` blocks and context managers clean up."""
 
 
 def run(arguments: list[str]) -> int:
@@ -29,30 +29,31 @@ def run(arguments: list[str]) -> int:
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
     _buffer_stdout()
+    # A character that the terminal's encoding lacks must not end the run with a traceback.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Until the options are read, a wrong one is answered in the form that the arguments seem to ask for.
+    # An error in the options themselves must already be printed as JSON if JSON was asked for.
     out = Output(Context(format="json" if "--json" in arguments else "text"))
     try:
         _require_posix()
-        options, rest = split(arguments)
+        options, rest = split_options(arguments)
         out = Output(Context.from_environment(options, os.environ))
         for name in out.context.ignored:
-            out.message(f"note: {name} is not obeyed under sudo: {INSTEAD[name]}")
+            out.message(f"note: {name} is ignored under sudo; {IGNORED_UNDER_SUDO[name]}")
         status = _command(out, rest)
         out.flush()
         return status
     except BrokenPipeError:
-        drop_stdout()
+        discard_stdout()
         return BROKEN_PIPE
     except MailpolicyError as error:
         return _failed(out, error)
     except KeyboardInterrupt:
-        drop_stdout()
+        discard_stdout()
         return INTERRUPTED
     except Terminated:
-        drop_stdout()
+        discard_stdout()
         return TERMINATED
     except OSError as error:
         if _is_echo(error):
@@ -61,13 +62,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a crash must never look like a denial
         for signalled, status in ((KeyboardInterrupt, INTERRUPTED), (Terminated, TERMINATED)):
             if was_interrupted(error, signalled):
-                drop_stdout()
+                discard_stdout()
                 return status
         return _crashed(out, error)
 
 
 def _require_posix() -> None:
-    """Raise UnsupportedSystem where there are no POSIX locks, owners and modes, before anything looks for them."""
+    """Raise UnsupportedSystem if there are no POSIX locks, owners and modes, before anything is imported that needs them."""
     try:
         import fcntl  # noqa: F401
     except ImportError:
@@ -78,9 +79,9 @@ def _require_posix() -> None:
 
 
 def _buffer_stdout() -> None:
-    """Put a buffer between stdout and its file if Python was told to have none (`-u`, PYTHONUNBUFFERED).
+    """Buffer stdout even if Python was told not to (`-u`, PYTHONUNBUFFERED).
 
-    Without one a write that the system takes only in part, as on a disk that fills up, loses the rest in silence.
+    An unbuffered stream silently drops the rest of a partial write, as happens when a disk fills up.
     """
     raw = getattr(sys.stdout, "buffer", None)
     if isinstance(raw, io.RawIOBase):
@@ -88,8 +89,8 @@ def _buffer_stdout() -> None:
         sys.stdout = io.TextIOWrapper(buffered, sys.stdout.encoding, line_buffering=sys.stdout.isatty())
 
 
-def settled() -> None:
-    """Let a signal end the process at once: all is done and said, and an exception would find nobody to catch it."""
+def restore_default_signals() -> None:
+    """Let signals end the process at once: the work is done, and nothing would catch an exception any more."""
     with suppress(ValueError):  # not the main thread
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
@@ -103,6 +104,7 @@ def _command(out: Output, arguments: list[str]) -> int:
     try:
         command = root()
         with command.make_context("mailpolicy", arguments, obj=out) as context:
+            # A command checks for its own formats; this refuses one that no command has.
             if out.context.format not in FORMATS:
                 require_format(out.context, *FORMATS)
             return int(command.invoke(context) or 0)
@@ -111,7 +113,7 @@ def _command(out: Output, arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        # Typer's own errors are known by this method; their common class has another name in each of its versions.
+        # Typer's usage errors are recognised by this method, as their base class is named differently in each version.
         if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
@@ -130,23 +132,24 @@ def _failed(out: Output, error: MailpolicyError) -> int:
             out.flush()
             return error.exit_status
         except BrokenPipeError:
-            drop_stdout()
+            discard_stdout()
             return BROKEN_PIPE
         except OutputFailed as failed:
             error = failed
-    drop_stdout()
+    # stdout is broken, so the error goes to stderr as text, even if JSON was asked for.
+    discard_stdout()
     Output(out.context._replace(format="text")).failure(error)
     return error.exit_status
 
 
 def _crashed(out: Output, error: Exception) -> int:
-    """An error of ours. Only its type and place are shown: a message or a local variable may hold a secret."""
+    """Report a bug by its type and place only: the message or a local variable may hold a secret."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     failure = MailpolicyError(
-        f"internal error ({type(error).__name__} at {place}), the result may be incomplete, please report it"
+        f"internal error ({type(error).__name__} at {place}); the result may be incomplete. Please report it"
     )
     with suppress(BrokenPipeError, OutputFailed):
         out.failure(failure)
@@ -158,7 +161,7 @@ def _crashed(out: Output, error: Exception) -> int:
 
 
 def _is_echo(error: OSError) -> bool:
-    """Whether it was Typer that could not write: help pages and questions are its own, all other output is ours."""
+    """Return whether Typer was writing; it prints help pages and questions itself, everything else goes through Output."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

@@ -1,7 +1,4 @@
-"""The options that name targets, and from them the targets.
-
-Promises: exactly one way of naming is used; malformed names are refused before the store is read.
-"""
+"""Arguments and options that name the targets of an edit. Malformed names are refused before the store is read."""
 
 from __future__ import annotations
 
@@ -14,36 +11,38 @@ from mailpolicy.cli import line_reader
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
-from mailpolicy.system.files import LARGEST
+from mailpolicy.system.files import MAX_FILE_SIZE
 
 Addresses = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET...", help="addresses, or - to read them from stdin, one a line", show_default=False),
+    typer.Argument(metavar="TARGET...", help="addresses, or - to read one a line from stdin", show_default=False),
 ]
 Domain = Annotated[
-    str | None, typer.Option("--domain", metavar="NAME", help="all accounts of a domain, not of its subdomains")
+    str | None, typer.Option("--domain", metavar="NAME", help="all accounts of a domain, without subdomains")
 ]
 WithTemplate = Annotated[
     str | None, typer.Option("--with-template", metavar="NAME", help="all accounts that use a template")
 ]
 Everyone = Annotated[bool, typer.Option("--all", help="all accounts")]
-InTemplate = Annotated[str | None, typer.Option("--in-template", metavar="NAME", help="the template itself")]
-InDefaults = Annotated[bool, typer.Option("--in-defaults", help="the defaults themselves")]
-SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="pass over addresses that are not in the store")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing more than 20 accounts")]
-YesRemove = Annotated[
-    bool, typer.Option("--yes", "-y", help="do not ask before removing passwords, or more than 20 accounts")
+InTemplate = Annotated[
+    str | None, typer.Option("--in-template", metavar="NAME", help="change a template instead of accounts")
 ]
-YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords go to another destination")]
-YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before a password is deleted")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff and change nothing")]
+InDefaults = Annotated[bool, typer.Option("--in-defaults", help="change the defaults instead of accounts")]
+SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="skip addresses that are not in the store")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing over 20 accounts")]
+YesRemove = Annotated[
+    bool, typer.Option("--yes", "-y", help="do not ask before removing passwords or over 20 accounts")
+]
+YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords get a new destination")]
+YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before deleting a password")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff, change nothing")]
 
-_ONE_EACH = "a line holds one address and nothing else"
-_MOST_TOLD = 20  # malformed addresses that are told one by one
+_ONE_PER_LINE = "give one address a line and nothing else"
+_MAX_ERRORS_SHOWN = 20
 
 
 def address(text: str) -> str:
-    """A normalised address. Raises UsageError."""
+    """Normalise an address. Raises UsageError."""
     try:
         return names.account_address(text)
     except names.NameRejected as error:
@@ -51,7 +50,7 @@ def address(text: str) -> str:
 
 
 def addresses(texts: Iterable[str]) -> tuple[str, ...]:
-    """Normalised addresses, each once; `-` stands for those on stdin. Raises UsageError with the malformed ones."""
+    """Normalise addresses and drop repetitions; `-` stands for stdin. Raises UsageError naming the malformed ones."""
     found: dict[str, None] = {}
     wrong: list[str] = []
     more = 0
@@ -59,9 +58,9 @@ def addresses(texts: Iterable[str]) -> tuple[str, ...]:
         try:
             found[names.account_address(text)] = None
         except names.NameRejected as error:
-            told = str(error) if number is None else f"line {number}: {names.line_refusal(text, _ONE_EACH)}"
-            if len(wrong) < _MOST_TOLD:
-                wrong.append(told)
+            if len(wrong) < _MAX_ERRORS_SHOWN:
+                refusal = names.line_refusal(text, _ONE_PER_LINE)
+                wrong.append(str(error) if number is None else f"line {number}: {refusal}")
             else:
                 more += 1
     if wrong:
@@ -70,16 +69,16 @@ def addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
-    """The texts; in the place of `-` the lines of stdin that say something, with their numbers."""
+    """Yield the texts, with `-` replaced by the lines of stdin and their numbers; blank lines and comments are skipped."""
     for text in texts:
         if text != "-":
             yield text, None
             continue
         number = size = 0
-        for part in line_reader.chunks("-", line_reader.opened("-")):
+        for part in line_reader.chunks("-", line_reader.open_lines("-")):
             size += sum(map(len, part))
-            if size > LARGEST:
-                raise UsageError(f"more than {LARGEST >> 20} MiB, which is no list of addresses", file="-")
+            if size > MAX_FILE_SIZE:
+                raise UsageError(f"more than {MAX_FILE_SIZE >> 20} MiB: not a list of addresses", file="-")
             for line in part:
                 number += 1
                 if (stripped := line.strip()) and not stripped.startswith("#"):
@@ -96,13 +95,16 @@ def targets(
     in_defaults: bool | None = None,
     skip_unknown: bool = False,
 ) -> Selection:
-    """The targets that were named; `in_defaults` is None for a command that has no layers. Raises UsageError."""
+    """Return the targets that were named, in exactly one way. Raises UsageError.
+
+    `in_defaults` is None for a command that edits accounts only.
+    """
     ways = [texts, domain is not None, with_template is not None, everyone, in_template is not None, in_defaults]
     if sum(map(bool, ways)) != 1:
-        what = "name the targets in one way only" if any(ways) else "name the targets"
+        problem = "targets are named in more than one way; use one of" if any(ways) else "no targets; name them with"
         accounts = "addresses, -, --domain, --with-template"
         layers = "--in-template or --in-defaults"
-        raise UsageError(f"{what}: {accounts}{' or --all' if in_defaults is None else f', --all, {layers}'}")
+        raise UsageError(f"{problem} {accounts}{' or --all' if in_defaults is None else f', --all, {layers}'}")
     try:
         if domain is not None:
             domain = names.domain_name(domain)

@@ -1,7 +1,7 @@
-"""The words that people try for a command, and the right line for what they wrote.
+"""Suggestions for unknown commands: words that people try, and the command line that they probably meant.
 
-Promises: the line is made of the arguments that were given, so that it can be pasted; no word stands for the opposite of
-what it says. Not promised: that the line does what was meant; nothing is ever run by another name.
+The line repeats the arguments that were given, so that it can be pasted. It is only suggested, never run. A word must not
+stand for the opposite of its meaning.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
 from mailpolicy.policy.nearest import nearest
 
-# Verbs of others, and those of ours that may be meant; the first one that the noun has is.
+# Verbs of other programs, and ours that may be meant, in order of preference.
 _VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("create", "new", "insert", "append", "make"), ("add",)),
     **dict.fromkeys(("delete", "del", "rm", "drop", "erase"), ("remove", "clear")),
@@ -42,36 +42,39 @@ _NOUNS: dict[str, str] = {
     **dict.fromkeys(("lint", "verify"), "validate"),
     **dict.fromkeys(("can", "may", "ask"), "check"),
 }
-_MEANT = ". Did you mean '{}'?"
-Verbs = Callable[[str], Collection[str]]  # the verbs of a noun, none of one that has none
+_DID_YOU_MEAN = ". Did you mean '{}'?"
+Verbs = Callable[[str], Collection[str]]  # returns the verbs of a noun
 
 
 def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: Verbs) -> UsageError:
-    """The refusal of a word that is no command, with the right line if it can be told."""
-    turned = ": first the noun, then the verb"
+    """Return the error for an unknown command, with the line that was probably meant."""
+    swapped = ": the noun comes first, then the verb"
+    # Such as `enable pop alice@example.com`.
     if rest and (noun := _noun(rest[0], nouns)) is not None and (verb := _verb(word, verbs(noun))) is not None:
-        return _refusal(word, turned, [noun, verb, *rest[1:]])
+        return _refusal(word, swapped, [noun, verb, *rest[1:]])
+    # Such as `suspend alice@example.com`, or just `list`.
     verb = _verb(word, verbs("account"))
     if verb is not None and (verb == "list" or (rest and _is_address(rest[0]))):
-        return _refusal(word, turned, ["account", verb, *rest])
+        return _refusal(word, swapped, ["account", verb, *rest])
     if (noun := _noun(word, nouns)) is not None:
         return _refusal(word, "", [noun, *rest])
     if (noun := nearest(word, nouns)) is not None:
-        return _refusal(word, _MEANT.format(noun), [noun, *rest])
+        return _refusal(word, _DID_YOU_MEAN.format(noun), [noun, *rest])
     return _refusal(word, "", [])
 
 
 def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str]) -> UsageError:
-    """The refusal of a word that is no command of the noun `path`, with the right line if it can be told."""
+    """Return the error for an unknown subcommand of the noun `path`, with the line that was probably meant."""
     noun = path.split(" ")[1:]
     if (verb := _verb(word, verbs)) is not None:
         return _refusal(word, "", [*noun, verb, *rest])
     if (verb := nearest(word, verbs)) is not None:
-        return _refusal(word, _MEANT.format(verb), [*noun, verb, *rest])
+        return _refusal(word, _DID_YOU_MEAN.format(verb), [*noun, verb, *rest])
+    # Such as `pop alice@example.com on`.
     for index, given in enumerate(rest):
         if (verb := _verb(given, verbs)) is not None:
             line = [*noun, verb, word, *rest[:index], *rest[index + 1 :]]
-            return _refusal(word, ": first the verb, then the target", line)
+            return _refusal(word, ": the verb comes first, then the target", line)
     if noun == ["server"] and rest:
         return _refusal(word, "", ["server", "set", word.removeprefix("set-"), *rest])
     return _refusal(word, "", [], path)
@@ -79,11 +82,13 @@ def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str
 
 def _refusal(word: str, why: str, line: Sequence[str], path: str = "mailpolicy") -> UsageError:
     for index, given in enumerate(line):
-        if given.partition("=")[0] in OPTIONS:  # it stood behind a `--`, or it would not be among the words
+        if (
+            given.partition("=")[0] in OPTIONS
+        ):  # it was given after `--`, otherwise it would have been taken as an option
             line = [*line[:index], "--", *line[index:]]
             break
     fix = ("mailpolicy", *line) if line else (*path.split(" "), "--help")
-    return UsageError(f"there is no command {short(word)}{why}", fix=fix)
+    return UsageError(f"unknown command {short(word)}{why}", fix=fix)
 
 
 def _noun(word: str, nouns: Collection[str]) -> str | None:

@@ -1,7 +1,4 @@
-"""What the commands that only read have in common: one account, many accounts, the server, the templates.
-
-Promises: reading takes no lock and writes nothing.
-"""
+"""Views of accounts and templates, shared by the commands that only read. They take no lock and write nothing."""
 
 from __future__ import annotations
 
@@ -18,36 +15,37 @@ from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
-from mailpolicy.system.trust import ROOT_ONLY, Trusted, cure_for_root
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
 
 
 def open_store(
-    out: Output, about: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
 ) -> tuple[Store, Policy]:
-    """The store and its policy, with a warning where root should not trust it. Raises StoreError.
+    """Open the store and return it with its policy; warn if root should not trust it. Raises StoreError.
 
-    Whoever asks about a few accounts only, or about none, names them: then an index may save reading the others. A
-    command that reads host.toml says whom root trusts besides itself.
+    With `addresses` only these accounts need to be in the policy, so that an index can save reading the others.
+    `trusted` is the group of host.toml, from the commands that read it.
     """
-    if about is not None:
-        store = Store.read_for_lookup(out.context.file, about, out.cache)
+    if addresses is not None:
+        store = Store.read_for_lookup(out.context.file, addresses, out.cache)
     else:
         store = Store.read(out.context.file, out.cache)
+        # All of the store was read anyway, so the next command may find its index.
         store.update_index()
     policy = store.policy()
-    if out.context.is_root and (cure := cure_for_root(out.context.file, trusted)) is not None:
+    if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 
 
 def show_account(out: Output, address: str) -> int:
-    """The Mail Services of one account. Raises NotFound."""
+    """Show the Mail Services of one account. Raises NotFound."""
     store, policy = open_store(out, [address])
     account = require_account(policy, address)
     if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))
         return 0
-    if out.context.drawing:
+    if out.context.draws_tables:
         # 10 ms, only on a terminal
         from mailpolicy.cli import mail_services, terminal
 
@@ -68,9 +66,9 @@ def show_account(out: Output, address: str) -> int:
 def _service_cells(store: Store, policy: Policy, account: Account, service: Service) -> tuple[str, str]:
     setting = policy.setting(account, service.switch)
     key = policy.key_path(account, service.switch, setting.layer)
-    why = f"{setting.layer} {place(store, key)}" if setting.layer else "nothing grants it"
-    confined = policy.scope(account.address, service) is not ANYWHERE
-    if setting.value and confined:
+    why = f"{setting.layer} {place(store, key)}" if setting.layer else "not set anywhere"
+    lan_only = policy.scope(account.address, service) is not ANYWHERE
+    if setting.value and lan_only:
         switch = service.lan_switch or ""
         lan = policy.setting(account, switch)
         why += f"; LAN only: {lan.layer} {place(store, policy.key_path(account, switch, lan.layer))}"
@@ -78,7 +76,7 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
         "off"
         if not setting.value
         else "on, from the LAN only"
-        if confined
+        if lan_only
         else "on"
         if service.lan_switch is None
         else "on, from anywhere"
@@ -91,13 +89,13 @@ def _service_cells(store: Store, policy: Policy, account: Account, service: Serv
 
 
 def place(store: Store, path: tuple[str | int, ...]) -> str:
-    """`FILE:LINE` of a key."""
+    """Return `FILE:LINE` of a key."""
     line = store.line(path)
     return f"{store.path}:{line}" if line else store.path
 
 
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
-    """An account as JSON shows it; lines only where the store is given."""
+    """Return the JSON form of an account; with line numbers if the store is given."""
     services: dict[str, Any] = {}
     for service in Service:
         setting = policy.setting(account, service.switch)
@@ -132,7 +130,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
 def list_accounts(
     out: Output, domain: str | None, with_template: str | None, *, suspended: bool, search: str | None
 ) -> int:
-    """List the accounts that fit all that is asked for. Raises NotFound and UsageError."""
+    """List the accounts that match every filter. Raises NotFound and UsageError."""
     try:
         domain = names.domain_name(domain) if domain is not None else None
     except names.NameRejected as error:
@@ -152,7 +150,7 @@ def list_accounts(
         for account in chosen:
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
-    lan = "LAN" if out.context.drawing else "LAN only"
+    lan = "LAN" if out.context.draws_tables else "LAN only"
     rows = (
         (
             account.address,
@@ -164,7 +162,7 @@ def list_accounts(
         for account in chosen
     )
     columns = [service.facts.column or str(service) for service in Service]
-    if out.context.drawing:
+    if out.context.draws_tables:
         columns = [service.facts.short or str(service) for service in Service]
     out.rows(("address", "template", "state", *columns, "login"), rows, of="account")
     return 0
@@ -177,7 +175,7 @@ def _short(policy: Policy, account: Account, service: Service, lan: str) -> str:
 
 
 def list_templates(out: Output, name: str | None) -> int:
-    """The templates, or one of them, with their switches and how many accounts use them. Raises NotFound."""
+    """List all templates or one, with their switches and the number of accounts that use them. Raises NotFound."""
     store, policy = open_store(out)
     if name is not None:
         require_template(policy, name, offer=False)
@@ -196,7 +194,7 @@ def list_templates(out: Output, name: str | None) -> int:
             }
             out.json("template/1", {**content, "switches": dict(table)})
         return 0
-    if name is not None and out.context.drawing:
+    if name is not None and out.context.draws_tables:
         # 10 ms, only on a terminal
         from mailpolicy.cli import mail_services, terminal
 

@@ -1,6 +1,6 @@
-"""What `[exports.NAME]` of host.toml asks for: which target, where, for whom, and how its reader is told.
+"""The exports configured as `[exports.NAME]` in host.toml, checked as a whole before anything is written.
 
-Promises: everything is checked before anything is written. Not promised: that the programs named are there.
+The programs that they name are not looked for.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mailpolicy.deploy.managed import Place
+from mailpolicy.deploy.managed import GeneratedFile
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.export import Target
 from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
-from mailpolicy.system.replacing import Attributes
+from mailpolicy.system.attributes import Attributes
 
-_OWN = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
-OPEN, CLOSED = 0o640, 0o600
-_INDEXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # what postmap makes beside the text
+_COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
+_MODE, _SECRET_MODE = 0o640, 0o600
+_INDEX_SUFFIXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
 
 
-class Configured(NamedTuple):
-    """One export of this machine; `kick` ends the sessions of the user whose name follows it, `doveconf` asks Dovecot."""
+class ConfiguredExport(NamedTuple):
+    """A configured export; the command `kick`, with a user name added, ends that user's sessions."""
 
     name: str
     target_name: str
     target: Target
     options: Options
-    place: Place
+    generated: GeneratedFile
     kick: tuple[str, ...] = ("doveadm", "kick", "--")
     doveconf: tuple[str, ...] = ("doveconf",)
-    problem: MailpolicyError | None = None  # why this one cannot be made, which stops none of the others
+    error: MailpolicyError | None = None  # why this one cannot be made; the others still are
 
 
 class InvalidExport(StoreError):
-    """An `[exports.NAME]` says something it may not; `key` is the path of what it is."""
+    """A table `[exports.NAME]` is invalid; `key` is the path of the offending key."""
 
     code = "invalid-host"
 
@@ -47,46 +47,46 @@ class InvalidExport(StoreError):
         self.key: KeyPath = ("exports", name, *([option] if option is not None else []))
 
 
-def place_for(target: Target, path: str, *, postmap: str | None = None) -> Place:
-    """Where a target's file goes if nothing else is said: 0640, or 0600 and never more for one with secrets."""
-    mode = CLOSED if target.secret else OPEN
-    attributes = Attributes(mode, most=mode, later=True)
+def default_file(target: Target, path: str, *, postmap: str | None = None) -> GeneratedFile:
+    """Return the default attributes of a target's file: mode 0640, or 0600 and never more if it has secrets."""
+    mode = _SECRET_MODE if target.secret else _MODE
+    attributes = Attributes(mode, max_mode=mode, bump_mtime=True)
     if postmap is None:
-        return Place(path, attributes)
-    full = os.path.abspath(path)  # commands run elsewhere
-    return Place(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEXES[postmap]}")
+        return GeneratedFile(path, attributes)
+    full = os.path.abspath(path)  # commands run in /
+    return GeneratedFile(path, attributes, (("postmap", f"{postmap}:{full}"),), f"{full}{_INDEX_SUFFIXES[postmap]}")
 
 
-def configured(file: str, tables: Mapping[str, Any]) -> list[Configured]:
-    """The exports, those without secrets first, and among these data before the configuration that reads it.
+def read_exports(file: str, tables: Mapping[str, Any]) -> list[ConfiguredExport]:
+    """Return the exports in the order of their deployment. Raises InvalidExport.
 
-    Raises InvalidExport.
+    Those without secrets come first, as the keyring may be locked; data comes before the configuration that reads it.
     """
-    found = [_one(file, name, table) for name, table in tables.items()]
+    exports = [_read_export(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
-    for one in found:
-        if (other := paths.setdefault(os.path.realpath(one.place.path), one.name)) != one.name:
-            raise InvalidExport(file, one.name, f"path is that of exports.{other} too", "path")
-    _refuse_mismatch(file, found)
-    return sorted(found, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
+    for one in exports:
+        if (other := paths.setdefault(os.path.realpath(one.generated.path), one.name)) != one.name:
+            raise InvalidExport(file, one.name, f"path is also the path of exports.{other}", "path")
+    _refuse_mismatch(file, exports)
+    return sorted(exports, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
 
 
-def data_files(found: Iterable[Configured]) -> list[str]:
-    """Return where the exports put what Dovecot reads to know who may log in."""
-    return [one.place.path for one in found if one.target_name == "dovecot"]
+def data_files(exports: Iterable[ConfiguredExport]) -> list[str]:
+    """Return the paths of the passwd-files among the exports."""
+    return [one.generated.path for one in exports if one.target_name == "dovecot"]
 
 
-def _one(file: str, name: str, table: Any) -> Configured:
+def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
     if not isinstance(table, dict):
         raise InvalidExport(file, name, "this must be a table")
     try:
         target_name = table.get("target")
         if not isinstance(target_name, str):
-            raise OptionRejected("target", "the key target is missing, it names what is exported")
+            raise OptionRejected("target", "the key target is missing")
         target = target_named(target_name)
-        given = {key: value for key, value in table.items() if key not in _OWN}
+        given = {key: value for key, value in table.items() if key not in _COMMON_KEYS}
         for key in given.keys() - target.options:
-            nearest = nearest_key(key, [*_OWN, *target.options])
+            nearest = nearest_key(key, [*_COMMON_KEYS, *target.options])
             raise OptionRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
         path, token = table.get("path"), given.get("token_file", "/")
         if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
@@ -95,20 +95,20 @@ def _one(file: str, name: str, table: Any) -> Configured:
             raise OptionRejected("token_file", "token_file must be an absolute path")
         chosen, problem = _options(target_name, given)
         if os.path.realpath(path) == os.path.realpath(str(token)):
-            raise OptionRejected("path", "path is that of the token")
-        plain = place_for(target, path, postmap=given.get("postmap"))
+            raise OptionRejected("path", "path is the same file as token_file")
+        plain = default_file(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")
         attributes = Attributes(
-            _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), later=True
+            _mode(table, plain.attributes.mode), exact=True, owner=_owner(table.get("owner")), bump_mtime=True
         )
         commands = (*plain.commands, *((reload,) if reload is not None else ()))
-        kick, doveconf = (_command(table, key) or Configured._field_defaults[key] for key in ("kick", "doveconf"))
-        return Configured(
+        kick, doveconf = (_command(table, key) or ConfiguredExport._field_defaults[key] for key in ("kick", "doveconf"))
+        return ConfiguredExport(
             name,
             target_name,
             target,
             chosen,
-            Place(path, attributes, commands, plain.product, ours=True),
+            GeneratedFile(path, attributes, commands, plain.product, replace_edited=True),
             kick,
             doveconf,
             problem,
@@ -118,7 +118,7 @@ def _one(file: str, name: str, table: Any) -> Configured:
 
 
 def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, MailpolicyError | None]:
-    """The options; what is wrong with the token's file is this machine's state and no mistake in host.toml."""
+    """Return the options, and the error if the token file is unusable: a fault of the machine, not of host.toml."""
     try:
         return parse_options(target_name, given), None
     except MailpolicyError as error:
@@ -133,15 +133,18 @@ def _options(target_name: str, given: Mapping[str, Any]) -> tuple[Options, Mailp
     )
 
 
-def _refuse_mismatch(file: str, found: list[Configured]) -> None:
-    """A snippet that reads its data by another rule than they were written by lets in just those who must stay out."""
-    data = {one.place.path: one for one in found if one.target_name == "dovecot"}
-    for one in found:
+def _refuse_mismatch(file: str, exports: list[ConfiguredExport]) -> None:
+    """Raise InvalidExport if a Dovecot snippet and its passwd-file differ in strategy or lock.
+
+    The snippet would then admit exactly the users that the file means to deny.
+    """
+    data = {one.generated.path: one for one in exports if one.target_name == "dovecot"}
+    for one in exports:
         other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
         for key in ("strategy", "lock"):
             if other is not None and getattr(one.options, key) != getattr(other.options, key):
                 raise InvalidExport(
-                    file, one.name, f"{key} is not that of exports.{other.name}, whose file it reads", key
+                    file, one.name, f"{key} differs from exports.{other.name}, whose file this one reads", key
                 )
 
 
@@ -166,9 +169,9 @@ def _mode(table: Mapping[str, Any], usual: int) -> int:
         raise OptionRejected("mode", 'mode must be an octal string such as "0640"')
     mode = int(text, 8)
     if mode & 0o022:
-        raise OptionRejected("mode", f"mode {text} lets others write what a server obeys")
-    if usual == CLOSED and mode & 0o007:
-        raise OptionRejected("mode", f"mode {text} lets everybody read the passwords inside")
+        raise OptionRejected("mode", f"mode {text} lets other users write the file")
+    if usual == _SECRET_MODE and mode & 0o007:
+        raise OptionRejected("mode", f"mode {text} lets everybody read the passwords in the file")
     return mode
 
 
@@ -185,5 +188,5 @@ def _owner(text: Any) -> tuple[int, int]:
         uid = pwd.getpwnam(user).pw_uid if user else -1
         gid = grp.getgrnam(group).gr_gid if group else -1
     except KeyError:
-        raise OptionRejected("owner", f"there is no such user or group on this machine: {text!a}") from None
+        raise OptionRejected("owner", f"no such user or group on this machine: {text!a}") from None
     return uid, gid

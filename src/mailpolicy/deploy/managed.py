@@ -1,8 +1,8 @@
-"""One generated file in its place: compared, replaced whole, and the program that reads it told.
+"""Deploy one generated file: compare it, replace it atomically, and run the commands that reload its reader.
 
-Promises: the policy is read while the file's lock is held, so two runs never leave the older one's work; what a command
-owes is noted in `PATH.reload` before the file is replaced and struck out when the command has succeeded; a file of
-somebody else's is not lost. Not promised: that the program obeys.
+The policy is read while the file's lock is held, so that of two runs the newer policy wins. The marker `PATH.reload` is
+written before the file is replaced and removed after the commands succeeded, so that an interrupted or failed reload is
+run again. A file that was edited by hand or made by others is never lost.
 """
 
 from __future__ import annotations
@@ -14,159 +14,157 @@ from typing import NamedTuple
 from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
-from mailpolicy.system.files import is_there
+from mailpolicy.system.attributes import Attributes
+from mailpolicy.system.files import exists
 from mailpolicy.system.held import Held, locked, without_lock
-from mailpolicy.system.replacing import Attributes
 from mailpolicy.system.trust import Trusted
 
-_RELOAD = "reload"  # the note that the commands are still to be run
-_PATIENCE = 120.0  # seconds for a command that tells a program
+_RELOAD = "reload"  # suffix of the marker: the commands have not succeeded yet
+_TIMEOUT = 120.0  # seconds for one command
 
 
-class Place(NamedTuple):
-    """Where a file goes, what it shall be like, and the commands that make its reader notice.
+class GeneratedFile(NamedTuple):
+    """The path and attributes of a generated file, and the commands that reload its reader.
 
-    `product` is a file that the commands make: where it is missing they are owed. With `ours` a file that somebody
-    edited is kept as `PATH.edited` and replaced; without, it is left and refused, unless `force` is given.
+    `product` is a file that the commands create: if it is missing, they are run. A file that was edited by hand is saved
+    as `PATH.edited` and replaced with `replace_edited`, overwritten with `force`, and else refused.
     """
 
     path: str
     attributes: Attributes
     commands: tuple[tuple[str, ...], ...] = ()
     product: str | None = None
-    ours: bool = False
+    replace_edited: bool = False
     force: bool = False
 
 
-class Placed(NamedTuple):
-    """What was found and done. `before` is the old content, None where there was none."""
+class DeployResult(NamedTuple):
+    """The state of a generated file and the changes made; `before` is the old content, None if there was none."""
 
     state: State
     before: bytes | None
     written: bool = False
-    corrected: bool = False  # mode or owner
-    told: bool = False
+    attributes_set: bool = False  # mode or owner
+    reloaded: bool = False
     notes: tuple[str, ...] = ()
-    owing: Refused | None = None  # the command that failed, though the file is in its place
+    reload_error: Refused | None = None  # why the reload failed, although the file was written
 
     @property
     def changed(self) -> bool:
-        """Whether anything was done."""
-        return self.written or self.corrected or self.told
+        """Return whether anything was changed."""
+        return self.written or self.attributes_set or self.reloaded
 
 
-def trusted_with(place: Place) -> Trusted:
-    """Return who may own the file that stands there already: root, and the owner that host.toml names."""
-    owner = place.attributes.owner[0]
+def trusted_with(generated: GeneratedFile) -> Trusted:
+    """Return who may own the existing file besides root: the owner named in host.toml."""
+    owner = generated.attributes.owner[0]
     return Trusted(owners=frozenset() if owner == -1 else frozenset({owner}))
 
 
-def look(place: Place, wanted: bytes) -> Placed:
-    """What is there, without changing it; a note for whatever differs besides the content."""
-    with without_lock(place.path, judged=False) as file:
+def inspect(generated: GeneratedFile, wanted: bytes) -> DeployResult:
+    """Return the state of the file without changing it, with notes about other differences than the content."""
+    with without_lock(generated.path, check_trust=False) as file:
         before = _read(file)
         found = state(before, wanted)
         notes = []
-        if before is not None and not _fits(file, place.attributes):
-            notes.append(f"{place.path}: mode or owner is not as configured")
-        if before is not None and _is_owed(file, place):
-            notes.append(f"{place.path}: a reload is owed")
-    return Placed(found, before, notes=tuple(notes))
+        if before is not None and not _has_attributes(file, generated.attributes):
+            notes.append(f"{generated.path}: mode or owner is not as configured")
+        if before is not None and _reload_pending(file, generated):
+            notes.append(f"{generated.path}: reload pending")
+    return DeployResult(found, before, notes=tuple(notes))
 
 
-def put(
-    place: Place,
+def update(
+    generated: GeneratedFile,
     make: Callable[[], bytes],
     lock_timeout: float,
-    first: Callable[[Held, bytes | None, bytes], None] | None = None,
-) -> Placed:
-    """Make the content and put it in its place; `lock_timeout` is in seconds.
+    before_replace: Callable[[Held, bytes | None, bytes], None] | None = None,
+) -> DeployResult:
+    """Make the content, write the file and reload its reader; `lock_timeout` is in seconds.
 
-    `first` gets the file as it is held, the old content and the new one before the file is replaced.
-
-    A command that fails leaves the file in its place, and is told of in `owing`. Raises Refused for a file that must not
-    be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and what `make` raises.
+    `before_replace` is called with the locked file, its old content and the new one before the file is replaced. A failed reload
+    is returned in `reload_error`. Raises Refused for a file that must not be overwritten and for a folder that others can
+    write; StillLocked, WriteFailed, NotConfirmed; and the errors of `make`.
     """
-    with locked(place.path, lock_timeout, trusted_with(place), make_folders=0o755) as file:
+    with locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755) as file:
+        # Under the lock, so that of two runs the one that writes last has also read the policy last.
         wanted = make()
         before = _read(file)
         found = state(before, wanted)
         notes: list[str] = []
         written = found is not State.CURRENT
-        corrected = not written and not _fits(file, place.attributes)
-        if found in (State.EDITED, State.FOREIGN) and not place.force:
-            if not place.ours:
+        attributes_set = not written and not _has_attributes(file, generated.attributes)
+        if found in (State.EDITED, State.FOREIGN) and not generated.force:
+            if not generated.replace_edited:
                 raise Refused(
-                    f"nothing was written, the file there is {found}: look at it with --diff, "
-                    "and replace it with --force",
-                    file=place.path,
+                    f"nothing was written, the existing file is {found}: compare with --diff, replace with --force",
+                    file=generated.path,
                     code="edited",
                 )
-            notes.append(f"{place.path}: was {found}, kept as {_keep(file, place, before or b'')}")
+            notes.append(f"{generated.path}: was {found}, kept as {_save_edited(file, generated, before or b'')}")
         if written:
-            if first is not None:
-                first(file, before, wanted)
-            if place.commands and not file.note(_RELOAD).exists():
-                file.note(_RELOAD).write(())
-            file.replace(wanted, place.attributes)
-        elif corrected:
-            file.correct(place.attributes)
-        told, owing = False, None
-        if _is_owed(file, place):
+            if before_replace is not None:
+                before_replace(file, before, wanted)
+            # Before the replacement: if this run is killed right after it, the next one still reloads.
+            if generated.commands and not file.marker(_RELOAD).exists():
+                file.marker(_RELOAD).write(())
+            file.replace(wanted, generated.attributes)
+        elif attributes_set:
+            file.set_attributes(generated.attributes)
+        reloaded, reload_error = False, None
+        if _reload_pending(file, generated):
             try:
-                for command in place.commands:
-                    _run(place.path, command)
-                file.note(_RELOAD).remove()
-                told = True
+                for command in generated.commands:
+                    _run(generated.path, command)
+                file.marker(_RELOAD).remove()
+                reloaded = True
             except Refused as error:
-                owing = error
-    return Placed(found, before, written, corrected, told, tuple(notes), owing)
+                reload_error = error
+    return DeployResult(found, before, written, attributes_set, reloaded, tuple(notes), reload_error)
 
 
 def _read(file: Held) -> bytes | None:
-    """Return what is there, None if nothing is. Raises Refused for what is no file of ours to replace."""
+    """Return the content of the file, None if it does not exist. Raises Refused if it is not a regular file."""
     try:
         return file.read()
     except StoreError as error:
         raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
 
 
-def _fits(file: Held, attributes: Attributes) -> bool:
-    """Whether mode and owner are as they must be."""
-    facts = file.facts()
-    assert facts is not None
-    mode = stat.S_IMODE(facts.st_mode)
-    if mode != (attributes.mode if attributes.exact else mode & attributes.most):
+def _has_attributes(file: Held, attributes: Attributes) -> bool:
+    """Return whether mode and owner are as configured."""
+    st = file.lstat()
+    assert st is not None
+    mode = stat.S_IMODE(st.st_mode)
+    if mode != attributes.mode_for(mode):
         return False
-    return all(
-        wanted in (-1, there) for wanted, there in zip(attributes.owner, (facts.st_uid, facts.st_gid), strict=True)
-    )
+    return all(wanted in (-1, there) for wanted, there in zip(attributes.owner, (st.st_uid, st.st_gid), strict=True))
 
 
-def _keep(file: Held, place: Place, content: bytes) -> str:
-    """Keep what somebody wrote, never more open than the file shall be; return the path."""
-    facts = file.facts()
-    assert facts is not None
+def _save_edited(file: Held, generated: GeneratedFile, content: bytes) -> str:
+    """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
+    st = file.lstat()
+    assert st is not None
     attributes = Attributes(
-        stat.S_IMODE(facts.st_mode) & place.attributes.mode, exact=True, owner=(facts.st_uid, facts.st_gid)
+        stat.S_IMODE(st.st_mode) & generated.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid)
     )
-    return file.keep_copy("edited", content, attributes)
+    return file.save_copy("edited", content, attributes)
 
 
-def _is_owed(file: Held, place: Place) -> bool:
-    missing = place.product is not None and not is_there(place.product, follow=True)
-    return bool(place.commands) and (missing or file.note(_RELOAD).exists())
+def _reload_pending(file: Held, generated: GeneratedFile) -> bool:
+    missing = generated.product is not None and not exists(generated.product, follow=True)
+    return bool(generated.commands) and (missing or file.marker(_RELOAD).exists())
 
 
 def _run(path: str, command: tuple[str, ...]) -> None:
     import shlex
 
-    ended = programs.run(command, _PATIENCE)
-    if ended.failure is None:
+    result = programs.run(command, _TIMEOUT)
+    if result.failure is None:
         return
     shown = shlex.join(command)
     raise Refused(
-        f"is in its place, but {shown} {ended.failure}; it is owed until it succeeds",
+        f"was written, but `{shown}` {result.failure}; the next deploy will run it again",
         file=path,
         code="reload-failed",
         fix=command,

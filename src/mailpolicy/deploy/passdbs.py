@@ -1,8 +1,8 @@
-"""The passdbs that Dovecot asks, as `doveconf -n` shows them: those before the policy's, and what others make of the policy's.
+"""Analyse the passdbs in the output of `doveconf -n`: which are asked before the policy, and which settings alter the policy's.
 
-Source: seen on Dovecot 2.3.19 and 2.4.1. Those of `protocol` blocks are asked before all others, block by block as each is
-first met. In 2.4 all passdbs of one name are one, and `passdb_x` outside of them is what those have that say no `x`; in 2.3
-the names have no meaning, and the policy's is the first that bears its name.
+As observed with Dovecot 2.3.19 and 2.4.1: passdbs in `protocol` blocks are asked before all others, in the order in which
+the blocks first appear. 2.4 merges all passdbs of one name, and `passdb_x` outside of them is the default of `x`. In 2.3
+names have no meaning, and the policy's passdb is the first that has its name.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# Settings of 2.4 that say nothing to a passdb of ours that has none of its own; sites set them for all of theirs.
-_IDLE = re.compile(r"(bsdauth|imap|ldap|lua|oauth2|pam|sql)_.*|use_(cache|worker)|default_password_scheme")
-_ALL = "passdb_*"
+# Settings of 2.4 that a passwd-file ignores; sites set them as defaults for their other passdbs.
+_HARMLESS = re.compile(r"(bsdauth|imap|ldap|lua|oauth2|pam|sql)_.*|use_(cache|worker)|default_password_scheme")
+_DEFAULTS = "passdb_*"
 
 
 class Passdb(NamedTuple):
-    """A passdb: the `protocol` block in which it stands, "" for none, what it is called, and its settings."""
+    """A passdb: its `protocol` block, "" for none, its name and its settings."""
 
     block: str
     name: str
@@ -27,42 +27,42 @@ class Passdb(NamedTuple):
         return f"{self.name or self.settings.get('driver', 'unnamed')} in {self.block}"
 
     def applies(self, service: str) -> bool:
-        """Whether it is there for a service."""
+        """Return whether the passdb is used for a service."""
         wanted = self.block.removeprefix("protocol ")
         return wanted in ("", service) or (wanted.startswith("!") and wanted != f"!{service}")
 
 
-def asked_first(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
-    """The passdbs that Dovecot asks before the policy's, which are those of the snippet; None where it does not read these.
+def asked_before_policy(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str] | None:
+    """Return the passdbs that Dovecot asks before those of the snippet, None if it does not read the snippet.
 
-    One that is merged with a global one, as 2.4 does, comes later.
+    `merges` is whether Dovecot merges passdbs of one name: one merged with a global passdb is asked later.
     """
-    listed = [passdb for passdb in _passdbs(text) if passdb.name != _ALL]
-    known = {passdb.name for passdb in listed if merges and not passdb.block}
-    early: dict[str, None] = {}
+    listed = [passdb for passdb in _passdbs(text) if passdb.name != _DEFAULTS]
+    merged = {passdb.name for passdb in listed if merges and not passdb.block}
+    earlier: dict[str, None] = {}
     for service in services:
-        ours = [passdb.name for passdb in _passdbs(snippet) if passdb.block == f"protocol {service}"]
-        asked = [one for one in listed if one.block and one.name not in known and one.applies(service)]
-        if not ours or not {passdb.name for passdb in asked}.issuperset(ours):
+        wanted_names = [passdb.name for passdb in _passdbs(snippet) if passdb.block == f"protocol {service}"]
+        asked = [one for one in listed if one.block and one.name not in merged and one.applies(service)]
+        if not wanted_names or not {passdb.name for passdb in asked}.issuperset(wanted_names):
             return None
-        waiting = ours[::-1]
+        remaining = wanted_names[::-1]
         for passdb in asked:
-            if not waiting:
+            if not remaining:
                 break
-            if passdb.name == waiting[-1]:
-                waiting.pop()
-            elif passdb.name in ours and passdb.name not in waiting:
-                pass  # it was there already
-            # One that only denies, or that is for master users, lets nobody past the policy.
+            if passdb.name == remaining[-1]:
+                remaining.pop()
+            elif passdb.name in wanted_names and passdb.name not in remaining:
+                pass  # listed a second time
+            # A passdb that only denies, or is for master users, admits nobody past the policy.
             elif "yes" not in (passdb.settings.get("deny"), passdb.settings.get("master")):
-                early[str(passdb)] = None
-    return list(early)
+                earlier[str(passdb)] = None
+    return list(earlier)
 
 
-def changed(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str]:
-    """Each setting by which the policy's passdbs are not what the snippet says, with where it stands.
+def altered_settings(text: str, snippet: str, services: Sequence[str], *, merges: bool) -> list[str]:
+    """Return the settings outside of the snippet that alter its passdbs, each with its block.
 
-    `merges` is whether all passdbs of one name are one.
+    `merges` is whether Dovecot merges passdbs of one name.
     """
     listed = list(_passdbs(text))
     found: dict[str, None] = {}
@@ -72,55 +72,55 @@ def changed(text: str, snippet: str, services: Sequence[str], *, merges: bool) -
             continue
         same = [one for one in listed if one.name == wanted.name and one.applies(service)]
         if not same:
-            continue  # it is not read
+            continue  # the snippet is not read, which `asked_before_policy` reports
         same = same if merges else [one for one in same if one.block][:1]
         for one in same:
-            if merges and not one.block:  # with it the policy's is asked as late as this one
-                found[f"passdb {wanted.name}{_where(one)}"] = None
+            if merges and not one.block:  # merged with a global passdb, the policy's is asked as late as that one
+                found[f"passdb {wanted.name}{_location(one)}"] = None
             for key in _differing(one, wanted):
-                found[f"{key} = {one.settings[key]} in passdb {wanted.name}{_where(one)}"] = None
+                found[f"{key} = {one.settings[key]} in passdb {wanted.name}{_location(one)}"] = None
         for key in wanted.settings.keys() - {key for one in same for key in one.settings}:
             found[f"no {key} in passdb {wanted.name}"] = None
         for one in listed:
-            if merges and one.name == _ALL and one.applies(service):
+            if merges and one.name == _DEFAULTS and one.applies(service):
                 for key in one.settings.keys() - wanted.settings.keys():
-                    if not _IDLE.fullmatch(key):
-                        found[f"passdb_{key} = {one.settings[key]}{_where(one)}"] = None
+                    if not _HARMLESS.fullmatch(key):
+                        found[f"passdb_{key} = {one.settings[key]}{_location(one)}"] = None
     return list(found)
 
 
 def _differing(passdb: Passdb, wanted: Passdb) -> Iterator[str]:
     for key, value in passdb.settings.items():
-        if wanted.settings[key] != value if key in wanted.settings else not _IDLE.fullmatch(key):
+        if wanted.settings[key] != value if key in wanted.settings else not _HARMLESS.fullmatch(key):
             yield key
 
 
-def _where(passdb: Passdb) -> str:
+def _location(passdb: Passdb) -> str:
     return f" in {passdb.block}" if passdb.block else " outside of protocol blocks"
 
 
 def _passdbs(text: str) -> Iterator[Passdb]:
-    """The passdbs in the order of what doveconf prints, and each setting for all of them as one called `passdb_*`."""
-    around: list[str] = []
+    """Yield the passdbs in the order of doveconf's output, and each default setting as a passdb named `passdb_*`."""
+    enclosing: list[str] = []
     current: Passdb | None = None
     depth = 0  # of the current one
     for line in map(str.strip, text.splitlines()):
-        block = around[0] if around and around[0].startswith("protocol ") else ""
+        block = enclosing[0] if enclosing and enclosing[0].startswith("protocol ") else ""
         if line.endswith("{"):
             kind, _, name = line[:-1].strip().partition(" ")
             if kind == "passdb":
-                current, depth = Passdb(block, name, {}), len(around)
-            around.append(line[:-1].strip())
-        elif line == "}" and around:
-            around.pop()
-            if current is not None and len(around) == depth:
+                current, depth = Passdb(block, name, {}), len(enclosing)
+            enclosing.append(line[:-1].strip())
+        elif line == "}" and enclosing:
+            enclosing.pop()
+            if current is not None and len(enclosing) == depth:
                 yield current._replace(name=current.name or current.settings.get("name", ""))
                 current = None
         elif line and not line.startswith("#"):
             key, _, value = line.partition(" = ")
-            inside = around[depth + 1 :] if current is not None else around[bool(block) :]
+            inside = enclosing[depth + 1 :] if current is not None else enclosing[bool(block) :]
             whole = "/".join([*inside, key.removesuffix(" =")])
             if current is not None:
                 current.settings[whole] = value
             elif whole.startswith("passdb_") and inside in ([], ["passdb_fields"]):
-                yield Passdb(block, _ALL, {whole.removeprefix("passdb_"): value})
+                yield Passdb(block, _DEFAULTS, {whole.removeprefix("passdb_"): value})

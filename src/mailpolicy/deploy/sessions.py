@@ -1,7 +1,7 @@
-"""Ending the sessions of accounts whose access narrowed: a server asks for the policy at login only.
+"""End the sessions of accounts whose access narrowed: servers check the policy only at login.
 
-Promises: whose session is ended is said; whose end is owed is noted in `PATH.kick` before the file is replaced, until it
-was asked for and succeeded. Not promised: that a session which began in the second of the change is met.
+The accounts are recorded in the marker `PATH.kick` before the file is replaced, and removed once their sessions were
+ended. A session that began within a second of the change may be missed.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mailpolicy.deploy import programs
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.trust import Trusted
 
-_NOTICED = 1.1  # seconds; Dovecot looks at the passwd-file at most once a second
-# What doveadm kick says if the user has no session: 2.3 with its status, 2.4 in words.
-_NOBODY = 68
+_NOTICE_DELAY = 1.1  # seconds; Dovecot checks the passwd-file for changes at most once a second
+# Results of doveadm kick for a user without a session: the exit status of 2.3, the output of 2.4.
+_NO_USER = 68
 _NO_SESSION = re.compile(r"0 connections kicked\b")
 _SUFFIX = "kick"
 _USER = re.compile(r"[A-Za-z0-9_]\S*")
-_PATIENCE = 30.0  # seconds for one kick
+_TIMEOUT = 30.0  # seconds for one kick
 
 
-def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
-    """The names that sessions of `users` go by: as they are, and without their domain where that is one of `short`."""
+def login_names(users: Iterable[str], short: Collection[str]) -> list[str]:
+    """Return the login names of users: their addresses, and their local parts in the domains `short`."""
     found = []
     for user in users:
         local, _, domain = user.rpartition("@")
@@ -34,59 +34,56 @@ def typed(users: Iterable[str], short: Collection[str]) -> list[str]:
     return found
 
 
-class Ended(NamedTuple):
-    """Whose sessions were ended, and by user why others could not be."""
+class KickResult(NamedTuple):
+    """The users whose sessions were ended, and the failures by user."""
 
     kicked: list[str]
     failed: dict[str, str]
 
 
-def kick(command: tuple[str, ...], users: Iterable[str], told: Callable[[str], None]) -> Ended:
-    """End the sessions of `users`; `told` gets a sentence for each.
+def kick(command: tuple[str, ...], users: Iterable[str], report: Callable[[str], None]) -> KickResult:
+    """End the sessions of `users`; `report` is called with a message for each.
 
-    Waits until Dovecot has noticed the new file, as whoever is thrown out comes back at once.
+    Waits first until Dovecot has noticed the new file, because clients reconnect at once.
     """
-    ended = Ended([], {})
+    result = KickResult([], {})
     listed = list(users)
     if listed:
-        time.sleep(_NOTICED)
+        time.sleep(_NOTICE_DELAY)
     for user in listed:
-        run = programs.run([*command, user], _PATIENCE)
-        if run.status == _NOBODY or _NO_SESSION.match(run.out):
-            told(f"no session to kick: {user}")
-        elif run.failure is None:
-            told(f"kicked: {user}")
-            ended.kicked.append(user)
+        program = programs.run([*command, user], _TIMEOUT)
+        if program.status == _NO_USER or _NO_SESSION.match(program.out):
+            report(f"no session to kick: {user}")
+        elif program.failure is None:
+            report(f"kicked: {user}")
+            result.kicked.append(user)
         else:
-            ended.failed[user] = f"{shlex.join([*command, user])} {run.failure}"
-    return ended
+            result.failed[user] = f"{shlex.join([*command, user])} {program.failure}"
+    return result
 
 
-def owed(path: str) -> list[str]:
-    """Return whose sessions may be open that an earlier change of the file at `path` no longer allows.
-
-    Raises Refused and WriteFailed.
-    """
-    with without_lock(path, judged=False) as file:
-        return _owed(file)
+def pending(path: str) -> list[str]:
+    """Return the users whose open sessions the file at `path` may no longer allow. Raises Refused and WriteFailed."""
+    with without_lock(path, check_trust=False) as file:
+        return _pending(file)
 
 
-def owe(file: Held, users: Iterable[str]) -> None:
-    """Write down, before a file is replaced, whose sessions are to be ended. Raises Refused and WriteFailed."""
-    file.note(_SUFFIX).write(sorted({*_owed(file), *users}))
+def record(file: Held, users: Iterable[str]) -> None:
+    """Record, before a file is replaced, the users whose sessions must end. Raises Refused and WriteFailed."""
+    file.marker(_SUFFIX).write(sorted({*_pending(file), *users}))
 
 
-def settle(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
-    """Strike out those of `users` who need no end any more. Raises Refused, StillLocked and WriteFailed."""
+def clear(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
+    """Remove the record of `users` except those that failed. Raises Refused, StillLocked and WriteFailed."""
     done = set(users) - set(failed)
     with locked(path, lock_timeout, trusted) as file:
-        left = [user for user in _owed(file) if user not in done]
+        left = [user for user in _pending(file) if user not in done]
         if left:
-            file.note(_SUFFIX).write(left)
+            file.marker(_SUFFIX).write(left)
         else:
-            file.note(_SUFFIX).remove()
+            file.marker(_SUFFIX).remove()
 
 
-def _owed(file: Held) -> list[str]:
-    # They become arguments of a command, so what is no user name is none that we wrote.
-    return [name for name in file.note(_SUFFIX).lines() if _USER.fullmatch(name)]
+def _pending(file: Held) -> list[str]:
+    # These become arguments of a command; a line that is not a user name was not written by us.
+    return [name for name in file.marker(_SUFFIX).lines() if _USER.fullmatch(name)]

@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A problem placed in the text of a file; `source` is the line, if what is wrong is how it is written."""
+    """A problem with its place in a file; `source` is the text of the line if its spelling is the problem."""
 
     file: str
     line: int
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
     @property
     def content(self) -> dict[str, str | int]:
-        """The finding as JSON shows it."""
+        """Return the finding as an object for JSON."""
         return {
             "file": self.file,
             "line": self.line,

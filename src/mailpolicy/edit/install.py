@@ -16,7 +16,7 @@ from mailpolicy.policy.access import EMPTY, Comparison
 from mailpolicy.policy.changes import AccessChange, Redirection
 from mailpolicy.secrets import pending
 from mailpolicy.store.store import Store, StoreInvalid
-from mailpolicy.system.files import read_whole
+from mailpolicy.system.files import read_all
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -74,7 +74,7 @@ def install(
 
 def _replace(held: Held, planned: Installation, allow: Check) -> Installation:
     with held.opened() as descriptor:
-        old = Store(held.path, read_whole(descriptor)) if descriptor is not None else None
+        old = Store(held.path, read_all(descriptor)) if descriptor is not None else None
     held.refuse_links()
     current = _planned(held.path, planned.new, old, held.trusted)
     if current.changed:
@@ -96,7 +96,7 @@ def _current_store(path: str, trusted: Trusted) -> Store | None:
 
 def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
     policy = new.policy()
-    notes = pending.notes(path, trusted)
+    notes = pending.warnings(path, trusted)
     # Against an empty policy all access of the new store counts as widened, so --fail-on widened refuses it.
     before, comparable = EMPTY, True
     try:

@@ -67,7 +67,7 @@ def transact(
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
     plan = planner(store.policy())
-    plan.notes += pending.notes(store.path, trusted)
+    plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _rewrite(store, plan)
         return EditResult(plan, _access(rewrite, plan), rewrite.diff())
@@ -90,7 +90,7 @@ def _replace(
     held.refuse_links()
     if current is not store:
         plan = planner(current.policy())
-        plan.notes += pending.notes(store.path, held.trusted)
+        plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan, Direction.SAME, None)
     rewrite = _rewrite(current, plan)

@@ -13,10 +13,9 @@ from typing import NamedTuple
 class Facts(NamedTuple):
     """The facts about a service.
 
-    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists, `short` the
-    one on a terminal. `uses`
-    names the service whose LAN key restricts this one too. A service that `connects_out` has no clients, so IP
-    addresses do not matter to it.
+    `meaning` describes its key, and `lan_meaning` its LAN key if it has one; `column` is its heading in lists, `short`
+    the one on a terminal. `uses` names the service whose LAN key restricts this one too. A service that `connects_out`
+    has no clients, so IP addresses do not matter to it.
     """
 
     label: str

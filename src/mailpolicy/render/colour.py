@@ -1,4 +1,4 @@
-"""Colours for a terminal: of verdicts, states and severities, by the word that says them."""
+"""Colours of verdicts, states and severities on a terminal, by the words for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ STYLES = {
     "heading": "1",
     "struck": "9",
 }  # fmt: skip
-_WORDS = re.compile(
-    r"^(?:allow|deny)(?=$|[:\t ])"  # a verdict
-    r"|(?<=: )(?:error|warning|hint)(?=[:\[])"  # a finding or a message
+_SEVERITY = r"(?<=: )(?:error|warning|hint)(?=[:\[])|^warning(?=:)"
+_MESSAGE = re.compile(_SEVERITY)
+_RESULT = re.compile(
+    rf"{_SEVERITY}"
+    r"|^(?:allow|deny)(?=$|[:\t ])"  # a verdict
     r"|(?<=[\t ])(?:changed|ok)$"  # what an edit did
 )
 
 
 def painted(style: str, text: str) -> str:
-    """Return the text in a style; as it is if there is no such style."""
+    """Return the text in a style, or unchanged if there is no such style."""
     code = STYLES.get(style)
     return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
 
@@ -34,6 +36,11 @@ def painted_hunk(line: str) -> str:
     return line
 
 
+def painted_message(line: str) -> str:
+    """Return a message with its severity in colour."""
+    return _MESSAGE.sub(lambda found: painted(found[0], found[0]), line)
+
+
 def painted_line(line: str) -> str:
-    """Return a line of text with the words that say a verdict, a severity or a result in their colours."""
-    return _WORDS.sub(lambda found: painted(found[0], found[0]), line)
+    """Return a line of a result with its verdict, severity or state in colour."""
+    return _RESULT.sub(lambda found: painted(found[0], found[0]), line)

@@ -1,7 +1,7 @@
-"""A line of a file with a caret below the place that a finding is about, for a terminal.
+"""A line of a file with a caret below the place of a finding, for a terminal.
 
-Promises: what a terminal would obey is shown as an escape, the caret stands below its character among tabs and wide
-characters too, and of a long line the part around it is shown, so that nothing is wrapped.
+Control characters are escaped. The caret is in the right place also among tabs and wide characters, and of a long line
+only the part around it is shown, so that nothing wraps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def lines(number: int, column: int, source: str, width: int) -> list[str]:
 
 
 def _window(source: str, at: int, room: int) -> tuple[str, str]:
-    """Return what is shown before the caret and from it on, together no wider than the room; a cut end is marked."""
+    """Return the text shown before the caret and from it on, together no wider than `room`; a cut end is marked."""
     # Only what could be shown is looked at, however long the line.
     before, after = _shown(source[max(at - room, 0) : at]), _shown(source[at : at + room])
     head = _fitting(before[::-1], max(room // 2, room - max(_cells(after), 1)), cut=at > room)[::-1]
@@ -44,7 +44,7 @@ def _shown(text: str) -> list[str]:
 
 
 def _fitting(characters: list[str], room: int, *, cut: bool) -> list[str]:
-    """Return as many of the characters as there is room for, and a mark if these are not all."""
+    """Return as many of the characters as fit into `room`, with a mark if some are cut."""
     if not cut and _cells(characters) <= room:
         return characters
     kept: list[str] = []

@@ -1,8 +1,8 @@
-"""Tables for a terminal. Every cell is text and nothing else: no markup and no control character gets through.
+"""Tables for a terminal. A cell is text only: no markup and no control character gets through.
 
-If a table is too wide, its longer cells go on in a second line, between words. If that is not enough, it depends: a list
-of things stays a table, whose first column is shortened, and whose words are broken only then; of any other table each
-row becomes a block of lines, so that a key or FILE:LINE stays whole and can be copied.
+If a table is too wide, its longer cells wrap between words. If that is not enough, a list of things stays a table, with
+its first column shortened and, in the last resort, words broken; in any other table each row becomes a block of lines,
+so that a key or FILE:LINE stays whole and can be copied.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def table(
 
 
 def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:
-    """Return the columns whose rows differ, with the first one, and each other one with its only value."""
+    """Return the columns whose rows differ, with the first one; and the others, each with its only value."""
     shown, agreed = [0], []
     for index in range(1, len(columns)):
         value = rows[0][index]
@@ -71,7 +71,7 @@ def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list
 
 
 def _measured(rows: Sequence[Sequence[str]], whole: int) -> tuple[list[int], list[int]]:
-    """Return how wide each column wants to be, and how narrow it can be without breaking a word."""
+    """Return the preferred width of each column, and its smallest width that breaks no word."""
     wanted = [0] * len(rows[0])
     for row in rows:
         for index, cell in enumerate(row):
@@ -124,7 +124,7 @@ def _row(cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Pain
 
 
 def _shortened(text: str, width: int, ellipsis: str) -> str:
-    """Shorten in the middle: of an address both the beginning and the domain's end tell it from others."""
+    """Shorten a text in the middle, as addresses differ in their beginning and in the end of the domain."""
     if cell_len(text) <= width:
         return text
     kept = width - len(ellipsis)
@@ -136,7 +136,7 @@ def _shortened(text: str, width: int, ellipsis: str) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Part a text into lines between words; a word that is wider than a line is broken."""
+    """Wrap a text between words; a word that is wider than a line is broken."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
@@ -157,7 +157,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int, paint: Paint) -> Iterator[str]:
-    """Yield for each row its first cell, and below it each other one that is not empty beside the name of its column."""
+    """Yield a block for each row: its first cell, then the other cells with the names of their columns."""
     indent = max(map(cell_len, columns[1:]), default=0) + len("  : ")
     for row in rows:
         yield paint("heading", row[0])

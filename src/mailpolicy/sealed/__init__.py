@@ -1,7 +1,6 @@
-"""The sealed file: all secrets of a machine without a desktop in one file, under one key.
+"""The sealed file: all secrets in one encrypted file, for machines without a desktop keyring.
 
-`mailpolicy.sealed.Keyring` is the same file as a backend of keyring. It is looked up only when somebody names it, as
-keyring takes longer to import than a whole command of ours takes to run.
+`mailpolicy.sealed.Keyring` offers the same file as a backend of keyring.
 """
 
 from __future__ import annotations
@@ -9,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mailpolicy.sealed.door import Keyring
+    from mailpolicy.sealed.backend import Keyring
+
+__all__ = ["Keyring"]
 
 
 def __getattr__(name: str) -> type[Keyring]:
     if name != "Keyring":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mailpolicy.sealed.door import Keyring  # 65 ms of keyring, only for other programs
+    from mailpolicy.sealed.backend import Keyring  # imports keyring, 65 ms, which only other programs need
 
     return Keyring

@@ -1,11 +1,10 @@
-"""The sealed file as bytes: all names and secrets as one object under one AEAD, and the key that is made for it.
+"""The format of the sealed file: all names and secrets as one message under one AEAD.
 
     mailpolicy-secrets 1 KEYID WRITES
     nonce, then AES-256-GCM of all names and secrets with line 1 as associated data
 
-Line 1 says which key the file is sealed with and how often it was written. The AES key and the key's id are made from
-the master key by HKDF-Expand (RFC 5869, SHA-256), with the version in the derivation. Nonces are random: one key seals
-at most 2^32 files.
+Line 1 names the key and counts the writes. The AES key and the key's id are derived from the master key by HKDF-Expand
+(RFC 5869, SHA-256), with the version in the derivation. Nonces are random, so one key may seal at most 2^32 files.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_SIZE = 32  # bytes of a master key
-_MOST = 1 << 28  # bytes of names and secrets
-LARGEST = _MOST + 1024  # bytes of a file, which is read into memory whole
-_NONCE = 12  # bytes
+_MAX_PLAINTEXT = 1 << 28  # bytes of names and secrets
+MAX_FILE_SIZE = _MAX_PLAINTEXT + 1024  # bytes of a file, which is read into memory
+_NONCE_SIZE = 12  # bytes
 _VERSION = b"1"
 _HEADER = re.compile(rb"mailpolicy-secrets ([0-9]+) ([0-9a-f]{16}) ([0-9]{1,18})\n")
 
@@ -32,7 +31,7 @@ Secrets = dict[str, dict[str, str]]  # by service and user name
 
 
 class Header(NamedTuple):
-    """What the first line says: the id of the key, in hexadecimal, and how often the file was written."""
+    """The first line: the id of the key, in hexadecimal, and the number of writes."""
 
     key_id: str
     writes: int
@@ -42,10 +41,10 @@ class Header(NamedTuple):
 
 
 class Key:
-    """A master key, made ready for use. Its `id` says which key it is and nothing about the key."""
+    """The cipher and the public `id` derived from a master key."""
 
     def __init__(self, master: bytes) -> None:
-        # Imported here, as they take longer than the rest of a command that touches no sealed secret.
+        # Imported here because they take longer than a whole command that needs no sealed secret.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -58,65 +57,62 @@ class Key:
 
 
 def seal(name: str, key: Key, writes: int, secrets: Secrets) -> bytes:
-    """Return a file with these secrets; `name` is what messages call it. Raises KeyringError."""
-    header, nonce = bytes(Header(key.id, writes)), os.urandom(_NONCE)
+    """Return the content of a sealed file; `name` is the file in messages. Raises KeyringError."""
+    parse_header, nonce = bytes(Header(key.id, writes)), os.urandom(_NONCE_SIZE)
     try:
         plain = json.dumps(secrets, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # its own text would show a secret
+    except UnicodeEncodeError:  # replaced, as its text would show a secret
         raise KeyringError(
-            "a name or a secret is not Unicode text, nothing was written", file=name, code="not-unicode"
+            "a name or a secret is not Unicode text; nothing was written", file=name, code="not-unicode"
         ) from None
-    if len(plain) > _MOST:
+    if len(plain) > _MAX_PLAINTEXT:
         raise KeyringError(
-            f"the secrets would be more than {_MOST >> 20} MiB, nothing was written", file=name, code="too-large"
+            f"the secrets would exceed {_MAX_PLAINTEXT >> 20} MiB; nothing was written", file=name, code="too-large"
         )
-    return header + nonce + key.cipher.encrypt(nonce, plain, header)
+    return parse_header + nonce + key.cipher.encrypt(nonce, plain, parse_header)
 
 
-def header(name: str, content: bytes) -> Header:
-    """Return what the first line of a file says, which `unseal` proves. Raises KeyringError."""
+def parse_header(name: str, content: bytes) -> Header:
+    """Return the parsed first line, which only `unseal` authenticates. Raises KeyringError."""
     match = _HEADER.match(content)
     if match is None:
-        what = (
-            "the file is empty" if not content else "this is not a file of sealed secrets, or its first line is damaged"
-        )
-        raise damaged(name, what)
+        raise damaged_error(name, "not a sealed file, or its first line is damaged" if content else "the file is empty")
     if match[1] != _VERSION:
         raise KeyringError(
-            "the first line is damaged, or a newer mailpolicy wrote this file", file=name, code="newer-secrets"
+            "written by a newer mailpolicy, or its first line is damaged", file=name, code="newer-secrets"
         )
     return Header(match[2].decode(), int(match[3]))
 
 
 def unseal(name: str, key: Key, content: bytes) -> Secrets:
-    """Return the secrets in a file that has a header. Raises KeyringError if one bit is not as it was sealed."""
+    """Return the secrets of a file whose header was parsed. Raises KeyringError if any bit was changed."""
     from cryptography.exceptions import InvalidTag
 
     start = content.index(b"\n") + 1
-    nonce, sealed = content[start : start + _NONCE], content[start + _NONCE :]
+    nonce, sealed = content[start : start + _NONCE_SIZE], content[start + _NONCE_SIZE :]
     try:
         secrets: Secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]))
     except (InvalidTag, ValueError):  # ValueError: too short for a nonce
-        raise damaged(name, "the file is damaged, cut off or changed") from None
+        raise damaged_error(name, "the file is damaged, truncated or modified") from None
     return secrets
 
 
-def damaged(name: str, what: str) -> KeyringError:
-    """Return the refusal of a file that is not as it was sealed."""
-    return KeyringError(f"{what}: bring it back from a backup", file=name, code="damaged-secrets")
+def damaged_error(name: str, problem: str) -> KeyringError:
+    """Return the error for a file that is not as it was sealed."""
+    return KeyringError(f"{problem}: restore it from a backup", file=name, code="damaged-secrets")
 
 
-def master_key(name: str, content: bytes) -> bytes:
-    """Return the master key in what a place of that name holds. Raises KeyringError."""
+def parse_master_key(name: str, content: bytes) -> bytes:
+    """Return the master key in `content`, raw or in hexadecimal; `name` is its source in messages. Raises KeyringError."""
     if len(content) == KEY_SIZE:
         return content
     if len(content) in (2 * KEY_SIZE, 2 * KEY_SIZE + 1):
         with suppress(ValueError):
             if len(key := bytes.fromhex(content.decode("ascii"))) == KEY_SIZE:
                 return key
-    size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "so many bytes"
+    size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "more bytes"
     raise KeyringError(
-        f"this is no master key: {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits are one, not {size}",
+        f"not a master key: a key is {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits, this is {size}",
         file=name,
         code="no-key",
     )

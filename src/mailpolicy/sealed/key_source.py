@@ -1,7 +1,7 @@
-"""Where the master key is: a credential of systemd, a key file, or an entry in the keyring of a desktop; the first that is configured.
+"""The source of the master key: the first that is configured of systemd credential, key file and desktop keyring.
 
-Promises: while a rotation is under way the new key lies beside the old one, so that one of the two always opens the
-secrets. Not promised: that the other places are looked into where the first one has no key.
+If the first one has no key, the others are not tried. During a rotation a source holds the next key as well, so that one
+of the two always opens the secrets.
 """
 
 from __future__ import annotations
@@ -11,70 +11,71 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mailpolicy.errors import Command
+from mailpolicy.sealed.credential import CREDENTIAL, Credential
 from mailpolicy.sealed.desktop_key import DesktopKey
-from mailpolicy.sealed.key_files import CREDENTIAL, Credential, KeyFile
-from mailpolicy.system.files import is_there
+from mailpolicy.sealed.key_files import KeyFile
+from mailpolicy.system.files import exists
 
 
-class Sources(NamedTuple):
-    """Where a master key may be: the directory of credentials, the key file; None where there is none.
+class KeyLocations(NamedTuple):
+    """The configured places of a master key: the credentials directory and the key file, each None if not configured.
 
-    `deadline` is how many seconds a desktop keyring may take to answer.
+    `timeout` is the timeout of the desktop keyring in seconds.
     """
 
     credentials_folder: str | None = None
     key_file: str | None = None
     is_root: bool = False
-    deadline: float = 15.0
+    timeout: float = 15.0
 
 
 class KeySource(Protocol):
-    """Where one master key is kept, and while it is replaced the next one."""
+    """A place that holds the master key and, during a rotation, the next key."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Return the name of the source for messages."""
 
     @property
     def writable(self) -> bool:
-        """Whether mailpolicy may put a key there."""
+        """Return whether mailpolicy can write a key."""
 
     @property
-    def cure(self) -> str:
-        """What brings a key back that is not there."""
+    def advice(self) -> str:
+        """Return advice for a missing key."""
 
     @property
     def fix(self) -> Command | None:
-        """The command that does, where there is one."""
+        """Return the command that helps if the key is missing, if there is one."""
 
-    def masters(self) -> Iterator[bytes]:
-        """The key, and after it the next one; those that are there. Raises KeyringError."""
+    def master_keys(self) -> Iterator[bytes]:
+        """Yield the key and the next key, if they exist. Raises KeyringError."""
 
-    def next_master(self) -> bytes | None:
-        """The next key, where there is one. Raises KeyringError."""
+    def next_master_key(self) -> bytes | None:
+        """Return the next key, None if there is none. Raises KeyringError."""
 
-    def require_safe(self) -> None:
-        """Raise KeyringError where no key could be put there, or not safely."""
+    def require_writable(self) -> None:
+        """Raise KeyringError if no key could be written, or not safely."""
 
-    def keep(self, master: bytes) -> None:
-        """Put the first key there. Raises KeyringError and WriteFailed."""
+    def write(self, master: bytes) -> None:
+        """Write the first key. Raises KeyringError and WriteFailed."""
 
-    def keep_next(self, master: bytes) -> None:
-        """Put the next key beside the key. Raises KeyringError and WriteFailed."""
+    def write_next(self, master: bytes) -> None:
+        """Write the next key beside the key. Raises KeyringError and WriteFailed."""
 
     def promote(self) -> None:
-        """Put the next key in the place of the key. Raises KeyringError, WriteFailed and NotConfirmed."""
+        """Replace the key by the next key. Raises KeyringError, WriteFailed and NotConfirmed."""
 
-    def forget_next(self) -> None:
-        """Take the next key away again, if that can be done."""
+    def delete_next(self) -> None:
+        """Remove the next key if possible."""
 
 
-def configured(sources: Sources) -> KeySource:
-    """Return the first source that is configured."""
-    if sources.credentials_folder:
-        credential = os.path.join(sources.credentials_folder, CREDENTIAL)
-        if is_there(credential):
+def find_key_source(locations: KeyLocations) -> KeySource:
+    """Return the first configured source."""
+    if locations.credentials_folder:
+        credential = os.path.join(locations.credentials_folder, CREDENTIAL)
+        if exists(credential):
             return Credential(credential)
-    if sources.key_file:
-        return KeyFile(sources.key_file)
-    return DesktopKey(is_root=sources.is_root, deadline=sources.deadline)
+    if locations.key_file:
+        return KeyFile(locations.key_file)
+    return DesktopKey(is_root=locations.is_root, timeout=locations.timeout)

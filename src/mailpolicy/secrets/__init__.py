@@ -1,1 +1,1 @@
-"""Which secret belongs to what, and where it is kept."""
+"""Secrets in a keyring or the sealed file, and changes of them that were interrupted."""

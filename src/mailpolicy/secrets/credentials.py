@@ -1,8 +1,6 @@
-"""The secrets of mailpolicy in a keyring: asked with a deadline, read back, many at once.
+"""Read and write the secrets of mailpolicy, many at once, with a timeout and read back after each write.
 
-Promises: no secret in a message, an exception or a log; no wait beyond the deadline; a secret that was set has been
-read back; what is not known to be safe is used only when it is named. Not promised: that a plain-text backend that
-was named hides anything.
+No secret appears in a message, an exception or a log.
 """
 
 from __future__ import annotations
@@ -12,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.errors import MailpolicyError, NotConfirmed
-from mailpolicy.secrets.keepers import BackendKeeper, Keeper, SealedKeeper
-from mailpolicy.system.keyrings.choice import SEALED, Chosen
+from mailpolicy.secrets.storage import KeyringStorage, SealedStorage, SecretStorage
+from mailpolicy.system.keyrings.choice import SEALED_BACKEND, ChosenBackend
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -21,16 +19,17 @@ if TYPE_CHECKING:
 SERVICE = "mailpolicy"
 
 
-class Choice(NamedTuple):
-    """How to find the keyring: the backend that was named, the service name, whether root asks, seconds to wait.
+class KeyringConfig(NamedTuple):
+    """The configuration of the keyring; `timeout` is the timeout of one answer in seconds.
 
-    The rest is for the sealed file: its path, None for the usual one, and where its key may be.
+    The rest is for the sealed file: its path, None for the default, the places of its key, and the lock timeout in
+    seconds.
     """
 
     backend: str | None = None
     service: str = SERVICE
     is_root: bool = False
-    deadline: float = 15.0
+    timeout: float = 15.0
     secrets_file: str | None = None
     key_file: str | None = None
     credentials_folder: str | None = None
@@ -38,70 +37,73 @@ class Choice(NamedTuple):
 
 
 class Credentials:
-    """The secrets of one service in one keyring, which is looked for when the first one is asked for."""
+    """The secrets of one service in one keyring, which is opened on first use."""
 
-    def __init__(self, choice: Choice, warn: Callable[[str], None]) -> None:
-        self._choice = choice
+    def __init__(self, config: KeyringConfig, warn: Callable[[str], None]) -> None:
+        self._config = config
         self._warn = warn
-        self._keeper: Keeper = (
-            SealedKeeper(sealed_file(choice), choice.service)
-            if choice.backend == SEALED
-            else BackendKeeper(choice.backend, choice.service, choice.deadline, warn, is_root=choice.is_root)
+        self._storage: SecretStorage = (
+            SealedStorage(sealed_file(config), config.service)
+            if config.backend == SEALED_BACKEND
+            else KeyringStorage(config.backend, config.service, config.timeout, warn, is_root=config.is_root)
         )
-        self.unsettled: set[str] = set()  # user names whose secret may be the old one or the new one
+        self.uncertain: set[str] = set()  # user names whose secret may be either the old or the new one
 
     @property
-    def named(self) -> bool:
-        """Whether somebody named the keyring, so that there are secrets in it which must not be lost sight of."""
-        return self._choice.backend is not None
+    def is_configured(self) -> bool:
+        """Return whether the keyring is configured; an unavailable one is then an error, as it may hold secrets."""
+        return self._config.backend is not None
 
-    def used(self) -> Chosen:
-        """The keyring, which is looked for where it was not used yet. Raises KeyringError."""
-        return self._keeper.chosen()
+    def backend(self) -> ChosenBackend:
+        """Return the backend in use, choosing it if needed. Raises KeyringError."""
+        return self._storage.chosen()
 
     def names(self) -> list[str] | None:
-        """The user names of all secrets of the service; None where the keyring cannot list them. Raises KeyringError."""
-        return self._keeper.names()
+        """Return the user names of all secrets, None if the keyring cannot list them. Raises KeyringError."""
+        return self._storage.names()
 
     def get(self, user: str) -> str | None:
-        """The secret of `user`, None where there is none. Raises KeyringError."""
-        return self.several([user]).get(user)
+        """Return the secret of a user name, None if there is none. Raises KeyringError."""
+        return self.get_many([user]).get(user)
 
-    def several(self, users: Collection[str]) -> dict[str, str]:
-        """The secrets of these users, those that are there, in as few questions as the keyring allows. Raises KeyringError."""
-        return self._keeper.several(users) if users else {}
+    def get_many(self, users: Collection[str]) -> dict[str, str]:
+        """Return the secrets by user name; users without one are left out. Raises KeyringError."""
+        return self._storage.get_many(users) if users else {}
 
     def set(self, user: str, secret: str) -> None:
-        """Keep a secret, which was read back. Raises KeyringError, and NotConfirmed where it is in place."""
-        self.set_several({user: secret})
+        """Store a secret and read it back. Raises KeyringError, and NotConfirmed if it is stored but not synced."""
+        self.set_many({user: secret})
 
-    def set_several(self, secrets: Mapping[str, str]) -> None:
-        """Keep many secrets, which were read back. Raises KeyringError, and NotConfirmed where they are in place."""
+    def set_many(self, secrets: Mapping[str, str]) -> None:
+        """Store secrets and read them back. Raises KeyringError, and NotConfirmed if they are stored but not synced."""
         if secrets:
-            self._keeper.set_several(secrets)
+            self._storage.set_many(secrets)
 
     def delete(self, user: str) -> None:
-        """Remove a secret, if it is there. Raises KeyringError, and NotConfirmed where it is gone."""
-        self.delete_several([user])
+        """Delete a secret if it exists. Raises KeyringError, and NotConfirmed if the deletion is not synced."""
+        self.delete_many([user])
 
-    def delete_several(self, users: Collection[str]) -> None:
-        """Remove those of the secrets that are there. Raises KeyringError, and NotConfirmed where they are gone."""
+    def delete_many(self, users: Collection[str]) -> None:
+        """Delete those secrets that exist. Raises KeyringError, and NotConfirmed if the deletion is not synced."""
         if users:
-            self._keeper.delete_several(users)
+            self._storage.delete_many(users)
 
     @contextmanager
-    def changed(self, secrets: Mapping[str, str], needed: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Set secrets for the time of the block, and for good unless it raises before they are `needed`.
+    def set_with_rollback(
+        self, secrets: Mapping[str, str], needed: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Set secrets, and restore the old ones if the block raises before the new ones are `needed`.
 
-        Where the disk did not confirm them the block runs all the same, and NotConfirmed is raised after it.
+        If the disk does not confirm the new secrets, the block still runs and NotConfirmed is raised after it.
         """
-        old = self.several(secrets)
-        self.unsettled.update(secrets)
+        old = self.get_many(secrets)
+        # From the first write until the outcome is known; a signal may interrupt anywhere in between.
+        self.uncertain.update(secrets)
         unsure: NotConfirmed | None = None
         kept = False
         try:
             try:
-                self.set_several(secrets)
+                self.set_many(secrets)
             except NotConfirmed as error:
                 unsure = error
             kept = True
@@ -110,40 +112,37 @@ class Credentials:
             if not needed():
                 self._restore(secrets, old)
             elif kept:
-                self.unsettled.difference_update(secrets)
+                self.uncertain.difference_update(secrets)
             raise
-        self.unsettled.difference_update(secrets)
+        self.uncertain.difference_update(secrets)
         if unsure is not None:
             raise unsure
 
     def _restore(self, users: Collection[str], old: Mapping[str, str]) -> None:
-        """Put the old secrets back, and take away those that were not there."""
+        """Restore the old secrets and delete those that did not exist before. Warns instead of raising."""
         named = f"{next(iter(users))}{f' and {len(users) - 1} more' if len(users) > 1 else ''}"
         try:
-            there = self.several(users)
-            gone = {user: secret for user, secret in old.items() if there.get(user) != secret}
+            # Only those that differ: a keyring that failed once may fail again, so as few writes as possible.
+            current = self.get_many(users)
+            lost = {user: secret for user, secret in old.items() if current.get(user) != secret}
             try:
-                if gone:
-                    self.set_several(gone)
+                if lost:
+                    self.set_many(lost)
             finally:
-                self.delete_several([user for user in there if user not in old])
+                self.delete_many([user for user in current if user not in old])
         except NotConfirmed as error:
-            self._warn(f"warning: the old secret {named} was put back: {error}")
+            self._warn(f"warning: the old secret {named} was restored: {error}")
         except MailpolicyError as error:
-            what = (
-                f"the old secret {named} could not be put back"
-                if old
-                else f"the new secret {named} could not be removed"
-            )
-            self._warn(f"warning: {what}: {error}")
+            failed = f"restore the old secret {named}" if old else f"delete the new secret {named}"
+            self._warn(f"warning: cannot {failed}: {error}")
         else:
-            self.unsettled.difference_update(users)
+            self.uncertain.difference_update(users)
 
 
-def sealed_file(choice: Choice) -> SecretsFile:
-    """The file of sealed secrets and its key, as the choice says; neither is opened yet."""
+def sealed_file(config: KeyringConfig) -> SecretsFile:
+    """Return the configured sealed file, without opening it or its key."""
     from mailpolicy.sealed.file import SecretsFile  # 5 ms, and cryptography, only if secrets are sealed
-    from mailpolicy.sealed.key_source import Sources
+    from mailpolicy.sealed.key_source import KeyLocations
 
-    sources = Sources(choice.credentials_folder, choice.key_file, choice.is_root, choice.deadline)
-    return SecretsFile.located(choice.secrets_file, sources, choice.lock_timeout)
+    locations = KeyLocations(config.credentials_folder, config.key_file, config.is_root, config.timeout)
+    return SecretsFile.at(config.secrets_file, locations, config.lock_timeout)

@@ -9,7 +9,7 @@ from mailpolicy.policy.names import NameRejected, account_address
 from mailpolicy.store.document import Document
 from mailpolicy.store.index import reader
 from mailpolicy.store.index.cache import Cache
-from mailpolicy.system.files import opened, read_whole
+from mailpolicy.system.files import open_regular, read_all
 
 
 def beginning_with(path: str, prefix: str, most: int, cache: Cache | None = None) -> list[str]:
@@ -23,25 +23,25 @@ def beginning_with(path: str, prefix: str, most: int, cache: Cache | None = None
         found = list(islice(index.beginning_with(prefix), most))
         return found if len(found) < most else [*found[:-1], index.last_beginning_with(prefix)]
 
-    with opened(path) as descriptor:
+    with open_regular(path) as descriptor:
         if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.min_size:
             known = reader.query(cache, path, lambda index: ask(index) if index.header.stamp == stamp else None)
             if known is not None:
                 return known
-        found = sorted(address for address in _parsed(read_whole(descriptor), path) if address.startswith(prefix))
+        found = sorted(address for address in _parsed(read_all(descriptor), path) if address.startswith(prefix))
     return found if len(found) <= most else [*found[: most - 1], found[-1]]
 
 
 def domains(path: str, cache: Cache | None = None) -> list[str]:
     """Return the domains that have accounts, sorted. Raises StoreError."""
-    with opened(path) as descriptor:
+    with open_regular(path) as descriptor:
         addresses: Iterable[str] | None = None
         if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.min_size:
             addresses = reader.query(
                 cache, path, lambda index: list(index.beginning_with("")) if index.header.stamp == stamp else None
             )
         if addresses is None:
-            addresses = _parsed(read_whole(descriptor), path)
+            addresses = _parsed(read_all(descriptor), path)
     return sorted({address.partition("@")[2] for address in addresses})
 
 

@@ -16,7 +16,7 @@ from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.store.document import Document
 from mailpolicy.store.tables import HOST_KEYS
-from mailpolicy.system.files import LARGEST, is_there, opened_trusted, read_whole
+from mailpolicy.system.files import MAX_FILE_SIZE, exists, open_trusted, read_all
 
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 
@@ -55,10 +55,10 @@ def read(path: str | None) -> Host:
         return Host()
     name = path or DEFAULT_PATH
     try:
-        with opened_trusted(name) as descriptor:
-            document = Document(name, read_whole(descriptor, LARGEST))
+        with open_trusted(name) as descriptor:
+            document = Document(name, read_all(descriptor, MAX_FILE_SIZE))
     except FileMissing:
-        if path is None and not is_there(name):  # a dangling link is an error: a file was meant to be there
+        if path is None and not exists(name):  # a dangling link is an error: a file was meant to be there
             return Host()
         raise FileMissing(
             "no such file or directory: create it (it may be empty), or run without one: --host-config /dev/null",

@@ -18,8 +18,8 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
-from mailpolicy.system.files import is_there, opened, opened_trusted, read_whole
-from mailpolicy.system.trust import Trusted, cure_for_root
+from mailpolicy.system.files import exists, open_regular, open_trusted, read_all
+from mailpolicy.system.trust import Trusted, fix_for_root
 
 if TYPE_CHECKING:
     from mailpolicy.store.index.cache import Cache, Stamp
@@ -75,9 +75,9 @@ class Store(Document):
     @classmethod
     def _read(cls, path: str, descriptor: int, cache: Cache | None) -> Store:
         if cache is None or (before := cache.stamp(descriptor)).size < cache.min_size:
-            return cls(path, read_whole(descriptor))
+            return cls(path, read_all(descriptor))
         stable = cache.is_stable(descriptor, before)
-        store = cls(path, read_whole(descriptor))
+        store = cls(path, read_all(descriptor))
         store.cache = cache
         store._stamp = before if stable and cache.stamp(descriptor) == before else None
         return store
@@ -258,9 +258,9 @@ class Store(Document):
         return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.problem.code)), left_out
 
     def _unsafe_for_root(self) -> Problem | None:
-        if os.geteuid() != 0 or not is_there(self.path, follow=True):
+        if os.geteuid() != 0 or not exists(self.path, follow=True):
             return None
-        cure = cure_for_root(self.path)
+        cure = fix_for_root(self.path)
         if cure is None:
             return None
         import shlex  # costs start-up
@@ -277,7 +277,7 @@ def _in_own_table(path: KeyPath) -> bool:
 def _open_store(path: str, trusted: Trusted | None = None) -> Iterator[int]:
     """Open a store file; if it does not exist, the error names the command that creates one."""
     try:
-        with opened(path) if trusted is None else opened_trusted(path, trusted) as descriptor:
+        with open_regular(path) if trusted is None else open_trusted(path, trusted) as descriptor:
             yield descriptor
     except FileMissing as error:
         error.fix = ("mailpolicy", "init")

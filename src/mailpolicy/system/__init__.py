@@ -1,1 +1,1 @@
-"""What stands between mailpolicy and the operating system: files, locks, notes beside a file, and whom root may trust."""
+"""Files, locks, markers beside a file, ownership checks, git and keyrings: the interface to the operating system."""

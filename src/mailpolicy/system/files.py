@@ -1,4 +1,4 @@
-"""Reading files whole: never a wait for a FIFO or a device, never without end, and no failed look is "not there"."""
+"""Read whole files safely: no waiting for a FIFO or device, no unlimited read, and only ENOENT means "does not exist"."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from mailpolicy.system import trust
 from mailpolicy.system.resolve import Place, Step, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
-# Non-blocking, so that opening a FIFO returns; it is refused afterwards.
+# Opening a FIFO without a writer blocks; non-blocking it returns, and is rejected afterwards.
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
-_GIVEN = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")  # what a shell has opened already: <(command)
+# Pipes that the shell opened for this process, such as <(command): these may be FIFOs.
+_INHERITED_PIPE = re.compile("/dev/stdin|(?:/dev/fd|/proc/self/fd)/[0-9]+")
 
-LARGEST_STORE = 1 << 30  # bytes of a store, or of a file made of one
-LARGEST = 64 << 20  # bytes of any other file
-_PART = 1 << 20  # bytes of a stream that are read at once
+MAX_STORE_SIZE = 1 << 30  # bytes; for the store and files generated from it
+MAX_FILE_SIZE = 64 << 20  # bytes; for any other file
+_CHUNK = 1 << 20  # bytes per read of a stream
 
 
 class TooLarge(OSError):
-    """A file has more bytes than one of its kind may have; the text says so."""
+    """A file is larger than the limit for its kind."""
 
     def __init__(self, limit: int) -> None:
         size = f"{limit >> 30} GiB" if limit >= 1 << 30 else f"{limit >> 20} MiB"
-        super().__init__(f"larger than {size}, which is the most that is read of such a file")
+        super().__init__(f"larger than {size}, the limit for this kind of file")
 
 
-def read_regular(path: str, limit: int = LARGEST) -> bytes:
-    """Return the content of a regular file, or of a pipe that this process was given. Raises StoreError.
+def read_regular(path: str, limit: int = MAX_FILE_SIZE) -> bytes:
+    """Return the content of a regular file, or of a pipe that this process inherited. Raises StoreError.
 
-    A FIFO, a device or a directory is refused and never waited for, and so is what has more bytes than `limit`.
+    FIFOs, devices and directories are rejected without waiting, and so are files larger than `limit` bytes.
     """
-    with opened(path) as descriptor:
-        return read_whole(descriptor, limit)
+    with open_regular(path) as descriptor:
+        return read_all(descriptor, limit)
 
 
 @contextmanager
-def opened(path: str) -> Iterator[int]:
-    """Open a regular file for reading, for the time of the block; errors of reading there become StoreError too."""
-    with told(path):
+def open_regular(path: str) -> Iterator[int]:
+    """Open a regular file for reading. Raises StoreError, for read errors inside the block too."""
+    with store_errors(path):
         descriptor = os.open(path, READ)
         try:
-            if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and _GIVEN.fullmatch(path):
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and _INHERITED_PIPE.fullmatch(path):
                 os.set_blocking(descriptor, True)
             else:
                 require_regular(path, os.fstat(descriptor))
@@ -58,15 +59,15 @@ def opened(path: str) -> Iterator[int]:
 
 
 @contextmanager
-def opened_trusted(path: str, trusted: Trusted = ROOT_ONLY) -> Iterator[int]:
-    """Open a file that is going to be obeyed: as root, Refused is raised if others could have put it there.
+def open_trusted(path: str, trusted: Trusted = ROOT_ONLY) -> Iterator[int]:
+    """Open a file whose content will be obeyed. Raises Refused if root would trust a file that others can replace.
 
-    What was judged is what is read. Raises StoreError as `opened` does.
+    The check applies to the opened file itself, not to the path. Raises StoreError as `open_regular` does.
     """
-    with told(path), resolved(path) as place:
+    with store_errors(path), resolved(path) as place:
         descriptor = open_at(place)
         try:
-            # The file that was opened is judged, not the one that the path went by.
+            # The name may have been moved to another file since the path was resolved: check the file we have open.
             place.steps.append(Step(place.target, os.fstat(descriptor)))
             trust.refuse_unsafe(place, trusted)
             yield descriptor
@@ -75,7 +76,7 @@ def opened_trusted(path: str, trusted: Trusted = ROOT_ONLY) -> Iterator[int]:
 
 
 def open_at(place: Place) -> int:
-    """Open the regular file that a path was resolved to, for reading. Raises OSError and StoreError."""
+    """Open the regular file at a resolved path for reading. Raises OSError and StoreError."""
     if len(place.missing) > 1:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     descriptor = os.open(place.name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
@@ -87,40 +88,40 @@ def open_at(place: Place) -> int:
     return descriptor
 
 
-def read_whole(descriptor: int, limit: int = LARGEST_STORE) -> bytes:
-    """Return the content of an open file. Raises TooLarge for one of more bytes than `limit`."""
-    facts = os.fstat(descriptor)
-    if stat.S_ISREG(facts.st_mode) and facts.st_size > limit:
+def read_all(descriptor: int, limit: int = MAX_STORE_SIZE) -> bytes:
+    """Return the content of an open file. Raises TooLarge if it has more than `limit` bytes."""
+    st = os.fstat(descriptor)
+    if stat.S_ISREG(st.st_mode) and st.st_size > limit:
         raise TooLarge(limit)
     with open(descriptor, "rb", closefd=False) as file:
-        return file.read() if stat.S_ISREG(facts.st_mode) else read_stream(file, limit)
+        return file.read() if stat.S_ISREG(st.st_mode) else read_stream(file, limit)
 
 
 def read_stream(file: BinaryIO, limit: int) -> bytes:
-    """Return all that comes. Raises TooLarge for more bytes than `limit`."""
-    parts, left = [], limit
-    while part := file.read(min(_PART, left + 1)):
-        left -= len(part)
+    """Return everything up to the end of a stream. Raises TooLarge if that is more than `limit` bytes."""
+    chunks, left = [], limit
+    while chunk := file.read(min(_CHUNK, left + 1)):
+        left -= len(chunk)
         if left < 0:
             raise TooLarge(limit)
-        parts.append(part)
-    return b"".join(parts)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-def require_regular(path: str, facts: os.stat_result) -> None:
-    """Raise StoreError if something else than a regular file is at `path`."""
-    kind = facts.st_mode
-    if not stat.S_ISREG(kind):
-        what = "a directory" if stat.S_ISDIR(kind) else "a FIFO" if stat.S_ISFIFO(kind) else "a device or a socket"
-        raise StoreError(f"this is {what}, name a regular file", file=path)
+def require_regular(path: str, st: os.stat_result) -> None:
+    """Raise StoreError unless `path` is a regular file."""
+    mode = st.st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or a socket"
+        raise StoreError(f"this is {kind}, name a regular file", file=path)
 
 
-def is_there(path: str, *, follow: bool = False) -> bool:
-    """Return whether something exists at `path`; with `follow` a link to nothing does not count.
+def exists(path: str, *, follow: bool = False) -> bool:
+    """Return whether `path` exists; with `follow`, a dangling link does not.
 
-    Raises StoreError if that cannot be told: a disk that fails says nothing about what is on it.
+    Raises StoreError if the answer is unknown: a failing disk must not pass for a missing file.
     """
-    with told(path):
+    with store_errors(path):
         try:
             os.stat(path, follow_symlinks=follow)
         except FileNotFoundError:
@@ -129,23 +130,23 @@ def is_there(path: str, *, follow: bool = False) -> bool:
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
-    """Turn the operating system's errors into StoreError."""
+def store_errors(path: str) -> Iterator[None]:
+    """Convert an OSError raised in the block to StoreError."""
     if "\0" in path:
         raise StoreError("not a file name", file=path)
     try:
         yield
     except FileNotFoundError as error:
-        raise FileMissing(sentence(error), file=path) from None
+        raise FileMissing(describe_error(error), file=path) from None
     except TooLarge as error:
         raise StoreError(str(error), file=path, code="too-large") from None
     except OSError as error:
-        raise StoreError(sentence(error), file=path) from None
+        raise StoreError(describe_error(error), file=path) from None
 
 
-def sentence(error: OSError) -> str:
-    """Return what an error of the operating system means here."""
-    special = {
+def describe_error(error: OSError) -> str:
+    """Return an OSError in words that a mail administrator understands."""
+    known = {
         errno.ENOENT: "no such file or directory",
         errno.EACCES: "permission denied",
         errno.ENOSPC: "the disk is full",
@@ -155,4 +156,4 @@ def sentence(error: OSError) -> str:
         errno.ELOOP: "too many symbolic links",
         errno.ENXIO: "this is a FIFO or a device without a peer, name a regular file",
     }
-    return special.get(error.errno or 0, (error.strerror or "input/output error").lower())
+    return known.get(error.errno or 0, (error.strerror or "input/output error").lower())

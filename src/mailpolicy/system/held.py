@@ -1,8 +1,8 @@
-"""A file under its lock: read, replaced whole, with notes beside it, and never another file than the one that was judged.
+"""A file under its lock: read, replaced atomically, with markers beside it.
 
-The path is resolved once, its folder stays open, and everything is reached through it without following links. A
-replacement leaves the old or the new content whatever happens. Over NFS without a working `flock`, and on a file system
-whose rename is not atomic, none of this holds.
+The path is resolved once; its folder stays open and everything is reached through it without following links, so the file
+that was checked is the file that is used. A crash leaves either the old or the new content. This does not hold on NFS
+without a working `flock`, or on a file system whose rename is not atomic.
 """
 
 from __future__ import annotations
@@ -16,49 +16,50 @@ from typing import BinaryIO
 
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
 from mailpolicy.system import lock, replacing, trust
-from mailpolicy.system.files import open_at, read_whole, sentence, told
-from mailpolicy.system.notes import Note
-from mailpolicy.system.replacing import KEPT, Attributes
+from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
+from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
+from mailpolicy.system.markers import Marker
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
-_TRIES = 3  # to lock a file while its links are being changed
-_UNKNOWN = (-1,)
+_ATTEMPTS = 3  # attempts to lock a file while its links are being changed
+_NOT_READ = (-1,)
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
-Proof = Callable[[BinaryIO], None]
+Verify = Callable[[BinaryIO], None]
 
 
 class Moved(WriteFailed):
-    """The path leads to another file than the one that was read; nothing was written."""
+    """The path no longer leads to the file that was read; nothing was written."""
 
 
 class Held:
     """A file whose folder is open and whose lock is held."""
 
-    def __init__(self, place: Place, trusted: Trusted, *, judged: bool = True) -> None:
+    def __init__(self, place: Place, trusted: Trusted, *, check_trust: bool = True) -> None:
         self.path = place.path
         self.target = place.target
         self._place = place
         self.trusted = trusted
-        self._judged = judged
-        self._seen: tuple[int, ...] | None = _UNKNOWN  # what was read, None if nothing was there
+        self._check_trust = check_trust
+        # The identity of the file that was read, None if there was no file.
+        self._last_read: tuple[int, ...] | None = _NOT_READ
 
     @contextmanager
     def opened(self) -> Iterator[int | None]:
-        """Open the file for reading; None if it does not exist. Raises StoreError.
+        """Open the file for reading, or yield None if it does not exist. Raises StoreError.
 
-        This is the file that `replace` replaces.
+        `replace` will only replace this very file.
         """
-        with told(self.path):
+        with store_errors(self.path):
             try:
                 descriptor = open_at(self._place)
             except FileNotFoundError:
-                self._seen = None
+                self._last_read = None
                 yield None
                 return
             try:
-                self._seen = _state(os.fstat(descriptor))
+                self._last_read = _identity(os.fstat(descriptor))
                 yield descriptor
             finally:
                 os.close(descriptor)
@@ -66,17 +67,17 @@ class Held:
     def read(self) -> bytes | None:
         """Return the content, None if the file does not exist. Raises StoreError."""
         with self.opened() as descriptor:
-            return None if descriptor is None else read_whole(descriptor)
+            return None if descriptor is None else read_all(descriptor)
 
-    def facts(self) -> os.stat_result | None:
-        """Return what the file is like, None if it does not exist. Raises WriteFailed."""
-        with self._writing():
-            return self._place.look()
+    def lstat(self) -> os.stat_result | None:
+        """Return the file's stat result, None if it does not exist. Raises WriteFailed."""
+        with self._write_errors():
+            return self._place.lstat()
 
     def refuse_links(self) -> None:
-        """Raise Refused if the file has a second name, which an edit would leave with the old content."""
-        facts = self.facts()
-        if facts is not None and (count := replacing.names_of(self._place, facts)) > 1:
+        """Raise Refused if the file has more hard links, which would keep the old content after an edit."""
+        st = self.lstat()
+        if st is not None and (count := replacing.link_count(self._place, st)) > 1:
             raise Refused(
                 f"has {count} hard links, and an edit would change only this one: "
                 "remove the others, or make this one a copy",
@@ -87,87 +88,87 @@ class Held:
     def replace(
         self,
         content: bytes,
-        attributes: Attributes = KEPT,
-        proof: Proof | None = None,
+        attributes: Attributes = KEEP_ATTRIBUTES,
+        verify: Verify | None = None,
     ) -> None:
-        """Put `content` in the place of the file, or where there is none yet.
+        """Write `content` to a new file and rename it over the old one, or create the file.
 
-        `proof` gets the new file, open for reading, before it is in place, and raises if it must not get there. Raises
-        Moved if the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new one
-        is in place and the disk did not confirm it.
+        `verify` is called with the new file, open for reading, before the rename, and raises to prevent it. Raises Moved if
+        the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new file is in place
+        but the disk did not confirm it.
         """
-        with self._writing():
-            old = self._place.look()
-            if not self._same(old) or not self._still_here():
-                raise Moved("was replaced by another program meanwhile, nothing was written, try again", file=self.path)
-            replacing.replace(self._place, self._place.name, old, content, attributes, proof)
+        with self._write_errors():
+            # An editor that does not know our lock may have saved the file since it was read.
+            old = self._place.lstat()
+            if not self._is_unchanged(old) or not self._path_unchanged():
+                raise Moved("another program replaced this file; nothing was written, try again", file=self.path)
+            replacing.replace(self._place, self._place.name, old, content, attributes, verify)
         self._confirm()
-        self._seen = _UNKNOWN
+        self._last_read = _NOT_READ
 
-    def create(self, content: bytes, attributes: Attributes = KEPT, proof: Proof | None = None) -> None:
-        """Put a new file where there is none. Raises WriteFailed, also if there is one, and NotConfirmed."""
-        if self.facts() is not None:
-            raise WriteFailed("exists already, nothing was written", file=self.path)
-        self._seen = None
-        self.replace(content, attributes, proof)
+    def create(self, content: bytes, attributes: Attributes = KEEP_ATTRIBUTES, verify: Verify | None = None) -> None:
+        """Create the file. Raises WriteFailed, also if it already exists, and NotConfirmed."""
+        if self.lstat() is not None:
+            raise WriteFailed("already exists; nothing was written", file=self.path)
+        self._last_read = None
+        self.replace(content, attributes, verify)
 
-    def keep_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
-        """Keep `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on; return the path.
+    def save_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
+        """Save `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on, and return the path.
 
-        What is there already is never replaced; if it has this content it is the copy. Raises WriteFailed.
+        An existing file is never replaced; one with the same content is taken as the copy. Raises WriteFailed.
         """
-        with self._writing():
+        with self._write_errors():
             name, number = f"{self._place.name}.{suffix}", 0
             while True:
-                kept = f"{name}.{number}" if number else name
-                facts = self._place.look(kept)
-                if facts is None:
+                copy = f"{name}.{number}" if number else name
+                st = self._place.lstat(copy)
+                if st is None:
                     with suppress(FileExistsError):
-                        replacing.replace(self._place, kept, None, content, attributes, None)
-                        return os.path.join(self._place.folder_path, kept)
-                elif stat.S_ISREG(facts.st_mode) and replacing.content_of(self._place, kept) == content:
-                    return os.path.join(self._place.folder_path, kept)
+                        replacing.replace(self._place, copy, None, content, attributes, None)
+                        return os.path.join(self._place.folder_path, copy)
+                elif stat.S_ISREG(st.st_mode) and replacing.read_sibling(self._place, copy) == content:
+                    return os.path.join(self._place.folder_path, copy)
                 number += 1
 
-    def correct(self, attributes: Attributes) -> None:
-        """Give the file, as it is, its owner and mode. Raises WriteFailed."""
-        with self._writing():
+    def set_attributes(self, attributes: Attributes) -> None:
+        """Set the owner and mode of the existing file. Raises WriteFailed."""
+        with self._write_errors():
             descriptor = open_at(self._place)
             try:
                 os.fchown(descriptor, *attributes.owner)
-                mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-                os.fchmod(descriptor, attributes.mode if attributes.exact else mode & attributes.most)
+                os.fchmod(descriptor, attributes.mode_for(stat.S_IMODE(os.fstat(descriptor).st_mode)))
             finally:
                 os.close(descriptor)
 
-    def take(self, other: str) -> None:
-        """Put another file of the folder in the place of this one. Raises WriteFailed and NotConfirmed."""
-        with self._writing():
+    def replace_with(self, other: str) -> None:
+        """Rename another file of the same folder over this one. Raises WriteFailed and NotConfirmed."""
+        with self._write_errors():
             os.rename(other, self._place.name, src_dir_fd=self._place.folder, dst_dir_fd=self._place.folder)
         self._confirm()
 
     def remove(self) -> None:
-        """Remove the file, if it exists. Raises WriteFailed."""
-        with self._writing(), suppress(FileNotFoundError):
+        """Remove the file if it exists. Raises WriteFailed."""
+        with self._write_errors(), suppress(FileNotFoundError):
             os.unlink(self._place.name, dir_fd=self._place.folder)
 
-    def clear_leftovers(self) -> None:
-        """Remove what killed writers left beside the file. Only for whoever holds the lock that guards it."""
-        replacing.clear_leftovers(self._place)
+    def remove_leftovers(self) -> None:
+        """Remove temporary files of killed writers. Only for a caller that holds the lock."""
+        replacing.remove_leftovers(self._place)
 
-    def note(self, suffix: str) -> Note:
-        """Return the note NAME.SUFFIX beside the file."""
-        return Note(self._place, suffix, self.trusted)
+    def marker(self, suffix: str) -> Marker:
+        """Return the marker NAME.SUFFIX beside the file."""
+        return Marker(self._place, suffix, self.trusted)
 
-    def _same(self, facts: os.stat_result | None) -> bool:
-        if self._seen == _UNKNOWN:
+    def _is_unchanged(self, st: os.stat_result | None) -> bool:
+        if self._last_read == _NOT_READ:
             return True
-        return self._seen == (None if facts is None else _state(facts))
+        return self._last_read == (None if st is None else _identity(st))
 
-    def _still_here(self) -> bool:
-        """Whether the path still leads to this name in this folder: a link on the way may have been changed."""
+    def _path_unchanged(self) -> bool:
+        """Return whether the path still leads to this name in this folder; a link on the way may have changed."""
         with resolved(self.path) as now:
-            if self._judged:
+            if self._check_trust:
                 trust.refuse_unsafe(now, self.trusted)
             return now.same_as(self._place)
 
@@ -175,69 +176,71 @@ class Held:
         try:
             replacing.sync_folder(self._place)
         except OSError as error:
-            raise NotConfirmed(_UNCONFIRMED.format(sentence(error)), file=self.path) from None
+            raise NotConfirmed(_UNCONFIRMED.format(describe_error(error)), file=self.path) from None
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise WriteFailed(f"{sentence(error)}, the old file is intact", file=self.path) from None
+            raise WriteFailed(f"{describe_error(error)}, the old file is intact", file=self.path) from None
 
 
-def _state(facts: os.stat_result) -> tuple[int, ...]:
-    """Return what tells a file as it was read from another one, and from itself after somebody wrote into it."""
-    return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+def _identity(st: os.stat_result) -> tuple[int, ...]:
+    """Return a value that changes if the file is replaced or written to."""
+    return (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns)
 
 
 @contextmanager
 def locked(
     path: str, timeout: float, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None
 ) -> Iterator[Held]:
-    """Hold the writers' lock of the file that `path` leads to; it lies beside the file as `NAME.lock` and stays.
+    """Hold the writers' lock of the file that `path` leads to, `NAME.lock` beside it.
 
-    `timeout` is in seconds. With `make_folders`, a mode, the folders that are missing are made first. What a killed
-    writer left behind is removed. Raises Refused if root must not write there, StillLocked, and WriteFailed if the lock
-    cannot be made.
+    `timeout` is in seconds. With `make_folders`, a mode, missing folders are created first. Temporary files of killed
+    writers are removed. Raises Refused if root must not write there, StillLocked, and WriteFailed.
     """
     deadline = time.monotonic() + timeout
-    for _ in range(_TRIES):
-        with _placed(path, trusted, make_folders) as place:
-            descriptor = lock.opened(place, trusted)
+    for _ in range(_ATTEMPTS):
+        with _resolved(path, trusted, make_folders) as place:
+            descriptor = lock.open_lock(place, trusted)
             try:
                 lock.acquire(descriptor, place, timeout, deadline)
-                with _placed(path, trusted) as now, lock.nothing_written(path):
-                    moved = not now.same_as(place)  # while we waited
+                with _resolved(path, trusted) as now, lock.write_errors(path):
+                    # While we waited, the path may have been pointed at another file, whose lock we do not hold.
+                    moved = not now.same_as(place)
                 if not moved:
-                    replacing.clear_leftovers(place)
+                    replacing.remove_leftovers(place)
                     yield Held(place, trusted)
                     return
             finally:
-                with suppress(OSError):  # the lock goes with the descriptor, whatever a close says
+                with suppress(OSError):  # the lock is released with the descriptor even if close reports an error
                     os.close(descriptor)
-    raise WriteFailed("leads to one file after another, nothing was written, try again", file=path)
+    raise WriteFailed("the path keeps leading to other files; nothing was written, try again", file=path)
 
 
 @contextmanager
 def without_lock(
-    path: str, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None, judged: bool = True
+    path: str, trusted: Trusted = ROOT_ONLY, *, make_folders: int | None = None, check_trust: bool = True
 ) -> Iterator[Held]:
-    """Hold the folder of a file that another file's lock guards, or that is only looked at. Raises as `locked` does.
+    """Open the folder of a file that another file's lock guards, or that is only read. Raises as `locked` does.
 
-    Without `judged` root uses it whoever else can write there; for looking only.
+    With `check_trust` false, root also uses a folder that others can write; for reading only.
     """
-    with _placed(path, trusted, make_folders, judged=judged) as place:
-        yield Held(place, trusted, judged=judged)
+    with _resolved(path, trusted, make_folders, check_trust=check_trust) as place:
+        yield Held(place, trusted, check_trust=check_trust)
 
 
 @contextmanager
-def _placed(path: str, trusted: Trusted, make_folders: int | None = None, *, judged: bool = True) -> Iterator[Place]:
+def _resolved(
+    path: str, trusted: Trusted, make_folders: int | None = None, *, check_trust: bool = True
+) -> Iterator[Place]:
     if "\0" in path:
         raise WriteFailed("not a file name", file=path)
-    with lock.nothing_written(path):
+    with lock.write_errors(path):
         place = Place(path)
     try:
-        if judged:
+        if check_trust:
             trust.refuse_unsafe(place, trusted)
         if len(place.missing) > 1 and make_folders is not None:
             _make_folders(place, make_folders)
@@ -251,4 +254,4 @@ def _make_folders(place: Place, mode: int) -> None:
     try:
         place.make_folders(mode)
     except OSError as error:
-        raise WriteFailed(f"the directory cannot be made: {sentence(error)}", file=folder) from None
+        raise WriteFailed(f"cannot create the directory: {describe_error(error)}", file=folder) from None

@@ -1,41 +1,21 @@
-"""A new file in the place of an old one, in a folder that is held open: temporary file, attributes, fsync, rename."""
+"""Replace a file atomically in an open folder: temporary file, attributes, fsync, rename."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mailpolicy.errors import WriteFailed
-from mailpolicy.system.files import READ, read_whole
+from mailpolicy.system.attributes import Attributes, copy_attributes, drop_acl, set_attributes
+from mailpolicy.system.files import READ, read_all
 from mailpolicy.system.resolve import Place
 
-_ACL = "system.posix_acl_access"
-_NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS)
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # of a file system that has no hard links
-_NOTES = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # what lies beside a file and is replaced too
-
-
-class Attributes(NamedTuple):
-    """What a file shall be like: `mode` if it is new, or with `exact` in any case; `most` is what it may keep.
-
-    `owner` are user and group, -1 to leave one as it is. With `later` its time of change is a whole second later than
-    the old one's, for readers that look only at whole seconds and the size.
-    """
-
-    mode: int = 0o644
-    exact: bool = False
-    most: int = 0o7777
-    owner: tuple[int, int] = (-1, -1)
-    later: bool = False
-
-
-KEPT = Attributes()
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # from a file system without hard links
+_MARKERS = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # suffixes of files beside it, replaced too
 
 
 def replace(
@@ -44,29 +24,31 @@ def replace(
     old: os.stat_result | None,
     content: bytes,
     attributes: Attributes,
-    proof: Callable[[BinaryIO], None] | None,
+    verify: Callable[[BinaryIO], None] | None,
 ) -> None:
-    """Put `content` in the place of the file NAME in the folder of a place; `old` is what stands there.
+    """Replace the file NAME, whose stat result is `old`, in the folder of a resolved path; the folder is not synced.
 
-    If `old` is None nothing that appeared meanwhile is replaced: FileExistsError is raised. Raises OSError and WriteFailed,
-    and what `proof` raises, with the old file intact. The folder is not synchronised.
+    If `old` is None the file must not exist: FileExistsError is raised if it was created in the meantime. Raises OSError,
+    WriteFailed and anything that `verify` raises, each with the old file intact.
     """
+    # In the same folder, as a rename is atomic only within one file system.
     temporary = f".{name}.new-{os.urandom(8).hex()}"
     try:
-        with _created(place, temporary) as descriptor:
+        with _temporary_file(place, temporary) as descriptor:
             _write(descriptor, content)
-            _keep_attributes(place, name, descriptor, old)
-            _set_attributes(descriptor, attributes, old)
-            if proof is not None:
-                _prove(place, temporary, proof)
+            copy_attributes(place, name, descriptor, old)
+            set_attributes(descriptor, attributes, old)
+            if verify is not None:
+                _verify(place, temporary, verify)
+            # Before the rename: otherwise a crash could leave the new name with no content.
             os.fsync(descriptor)
-            held = os.dup(descriptor)  # as long as it is open no other file can get its inode's number
+            held = os.dup(descriptor)  # keeps the inode number from being reused until it is compared below
         try:
             if old is None:
-                _put(place, temporary, name)
+                _link(place, temporary, name)
             else:
                 os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
-            _require_made(place, name, os.fstat(held))
+            _require_same_file(place, name, os.fstat(held))
         finally:
             with suppress(OSError):
                 os.close(held)
@@ -76,28 +58,30 @@ def replace(
         raise
 
 
-def _require_made(place: Place, name: str, made: os.stat_result) -> None:
-    """Raise WriteFailed if another file got the name: who may write the folder can exchange the temporary one."""
-    there = place.look(name)
+def _require_same_file(place: Place, name: str, made: os.stat_result) -> None:
+    """Raise WriteFailed if another file has the name: anybody who can write the folder can swap the temporary file."""
+    there = place.lstat(name)
+    # Compared after the rename: before it, a swap could still happen in between.
     if there is None or not os.path.samestat(there, made):
         raise WriteFailed(
-            "another program has put something else in its place while it was written",
+            "another program put a different file here while this one was being written",
             file=os.path.join(place.folder_path, name),
         )
 
 
 @contextmanager
-def _created(place: Place, name: str) -> Iterator[int]:
+def _temporary_file(place: Place, name: str) -> Iterator[int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o600, dir_fd=place.folder)
     try:
         drop_acl(descriptor)
         yield descriptor
     except BaseException:
+        # The first error is the cause; one from closing must not hide it.
         with suppress(OSError):
             os.close(descriptor)
         raise
-    os.close(descriptor)  # a disk that reports its errors only here has not written the file
+    os.close(descriptor)  # not suppressed: some file systems report a failed write only here
 
 
 def _write(descriptor: int, content: bytes) -> None:
@@ -105,39 +89,41 @@ def _write(descriptor: int, content: bytes) -> None:
         file.write(content)
 
 
-def _prove(place: Place, name: str, proof: Callable[[BinaryIO], None]) -> None:
+def _verify(place: Place, name: str, verify: Callable[[BinaryIO], None]) -> None:
+    # Opened by its name, so that the check reads the file that the rename will move.
     descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
     with open(descriptor, "rb") as file:
-        proof(file)
+        verify(file)
 
 
-def _put(place: Place, temporary: str, name: str) -> None:
-    """Give a new file its name, unless that is taken by now."""
+def _link(place: Place, temporary: str, name: str) -> None:
+    """Give a new file its name. Raises FileExistsError if the name is taken."""
     try:
+        # A link fails if the name exists, but a rename would silently replace the file.
         os.link(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if place.look(name) is not None:
+        if place.lstat(name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
     else:
         os.unlink(temporary, dir_fd=place.folder)
 
 
-def content_of(place: Place, name: str, judge: Callable[[os.stat_result], None] | None = None) -> bytes:
-    """Return the content of another file in the folder; `judge` may raise on what was opened. Raises OSError."""
+def read_sibling(place: Place, name: str, check: Callable[[os.stat_result], None] | None = None) -> bytes:
+    """Return the content of another file in the folder; `check` gets its stat result first. Raises OSError."""
     descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
     try:
-        if judge is not None:
-            judge(os.fstat(descriptor))
-        return read_whole(descriptor)
+        if check is not None:
+            check(os.fstat(descriptor))
+        return read_all(descriptor)
     finally:
         os.close(descriptor)
 
 
 def sync_folder(place: Place) -> None:
-    """Have the folder's entries written to the disk. Raises OSError."""
+    """Sync the folder's entries to the disk. Raises OSError."""
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
         os.fsync(descriptor)
@@ -145,97 +131,31 @@ def sync_folder(place: Place) -> None:
         os.close(descriptor)
 
 
-def clear_leftovers(place: Place) -> None:
+def remove_leftovers(place: Place) -> None:
     """Remove the temporary files of a file and its notes: under the lock, one that is there is a killed writer's."""
-    for name, _ in _leftovers(place):
+    for name, _ in _temporary_files(place):
         with suppress(OSError):
             os.unlink(name, dir_fd=place.folder)
 
 
-def names_of(place: Place, facts: os.stat_result) -> int:
+def link_count(place: Place, st: os.stat_result) -> int:
     """Return how many names a file has; one that a killed writer gave it while it was new does not count."""
-    if facts.st_nlink == 1:
+    if st.st_nlink == 1:
         return 1
-    return facts.st_nlink - sum(os.path.samestat(facts, left) for _, left in _leftovers(place))
+    return st.st_nlink - sum(os.path.samestat(st, left) for _, left in _temporary_files(place))
 
 
-def _leftovers(place: Place) -> list[tuple[str, os.stat_result]]:
-    ours = re.compile(rf"\.{re.escape(place.name)}{_NOTES}\.new-[0-9a-f]{{16}}")
+def _temporary_files(place: Place) -> list[tuple[str, os.stat_result]]:
+    pattern = re.compile(rf"\.{re.escape(place.name)}{_MARKERS}\.new-[0-9a-f]{{16}}")
     found = []
     with suppress(OSError):
         descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                         with suppress(FileNotFoundError):
                             found.append((entry.name, entry.stat(follow_symlinks=False)))
         finally:
             os.close(descriptor)
     return found
-
-
-def drop_acl(descriptor: int) -> None:
-    """Take off the entries that a new file has got from a default ACL of its folder. Raises OSError."""
-    if not hasattr(os, "removexattr"):
-        return
-    try:
-        os.removexattr(descriptor, _ACL)
-    except OSError as error:
-        if error.errno not in (errno.ENODATA, *_NO_ATTRIBUTES):
-            raise
-        return
-    os.fchmod(descriptor, 0o600)  # the mask of the ACL stood in the bits of the group
-
-
-def _keep_attributes(place: Place, name: str, descriptor: int, old: os.stat_result | None) -> None:
-    """Give the new file the owner, mode, ACLs and extended attributes of the old one."""
-    if old is None:
-        return
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        try:
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        except PermissionError:
-            try:
-                os.fchown(descriptor, -1, old.st_gid)
-            except PermissionError:
-                # Without its group the file would open to another one, or close to those who share it.
-                raise WriteFailed(
-                    f"its group {old.st_gid} cannot be kept by this user, the old file is intact: edit it as its owner",
-                    file=os.path.join(place.folder_path, name),
-                ) from None
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    for key, value in _extended(place, name):
-        try:
-            os.setxattr(descriptor, key, value)
-        except OSError as error:
-            # A label of the kernel's own (security.*, trusted.*) is set by the kernel's rules, not by a plain user.
-            if not (key.startswith(("security.", "trusted.")) and error.errno in (errno.EPERM, errno.ENOTSUP)):
-                raise
-
-
-def _extended(place: Place, name: str) -> list[tuple[str, bytes]]:
-    if not hasattr(os, "listxattr"):
-        return []
-    descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=place.folder)
-    try:
-        return [(key, os.getxattr(descriptor, key)) for key in os.listxattr(descriptor)]
-    except OSError as error:
-        if error.errno in _NO_ATTRIBUTES:
-            return []
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _set_attributes(descriptor: int, attributes: Attributes, old: os.stat_result | None) -> None:
-    if attributes.owner != (-1, -1):
-        os.fchown(descriptor, *attributes.owner)
-    if old is None or attributes.exact:
-        os.fchmod(descriptor, attributes.mode)
-    else:
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & attributes.most)
-    if attributes.later and old is not None:
-        second = max(int(time.time()), int(old.st_mtime) + 1)
-        os.utime(descriptor, (second, second))

@@ -1,7 +1,7 @@
-"""Paths followed link by link, with the folder they lead to held open.
+"""Resolve a path link by link and keep its folder open.
 
-A path that is resolved twice can lead to two places. So a path is resolved once, each step is kept to be judged, and the
-file is then reached through the open folder only.
+Resolving a path twice can give two different files. So it is resolved once, each step is recorded for the trust check,
+and the file is then reached only through the open folder.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-_MOST_LINKS = 40  # as Linux follows
+_MAX_LINKS = 40  # the limit of Linux
 
-# A folder on the way needs to be searched, not listed; elsewhere than on Linux there is no way to say so.
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_PATH, because a folder on the way may be searchable but not readable; only Linux has it.
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Step(NamedTuple):
-    """A directory, a link or the file itself, as it was when the path went through it."""
+    """A directory, a link or the file itself, with its stat result at the time of the resolution."""
 
     path: str
-    facts: os.stat_result
+    st: os.stat_result
 
 
 class Place:
-    """Where a path leads: a name in an open folder.
+    """A resolved path: a name in an open folder.
 
-    `path` is the path as it was given, `target` the same without links, `steps` everything on the way that exists.
-    `missing` are the names, the file's own last, that do not exist yet below `folder`.
+    `path` is the path as given, `target` the same without links, `steps` lists everything on the way that exists, and
+    `missing` the names below `folder` that do not exist yet, the file's own last.
     """
 
     def __init__(self, path: str) -> None:
@@ -38,38 +38,38 @@ class Place:
         self.steps: list[Step] = []
         self.missing: list[str] = []
         self.name = "."
-        self._folders = [(os.open("/", _FOLDER), "/")]
+        self._folders = [(os.open("/", _FOLDER_FLAGS), "/")]
         try:
-            self._follow(_whole(path))
+            self._follow(_absolute(path))
         except BaseException:
             self.close()
             raise
 
     @property
     def folder(self) -> int:
-        """The descriptor of the folder, or of the deepest one that exists."""
+        """Return the descriptor of the file's folder, or of its deepest existing ancestor."""
         return self._folders[-1][0]
 
     @property
     def folder_path(self) -> str:
-        """The path of `folder`, without links."""
+        """Return the path of `folder` without links."""
         return self._folders[-1][1]
 
     @property
     def target(self) -> str:
-        """The path of the file, without links."""
-        if self.name == ".":  # the path is a folder's own
+        """Return the path of the file without links."""
+        if self.name == ".":  # the path ends at a folder
             return self.folder_path
         return os.path.join(self.folder_path, *(self.missing or [self.name]))
 
     def same_as(self, other: Place) -> bool:
-        """Whether the other one has the same name in the very same folder."""
+        """Return whether both have the same name in the very same folder."""
         if (self.name, self.missing) != (other.name, other.missing):
             return False
         return os.path.samestat(os.fstat(self.folder), os.fstat(other.folder))
 
-    def look(self, name: str | None = None) -> os.stat_result | None:
-        """Return the facts of the file, or of another one in the folder; None if it does not exist. Raises OSError."""
+    def lstat(self, name: str | None = None) -> os.stat_result | None:
+        """Return the stat result of the file, or of `name` beside it; None if it does not exist. Raises OSError."""
         if len(self.missing) > 1:
             return None
         try:
@@ -78,65 +78,68 @@ class Place:
             return None
 
     def make_folders(self, mode: int) -> None:
-        """Make the folders that are missing with this mode, whatever the umask. Raises OSError."""
+        """Create the missing folders with this mode, regardless of the umask. Raises OSError."""
         while len(self.missing) > 1:
             name = self.missing[0]
             try:
                 os.mkdir(name, mode, dir_fd=self.folder)
                 made = True
-            except FileExistsError:  # by somebody else meanwhile
+            except FileExistsError:  # created by another process in the meantime
                 made = False
             descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+            # mkdir applies the umask. A folder of another process keeps the mode that it was given there.
             if made:
                 os.fchmod(descriptor, mode)
             self._folders.append((descriptor, os.path.join(self.folder_path, name)))
             self.missing.pop(0)
 
     def close(self) -> None:
-        """Let the folders go."""
+        """Close the folders."""
         while self._folders:
-            with suppress(OSError):  # nothing was written through them
+            with suppress(OSError):  # nothing was written through these descriptors, so nothing can be lost
                 os.close(self._folders.pop()[0])
 
     def _follow(self, path: str) -> None:
-        waiting, links = path.split("/")[::-1], 0
-        while waiting:
-            part = waiting.pop()
-            last = not any(waiting)
+        remaining, links = path.split("/")[::-1], 0
+        while remaining:
+            part = remaining.pop()
+            last = not any(remaining)
             if part in ("", "."):
                 continue
             if part == "..":
+                # Back to the folder we came from, which is the real parent because links were followed before.
                 if len(self._folders) > 1:
                     os.close(self._folders.pop()[0])
                 continue
-            if (facts := self.look(part)) is None:
-                self._note_missing([part, *(name for name in waiting[::-1] if name not in ("", "."))])
+            if (st := self.lstat(part)) is None:
+                self._set_missing([part, *(name for name in remaining[::-1] if name not in ("", "."))])
                 return
-            step = Step(os.path.join(self.folder_path, part), facts)
+            step = Step(os.path.join(self.folder_path, part), st)
             self.steps.append(step)
-            if stat.S_ISLNK(facts.st_mode):
+            if stat.S_ISLNK(st.st_mode):
                 links += 1
-                if links > _MOST_LINKS:
+                if links > _MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                # The target is walked like the rest of the path, so that links inside it are recorded too.
                 target = os.readlink(part, dir_fd=self.folder)
                 if target.startswith("/"):
                     while len(self._folders) > 1:
                         os.close(self._folders.pop()[0])
-                waiting += target.split("/")[::-1]
+                remaining += target.split("/")[::-1]
             elif last:
                 self.name = part
             else:
-                self._folders.append((os.open(part, _FOLDER, dir_fd=self.folder), step.path))
+                self._folders.append((os.open(part, _FOLDER_FLAGS, dir_fd=self.folder), step.path))
 
-    def _note_missing(self, names: list[str]) -> None:
-        if ".." in names:
+    def _set_missing(self, names: list[str]) -> None:
+        if ".." in names:  # the kernel refuses to go through a folder that does not exist, even to leave it
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self.missing, self.name = names, names[-1]
 
 
 @contextmanager
 def resolved(path: str) -> Iterator[Place]:
-    """Follow a path for the time of the block. Raises OSError, and ValueError for what is no file name."""
+    """Resolve a path and close its folders after the block. Raises OSError, and ValueError for an invalid name."""
     place = Place(path)
     try:
         yield place
@@ -150,6 +153,6 @@ def target_of(path: str) -> str:
         return place.target
 
 
-def _whole(path: str) -> str:
-    # Not os.path.abspath, which takes `..` for the folder above in the text where a link leads elsewhere.
+def _absolute(path: str) -> str:
+    # Not os.path.abspath: it removes `..` textually, which is wrong behind a link.
     return path if path.startswith("/") else f"{os.getcwd()}/{path}"

@@ -1,4 +1,4 @@
-"""check: may this account use this service from this address, one question or a stream of them."""
+"""The command check: answer whether an account may use a service from an IP address, once or for a batch of questions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
+# White space that str.split() would take for a separator, though a batch is separated by blanks and tabs only.
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
 _WIDE_SPACE = "[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-_FIELDS = "a question has the fields ADDRESS PROTOCOL IP"
+_FIELDS = "expected three fields: ADDRESS PROTOCOL IP"
 FirstReason = Callable[[str, str, str | None], Gate | None]
 
 
 def app() -> typer.Typer:
-    """The command check."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Say whether a user would be allowed to use a protocol from an IP address, and why.\n\n"
+        help="Tell whether an account may use a protocol from an IP address, and why.\n\n"
         f"Protocols: {', '.join(Service)} (multipop needs no IP). Exit status: 0 allowed, 1 denied."
     )(_check)
     return command
@@ -43,23 +44,23 @@ def _check(
     context: typer.Context,
     address: Annotated[
         str | None,
-        typer.Argument(metavar="ADDRESS", show_default=False, help="the account; alone: show its Mail Services"),
+        typer.Argument(metavar="ADDRESS", show_default=False, help="the account; on its own: show its services"),
     ] = None,
-    protocol: Annotated[str | None, typer.Argument(metavar="PROTOCOL", show_default=False)] = None,
-    ip: Annotated[str | None, typer.Argument(metavar="IP", show_default=False)] = None,
+    protocol: Annotated[str | None, typer.Argument(metavar="PROTOCOL", help="the service", show_default=False)] = None,
+    ip: Annotated[str | None, typer.Argument(metavar="IP", help="the client's address", show_default=False)] = None,
     batch: Annotated[
         str | None,
-        typer.Option("--batch", metavar="FILE", help="answer the lines ADDRESS PROTOCOL IP of a file, or - for stdin"),
+        typer.Option("--batch", metavar="FILE", help="answer lines ADDRESS PROTOCOL IP from FILE (- for stdin)"),
     ] = None,
 ) -> int:
     out: Output = context.obj
     if batch is not None:
         if address is not None:
-            raise UsageError("--batch takes the questions from its file: give no ADDRESS beside it")
+            raise UsageError("--batch reads the questions from its file and cannot be combined with ADDRESS")
         return _batch(out, batch)
     if address is None:
         raise UsageError(
-            "name the account, the protocol and the IP address",
+            "missing account, protocol and IP address",
             fix=("mailpolicy", "check", "ADDRESS", "PROTOCOL", "IP"),
         )
     if protocol is None:
@@ -73,7 +74,7 @@ def _check(
         from mailpolicy.render import answer  # 2 ms, only for an answer with words
 
         def lets_in() -> int:
-            # Of a large store only the lines about the one account were read.
+            # Of a large store only the lines about this account were read; the count needs all accounts.
             whole = policy if store.subset is None else Store.read(store.path).policy()
             return whole.count_lan_only_accounts()
 
@@ -83,42 +84,42 @@ def _check(
             verbose = out.context.verbose
             out.lines(answer.lines(verdict, store.path, store.line, lets_in, out.command, verbose=verbose))
             _suggest(out, policy, asked.address)
-            _tell_sources(out, policy, asked)
+            _report_sources(out, policy, asked)
     return 0 if verdict.allowed else 1
 
 
 def _suggest(out: Output, policy: Policy, address: str) -> None:
     if address not in policy.accounts and (known := nearest_address(address, policy.accounts)) is not None:
-        out.message(f"the nearest account is {known}")
+        out.message(f"did you mean {known}?")
 
 
 def _sources(policy: Policy, asked: Question) -> dict[str, int]:
-    """How many sources MultiPOP would poll, where that was the question."""
+    """Return the number of sources that MultiPOP would poll, if the question is about MultiPOP."""
     account = policy.accounts.get(asked.address)
     if asked.service is not Service.MULTIPOP or account is None:
         return {}
     return {"sources": len(policy.polled(account))}
 
 
-def _tell_sources(out: Output, policy: Policy, asked: Question) -> None:
+def _report_sources(out: Output, policy: Policy, asked: Question) -> None:
     polled = _sources(policy, asked).get("sources")
     if polled is None:
         return
-    there = len(policy.accounts[asked.address].sources)
-    if there:
-        shown = counted(polled, "source") if polled == there else f"{polled} of {there} sources"
+    total = len(policy.accounts[asked.address].sources)
+    if total:
+        shown = counted(polled, "source") if polled == total else f"{polled} of {total} sources"
         out.lines([f"  {shown} would be polled"])
     elif not policy.gates(asked.address, Service.MULTIPOP):
         add = ("mailpolicy", "multipop", "source", "add", asked.address, "NAME")
-        out.detail(Advice("there is nothing to poll yet", add))
+        out.detail(Advice("no sources to poll yet", add))
 
 
 def _batch(out: Output, name: str) -> int:
-    # The questions' file is opened first: a wrong name is a usage error, which comes before the store's errors.
-    descriptor = line_reader.opened(name)
+    # The batch is opened before the store, because a usage error (2) comes before an error of the store (3).
+    descriptor = line_reader.open_lines(name)
     try:
         store, policy = views.open_store(out)
-        answered = (
+        status = (
             _objects(out, store, policy, line_reader.chunks(name, descriptor))
             if out.context.format == "json"
             else _lines(out, policy, line_reader.chunks(name, descriptor))
@@ -126,10 +127,11 @@ def _batch(out: Output, name: str) -> int:
     finally:
         if name != "-":
             os.close(descriptor)
-    return answered
+    return status
 
 
 def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
+    # The hot path of a batch: methods are bound to names, and lines are put together without Output.record.
     first_reason = BatchAnswers(policy).first_reason
     number = 0
     denied = wrong = False
@@ -149,6 +151,7 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
                 else:
                     gate = _short_question(first_reason, fields)
             except QuestionRejected as error:
+                # A comment of three words gets here; to look for "#" on every line first would cost more.
                 if fields[0][0] == "#":
                     continue
                 add(f"error\t{number}\t{line_refusal(line, error.reason)}")
@@ -167,14 +170,14 @@ def _lines(out: Output, policy: Policy, chunks: Iterable[list[str]]) -> int:
 
 
 def _fields_of(lines: list[str]) -> Callable[[str], list[str]]:
-    """How to take these lines apart at blanks and tabs; Python's own way knows more white space, and is quicker."""
+    """Return the function that splits these lines at blanks and tabs: str.split, which is faster, if it does the same."""
     text = "".join(lines)
     if not any(map(text.__contains__, _OTHER_SPACE)) and (text.isascii() or not re.search(_WIDE_SPACE, text)):
         return str.split
-    return _parted
+    return _split_at_blanks
 
 
-def _parted(line: str) -> list[str]:
+def _split_at_blanks(line: str) -> list[str]:
     return re.findall("[^ \t]+", line.removesuffix("\r"))
 
 

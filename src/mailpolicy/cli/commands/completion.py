@@ -1,4 +1,4 @@
-"""completion: the script with which a shell completes commands, options, accounts and other names."""
+"""The command completion: print the completion script of a shell."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def app() -> typer.Typer:
-    """Return the command completion."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Print the script with which a shell completes commands, options, accounts, templates and other names.\n\n"
+        help="Print the completion script of a shell, for commands, options, accounts, templates and other names.\n\n"
         "\b\n"
         "bash:  mailpolicy completion bash > /etc/bash_completion.d/mailpolicy\n"
         "zsh:   mailpolicy completion zsh > /usr/local/share/zsh/site-functions/_mailpolicy\n"
@@ -35,13 +35,13 @@ def _completion(
     words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     line: Annotated[str | None, typer.Option("--line", hidden=True)] = None,
 ) -> int:
-    """Print a script; or, asked by one, the candidates for a line (bash) or for words, of which the last is unfinished."""
+    """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
     out: Output = context.obj
     if line is not None or shell == "words":
         asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
-        out.data(completion.told(completion.candidates(asked, os.environ)))
+        out.data(completion.encode(completion.candidates(asked, os.environ)))
         return 0
     if shell not in SHELLS or words:
-        raise UsageError("name the shell: bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
+        raise UsageError("missing shell: bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
     out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))
     return 0

@@ -1,7 +1,4 @@
-"""doctor: whether this machine is fit for mailpolicy, check by check, each with its cure.
-
-Nothing is changed, and no check keeps another one from being made.
-"""
+"""doctor: check that this machine is set up for mailpolicy, with a fix for each problem; nothing is changed."""
 
 from __future__ import annotations
 
@@ -11,17 +8,18 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.checks import CHECKS, ERROR, NEEDS, SKIPPED, Found, Machine
+from mailpolicy.cli.checks.result import ERROR, SKIPPED, CheckInput, CheckResult
+from mailpolicy.cli.checks.table import CHECKS, REQUIRES
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import FileMissing, MailpolicyError
 
 
 def app() -> typer.Typer:
-    """The command doctor."""
+    """Return the command doctor."""
     command = new_app()
     command.command(
-        help="Say which keyring is in use, why and whether it is safe, and check store and permissions.\n\n"
-        "Exit status: 0 healthy (warnings too), 1 not."
+        help="Check the store, its permissions, the keyring, the exports and Dovecot.\n\n"
+        "Exit status: 0 if there is no error (warnings are allowed), else 1."
     )(_doctor)
     return command
 
@@ -30,48 +28,48 @@ def _doctor(
     context: typer.Context,
     log: Annotated[
         str | None,
-        typer.Option("--log", metavar="PATH", help="the mail log, to see if clients keep their own addresses"),
+        typer.Option("--log", metavar="PATH", help="mail log with the clients' addresses"),
     ] = None,
 ) -> int:
     out: Output = context.obj
-    machine = Machine(out, log)
-    found: list[tuple[str, Found]] = []
+    machine = CheckInput(out, log)
+    found: list[tuple[str, CheckResult]] = []
     failed: set[str] = set()
     for name, check in CHECKS.items():
-        if lacking := [why for needed, why in NEEDS.get(name, ()) if needed in failed]:
-            found.append((name, Found(SKIPPED, lacking[0])))
+        if reasons := [why for needed, why in REQUIRES.get(name, ()) if needed in failed]:
+            found.append((name, CheckResult(SKIPPED, reasons[0])))
             continue
         try:
             found += ((name, result) for result in check(machine))
         except MailpolicyError as error:
             failed.add(name)
-            found.append((name, Found(ERROR, str(error), error.fix, step=_by_hand(error))))
-    ill = any(result.state == ERROR for _, result in found)
+            found.append((name, CheckResult(ERROR, str(error), error.fix, step=_by_hand(error))))
+    unhealthy = any(result.state == ERROR for _, result in found)
     if out.context.format == "json":
         checks = [
             {
                 "check": name,
                 "state": result.state,
                 "message": result.message,
-                "fix": " && ".join(map(shlex.join, result.cures)) or None,
+                "fix": " && ".join(map(shlex.join, result.fixes)) or None,
                 "step": result.step,
             }
             for name, result in found
         ]
-        out.json("doctor/1", {"file": out.context.file, "healthy": not ill, "checks": checks})
+        out.json("doctor/1", {"file": out.context.file, "healthy": not unhealthy, "checks": checks})
     else:
         out.rows(
-            ("check", "state", "what", "cure"),
+            ("check", "state", "result", "fix"),
             [
-                (name, result.state, result.message, " && ".join(map(out.command, result.cures)) or result.step or "-")
+                (name, result.state, result.message, " && ".join(map(out.command, result.fixes)) or result.step or "-")
                 for name, result in found
             ],
         )
-    return int(ill)
+    return int(unhealthy)
 
 
 def _by_hand(error: MailpolicyError) -> str | None:
-    """What to do about an error that no command mends, as far as it says where."""
+    """Return the manual step that fixes an error without a command, None if the error names no file."""
     if isinstance(error, FileMissing):
         return f"create {error.file}"
     return f"edit {error.place[0]}" if error.line is not None else None

@@ -1,4 +1,4 @@
-"""explain: what a code of `validate` means, an example that triggers it, and its cure."""
+"""The command explain: explain a code of `validate`, with an example that triggers it and its fix."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mailpolicy.render import explanation
 
 
 def app() -> typer.Typer:
-    """The command explain."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Say what a code of validate means: why it is a finding, an example that triggers it, and its cure. "
-        "Without a code: list all of them."
+        help="Explain a code of validate: why it is reported, an example, and how to fix it. "
+        "Without a code, list all codes."
     )(_explain)
     return command
 
@@ -38,19 +38,19 @@ def _explain(
     elif codes:
         out.data("\n".join(explanation.text(code, RULES[code]) for code in chosen))
     else:
-        out.rows(("code", "severity", "what"), [(code, rule.severity, rule.name) for code, rule in RULES.items()])
+        out.rows(("code", "severity", "meaning"), [(code, rule.severity, rule.name) for code, rule in RULES.items()])
     return 0
 
 
 def _known(text: str) -> str:
-    """The code that was meant. Raises UsageError where there is none."""
+    """Return the known code for what the user typed. Raises UsageError if there is none."""
     code = text.strip().upper()
     if code in RULES:
         return code
     number = code.removeprefix("MP").lstrip("0")
     near = next((known for known in RULES if known[2:].lstrip("0") == number), None)
     if text.strip().lower() in list(Gate):
-        hint = "this is a reason of check, which names the key that decided and the command that helps"
+        hint = "this is a reason of check, which prints the key that decided and the command that fixes it"
     else:
-        hint = f"did you mean {near}?" if near else "mailpolicy explain lists all of them"
-    raise UsageError(f"there is no code {text[:60]!a}: {hint}")
+        hint = f"did you mean {near}?" if near else "mailpolicy explain lists all codes"
+    raise UsageError(f"unknown code {text[:60]!a}: {hint}")

@@ -1,4 +1,4 @@
-"""export: the policy as a file that another program reads."""
+"""The command export: write the policy as a file that another program reads."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from typing import Annotated, Any
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.exports import Workshop, refuse_own
+from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
-from mailpolicy.deploy.configured import place_for
-from mailpolicy.deploy.managed import Place, look, put
+from mailpolicy.deploy.configured import default_file
+from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.options import OptionRejected, parse_options, target_named
 from mailpolicy.export.request import LOCKABLE, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
-from mailpolicy.policy.names import printable
 
 
 def app() -> typer.Typer:
-    """The command export."""
+    """Build the command."""
     command = new_app()
     listed = "\n".join(f"  {name:<21} {target.description}" for name, target in TARGETS.items())
     command.command(
-        help="Write the policy as a file that another program reads, so that it enforces what `check` says.\n\n"
+        help="Write the policy as a file that another program reads and enforces.\n\n"
         f"\b\nTargets:\n{listed}\n\n"
-        "Without --output the file goes to stdout. Exit status: 0 written or already so, 1 with --check if it is not."
+        "Without --output the file goes to stdout. Exit status: 0 written or up to date; 1 with --check if it is not."
     )(_export)
     return command
 
@@ -35,49 +34,49 @@ def _export(
     context: typer.Context,
     target: Annotated[str, typer.Argument(metavar="TARGET", show_default=False, help="what to write")],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="the file to write, replaced whole")
+        str | None, typer.Option("--output", "-o", metavar="PATH", help="the file to write; it is replaced atomically")
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="write nothing, exit 1 if the file is not so")] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="write nothing, show what would change, without secrets")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 if the file is out of date")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="write nothing; show the diff, secrets masked")] = False,
     force: Annotated[bool, typer.Option("--force", help="replace a file that was edited by hand")] = False,
     dovecot: Annotated[
         str | None, typer.Option("--dovecot", metavar="VERSION", help=f"dovecot-conf: {' or '.join(VERSIONS)}")
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="PATH", help="the -conf targets: where the data file will lie")
+        str | None, typer.Option("--data", metavar="PATH", help="-conf targets: path of the data file")
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", metavar="NAME", help=f"dovecot: {' (as usual) or '.join(STRATEGIES)}"),
+        typer.Option("--strategy", metavar="NAME", help=f"dovecot: {' (default) or '.join(STRATEGIES)}"),
     ] = None,
     lock: Annotated[
         str | None,
-        typer.Option("--lock", metavar="SERVICES", help=f"dovecot: close {','.join(LOCKABLE)} to the suspended too"),
+        typer.Option("--lock", metavar="SERVICES", help=f"dovecot: suspending also stops {','.join(LOCKABLE)}"),
     ] = None,
     token_file: Annotated[
-        str | None, typer.Option("--token-file", metavar="PATH", help="dovecot: the installation's random token")
+        str | None,
+        typer.Option("--token-file", metavar="PATH", help="dovecot: file with the installation's random token"),
     ] = None,
     default_domain: Annotated[
         str | None,
-        typer.Option("--default-domain", metavar="NAME", help="dovecot-conf: the domain of names without one"),
+        typer.Option("--default-domain", metavar="NAME", help="dovecot-conf: domain of user names without one"),
     ] = None,
     map_type: Annotated[
         str | None, typer.Option("--map", metavar="TYPE", help=f"postfix-conf: {', '.join(MAPS)}")
     ] = None,
     sender_login: Annotated[
-        str | None, typer.Option("--sender-login", metavar="PATH", help="postfix-conf: the map of sender logins")
+        str | None, typer.Option("--sender-login", metavar="PATH", help="postfix-conf: path of the sender login map")
     ] = None,
     postmap: Annotated[
-        str | None, typer.Option("--postmap", metavar="TYPE", help=f"postfix: run postmap: {', '.join(MAPS[1:])}")
+        str | None,
+        typer.Option("--postmap", metavar="TYPE", help=f"postfix: build the map with postmap: {', '.join(MAPS[1:])}"),
     ] = None,
     smtp: Annotated[
         str | None,
-        typer.Option("--smtp", metavar="HOST/PORT", help="fetchmail: where mail is handed in (127.0.0.1/25)"),
+        typer.Option("--smtp", metavar="HOST/PORT", help="fetchmail: where to deliver (default: 127.0.0.1/25)"),
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", metavar="ADDRESS/NAME", help="getmail: which source")
+        str | None, typer.Option("--source", metavar="ADDRESS/NAME", help="getmail: the source to collect from")
     ] = None,
 ) -> int:
     out: Output = context.obj
@@ -103,20 +102,22 @@ def _export(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None
     if output in ("", "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
-        raise UsageError("--output is a file's path; without it the file goes to stdout")
+        raise UsageError("--output needs a file; without it the export goes to stdout")
     if output is None:
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):
             if value:
-                raise UsageError(f"{name} is about a file: name it with --output PATH")
+                raise UsageError(f"{name} needs a file: --output PATH")
         return _to_stdout(out, target, wanted, chosen)
-    return _to_file(out, target, chosen, place_for(wanted, output, postmap=postmap)._replace(force=force), check, diff)
+    return _to_file(
+        out, target, chosen, default_file(wanted, output, postmap=postmap)._replace(force=force), check, diff
+    )
 
 
 def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     secret = target.secret or (chosen.token is not None and name == "dovecot")
     if secret and out.context.stdout_is_terminal:
-        raise Refused(f"{name} has secrets in it, which a terminal would show: use --output PATH", code="terminal")
-    made = Workshop(out).make(target, chosen)
+        raise Refused(f"{name} contains secrets and is not written to a terminal: use --output PATH", code="terminal")
+    made = Exporter(out).make(target, chosen)
     for note in made.notes:
         out.message(note)
     content = stamped(name, made.body).decode("utf-8")
@@ -127,51 +128,39 @@ def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
     return 0
 
 
-def _to_file(out: Output, name: str, chosen: Options, place: Place, check: bool, diff: bool) -> int:
+def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, check: bool, diff: bool) -> int:
     target = TARGETS[name]
-    refuse_own(out, place.path)
-    workshop = Workshop(out)
+    refuse_own(out, generated.path)
+    exporter = Exporter(out)
     notes: list[str] = []
     made: list[bytes] = []
 
     def make() -> bytes:
-        exported = workshop.make(target, chosen)
+        exported = exporter.make(target, chosen)
         notes[:] = exported.notes
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = look(place, make()) if check or diff else put(place, make, out.context.lock_timeout)
+    found = inspect(generated, make()) if check or diff else update(generated, make, out.context.lock_timeout)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
     if diff and out.context.format != "json":
-        out.patch(difference(place.path, target, found.before, made[0]))
-    elif out.tells(dry_run=check or diff):
-        _tell(out, name, place, str(found.state), changed=found.changed, looked=check or diff, differs=differs)
-    if found.owing is not None:
-        raise found.owing
+        out.patch(difference(generated.path, target, found.before, made[0]))
+    elif out.shows_results(dry_run=check or diff):
+        _report(out, name, generated, str(found.state), changed=found.changed, dry_run=check or diff, differs=differs)
+    if found.reload_error is not None:
+        raise found.reload_error
     return int(check and differs)
 
 
-def _tell(out: Output, name: str, place: Place, state: str, *, changed: bool, looked: bool, differs: bool) -> None:
+def _report(
+    out: Output, name: str, generated: GeneratedFile, state: str, *, changed: bool, dry_run: bool, differs: bool
+) -> None:
     if out.context.format == "json":
-        content = {"file": out.context.file, "target": name, "path": place.path, "state": state, "changed": changed}
+        content = {"file": out.context.file, "target": name, "path": generated.path, "state": state, "changed": changed}
         out.json("export/1", content)
-    elif looked:
-        out.record((place.path, name, state, "differs" if differs else "ok"))
+    elif dry_run:
+        out.record((generated.path, name, state, "differs" if differs else "ok"))
     else:
-        out.record((place.path, name, "as the policy says", "changed" if changed else "ok"))
-
-
-def difference(path: str, target: Target, before: bytes | None, wanted: bytes) -> str:
-    """The unified diff from what is there to what is wanted, every secret in it shown as stars."""
-    from difflib import unified_diff
-
-    old = (before or b"").decode("utf-8", "backslashreplace").split("\n")
-    new = wanted.decode("utf-8").split("\n")
-    shown_path = printable(path)
-    lines = unified_diff(old, new, shown_path, f"{shown_path} (as the policy says)", lineterm="")
-    shown = []
-    for number, line in enumerate(lines):
-        shown.append(line if number < 2 or line.startswith("@@ ") else line[0] + target.masked(line[1:]))
-    return "".join(f"{line}\n" for line in shown)
+        out.record((generated.path, name, *(("updated", "changed") if changed else ("up to date", "ok"))))

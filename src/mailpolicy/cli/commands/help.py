@@ -1,4 +1,4 @@
-"""help: the help page of a command."""
+"""The command help: show the help page of a command."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mailpolicy.cli.output import Output
 
 
 def app() -> typer.Typer:
-    """Return the command help."""
+    """Build the command."""
     command = new_app()
-    command.command(help="Show the help page of a command; without one, of the whole program.")(_help)
+    command.command(help="Show the help page of a command, or of the whole program.")(_help)
     return command
 
 

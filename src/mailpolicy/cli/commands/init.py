@@ -1,4 +1,4 @@
-"""init: a commented starter store, where there is none yet, and beside it the JSON Schema that its first line names."""
+"""The command init: write a commented starter store, and beside it the JSON Schema that its first line names."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.edit.text import diff as text_diff
 from mailpolicy.errors import FileMissing
-from mailpolicy.system.files import is_there, opened
+from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
 
 
 def app() -> typer.Typer:
-    """The command init."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Write a commented starter store, and beside it the JSON Schema with which editors check it; "
-        "what is there stays as it is."
+        help="Write a commented starter store, and beside it the JSON Schema for editors. "
+        "Existing files are left alone."
     )(_init)
     return command
 
@@ -32,9 +32,9 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     path = out.context.file
     described = os.path.join(os.path.dirname(path), schema.FILE)
     with without_lock(path, out.trusted):
-        pass  # refused before anything is made
+        pass  # raises if the folder is not safe, before anything is written
     fresh = not _is_there(path)
-    describe = fresh and not is_there(described)
+    describe = fresh and not exists(described)
     starter = resources("mailpolicy.cli").joinpath("starter.toml").read_bytes()
     diff = (
         text_diff.unified_diff(path, "", [text_diff.Splice(0, 0, starter.decode("utf-8"))])
@@ -43,14 +43,14 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     )
     if fresh and not dry_run:
         with locked(path, out.context.lock_timeout, out.trusted, make_folders=0o755) as store:
-            fresh = store.facts() is None
+            fresh = store.lstat() is None
             describe = describe and fresh
             if fresh:
                 if describe:
                     with without_lock(described, out.trusted) as file:
                         file.create(schema.content())
                 store.create(starter)
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":
         content = {"file": path, "changed": fresh, "dry_run": dry_run, "access": "same", "changes": []}
@@ -61,14 +61,14 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
     else:
         if describe:
             out.record((described, "schema", "written", "changed"))
-        out.record((path, "store", "written" if fresh else "there already", "changed" if fresh else "ok"))
+        out.record((path, "store", "written" if fresh else "already exists", "changed" if fresh else "ok"))
     return 0
 
 
 def _is_there(path: str) -> bool:
-    """Whether a store file is there. Raises StoreError where something else is."""
+    """Return whether the store exists. Raises StoreError if it is not a regular file."""
     try:
-        with opened(path):
+        with open_regular(path):
             return True
     except FileMissing:
         return False

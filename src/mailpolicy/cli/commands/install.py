@@ -1,4 +1,4 @@
-"""install: a store from git or from a backup, validated, compared and put in its place with every promise of an edit."""
+"""The command install: replace the store with a file from git or a backup, validated and compared first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
-from mailpolicy.cli.editing import ASK_FROM, remind
+from mailpolicy.cli.editing import CONFIRM_FROM, remind_to_deploy
 from mailpolicy.cli.output import Output, stdin_bytes
 from mailpolicy.cli.selection import DryRun
 from mailpolicy.diagnostics import WARNING
@@ -18,16 +18,16 @@ from mailpolicy.policy.changes import Redirection, direction
 from mailpolicy.policy.names import printable
 from mailpolicy.render.access_changes import COLUMNS, Sides, objects, records, summary
 from mailpolicy.store.store import Store
-from mailpolicy.system.files import LARGEST_STORE, read_regular
+from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
 
 
 def app() -> typer.Typer:
-    """The command install."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Validate FILE, show whose access it changes, and put it in the store's place; equal is ok.\n\n"
-        "What a git deployment and a restored backup want instead of cp: mode, owner and links stay, readers see the "
-        "old or the new file. With --fail-on a change in that direction is refused (5) and nothing is written."
+        help="Replace the store with FILE: validated, compared and written atomically.\n\n"
+        "For git deployments and restored backups. Shows whose access changes; mode, owner and symbolic links of the "
+        "store are kept. With --fail-on a change in that direction is refused (5) and nothing is written."
     )(_install)
     return command
 
@@ -37,14 +37,14 @@ def _install(
     file: Annotated[str, typer.Argument(metavar="FILE", help="the store to install, or - for stdin")],
     failing: FailOnOption = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="do not ask before changing the access of more than 20 accounts")
+        bool, typer.Option("--yes", "-y", help="do not ask before changing access of over 20 accounts")
     ] = False,
     dry_run: DryRun = False,
 ) -> int:
     out: Output = context.obj
     wanted = fail_on(failing)
-    out.machine()  # an error in it ends the edit before anything is changed
-    new = Store(file, stdin_bytes() if file == "-" else read_regular(file, LARGEST_STORE))
+    out.machine()  # an error in host.toml must end the command before anything is written
+    new = Store(file, stdin_bytes() if file == "-" else read_regular(file, MAX_STORE_SIZE))
     new.policy()
     for finding in new.diagnose()[0]:
         if finding.problem.severity == WARNING:
@@ -58,38 +58,38 @@ def _install(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
     )
-    _tell(out, done, dry_run=dry_run)
+    _report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:
-        remind(out)
+        remind_to_deploy(out)
     return 0
 
 
 def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
-    told: list[Installation] = []
+    shown: list[Installation] = []
 
     def allow(planned: Installation) -> None:
         access = direction(planned.changes)
-        if told and out.context.format != "json":
-            out.message(f"{planned.path}: it was changed meanwhile, so the access differs in another way:")
-        told.append(planned)
-        if out.context.format != "json" and out.tells(dry_run=dry_run):
+        if shown and out.context.format != "json":
+            out.message(f"{planned.path}: changed by another process meanwhile; the differences are now:")
+        shown.append(planned)
+        if out.context.format != "json" and out.shows_results(dry_run=dry_run):
             rows = records(planned.changes, _sides(planned))
             if not dry_run and planned.changes:
                 out.rows(COLUMNS, rows)
             for row in rows if dry_run else ():
                 out.message("  ".join(row))
-            out.flush()  # who cannot be told is not surprised by a new store either
+            out.flush()  # if the differences cannot be printed, nothing is installed
         if wanted is None:
             return
         if not planned.comparable:
             raise Refused(
-                f"nothing was installed, --fail-on {wanted} cannot be judged: {planned.notes[-1]}",
+                f"not installed: --fail-on {wanted} has nothing to compare with: {planned.notes[-1]}",
                 code="not-comparable",
             )
-        if not wanted.hits(access):
+        if not wanted.matches(access):
             return
         raise Refused(
-            f"nothing was installed, --fail-on {wanted} forbids what would change: {summary(planned.changes)}",
+            f"not installed, because of --fail-on {wanted}: {summary(planned.changes)}",
             code=f"access-{access}",
             content={"access": str(access), "changes": objects(planned.changes, _sides(planned))},
         )
@@ -100,10 +100,10 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
 def _confirm(out: Output, *, yes: bool) -> Check:
     def confirm(planned: Installation) -> None:
         count = len({change.address for change in planned.changes})
-        if yes or count < ASK_FROM or not out.context.can_ask:
+        if yes or count < CONFIRM_FROM or not out.context.can_ask:
             return
-        if not typer.confirm(f"change the access of {count} accounts in {printable(planned.path)}?", err=True):
-            raise Refused("nothing was installed", code="not-confirmed-by-user")
+        if not typer.confirm(f"Change the access of {count} accounts in {printable(planned.path)}?", err=True):
+            raise Refused("not installed: cancelled", code="not-confirmed-by-user")
 
     return confirm
 
@@ -113,7 +113,7 @@ def _sides(planned: Installation) -> Sides:
     return Sides(planned.comparison, (old.path, old.lines), (planned.new.path, planned.new.lines))
 
 
-def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
+def _report(out: Output, done: Installation, *, dry_run: bool) -> None:
     access = direction(done.changes)
     if out.context.format == "json":
         content = {
@@ -127,16 +127,19 @@ def _tell(out: Output, done: Installation, *, dry_run: bool) -> None:
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
         out.patch(done.diff)
-    elif out.tells():
-        what = "there already" if not done.changed else "written" if done.old is None else "replaced"
-        out.record((done.path, "store", what, "changed" if done.changed else "ok"))
+    elif out.shows_results():
+        result = "up to date" if not done.changed else "written" if done.old is None else "replaced"
+        out.record((done.path, "store", result, "changed" if done.changed else "ok"))
     for note in done.notes:
         out.message(note)
     if done.changes:
-        out.message(f"access {access}: {summary(done.changes)}")
+        out.message(summary(done.changes))
     if any(isinstance(change, Redirection) for change in done.changes):
         out.message(
-            Advice("note: passwords stay bound to where they were sent so far", ("mailpolicy", "secrets", "rebind"))
+            Advice(
+                "note: passwords stay bound to their former destinations; to rebind them",
+                ("mailpolicy", "secrets", "rebind"),
+            )
         )
     if dry_run and not done.changed:
         out.message(f"{done.path}: nothing would change")

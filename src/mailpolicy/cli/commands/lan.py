@@ -1,4 +1,4 @@
-"""lan: the networks that count as the LAN."""
+"""The command lan: list and change the networks that count as the LAN."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _Networks = Annotated[
 
 
 def app() -> typer.Typer:
-    """The commands about the LAN."""
-    group = new_app(help="List, add, remove and reset the LAN's networks.", no_args_is_help=True)
-    group.command("list", help="list the entries, with the networks they stand for")(_list)
-    group.command("add", help="add networks")(_add)
-    group.command("remove", help="remove networks")(_remove)
-    group.command("reset", help="make the LAN exactly the ranges reserved for local use")(_reset)
+    """Build the command and its subcommands."""
+    group = new_app(help="List, add, remove and reset the networks of the LAN.", no_args_is_help=True)
+    group.command("list", help="List the entries and their networks.")(_list)
+    group.command("add", help="Add networks.")(_add)
+    group.command("remove", help="Remove networks.")(_remove)
+    group.command("reset", help="Set the LAN to the reserved private ranges.")(_reset)
     return group
 
 
@@ -47,7 +47,7 @@ def _list(context: typer.Context) -> int:
     if out.context.format != "json":
         out.rows(("entry", "networks", "range"), rows)
         if not rows:
-            out.message("the LAN is empty: what is open to the LAN only admits nobody")
+            out.message("the LAN is empty: services restricted to the LAN admit nobody")
     return 0
 
 

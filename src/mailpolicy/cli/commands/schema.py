@@ -1,4 +1,4 @@
-"""schema: the JSON Schema of the store, for editors and for validators of JSON Schema."""
+"""The command schema: print the JSON Schema of the store, for editors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILE = "accounts.schema.json"
 
 
 def app() -> typer.Typer:
-    """The command schema."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Print the JSON Schema (draft-07) of the store. An editor completes and checks keys with it: "
-        f"mailpolicy schema > {FILE}, and `#:schema ./{FILE}` as the store's first line, as init does both."
+        help="Print the JSON Schema (draft-07) of the store, with which editors complete and check keys.\n\n"
+        f"mailpolicy schema > {FILE}, and `#:schema ./{FILE}` as the first line of the store; init does both."
     )(_schema)
     return command
 
@@ -29,5 +29,5 @@ def _schema(context: typer.Context) -> int:
 
 
 def content() -> bytes:
-    """The JSON Schema that comes with this mailpolicy."""
+    """Return the JSON Schema of this version of mailpolicy."""
     return resources("mailpolicy.store").joinpath(FILE).read_bytes()

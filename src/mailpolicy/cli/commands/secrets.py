@@ -1,4 +1,4 @@
-"""secrets: the sealed file and its key, and what any keyring holds for mailpolicy."""
+"""secrets: the sealed file and its key, and the secrets in any keyring."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from mailpolicy.cli.selection import DryRun, YesSend, addresses
 
 
 def app() -> typer.Typer:
-    """The commands about where secrets are."""
+    """Return the commands for secrets."""
     group = new_app(
-        help="Seal secrets in a file, rotate its key, list, verify, move and rebind secrets.", no_args_is_help=True
+        help="Set up the sealed file and rotate its key; list, verify, move and rebind secrets.", no_args_is_help=True
     )
     group.command(
         "init",
-        help="set up the sealed file: a master key, the file, and host.toml where there is none\n\n"
-        "What is there stays as it is. The key comes from $CREDENTIALS_DIRECTORY/mailpolicy.key where that is given.",
+        help="Set up the sealed file and its key.\n\n"
+        "Creates the master key, the file, and host.toml if there is none; existing ones are left as they are. The key "
+        "comes from $CREDENTIALS_DIRECTORY/mailpolicy.key if that exists.",
     )(_init)
     group.command(
         "rotate",
-        help="encrypt every sealed secret under a new key, in one step\n\n"
-        "An older copy of the file still needs the older key.",
+        help="Encrypt all sealed secrets under a new key.\n\n"
+        "The new key replaces the old one in one step. Older copies of the file still need the old key.",
     )(_rotate)
-    group.command("list", help="list the names of the secrets, never the secrets")(_list)
+    group.command("list", help="List the names of the secrets.")(_list)
     group.command(
         "verify",
-        help="open every secret the store names\n\nExit status: 0 all are there, 1 one is missing, 6 the keyring refuses.",
+        help="Check that every secret can be opened.\n\n"
+        "Reads all secrets that the store names. Exit status: 0 all are there, 1 one is missing, 6 the keyring failed.",
     )(_verify)
     group.command(
         "move",
-        help="copy every secret the store names to another keyring, read them back, then remove the old ones\n\n"
-        "BACKEND is a class, such as mailpolicy.sealed.Keyring or keyring.backends.SecretService.Keyring.",
+        help="Move all secrets to another keyring.\n\n"
+        "Copies the secrets that the store names, reads the copies back, then deletes the originals. BACKEND is a class, "
+        "such as mailpolicy.sealed.Keyring or keyring.backends.SecretService.Keyring.",
     )(_move)
     group.command(
         "rebind",
-        help="let passwords go to where the store now says, after a change of host, port, login or tls by hand\n\n"
-        "A password is bound to where it is sent, so after such a change it is not found. This shows from where to "
-        "where each one would move, and asks; a script says --yes. A keyring that cannot list its secrets is told "
-        "with --from where they were sent so far.",
+        help="Bind passwords to changed destinations.\n\n"
+        "A password is bound to the server that it is sent to. After host, port, login or tls were changed by hand it is "
+        "not found any more. This command shows each password with its old and its new destination and asks before it "
+        "moves them; in a script, add --yes. If the keyring cannot list its secrets, name the old destination with --from.",
     )(_rebind)
     return group
 
@@ -52,10 +55,10 @@ def _init(
         str | None, typer.Option("--secrets-file", metavar="PATH", help="the sealed file (/var/lib/mailpolicy/secrets)")
     ] = None,
     key_file: Annotated[
-        str | None, typer.Option("--key-file", metavar="PATH", help="the master key's file (/etc/mailpolicy/key)")
+        str | None, typer.Option("--key-file", metavar="PATH", help="the key file (/etc/mailpolicy/key)")
     ] = None,
     key_in_keyring: Annotated[
-        bool, typer.Option("--key-in-keyring", help="keep the master key in the desktop keyring instead")
+        bool, typer.Option("--key-in-keyring", help="keep the key in the desktop keyring")
     ] = False,
     dry_run: DryRun = False,
 ) -> int:
@@ -69,7 +72,7 @@ def _rotate(
         typer.Option(
             "--new-key-file",
             metavar="PATH",
-            help="where the new key is, or is to be made, when the old one is a credential",
+            help="file of the new key, created if missing",
         ),
     ] = None,
     dry_run: DryRun = False,
@@ -87,11 +90,9 @@ def _verify(context: typer.Context) -> int:
 
 def _move(
     context: typer.Context,
-    source: Annotated[str, typer.Option("--from", metavar="BACKEND", help="where they are", show_default=False)],
-    target: Annotated[str, typer.Option("--to", metavar="BACKEND", help="where they go", show_default=False)],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="replace secrets that the target has already and that differ")
-    ] = False,
+    source: Annotated[str, typer.Option("--from", metavar="BACKEND", help="the old keyring", show_default=False)],
+    target: Annotated[str, typer.Option("--to", metavar="BACKEND", help="the new keyring", show_default=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace different secrets in the new one")] = False,
     dry_run: DryRun = False,
 ) -> int:
     return move.move(context.obj, source, target, overwrite=overwrite, dry_run=dry_run)
@@ -99,24 +100,22 @@ def _move(
 
 def _rebind(
     context: typer.Context,
-    several: Annotated[
+    accounts: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[ADDRESS...]", help="of these accounts; none: of all and the server", show_default=False
-        ),
+        typer.Argument(metavar="[ADDRESS...]", help="accounts; default: all and the server", show_default=False),
     ] = None,
-    server: Annotated[bool, typer.Option("--server", help="of the server's own login")] = False,
+    server: Annotated[bool, typer.Option("--server", help="the server's own login")] = False,
     former: Annotated[
         list[str] | None,
         typer.Option(
             "--from",
             metavar="DESTINATION",
-            help="only what was sent there so far: HOST:PORT, of a source also LOGIN@HOST:PORT/TLS; can be repeated",
+            help="only secrets bound to this destination, HOST:PORT or for a source LOGIN@HOST:PORT/TLS; can be repeated",
             show_default=False,
         ),
     ] = None,
     yes: YesSend = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would move, and move nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the moves without making them")] = False,
 ) -> int:
-    wanted = addresses(several or ())
+    wanted = addresses(accounts or ())
     return rebind.rebind(context.obj, wanted, former or (), server=server, yes=yes, dry_run=dry_run)

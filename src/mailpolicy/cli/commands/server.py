@@ -1,4 +1,4 @@
-"""server: what holds for the whole server."""
+"""The command server: show and change server-wide settings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _YES, _NO = ("on", "true", "yes"), ("off", "false", "no")
 
 
 def app() -> typer.Typer:
-    """The commands about the server."""
-    group = new_app(help="Show and set what holds for the whole server.", no_args_is_help=True)
-    group.command("show", help="show the server's keys, its smart host and its LAN")(_show)
-    group.command("set", help=f"give a key a value: {', '.join(key.replace('_', '-') for key in _KEYS)}")(_set)
+    """Build the command and its subcommands."""
+    group = new_app(help="Show and change server-wide settings.", no_args_is_help=True)
+    group.command("show", help="Show the server's settings.")(_show)
+    group.command("set", help=f"Set a key. Keys: {', '.join(key.replace('_', '-') for key in _KEYS)}.")(_set)
     return group
 
 
@@ -48,7 +48,7 @@ def _show(context: typer.Context) -> int:
     rows = []
     for key, value in values.items():
         written = key in server.written
-        shown = ", ".join(value) or "empty" if isinstance(value, list) else _shown(value)
+        shown = ", ".join(value) or "empty" if isinstance(value, list) else display_text(value)
         rows.append(
             (key.replace("_", "-"), shown, views.place(store, ("server", *key.split("."))) if written else "not set")
         )
@@ -56,14 +56,10 @@ def _show(context: typer.Context) -> int:
     return 0
 
 
-def _shown(value: str | int | bool | None) -> str:
-    return display_text(value)
-
-
 def _set(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", show_default=False)],
-    value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False)],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="the setting", show_default=False)],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="pro or standard; on or off", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
     name = key.replace("-", "_").lower()
@@ -72,14 +68,14 @@ def _set(
         elsewhere: dict[str, Command] = {"lan": ("mailpolicy", "lan", "add", "NETWORK"), "smart_host": smart_host}
         known = ", ".join(known.replace("_", "-") for known in _KEYS)
         fix = elsewhere.get(name, smart_host if name in tables.SMART_HOST else None)
-        raise UsageError(f"server set has no key {key!a}, choose {known}", fix=fix)
+        raise UsageError(f"unknown key {key!a}; server set knows {known}", fix=fix)
     wanted: str | bool
     if name == "edition":
         if value.lower() not in schema.EDITIONS:
-            raise UsageError(f"the edition is pro or standard, not {value!a}")
+            raise UsageError(f"edition must be pro or standard, not {value!a}")
         wanted = value.lower()
     elif value.lower() in (*_YES, *_NO):
         wanted = value.lower() in _YES
     else:
-        raise UsageError(f"{key} is on or off, not {value!a}")
+        raise UsageError(f"{key} must be on or off, not {value!a}")
     return edit(context, lambda policy: server.set_key(policy, name, wanted), dry_run=dry_run, yes=True)

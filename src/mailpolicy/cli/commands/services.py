@@ -1,4 +1,4 @@
-"""pop, imap, multipop and outlook-connector: one verb each for what the Mail Services page has as a check box."""
+"""The commands pop, imap, multipop and outlook-connector: one verb for each check box of the Mail Services page."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from mailpolicy.errors import UsageError
 from mailpolicy.policy.service import BY_NAME, Service
 
 _HELP = {
-    Verb.ON: "enable {0}",
-    Verb.OFF: "disable {0}",
-    Verb.LAN_ONLY: "allow {0} from the LAN only (does not enable it)",
-    Verb.ANYWHERE: "allow {0} from anywhere (does not enable it)",
-    Verb.INHERIT: "remove the setting: template or defaults apply",
+    Verb.ON: "Switch {0} on.",
+    Verb.OFF: "Switch {0} off.",
+    Verb.LAN_ONLY: "Restrict {0} to the LAN. Does not switch {0} on.",
+    Verb.ANYWHERE: "Lift the LAN restriction. Does not switch {0} on.",
+    Verb.INHERIT: "Remove the {0} setting. The template or the defaults apply then; if neither sets it, {0} is off.",
 }
-_LanOnly = Annotated[bool, typer.Option("--lan-only", help="and from the LAN only, in the same step")]
-_Anywhere = Annotated[bool, typer.Option("--anywhere", help="and from anywhere, in the same step")]
+_LanOnly = Annotated[bool, typer.Option("--lan-only", help="and restrict it to the LAN")]
+_Anywhere = Annotated[bool, typer.Option("--anywhere", help="and lift the LAN restriction")]
 
 
 def app(name: str) -> typer.Typer:
-    """The commands of one service."""
+    """Build the command of one service and its subcommands."""
     service = BY_NAME[name]
     group = new_app(help=f"Switch {service.label} for accounts, a template or the defaults.", no_args_is_help=True)
-    confined = service.own_lan_switch is not None
+    has_lan_switch = service.own_lan_switch is not None
     for verb in Verb:
-        if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not confined:
+        if verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and not has_lan_switch:
             group.command(verb.value, hidden=True, context_settings={"ignore_unknown_options": True})(
                 _refusal(service, verb)
             )
         else:
-            unchanged = " (LAN restriction unchanged)" if confined and verb in (Verb.ON, Verb.OFF) else ""
+            unchanged = " The LAN restriction stays as it is." if has_lan_switch and verb in (Verb.ON, Verb.OFF) else ""
             help_text = _HELP[verb].format(service.label) + unchanged
             group.command(verb.value, help=help_text)(
-                _on(service) if verb is Verb.ON and confined else _plain(service, verb)
+                _on(service) if verb is Verb.ON and has_lan_switch else _plain(service, verb)
             )
     if service is Service.MULTIPOP:
         from mailpolicy.cli.commands import sources  # 2 ms, only for multipop
@@ -73,7 +73,7 @@ def _edit(
     return edit(
         context,
         lambda policy: switch(policy, service, verb, chosen, reach),
-        about=chosen.addresses,
+        addresses=chosen.addresses,
         dry_run=dry_run,
         yes=yes,
     )
@@ -122,7 +122,7 @@ def _on(service: Service) -> Callable[..., int]:
         dry_run: DryRun = False,
     ) -> int:
         if lan_only and anywhere:
-            raise UsageError("--lan-only and --anywhere exclude each other")
+            raise UsageError("--lan-only and --anywhere cannot be combined")
         reach = Verb.LAN_ONLY if lan_only else Verb.ANYWHERE if anywhere else None
         chosen = targets(
             target,

@@ -1,4 +1,4 @@
-"""multipop source: the mailboxes elsewhere from which MultiPOP collects; their passwords are in the keyring."""
+"""multipop source: the external mailboxes that MultiPOP collects from; their passwords are in the keyring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.passwords import PasswordSource
+from mailpolicy.cli.secrets.passwords import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.sources import as_table
@@ -24,30 +24,36 @@ _MOST = RANGES["max_size_kb"][1]
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="the source's name", show_default=False)]
-_PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="read the password from stdin")]
-_PasswordFile = Annotated[
-    str | None, typer.Option("--password-file", metavar="PATH", help="read the password from a file")
+_MaxSize = Annotated[
+    int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="skip larger messages")
+]
+_DeleteAfter = Annotated[
+    int | None, typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete copies after DAYS")
 ]
 
 
 def app() -> typer.Typer:
-    """The commands about sources."""
-    group = new_app(
-        help="Add, change, remove and list the mailboxes that MultiPOP collects from, and their passwords.",
-        no_args_is_help=True,
-    )
+    """Return the commands for sources."""
+    group = new_app(help="Manage the mailboxes that MultiPOP collects from.", no_args_is_help=True)
     group.command(
         "add",
-        help="add a source to an account; one that is there and as asked is ok\n\n"
-        "The password comes from --password-stdin or --password-file, or later from set-password.",
+        help="Add a source to an account.\n\n"
+        "An identical source that already exists is not an error. The password comes from --password-stdin or "
+        "--password-file, or later from set-password.",
     )(_add)
-    group.command("set", help="change what a source says: the options given, and nothing else")(_set)
-    group.command("remove", help="remove a source and its password")(_remove)
-    group.command("list", help="list the sources of an account, or of all, and whether they are polled")(_list)
-    group.command("set-password", help="set a source's password: a hidden prompt, stdin or a file")(_set_password)
-    group.command("print-password", help="print a source's password for a program that collects; not to a terminal")(
-        with_formats(_print_password, "text")
-    )
+    group.command("set", help="Change the given settings of a source.")(_set)
+    group.command("remove", help="Remove a source and its password.")(_remove)
+    group.command(
+        "list", help="List sources, of one account or all.\n\nAlso tells for each source whether it is polled."
+    )(_list)
+    group.command(
+        "set-password",
+        help="Set the password of a source.\n\nIt comes from a hidden prompt, --password-stdin or --password-file.",
+    )(_set_password)
+    group.command(
+        "print-password",
+        help="Print a password for a collecting program.\n\nRefused on a terminal, and if the source must not be polled.",
+    )(with_formats(_print_password, "text"))
     return group
 
 
@@ -58,12 +64,6 @@ def _source(name: str) -> str:
         raise UsageError(str(error)) from None
 
 
-def _password(stdin: bool, file: str | None) -> PasswordSource:
-    if stdin and file is not None:
-        raise UsageError("--password-stdin and --password-file exclude each other")
-    return PasswordSource(stdin, file)
-
-
 def _add(
     context: typer.Context,
     account: _Address,
@@ -71,34 +71,28 @@ def _add(
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="the POP3 server", show_default=False)],
     login: Annotated[str, typer.Option("--login", metavar="LOGIN", help="the login there", show_default=False)],
     port: Annotated[
-        int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port; else 995, or 110")
+        int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port (995, without TLS 110)")
     ] = None,
     tls: Annotated[
-        str | None, typer.Option("--tls", metavar="KIND", help="implicit (unless said otherwise), starttls or none")
+        str | None, typer.Option("--tls", metavar="KIND", help="implicit (default), starttls or none")
     ] = None,
     keep: Annotated[
-        bool | None, typer.Option("--keep/--no-keep", help="leave a copy of each mail there (yes, unless said)")
+        bool | None, typer.Option("--keep/--no-keep", help="leave a copy on the server (default: keep)")
     ] = None,
     enabled: Annotated[
-        bool | None, typer.Option("--enabled/--disabled", help="whether it is polled (yes, unless said)")
+        bool | None, typer.Option("--enabled/--disabled", help="poll this source (default: enabled)")
     ] = None,
-    max_size_kb: Annotated[
-        int | None,
-        typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="leave larger mails where they are"),
-    ] = None,
-    delete_after_days: Annotated[
-        int | None,
-        typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete kept copies after that"),
-    ] = None,
-    password_stdin: _PasswordStdin = False,
-    password_file: _PasswordFile = None,
+    max_size_kb: _MaxSize = None,
+    delete_after_days: _DeleteAfter = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
-    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
-    given = {key: value for key, value in asked.items() if value is not None}
-    password = _password(password_stdin, password_file)
+    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    given = {key: value for key, value in settings.items() if value is not None}
+    password = PasswordSource.from_options(password_stdin, password_file)
     return edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
 
 
@@ -110,18 +104,12 @@ def _set(
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="the login there")] = None,
     port: Annotated[int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port")] = None,
     tls: Annotated[str | None, typer.Option("--tls", metavar="KIND", help="implicit, starttls or none")] = None,
-    keep: Annotated[bool | None, typer.Option("--keep/--no-keep", help="leave a copy of each mail there")] = None,
-    enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="whether it is polled")] = None,
-    max_size_kb: Annotated[
-        int | None,
-        typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="leave larger mails where they are"),
-    ] = None,
-    any_size: Annotated[bool, typer.Option("--any-size", help="take mails of any size")] = False,
-    delete_after_days: Annotated[
-        int | None,
-        typer.Option("--delete-after-days", metavar="DAYS", min=1, max=_MOST, help="delete kept copies after that"),
-    ] = None,
-    never_delete: Annotated[bool, typer.Option("--never-delete", help="keep the copies for good")] = False,
+    keep: Annotated[bool | None, typer.Option("--keep/--no-keep", help="leave a copy on the server")] = None,
+    enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="poll this source")] = None,
+    max_size_kb: _MaxSize = None,
+    any_size: Annotated[bool, typer.Option("--any-size", help="collect messages of any size")] = False,
+    delete_after_days: _DeleteAfter = None,
+    never_delete: Annotated[bool, typer.Option("--never-delete", help="never delete the copies")] = False,
     yes: YesSend = False,
     dry_run: DryRun = False,
 ) -> int:
@@ -131,16 +119,16 @@ def _set(
         raise UsageError("--max-size-kb and --any-size cannot be combined")
     if never_delete and delete_after_days is not None:
         raise UsageError("--delete-after-days and --never-delete cannot be combined")
-    where, which = address(account), _source(name)
-    asked = _given(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
-    asked |= {"max_size_kb": None} if any_size else {}
-    asked |= {"delete_after_days": None} if never_delete else {}
-    if not asked:
-        raise UsageError("name what to change", fix=("mailpolicy", "multipop", "source", "set", "--help"))
-    return edits.change_source(context.obj, where, which, asked, dry_run=dry_run, yes=yes)
+    owner, source = address(account), _source(name)
+    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    settings |= {"max_size_kb": None} if any_size else {}
+    settings |= {"delete_after_days": None} if never_delete else {}
+    if not settings:
+        raise UsageError("no setting was given", fix=("mailpolicy", "multipop", "source", "set", "--help"))
+    return edits.change_source(context.obj, owner, source, settings, dry_run=dry_run, yes=yes)
 
 
-def _given(
+def _settings(
     host: str | None,
     login: str | None,
     port: int | None,
@@ -150,29 +138,29 @@ def _given(
     max_size_kb: int | None,
     delete_after_days: int | None,
 ) -> dict[str, Scalar | None]:
-    """The keys of a source that were given, by their names in the store. Raises UsageError."""
+    """Return the given settings of a source by their keys in the store. Raises UsageError."""
     if tls is not None and tls not in list(Tls):
         raise UsageError(f"--tls is {', '.join([*Tls][:-1])} or {[*Tls][-1]}, not {tls!a}")
     if keep is False and delete_after_days is not None:
-        raise UsageError("--delete-after-days needs a copy that is kept: use --keep")
+        raise UsageError("--delete-after-days needs --keep")
     try:
-        asked: dict[str, Scalar | None] = {
+        settings: dict[str, Scalar | None] = {
             "host": names.host_name(host) if host is not None else None,
             "port": port,
             "login": names.login(login) if login is not None else None,
         }
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    asked |= {"tls": tls, "keep": keep, "enabled": enabled}
-    asked |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
-    return {key: value for key, value in asked.items() if value is not None}
+    settings |= {"tls": tls, "keep": keep, "enabled": enabled}
+    settings |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _remove(
     context: typer.Context,
     account: _Address,
     name: _Name,
-    if_exists: Annotated[bool, typer.Option("--if-exists", help="a source that is not there is ok")] = False,
+    if_exists: Annotated[bool, typer.Option("--if-exists", help="do not fail if it does not exist")] = False,
     yes: YesDelete = False,
     dry_run: DryRun = False,
 ) -> int:
@@ -187,13 +175,13 @@ def _set_password(
     context: typer.Context,
     account: _Address,
     name: _Name,
-    password_stdin: _PasswordStdin = False,
-    password_file: _PasswordFile = None,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
-    password = _password(password_stdin, password_file)
+    password = PasswordSource.from_options(password_stdin, password_file)
     return edits.set_source(context.obj, address(account), _source(name), password, dry_run=dry_run)
 
 
@@ -206,7 +194,7 @@ def _print_password(context: typer.Context, account: _Address, name: _Name) -> i
 def _list(
     context: typer.Context,
     account: Annotated[
-        str | None, typer.Argument(metavar="ADDRESS", help="the account; none: all of them", show_default=False)
+        str | None, typer.Argument(metavar="ADDRESS", help="the account; default: all", show_default=False)
     ] = None,
 ) -> int:
     out: Output = context.obj

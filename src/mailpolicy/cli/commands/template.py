@@ -1,4 +1,4 @@
-"""template: named sets of switches that accounts share."""
+"""The command template: manage named sets of settings that accounts share."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import typer
 
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import edit
+from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.edit import templates
+from mailpolicy.edit.plan import Plan
+from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.model import Policy
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="the template", show_default=False)]
 
 
 def app() -> typer.Typer:
-    """The commands about templates."""
+    """Build the command and its subcommands."""
     group = new_app(
         help="Add, remove, rename, list, show, assign and unassign templates. "
-        "A template's switches: mailpolicy pop on --in-template NAME",
+        "To change a template's settings: mailpolicy pop on --in-template NAME",
         no_args_is_help=True,
     )
-    group.command("add", help="add a template without a switch")(_add)
-    group.command("remove", help="remove a template that no account uses")(_remove)
-    group.command("rename", help="give a template another name, in every account that uses it")(_rename)
-    group.command("list", help="list the templates and their switches")(_list)
-    group.command("show", help="show one template")(_show)
-    group.command("assign", help="give accounts a template")(_assign)
-    group.command("unassign", help="take the template of accounts away")(_unassign)
+    group.command("add", help="Add an empty template.")(_add)
+    group.command("remove", help="Remove a template that no account uses.")(_remove)
+    group.command("rename", help="Rename a template, also in its accounts.")(_rename)
+    group.command("list", help="List the templates and their settings.")(_list)
+    group.command("show", help="Show one template.")(_show)
+    group.command("assign", help="Assign a template to accounts.")(_assign)
+    group.command("unassign", help="Remove the template from accounts.")(account_command(_unassign))
     return group
 
 
@@ -49,7 +52,7 @@ def _add(context: typer.Context, name: _Name, dry_run: DryRun = False) -> int:
 def _remove(
     context: typer.Context,
     name: _Name,
-    if_exists: Annotated[bool, typer.Option("--if-exists", help="a template that is not there is ok")] = False,
+    if_exists: Annotated[bool, typer.Option("--if-exists", help="succeed if the template does not exist")] = False,
     dry_run: DryRun = False,
 ) -> int:
     wanted = _checked(name)
@@ -60,8 +63,8 @@ def _remove(
 
 def _rename(
     context: typer.Context,
-    old: Annotated[str, typer.Argument(metavar="OLD", show_default=False)],
-    new: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="the name now", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="the new name", show_default=False)],
     dry_run: DryRun = False,
 ) -> int:
     before, after = _checked(old), _checked(new)
@@ -92,23 +95,11 @@ def _assign(
     return edit(
         context,
         lambda policy: templates.assign(policy, wanted, chosen),
-        about=chosen.addresses,
+        addresses=chosen.addresses,
         dry_run=dry_run,
         yes=yes,
     )
 
 
-def _unassign(
-    context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> int:
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
-    return edit(
-        context, lambda policy: templates.assign(policy, None, chosen), about=chosen.addresses, dry_run=dry_run, yes=yes
-    )
+def _unassign(policy: Policy, chosen: Selection) -> Plan:
+    return templates.assign(policy, None, chosen)

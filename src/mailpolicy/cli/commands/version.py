@@ -1,4 +1,4 @@
-"""version: the version of the program."""
+"""The command version: print the version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailpolicy.cli.output import Output
 
 
 def app() -> typer.Typer:
-    """Return the command version."""
+    """Build the command."""
     command = new_app()
     command.command(help="Print the version, as --version does.")(_version)
     return command

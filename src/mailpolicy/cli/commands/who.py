@@ -1,4 +1,4 @@
-"""who: which accounts could use a service, from anywhere at all or from certain addresses."""
+"""The command who: list the accounts that can use a service, and from where."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from mailpolicy.policy.service import Service
 
 
 def app() -> typer.Typer:
-    """The command who."""
+    """Build the command."""
     command = new_app()
     command.command(
-        help="Say which accounts could use a service, and from where.\n\n"
-        f"Protocols: {', '.join(Service)}. Exit status: 0, also where nobody could."
+        help="List the accounts that can use a service, and from where.\n\n"
+        f"Protocols: {', '.join(Service)}. Exit status: 0, even if no account can."
     )(_who)
     return command
 
 
 def _who(
     context: typer.Context,
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", show_default=False)],
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="the service", show_default=False)],
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="IP|NETWORK", help="only those who could from there, or from a part of it"),
+        typer.Option("--from", metavar="IP|NETWORK", help="only accounts admitted from there, or a part of it"),
     ] = None,
     outside_lan: Annotated[
-        bool, typer.Option("--outside-lan", help="only those who could from outside the LAN: what is exposed")
+        bool, typer.Option("--outside-lan", help="only accounts admitted from outside the LAN")
     ] = False,
 ) -> int:
     out: Output = context.obj
     service = service_named(protocol)
     if outside_lan and service.facts.connects_out:
-        raise UsageError(f"--outside-lan: the server connects out for {service.label}, nobody connects to it")
+        raise UsageError(f"--outside-lan does not apply to {service.label}: the server connects out")
     try:
         asked = region(source) if source is not None else ANYWHERE
     except EntryRejected as error:
         raise UsageError(f"--from: {error}") from None
     if service.facts.connects_out:
-        asked = ANYWHERE  # as in check: an address must be well-formed and has no effect
+        asked = ANYWHERE  # as in check, an address must be well-formed but has no effect
     store, policy = views.open_store(out)
     if outside_lan:
         asked = asked - policy.server.lan
@@ -70,7 +70,7 @@ def _who(
     rows = [[exposure.address, str(service), describe(exposure.admitted, lan)] for exposure in found]
     columns = ["account", "service", "admitted from"]
     if source is not None:
-        columns.append("of those asked about")
+        columns.append("from the range asked")
         for row, exposure in zip(rows, found, strict=True):
             row.append("all" if exposure.matching == asked else str(exposure.matching))
     out.rows(columns, rows, of="account")
@@ -81,4 +81,4 @@ def _who(
 def _count(found: int, known: int, service: Service, source: str | None, *, outside_lan: bool) -> str:
     places = [f"from {source}"] if source is not None else []
     places += ["from outside the LAN"] if outside_lan else []
-    return " ".join([f"{found} of {counted(known, 'account')} could use {service.label}", *places])
+    return " ".join([f"{found} of {counted(known, 'account')} can use {service.label}", *places])

@@ -1,1 +1,1 @@
-"""The flows that pair a secret with an edit of the store."""
+"""Changes of secrets, alone or together with an edit of the store."""

@@ -1,15 +1,20 @@
-"""What each command that touches a secret asks of the store and the keyring together."""
+"""The edits of the store that also set, move or delete a secret."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
 
-from mailpolicy.cli.editing import carry_out, tell
+from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
-from mailpolicy.cli.secrets.transaction import edit_then_carry, edit_then_forget, edit_then_move, set_secret
+from mailpolicy.cli.secrets.secret_edits import (
+    edit_then_delete_secrets,
+    edit_then_move_secrets,
+    edit_then_rebind_secrets,
+    set_secret,
+)
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Plan, Result
@@ -24,18 +29,18 @@ from mailpolicy.store.store import Store
 
 
 def set_account(out: Output, address: str, login: str | None, source: PasswordSource, *, dry_run: bool) -> int:
-    """Give an account a login, or keep it, and a new password."""
+    """Set the password of an account's smart host login, and the login if one is given."""
 
     def planner(policy: Policy) -> Plan:
         plan = server.set_login(policy, address, login)
-        there = policy.accounts[address].login
-        if login is None and there is None:
-            raise Refused(f"{address} has no login yet: name it with --login", code="no-login")
-        plan.results.append(Result(address, "smart-host", f"login {login or there}", bool(plan.operations)))
+        existing = policy.accounts[address].login
+        if login is None and existing is None:
+            raise Refused(f"{address} has no login yet: add --login LOGIN", code="no-login")
+        plan.results.append(Result(address, "smart-host", f"login {login or existing}", bool(plan.operations)))
         if not policy.server.per_account_auth:
             plan.notes.append(
                 Advice(
-                    "warning: per-account authentication is off, so this login is not used",
+                    "warning: this login is not used, because per-account authentication is off",
                     ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"),
                 )
             )
@@ -48,33 +53,33 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
 def set_server(
     out: Output, options: dict[str, Scalar], source: PasswordSource, *, dry_run: bool, yes: bool = False
 ) -> int:
-    """The options given of the server's smart host; a password option alone changes the secret only."""
+    """Set the given options of the server's smart host; a password option alone changes only the secret."""
 
     def planner(policy: Policy) -> Plan:
         if not (options.get("login") or policy.server.smart_host_login) and (source.given or not options):
-            raise Refused("the server has no login yet: name it with --login", code="no-login")
+            raise Refused("the server has no login yet: add --login LOGIN", code="no-login")
         plan = server.set_smart_host(policy, options)
         if not source.given and options.get("login", policy.server.smart_host_login) != policy.server.smart_host_login:
-            plan.notes.append(_of_new_login(policy.server.smart_host_login))
+            plan.notes.append(_old_password_advice(policy.server.smart_host_login))
         return plan
 
     if options and not source.given:
         store = Store.read_for_edit(out.context.file, (), out.cache)
-        return edit_then_carry(out, store, planner, dry_run=dry_run, yes=yes)
+        return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
 
 
-def _of_new_login(former: str | None) -> Advice:
-    """What is said of a login of the server's that comes without its password."""
+def _old_password_advice(former: str | None) -> Advice:
+    """Return the advice after the server's login was changed without its password."""
     owner = Owner(None)
     if former is None:
         return bindings.passwords_to_set([owner])
-    return Advice(f"a password that is in the keyring is still that of {former}", owner.command(keep=True))
+    return Advice(f"the password in the keyring is still the one of {former}", owner.command(keep=True))
 
 
 def set_source(out: Output, address: str, name: str, source: PasswordSource, *, dry_run: bool) -> int:
-    """Give a source of an account a new password."""
+    """Set the password of an account's source."""
 
     def planner(policy: Policy) -> Plan:
         sources.require(policy, address, name)
@@ -87,9 +92,9 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
 def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
-    """Other values for keys of a source."""
+    """Change keys of a source."""
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
-    return edit_then_carry(
+    return edit_then_rebind_secrets(
         out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
     )
 
@@ -97,7 +102,7 @@ def change_source(
 def add_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar], password: PasswordSource, *, dry_run: bool
 ) -> int:
-    """A new source of an account, with its password where it was said where that comes from."""
+    """Add a source to an account, with its password if one is given."""
 
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
@@ -108,72 +113,74 @@ def add_source(
     if password.given:
         return set_secret(out, planner, Owner(address, name), password, dry_run=dry_run)
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
-    return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+    return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
 
 
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
-    """A source out of the store, then its password out of the keyring."""
+    """Remove a source from the store, then its password from the keyring."""
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
     policy = store.policy()
     owner = Owner(address, name)
     account = policy.accounts.get(address)
-    gone = account is None or name not in account.sources
-    left = _left_behind(out, store, owner, gone=gone, dry_run=dry_run) if gone else []
+    removed = account is None or name not in account.sources
+    leftover = _leftover_secrets(out, store, owner, removed=removed, dry_run=dry_run) if removed else []
 
     def planner(policy: Policy) -> Plan:
-        if left:
+        if leftover:
             plan = Plan()
-            plan.results.append(Result(address, f"source {name}", "not there", False))
+            plan.results.append(Result(address, f"source {name}", "no such source", False))
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
-    secrets = left if gone else [bindings.secret_of(policy, owner)]
-    return edit_then_forget(out, store, planner, secrets, dry_run=dry_run, yes=yes)
+    secrets = leftover if removed else [bindings.secret_of(policy, owner)]
+    return edit_then_delete_secrets(out, store, planner, secrets, dry_run=dry_run, yes=yes)
 
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
     store = Store.read_for_edit(out.context.file, (address,) if address else (), out.cache)
     policy = store.policy()
-    gone = address is not None and address not in policy.accounts
-    left = _left_behind(out, store, Owner(address), gone=gone, dry_run=dry_run)
+    removed = address is not None and address not in policy.accounts
+    leftover = _leftover_secrets(out, store, Owner(address), removed=removed, dry_run=dry_run)
 
     def planner(policy: Policy) -> Plan:
-        plan = Plan() if gone and left else server.clear_login(policy, address)
+        plan = Plan() if removed and leftover else server.clear_login(policy, address)
         plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
-    secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *left])
-    return edit_then_forget(out, store, planner, list(secrets), dry_run=dry_run, yes=yes)
+    secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *leftover])
+    return edit_then_delete_secrets(out, store, planner, list(secrets), dry_run=dry_run, yes=yes)
 
 
-def _left_behind(out: Output, store: Store, owner: Owner, *, gone: bool, dry_run: bool) -> list[Secret]:
-    """Return the secrets of an owner that unfinished changes were about; if it is `gone` from the store, the keyring's too."""
-    noted = (Secret.parse(user) for user in pending.names(store.path, out.trusted))
-    found = [secret for secret in noted if secret is not None and secret.owner == owner]
-    if gone and not dry_run:
-        with suppress(KeyringError):  # without a keyring the owner is just not there
+def _leftover_secrets(out: Output, store: Store, owner: Owner, *, removed: bool, dry_run: bool) -> list[Secret]:
+    """Return the secrets left behind by interrupted changes of an owner; if it is `removed` from the store, all of its secrets."""
+    pending_secrets = (Secret.parse(user) for user in pending.user_names(store.path, out.trusted))
+    found = [secret for secret in pending_secrets if secret is not None and secret.owner == owner]
+    if removed and not dry_run:
+        with suppress(KeyringError):  # without a keyring, report the owner as not found
             users = credentials(out).names() or ()
             found += bindings.secrets_by_owner(users, {owner}).get(owner, [])
     return list(dict.fromkeys(found))
 
 
 def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
-    """Accounts out of the store, then their passwords out of the keyring."""
+    """Remove accounts from the store, then their passwords from the keyring."""
     store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
-    there = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    going = [account.address for account in selected_accounts(policy, there, Plan(), offer=False)]
+    existing = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
+    going = [account.address for account in selected_accounts(policy, existing, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
 
     planner(policy)
-    return edit_then_forget(out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes)
+    return edit_then_delete_secrets(
+        out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes
+    )
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
-    """Another address: the secrets are copied, the store edited, the old secrets deleted."""
+    """Rename an account: copy its secrets, edit the store, delete the old secrets."""
     store = Store.read_for_edit(out.context.file, (), out.cache)
     policy = store.policy()
 
@@ -183,6 +190,6 @@ def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     planned = planner(policy)
     secrets = bindings.account_secrets(policy, [old])
     if not planned.operations or not secrets:
-        return tell(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}
-    return edit_then_move(out, store, planner, moves, dry_run=dry_run)
+    return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)

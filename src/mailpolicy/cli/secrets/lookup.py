@@ -1,9 +1,10 @@
-"""What is asked of the keyring without changing it: whether passwords are there."""
+"""Read the keyring without changing it: show, print and verify passwords."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.views import open_store
 from mailpolicy.diagnostics import Finding, Problem
@@ -14,38 +15,42 @@ from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.service import Service
 from mailpolicy.secrets import pending
-from mailpolicy.secrets.credentials import SERVICE, Choice, Credentials
+from mailpolicy.secrets.credentials import SERVICE, Credentials, KeyringConfig
+from mailpolicy.store.host import Host
 from mailpolicy.store.store import Store
 
 
-def choice(out: Output) -> Choice:
-    """What the options and host.toml say about the keyring. Raises StoreError and Refused for a bad host.toml."""
-    context = out.context
-    machine = out.machine().settings
-    return Choice(
-        context.keyring_backend or machine.keyring_backend,
-        machine.keyring_service or SERVICE,
+def keyring_config(out: Output) -> KeyringConfig:
+    """Return the keyring's configuration from options and host.toml. Raises StoreError and Refused for a bad host.toml."""
+    return configured(out.context, out.machine().settings)
+
+
+def configured(context: Context, settings: Host) -> KeyringConfig:
+    """Return the keyring's configuration from the context and the settings in host.toml."""
+    return KeyringConfig(
+        context.keyring_backend or settings.keyring_backend,
+        settings.keyring_service or SERVICE,
         context.is_root,
-        120.0 if context.interactive else 15.0,
-        machine.secrets_file,
-        machine.key_file,
+        120.0 if context.interactive else 15.0,  # long enough to type a password
+        settings.secrets_file,
+        settings.key_file,
         context.credentials_folder,
         context.lock_timeout,
     )
 
 
 def credentials(out: Output) -> Credentials:
-    """The keyring that the options and host.toml name. Raises StoreError and Refused for a bad host.toml."""
-    return Credentials(choice(out), out.message)
+    """Return the keyring named by options and host.toml. Raises StoreError and Refused for a bad host.toml."""
+    return Credentials(keyring_config(out), out.message)
 
 
 def show(out: Output, address: str | None) -> int:
-    """Which credentials would be used, and whether their password is there."""
+    """Show the credentials that would be used, and whether their password is in the keyring."""
     store, policy = open_store(out, [address] if address else [])
     if address is None:
         login, owner, why = policy.server.smart_host_login, "server", "accounts without a login of their own use it"
         if login is None:
-            why = "the server has no login: mail of accounts without one goes out unauthenticated"
+            why = "the server has no login: accounts without their own send unauthenticated"
     else:
         used = policy.smart_host_login(require_account(policy, address))
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
@@ -69,58 +74,59 @@ def show(out: Output, address: str | None) -> int:
 
 
 def print_password(out: Output, address: str, name: str) -> int:
-    """The password of a source that MultiPOP may collect from, for a program that does. Raises Refused and NotFound."""
+    """Print the password of a source for the program that collects from it. Raises Refused and NotFound."""
     if out.context.stdout_is_terminal:
         raise Refused(
-            "a password is not printed to a terminal: let the program that collects run this", code="terminal"
+            "the password is not printed to a terminal: run this from the collecting program", code="terminal"
         )
     _, policy = open_store(out, [address])
     sources.require(policy, address, name)
     if name not in policy.polled(policy.accounts[address]):
+        # Asked at each poll, so that switching MultiPOP off works even if the collector's configuration is old.
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
-        raise Refused(f"{address} does not collect from {name}: {closed}", code="not-polled")
-    bound, vault = bindings.secret_of(policy, Owner(address, name)), credentials(out)
-    secret = vault.get(bound.user)
+        raise Refused(f"{address} must not collect from {name}: {closed}", code="not-polled")
+    bound, keyring = bindings.secret_of(policy, Owner(address, name)), credentials(out)
+    secret = keyring.get(bound.user)
     if secret is None:
-        absence = explain_missing(vault, [bound])[bound]
+        absence = explain_missing(keyring, [bound])[bound]
         raise KeyringError(absence.text, code="no-secret", fix=absence.command)
     out.data(f"{secret}\n")
     return 0
 
 
 def _password_state(out: Output, secret: Secret) -> str:
-    vault = credentials(out)
+    keyring = credentials(out)
     try:
-        if vault.get(secret.user) is not None:
+        if keyring.get(secret.user) is not None:
             return "in the keyring"
-        out.message(explain_missing(vault, [secret])[secret])
+        out.message(explain_missing(keyring, [secret])[secret])
         return "missing"
     except KeyringError as error:
         out.message(f"warning: {error}")
         return "unknown"
 
 
-def explain_missing(vault: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
-    """Why these secrets are not there; the keyring is asked what it has in their place. Raises KeyringError."""
-    return bindings.explain_missing(missing, vault.names()) if missing else {}
+def explain_missing(keyring: Credentials, missing: Collection[Secret]) -> Mapping[Secret, Advice]:
+    """Return advice for each missing secret, considering other secrets in the keyring. Raises KeyringError."""
+    return bindings.explain_missing(missing, keyring.names()) if missing else {}
 
 
 def missing_secrets(out: Output, store: Store) -> list[Finding]:
-    """Secrets that are named and not there, and what unfinished changes left. Raises KeyringError."""
-    vault = credentials(out)
+    """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
+    keyring = credentials(out)
     keys = bindings.named_secrets(store.policy())
-    noted = pending.names(store.path, out.trusted)
-    kept = vault.several([*(secret.user for secret in keys), *noted])
-    missing = explain_missing(vault, [secret for secret in keys if secret.user not in kept])
+    noted = pending.user_names(store.path, out.trusted)
+    kept = keyring.get_many([*(secret.user for secret in keys), *noted])
+    missing = explain_missing(keyring, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
     for user in noted:
-        half_way = f"an earlier change of {user} stopped half-way, its"
+        interrupted = f"an earlier change of {user} was interrupted;"
         secret = Secret.parse(user)
         path = keys.get(secret, ()) if secret is not None else ()
         if path:
-            message = f"{half_way} password may be an old or a new one"
+            message = f"{interrupted} the password may be the old or the new one"
         else:
-            message = f"{half_way} secret {'is still' if user in kept else 'is not'} in the keyring"
+            message = f"{interrupted} the secret {'is still' if user in kept else 'is not'} in the keyring"
         if secret is not None:
             message = str(Advice(message, secret.owner.command(keep=bool(path))))
         problems.append(Problem("MP061", path, message))

@@ -1,7 +1,7 @@
-"""What a keyring holds for mailpolicy: listed, verified, moved to another one.
+"""List, verify and move the secrets in a keyring.
 
-Promises: a secret is removed from the old keyring only when all were read back from the new one and the two are known
-to be two; no secret in any output.
+A secret is removed from the old keyring only after all were read back from the new one, and after a trial has shown that
+the two do not share their storage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import choice, credentials, explain_missing
+from mailpolicy.cli.secrets.lookup import credentials, explain_missing, keyring_config
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
 from mailpolicy.policy import bindings
@@ -19,13 +19,13 @@ from mailpolicy.secrets.credentials import Credentials
 
 
 def names(out: Output) -> int:
-    """The names of the secrets, one a line."""
-    vault = credentials(out)
-    known = vault.names()
+    """Print the names of the secrets, one per line."""
+    keyring = credentials(out)
+    known = keyring.names()
     if known is None:
         store, policy = open_store(out, trusted=out.trusted)
-        known = list(vault.several([secret.user for secret in bindings.named_secrets(policy)]))
-        out.message(f"note: this keyring cannot list its secrets, so these are the ones that {store.path} names")
+        known = list(keyring.get_many([secret.user for secret in bindings.named_secrets(policy)]))
+        out.message(f"note: this keyring cannot list its secrets; these are the ones named by {store.path}")
     for name in known:
         if out.context.format == "json":
             out.json("secret/1", {"name": name})
@@ -35,15 +35,15 @@ def names(out: Output) -> int:
 
 
 def verify(out: Output) -> int:
-    """Open every secret the store names; 1 where one is missing."""
+    """Read every secret that the store names; return 1 if one is missing."""
     store, policy = open_store(out, trusted=out.trusted)
     named = {secret.user: secret for secret in bindings.named_secrets(policy)}
-    vault = credentials(out)
-    there = vault.several(named)
-    spare = sorted(set(vault.names() or ()) - set(named))
-    states = {name: "there" if name in there else "missing" for name in named}
+    keyring = credentials(out)
+    existing = keyring.get_many(named)
+    spare = sorted(set(keyring.names() or ()) - set(named))
+    states = {name: "there" if name in existing else "missing" for name in named}
     states.update(dict.fromkeys(spare, "not named by the store"))
-    missing = explain_missing(vault, [secret for name, secret in named.items() if name not in there])
+    missing = explain_missing(keyring, [secret for name, secret in named.items() if name not in existing])
     if out.context.format == "json":
         secrets = [{"name": name, "state": state} for name, state in states.items()]
         out.json("secrets-verify/1", {"file": store.path, "ok": not missing, "secrets": secrets})
@@ -56,92 +56,98 @@ def verify(out: Output) -> int:
 
 
 def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
-    """Copy every secret the store names, read it back, and then remove the old one."""
+    """Copy every secret that the store names, read the copies back, then delete the originals."""
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out, trusted=out.trusted)
-    chosen = choice(out)
-    old, new = (Credentials(chosen._replace(backend=backend), out.message) for backend in (source, target))
+    selected_accounts = keyring_config(out)
+    old, new = (Credentials(selected_accounts._replace(backend=backend), out.message) for backend in (source, target))
     named = bindings.named_secrets(policy)
     former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
-    secrets_of = [*named, *(secret for owned in former.values() for secret in owned)]
-    users = list(dict.fromkeys([*(secret.user for secret in secrets_of), *pending.names(store.path, out.trusted)]))
+    wanted = [*named, *(secret for owned in former.values() for secret in owned)]
+    users = list(dict.fromkeys([*(secret.user for secret in wanted), *pending.user_names(store.path, out.trusted)]))
 
-    def afresh(backend: str) -> Credentials:
-        """As a program of its own would find it: a backend may remember what it once read."""
-        return Credentials(chosen._replace(backend=backend), lambda warning: None)
+    def reopen(backend: str) -> Credentials:
+        """Open the keyring again: a backend may cache the answers that it gave before."""
+        return Credentials(selected_accounts._replace(backend=backend), lambda warning: None)
 
-    secrets, there = old.several(users), new.several(users)
-    differing = [user for user in secrets if user in there and there[user] != secrets[user]]
+    secrets, existing = old.get_many(users), new.get_many(users)
+    differing = [user for user in secrets if user in existing and existing[user] != secrets[user]]
     if differing and not overwrite:
         raise Refused(
-            f"{target} has other secrets for {_listed(differing)}: remove one of the two, or replace what is there with --overwrite",
+            f"{target} has different secrets for {_listed(differing)}: delete them there, or add --overwrite",
             code="secrets-differ",
         )
-    alike = bool(secrets) and all(there.get(user) == secret for user, secret in secrets.items())
-    if alike and dry_run:
-        out.message(f"note: {target} shows the same secrets: that it is another keyring is tried before any is removed")
+    identical = bool(secrets) and all(existing.get(user) == secret for user, secret in secrets.items())
+    if identical and dry_run:
+        out.message(
+            f"note: {target} has the same secrets already; the real run first checks that it is a different keyring"
+        )
     if secrets and not dry_run:
-        if alike:
-            _require_two(new, source, target, afresh)
-        new.set_several(secrets)  # also what it shows already: it may show what another keyring has
-        if old.several(users) != secrets:
+        # If the answers are identical, the two may be one storage under two names.
+        if identical:
+            _require_separate(new, source, target, reopen)
+        new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring
+        if old.get_many(users) != secrets:
             raise KeyringError(
-                f"secrets in {source} were changed meanwhile: they are in both keyrings now, run this again with --overwrite",
+                f"secrets in {source} were changed during the move; both keyrings have them: run this again with --overwrite",
                 code="keyring-changed",
             )
         try:
-            old.delete_several(secrets)
+            old.delete_many(secrets)
         finally:
-            _require_kept(secrets, source, target, afresh)
-    _tell(out, users, secrets, there, dry_run=dry_run)
-    if secrets and chosen.backend != target and not dry_run:
-        out.message(f'name the new keyring in host.toml: keyring_backend = "{target}"')
+            _restore_lost(secrets, source, target, reopen)
+    _report(out, users, secrets, existing, dry_run=dry_run)
+    if secrets and selected_accounts.backend != target and not dry_run:
+        out.message(f'to use the new keyring, set in host.toml: keyring_backend = "{target}"')
     return 0
 
 
-def _require_two(new: Credentials, source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
-    """Refuse where what is kept in the new keyring appears in the old one: what is removed there would go here too."""
+def _require_separate(new: Credentials, source: str, target: str, reopen: Callable[[str], Credentials]) -> None:
+    """Raise Refused if a secret set in the new keyring appears in the old one: deleting there would delete both."""
     from secrets import token_hex
 
     trial = f"trial/{token_hex(8)}"
     try:
         new.set(trial, "of secrets move")
-        shared = afresh(source).get(trial) is not None
+        shared = reopen(source).get(trial) is not None
     except BaseException:
-        with suppress(MailpolicyError):  # what came first is what is told
+        with suppress(MailpolicyError):  # report the first error, not that of the cleanup
             new.delete(trial)
         raise
     new.delete(trial)
     if shared:
-        raise Refused(
-            f"{source} and {target} keep their secrets in one place, so there is nothing to move", code="same-keyring"
-        )
+        raise Refused(f"nothing to move: {source} and {target} share one storage", code="same-keyring")
 
 
-def _require_kept(secrets: Mapping[str, str], source: str, target: str, afresh: Callable[[str], Credentials]) -> None:
-    """Put back what went from the new keyring when it was removed from the old one. Raises KeyringError."""
-    there = afresh(target).several(secrets)
-    lost = {user: secret for user, secret in secrets.items() if there.get(user) != secret}
+def _restore_lost(secrets: Mapping[str, str], source: str, target: str, reopen: Callable[[str], Credentials]) -> None:
+    """Restore secrets that disappeared from the new keyring when they were deleted from the old one.
+
+    Raises KeyringError if there were any.
+    """
+    existing = reopen(target).get_many(secrets)
+    lost = {user: secret for user, secret in secrets.items() if existing.get(user) != secret}
     if not lost:
         return
     try:
-        afresh(target).set_several(lost)
+        reopen(target).set_many(lost)
     except MailpolicyError:
-        afresh(source).set_several(lost)
+        reopen(source).set_many(lost)
     raise KeyringError(
-        f"{target} lost secrets when they were removed from {source}, they were put back: the two lead to one place",
+        f"{target} lost secrets when they were deleted from {source}; they were restored: the two share one storage",
         code="same-keyring",
     )
 
 
-def _tell(
-    out: Output, users: Collection[str], secrets: Collection[str], there: Collection[str], *, dry_run: bool
+def _report(
+    out: Output, users: Collection[str], secrets: Collection[str], existing: Collection[str], *, dry_run: bool
 ) -> None:
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return
     moved = "would move" if dry_run else "moved"
-    states = {user: moved if user in secrets else "there already" if user in there else "in neither" for user in users}
+    states = {
+        user: moved if user in secrets else "there already" if user in existing else "in neither" for user in users
+    }
     if out.context.format == "json":
         listed = [{"name": user, "state": state} for user, state in states.items()]
         out.json("secrets-move/1", {"changed": bool(secrets), "dry_run": dry_run, "secrets": listed})

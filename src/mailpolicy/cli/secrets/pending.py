@@ -1,6 +1,6 @@
-"""What is written down beside the store about a change of keyring and store while it is on its way.
+"""Keep the marker of pending changes while keyring and store are changed together.
 
-Promises: what a crash leaves between the two is noticed by the next edit and by `validate --secrets`.
+If the process is killed in between, the marker remains, and the next edit and `validate --secrets` report it.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, locked
 
 
-class Unfinished:
-    """A change of store and keyring on its way: what is written down about it, and whether the store is new already."""
+class PendingChange:
+    """A running change of store and keyring: the names it added to the marker, and whether the store was replaced."""
 
     def __init__(self, store: Store) -> None:
         self._path = store.path
         self._before: int | None = None
-        self.fresh: list[str] = []
+        self.added: list[str] = []
 
-    def write_down(self, store: Held, users: Iterable[str]) -> None:
-        """Note the secrets that are about to be touched."""
-        known = pending.names_beside(store)
-        self.fresh.extend(user for user in users if user not in known)
-        pending.note(store, self.fresh)
+    def record(self, store: Held, users: Iterable[str]) -> None:
+        """Add the names of secrets to the marker before they are touched."""
+        present = pending.read(store)
+        self.added.extend(user for user in users if user not in present)
+        pending.add(store, self.added)
 
-    def begin(self, store: Held) -> None:
-        """The store is about to be replaced."""
-        facts = store.facts()
-        self._before = facts.st_ino if facts is not None else None
+    def before_replace(self, store: Held) -> None:
+        """Remember the store's inode right before the store is replaced."""
+        st = store.lstat()
+        self._before = st.st_ino if st is not None else None
 
-    def in_place(self) -> bool:
-        """Whether it was replaced, also if the disk did not confirm that or a signal came right after.
+    def store_replaced(self) -> bool:
+        """Return whether the store was replaced, even if the sync failed or a signal came right after.
 
-        If that cannot be seen it counts as replaced: then nothing is taken back, and the note stays.
+        If that is unknown the answer is yes: then nothing is rolled back and the marker stays.
         """
         if self._before is None:
             return False
@@ -52,37 +52,40 @@ class Unfinished:
 
 
 @contextmanager
-def unfinished(out: Output, store: Store, vault: Credentials, *, keeps: bool) -> Iterator[Unfinished]:
-    """A change for the time of the block; `keeps` if it deletes no secret afterwards.
+def pending_change(
+    out: Output, store: Store, keyring: Credentials, *, deletes_nothing: bool
+) -> Iterator[PendingChange]:
+    """Run the block as one change of store and keyring; `deletes_nothing` if it deletes no secret afterwards.
 
-    If the block raises, what was written down is struck out again, unless the keyring or the store is not what it was. It
-    is struck out too if both are as they were meant and only the disk did not confirm it.
+    If the block raises, the names are removed from the marker again, unless keyring or store were left changed. They are
+    removed too if both were changed completely and only the sync failed.
     """
-    change = Unfinished(store)
+    change = PendingChange(store)
     try:
         yield change
     except NotConfirmed:
-        if keeps and change.in_place() and not vault.unsettled:
-            strike_out(out, store, change.fresh)
+        if deletes_nothing and change.store_replaced() and not keyring.uncertain:
+            clear_pending(out, store, change.added)
         raise
     except BaseException:
-        if vault.unsettled:
-            _under_lock(out, store, lambda held: pending.note(held, sorted(vault.unsettled)))
-            if not change.in_place():
-                strike_out(out, store, [user for user in change.fresh if user not in vault.unsettled])
-        elif not change.in_place():
-            strike_out(out, store, change.fresh)
+        if keyring.uncertain:
+            # These may be the old or the new secrets. Another command may have removed the marker, so write it again.
+            _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)))
+            if not change.store_replaced():
+                clear_pending(out, store, [user for user in change.added if user not in keyring.uncertain])
+        elif not change.store_replaced():
+            clear_pending(out, store, change.added)
         raise
 
 
-def strike_out(out: Output, store: Store, users: list[str]) -> None:
-    """Strike out what is whole again."""
-    if pending.notes(store.path, out.trusted):  # nearly always there are none, and then no lock is needed
-        _under_lock(out, store, lambda held: pending.clear(held, users))
+def clear_pending(out: Output, store: Store, users: list[str]) -> None:
+    """Remove names whose change is complete from the marker."""
+    if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
+        _with_lock(out, store, lambda held: pending.remove(held, users))
 
 
-def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
-    """Do what must not fail the command any more."""
+def _with_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
+    """Run an action under the store's lock, and warn instead of raising: the command's own work is done."""
     try:
         with locked_store(out, store) as held:
             action(held)
@@ -91,5 +94,5 @@ def _under_lock(out: Output, store: Store, action: Callable[[Held], None]) -> No
 
 
 def locked_store(out: Output, store: Store) -> AbstractContextManager[Held]:
-    """The store under its lock."""
+    """Hold the lock of the store."""
     return locked(store.path, out.context.lock_timeout, out.trusted)

@@ -1,7 +1,7 @@
-"""The sealed file from the command line: set up, and its key rotated.
+"""Set up the sealed file, and rotate its key.
 
-Promises: setting up twice is once; nothing that is there is written over; host.toml is written only where there is none.
-Nothing is made before every place was found fit for what goes there.
+Existing files are never overwritten; host.toml is only written if there is none. All paths are checked before the first
+file is created.
 """
 
 from __future__ import annotations
@@ -12,175 +12,177 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.lookup import choice
+from mailpolicy.cli.secrets.lookup import configured, keyring_config
 from mailpolicy.errors import NotConfirmed, Refused, UsageError, WriteFailed
 from mailpolicy.policy.names import counted
+from mailpolicy.sealed.credential import Credential
 from mailpolicy.sealed.file import DEFAULT_PATH
-from mailpolicy.sealed.key_files import Credential, KeyFile
-from mailpolicy.secrets.credentials import Choice, sealed_file
+from mailpolicy.sealed.key_files import KeyFile
+from mailpolicy.secrets.credentials import sealed_file
 from mailpolicy.store import host
-from mailpolicy.system.files import is_there
+from mailpolicy.system.files import exists
 from mailpolicy.system.held import locked, without_lock
-from mailpolicy.system.keyrings.choice import SEALED
+from mailpolicy.system.keyrings.choice import SEALED_BACKEND
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
 
 DEFAULT_KEY = "/etc/mailpolicy/key"
-_HOST = "# What is true of this machine and not of the policy: mailpolicy's docs/secrets.md.\n"
+_HOST_HEADING = "# Settings of this machine, which are not part of the policy: see docs/secrets.md of mailpolicy.\n"
 
 
 def init(out: Output, secrets_file: str | None, key_file: str | None, *, key_in_keyring: bool, dry_run: bool) -> int:
-    """A key, a sealed file and host.toml, those of them that are not there yet."""
+    """Create a key, a sealed file and host.toml, as far as they do not exist."""
     if key_in_keyring and key_file is not None:
-        raise UsageError("--key-file and --key-in-keyring are two places for one key: name one")
+        raise UsageError("--key-file and --key-in-keyring cannot be combined")
     context = out.context
     config = context.host_config or host.DEFAULT_PATH
     if config == os.devnull:
-        raise UsageError(f"host.toml must name the sealed file, so it cannot be {os.devnull}: --host-config PATH")
+        raise UsageError(f"host.toml has to name the sealed file, so it cannot be {os.devnull}: use --host-config PATH")
     with without_lock(config) as place:
-        fresh = place.facts() is None
-    machine = host.Host() if fresh else out.machine().settings
-    path = _whole(secrets_file) or machine.secrets_file or DEFAULT_PATH
-    key = None if key_in_keyring else _whole(key_file) or machine.key_file
-    if key is None and not key_in_keyring and (fresh or not is_there(path)):
-        key = DEFAULT_KEY  # a file that is there already has its key where host.toml says
-    deadline = 120.0 if context.interactive else 15.0
-    use = Choice(SEALED, "", context.is_root, deadline, path, key, context.credentials_folder, context.lock_timeout)
-    file = sealed_file(use)
-    settings = {"keyring_backend": SEALED, "secrets_file": path}
+        is_new = place.lstat() is None
+    machine = host.Host() if is_new else out.machine().settings
+    path = _absolute(secrets_file) or machine.secrets_file or DEFAULT_PATH
+    key = None if key_in_keyring else _absolute(key_file) or machine.key_file
+    if key is None and not key_in_keyring and (is_new or not exists(path)):
+        key = DEFAULT_KEY  # not for an existing file, whose key host.toml names
+    keyring = configured(context, machine)._replace(backend=SEALED_BACKEND, secrets_file=path, key_file=key)
+    file = sealed_file(keyring)
+    settings = {"keyring_backend": SEALED_BACKEND, "secrets_file": path}
     if isinstance(file.source, KeyFile):
         settings["key_file"] = file.source.name
     if key_in_keyring and machine.key_file is not None:
         raise Refused(
-            "key_file stands here, which comes before a key in the keyring: take that line out",
+            "key_file is set, which takes precedence over a key in the keyring: remove that line",
             file=config,
             code="host-config-differs",
         )
-    if not fresh:
-        _require(config, machine, settings, named=context.keyring_backend == SEALED)
-    made_key, made_file = file.would_make()
-    places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if fresh else {}
-    if made_file:
+    if not is_new:
+        _require_settings(config, machine, settings, named=context.keyring_backend == SEALED_BACKEND)
+    key_created, file_created = file.would_create()
+    places = {config: "--host-config PATH or $MAILPOLICY_HOST_CONFIG"} if is_new else {}
+    if file_created:
         places[path] = "--secrets-file PATH"
-    if made_key and isinstance(file.source, KeyFile):
+    if key_created and isinstance(file.source, KeyFile):
         places[file.source.name] = "--key-file PATH"
     _require_writable(places)
     if not dry_run:
-        made_key, made_file = file.make()
-        if fresh:
-            _write(out, config, settings)
+        key_created, file_created = file.create()
+        if is_new:
+            _write_host_config(out, config, settings)
     rows = (
-        ("master key", file.source.name, made_key),
-        ("sealed file", path, made_file),
-        ("host.toml", config, fresh),
+        ("master key", file.source.name, key_created),
+        ("sealed file", path, file_created),
+        ("host.toml", config, is_new),
     )
-    if made_key and not dry_run:
-        out.message(f"keep a copy of the master key where no copy of {path} is: without it the secrets are lost")
-    if fresh and context.host_config_option and not dry_run:
-        out.message(f"every command needs this host.toml: --host-config {config}, or MAILPOLICY_HOST_CONFIG={config}")
-    return _tell(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
+    if key_created and not dry_run:
+        out.message(f"back up the master key, apart from {path}: without the key the secrets are lost")
+    if is_new and context.host_config_option and not dry_run:
+        out.message(
+            f"every command needs this host.toml: add --host-config {config}, or set MAILPOLICY_HOST_CONFIG={config}"
+        )
+    return _report(out, "init", rows, {"secrets_file": path, "key": file.source.name}, dry_run=dry_run)
 
 
-def _whole(path: str | None) -> str | None:
+def _absolute(path: str | None) -> str | None:
     return os.path.abspath(path) if path is not None else None
 
 
 def _require_writable(places: Mapping[str, str]) -> None:
-    """Raise WriteFailed where a file could not be made; `places` has with each path the option that names another one."""
-    wrong = []
+    """Raise WriteFailed if a file could not be created; `places` maps each path to the option that changes it."""
+    unwritable = []
     for path, option in places.items():
         folder = os.path.dirname(os.path.realpath(path))
-        while not is_there(folder, follow=True):
+        while not exists(folder, follow=True):
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
             reason = "read-only file system" if read_only else "permission denied"
             reason = reason if os.path.isdir(folder) else "not a directory"
-            wrong.append(f"{path} ({folder}: {reason}; another place: {option})")
-    if wrong:
-        raise WriteFailed(f"nothing was made, as this cannot be written: {', '.join(wrong)}")
+            unwritable.append(f"{path} ({folder}: {reason}; to change it: {option})")
+    if unwritable:
+        raise WriteFailed(f"nothing was written, cannot create {', '.join(unwritable)}")
 
 
-def _require(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
-    """Refuse where a host.toml that is there would not lead to the file that is to be made."""
-    says = {
-        "keyring_backend": SEALED if named else machine.keyring_backend,
+def _require_settings(config: str, machine: host.Host, settings: dict[str, str], *, named: bool) -> None:
+    """Raise Refused if an existing host.toml does not name the file that is to be created."""
+    current = {
+        "keyring_backend": SEALED_BACKEND if named else machine.keyring_backend,
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
         "key_file": machine.key_file,
     }
-    lacking = [f"{key} = {_quoted(value)}" for key, value in settings.items() if says[key] != value]
-    if lacking:
+    missing = [f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value]
+    if missing:
         raise Refused(
-            f"this file is there already and does not say this, put it at its top, each on a line: {'  '.join(lacking)}",
+            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(missing)}",
             file=config,
             code="host-config-differs",
         )
 
 
-def _write(out: Output, config: str, settings: dict[str, str]) -> None:
-    lines = "".join(f"{key} = {_quoted(value)}\n" for key, value in settings.items())
+def _write_host_config(out: Output, config: str, settings: dict[str, str]) -> None:
+    lines = "".join(f"{key} = {_toml_string(value)}\n" for key, value in settings.items())
     with locked(config, out.context.lock_timeout, make_folders=0o755) as file:
-        if file.facts() is not None:
+        if file.lstat() is not None:
             raise Refused(
-                "this file appeared meanwhile, it stays as it is: run this again",
+                "was created by another program in the meantime and left as it is: run this again",
                 file=config,
                 code="host-config-differs",
             )
-        file.create((_HOST + lines).encode())
+        file.create((_HOST_HEADING + lines).encode())
 
 
-def _quoted(text: str) -> str:
+def _toml_string(text: str) -> str:
     import json
 
     return json.dumps(text)  # a basic string of TOML has the same escapes
 
 
 def rotate(out: Output, new_key_file: str | None, *, dry_run: bool) -> int:
-    """Everything under a new key."""
-    file = sealed_file(choice(out))
+    """Encrypt all secrets under a new key."""
+    file = sealed_file(keyring_config(out))
     if dry_run:
-        count = file.would_rotate(_whole(new_key_file))
+        count = file.would_rotate(_absolute(new_key_file))
         rows: tuple[tuple[str, str, bool], ...] = (("master key", f"a new one for {counted(count, 'secret')}", True),)
-        return _tell(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
+        return _report(out, "rotate", rows, {"secrets_file": file.path, "secrets": count}, dry_run=True)
     try:
-        old, new, count = file.rotate(_whole(new_key_file))
+        old, new, count = file.rotate(_absolute(new_key_file))
     except NotConfirmed:
-        _tell_new_key(out, file, new_key_file)
+        _explain_new_key(out, file, new_key_file)
         raise
     rows = (
         ("master key", f"{new}, it was {old}", True),
         ("sealed file", f"{file.path}, {counted(count, 'secret')}", True),
     )
-    _tell_new_key(out, file, new_key_file)
+    _explain_new_key(out, file, new_key_file)
     facts = {"secrets_file": file.path, "secrets": count, "old_key": old, "new_key": new}
-    return _tell(out, "rotate", rows, facts, dry_run=False)
+    return _report(out, "rotate", rows, facts, dry_run=False)
 
 
-def _tell_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
-    """What must be done so that a key in a file of its own opens the secrets."""
+def _explain_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -> None:
+    """Print how to put a key in a new file into use."""
     if new_key_file is None:
         return
     if isinstance(file.source, Credential):
         path = shlex.quote(new_key_file)
         seal = f"systemd-creds encrypt --name=mailpolicy.key {path} /etc/credstore.encrypted/mailpolicy.key"
-        out.message(f"the new key is in {new_key_file}: give it to whoever reads the secrets, such as with {seal}")
+        out.message(f"the new key is in {new_key_file}: make it the credential of the units that need it: {seal}")
         return
     config = out.context.host_config or host.DEFAULT_PATH
-    instead = f", in the place of {file.source.name}" if isinstance(file.source, KeyFile) else ""
-    line = f"key_file = {_quoted(os.path.abspath(new_key_file))}"
-    out.message(f"nothing opens the secrets until the new key is named, name it in {config}{instead}: {line}")
+    instead = f", instead of {file.source.name}" if isinstance(file.source, KeyFile) else ""
+    line = f"key_file = {_toml_string(os.path.abspath(new_key_file))}"
+    out.message(f"to open the secrets with the new key, set in {config}{instead}: {line}")
 
 
-def _tell(
-    out: Output, what: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
+def _report(
+    out: Output, command: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
-    if not out.tells(dry_run=dry_run):
+    if not out.shows_results(dry_run=dry_run):
         return 0
-    changed = any(made for _, _, made in rows)
+    changed = any(created for _, _, created in rows)
     if out.context.format == "json":
-        out.json(f"secrets-{what}/1", {"changed": changed, "dry_run": dry_run, **facts})
+        out.json(f"secrets-{command}/1", {"changed": changed, "dry_run": dry_run, **facts})
         return 0
-    for subject, item, made in rows:
-        out.record((subject, item, ("would change" if dry_run else "changed") if made else "ok"))
+    for subject, item, created in rows:
+        out.record((subject, item, ("would change" if dry_run else "changed") if created else "ok"))
     return 0

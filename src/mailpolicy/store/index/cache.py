@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mailpolicy.errors import StoreError
-from mailpolicy.system.trust import cure_for_root
+from mailpolicy.system.trust import fix_for_root
 
 # Parsing a smaller store, of up to about a thousand accounts, is quicker than using an index.
 MIN_STORE_BYTES = 96 * 1024
@@ -131,7 +131,7 @@ class Cache(NamedTuple):
         if os.geteuid() != 0:
             return True
         with suppress(StoreError):
-            return cure_for_root(self.folder) is None
+            return fix_for_root(self.folder) is None
         return False
 
 

@@ -23,7 +23,7 @@ from mailpolicy.store.index.format import (
 )
 from mailpolicy.store.index.reader import Index, index_path, query
 from mailpolicy.store.outline import Outline
-from mailpolicy.system.files import opened, read_whole
+from mailpolicy.system.files import open_regular, read_all
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -170,10 +170,10 @@ def confirmed_stamp(cache: Cache, path: str, content: bytes) -> Stamp | None:
 
     Returns None if the file no longer has this content, or if the wait would be long.
     """
-    with suppress(StoreError), opened(path) as descriptor:
+    with suppress(StoreError), open_regular(path) as descriptor:
         stamp = cache.stamp(descriptor)
         if stamp.size != len(content) or not cache.wait_until_reliable(stamp) or not cache.is_stable(descriptor, stamp):
             return None
-        if read_whole(descriptor) == content and cache.stamp(descriptor) == stamp:
+        if read_all(descriptor) == content and cache.stamp(descriptor) == stamp:
             return stamp
     return None

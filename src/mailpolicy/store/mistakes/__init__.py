@@ -80,7 +80,20 @@ def explained(text: str, error: tomli.TOMLDecodeError) -> list[Problem]:
             problems += cured.problems if cured is not None else [_unexplained(stop)]
         unfinished = stop.number if follows or cured is None or cured.unfinished else -1
         stop = cured.following if cured is not None else _without(reader, stop)
-    return problems[:MOST]
+    # What is missing may be missed by the parser a little below it, so a mistake can be found after one that stands below.
+    return sorted(
+        [_in_line(problem, text) for problem in problems[:MOST]], key=lambda problem: problem.position or (1, 1)
+    )
+
+
+def _in_line(problem: Problem, text: str) -> Problem:
+    """Return the problem at a place that its line has: a cure before may have joined two lines."""
+    line, column = problem.position or (1, 1)
+    start = 0
+    for _ in range(line - 1):
+        start = text.index("\n", start) + 1
+    end = text.find("\n", start)
+    return problem._replace(position=(line, min(column, (end if end >= 0 else len(text)) - start + 1)))
 
 
 class _Cured(NamedTuple):

@@ -1,7 +1,7 @@
-"""Which keyring backend is used: the one that was named, else one of the operating system's that is known to be safe.
+"""Choose the keyring backend: the configured one, else one of the operating system that is known to be safe.
 
-Promises: what is not known to be safe is used only when it is named; root takes no backend from the environment or from
-a file that somebody else may have written. Not promised: that a plain-text backend that was named hides anything.
+A backend that is not known to be safe is used only if it is named. Root takes no backend from the environment or from a
+file that another user may have written.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from mailpolicy.errors import KeyringError
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-SEALED = "mailpolicy.sealed.Keyring"
+SEALED_BACKEND = "mailpolicy.sealed.Keyring"
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
-# Those of the operating system that encrypt and ask for consent; every other one must be named.
-SAFE = (
+# Backends of the operating system that encrypt and ask for consent; any other must be named.
+SAFE_BACKENDS = (
     SECRET_SERVICE,
     "keyring.backends.libsecret.Keyring",
     "keyring.backends.kwallet.DBusKeyring",
@@ -25,62 +25,62 @@ SAFE = (
 )
 _CHAINER = "keyring.backends.chainer.ChainerBackend"
 _NULL = "keyring.backends.null.Keyring"
-SET_UP = (
-    "set up the file of sealed secrets, or unlock a desktop keyring, "
+SETUP_ADVICE = (
+    "set up the sealed file, unlock a desktop keyring, "
     "or name a backend with --keyring-backend or keyring_backend in host.toml"
 )
 
-_INIT = ("mailpolicy", "secrets", "init")
+_INIT_COMMAND = ("mailpolicy", "secrets", "init")
 
 
-class Chosen(NamedTuple):
-    """The class of a keyring and how it came to be chosen; `exposed` is the class in it that protects nothing, or None."""
+class ChosenBackend(NamedTuple):
+    """The chosen backend: its class name, whether it was configured, and the insecure class in it, if any."""
 
     name: str
-    named: bool
-    exposed: str | None
+    explicit: bool
+    insecure: str | None
 
 
-def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, Chosen]:
-    """The backend of that class; with None one of the operating system's. Raises KeyringError."""
+def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, ChosenBackend]:
+    """Return the backend of that class, or with None the one of the operating system. Raises KeyringError."""
     import logging
 
-    # Without a handler Python prints what libraries log, and a backend may log what it was given.
+    # Without a handler Python prints log records to stderr, and a backend may log a secret.
     logging.getLogger().addHandler(logging.NullHandler())
     if name is None:
-        found = desktop(is_root=is_root)
-        return found, Chosen(class_name(found), False, None)
+        found = detect(is_root=is_root)
+        return found, ChosenBackend(class_name(found), False, None)
     backend = _load(name)
-    return backend, Chosen(class_name(backend), True, _exposed(backend))
+    return backend, ChosenBackend(class_name(backend), True, _insecure_class(backend))
 
 
-def desktop(*, is_root: bool) -> KeyringBackend:
-    """The keyring of the operating system. Raises KeyringError where none answers that is known to be safe."""
+def detect(*, is_root: bool) -> KeyringBackend:
+    """Return the keyring of the operating system. Raises KeyringError if no safe one is available."""
     if not is_root:
-        return _safe(_detected())
+        return _first_safe(_configured())
     try:
         return _load(SECRET_SERVICE)
     except KeyringError:
-        raise _missing() from None
+        raise _no_keyring() from None
 
 
-def wallet(*, is_root: bool) -> KeyringBackend:
-    """The keyring of the operating system, whatever backend keyring itself was told to use. Raises KeyringError."""
-    for name in (SECRET_SERVICE,) if is_root else SAFE:
+def desktop_keyring(*, is_root: bool) -> KeyringBackend:
+    """Return the keyring of the operating system, ignoring keyring's own configuration. Raises KeyringError."""
+    for name in (SECRET_SERVICE,) if is_root else SAFE_BACKENDS:
         try:
             return _load(name)
         except KeyringError:
             continue
-    raise _missing()
+    raise _no_keyring()
 
 
 def class_name(backend: object) -> str:
-    """The name that `--keyring-backend` takes for it."""
+    """Return the class name of a backend, as `--keyring-backend` takes it."""
     return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
 
-def translated(error: BaseException) -> KeyringError:
-    """A foreign exception of a backend as ours, without its text, which may hold a secret."""
+def translate_error(error: BaseException) -> KeyringError:
+    """Convert an exception of a backend to KeyringError, without its text, which may contain a secret."""
     if isinstance(error, KeyringError):
         return error
     kind = type(error).__name__
@@ -88,17 +88,17 @@ def translated(error: BaseException) -> KeyringError:
         return KeyringError("the keyring is locked: unlock it and try again", code="keyring-locked")
     if kind == "InitError":
         return KeyringError(
-            f"the keyring cannot be opened, it is locked or has no collection yet: {SET_UP}",
+            f"cannot open the keyring, it is locked or has no collection yet: {SETUP_ADVICE}",
             code="keyring-locked",
-            fix=_INIT,
+            fix=_INIT_COMMAND,
         )
     if kind in ("NoKeyringError", "SecretServiceNotAvailableException"):
-        return _missing()
-    return KeyringError(f"the keyring refused ({kind})", code="keyring-refused")
+        return _no_keyring()
+    return KeyringError(f"the keyring failed ({kind})", code="keyring-refused")
 
 
-def _missing() -> KeyringError:
-    return KeyringError(f"there is no keyring here: {SET_UP}", code="no-keyring", fix=_INIT)
+def _no_keyring() -> KeyringError:
+    return KeyringError(f"no keyring is available: {SETUP_ADVICE}", code="no-keyring", fix=_INIT_COMMAND)
 
 
 def _load(name: str) -> KeyringBackend:
@@ -108,20 +108,21 @@ def _load(name: str) -> KeyringBackend:
         return load_keyring(name)
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
-            f"the keyring backend {name!a} cannot be used here ({type(error).__name__}): name its class, such as {SEALED}",
+            f"cannot use the keyring backend {name!a} ({type(error).__name__}): name its class, such as {SEALED_BACKEND}",
             code="unusable-keyring",
         ) from None
 
 
-def _detected() -> KeyringBackend:
-    """What keyring itself finds, from its environment variable, its configuration or what is installed."""
+def _configured() -> KeyringBackend:
+    """Return the backend that keyring itself selects, from its environment variable, configuration or priorities."""
     import keyring
 
     try:
         return keyring.get_keyring()
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         raise KeyringError(
-            f"the keyring backend that PYTHON_KEYRING_BACKEND or keyringrc.cfg names cannot be used ({type(error).__name__}): {SET_UP}",
+            f"cannot use the keyring backend named by PYTHON_KEYRING_BACKEND or keyringrc.cfg "
+            f"({type(error).__name__}): {SETUP_ADVICE}",
             code="unusable-keyring",
         ) from None
 
@@ -130,8 +131,8 @@ def _members(backend: Any) -> list[KeyringBackend]:
     return list(backend.backends) if class_name(backend) == _CHAINER else [backend]
 
 
-def _exposed(backend: KeyringBackend) -> str | None:
-    """The class that keeps secrets in plain text or not at all: the backend's own, or one in a chainer."""
+def _insecure_class(backend: KeyringBackend) -> str | None:
+    """Return the class that stores secrets in plain text or not at all: the backend itself or one in a chainer."""
     for member in _members(backend):
         for kind in type(member).__mro__:
             if kind.__name__.startswith("Plaintext") or f"{kind.__module__}.{kind.__qualname__}" == _NULL:
@@ -139,15 +140,16 @@ def _exposed(backend: KeyringBackend) -> str | None:
     return None
 
 
-def _safe(backend: KeyringBackend) -> KeyringBackend:
-    """The backend itself, or the first one in a chainer, that is known to be safe. Raises KeyringError."""
+def _first_safe(backend: KeyringBackend) -> KeyringBackend:
+    """Return the backend itself, or the first safe one in a chainer. Raises KeyringError if there is none."""
     candidates = _members(backend)
     for candidate in candidates:
-        if class_name(candidate) in SAFE:
+        if class_name(candidate) in SAFE_BACKENDS:
             return candidate
     name = class_name(candidates[0]) if candidates else class_name(backend)
     if name.startswith(("keyring.backends.fail.", _CHAINER)):
-        raise _missing()
+        raise _no_keyring()
     raise KeyringError(
-        f"the keyring backend {name} is used only when it is named: --keyring-backend {name}", code="unsafe-keyring"
+        f"the keyring backend {name} is not known to be safe; to use it: --keyring-backend {name}",
+        code="unsafe-keyring",
     )

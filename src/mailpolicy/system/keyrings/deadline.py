@@ -1,7 +1,7 @@
-"""Calls of a keyring, one at a time, each with a deadline: a locked one waits for somebody who may not be there.
+"""Run keyring calls one at a time with a timeout: a locked keyring may wait for a user to unlock it.
 
-Promises: no wait beyond the deadline, and after it no second one; a call that a signal has cut short ends before the next
-begins; foreign exceptions become ours without their texts. Not promised: that a call which was given up is not done.
+After one timeout every further call fails at once. A call that was interrupted by a signal ends before the next one
+begins; a call that timed out may still take effect later.
 """
 
 from __future__ import annotations
@@ -11,60 +11,63 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mailpolicy.errors import KeyringError, MailpolicyError
-from mailpolicy.system.keyrings.choice import translated
+from mailpolicy.system.keyrings.choice import translate_error
 
 Result = TypeVar("Result")
 
 
-class Calls:
-    """The calls of one keyring; `deadline` is in seconds, for one answer."""
+class TimedCalls:
+    """Runs the calls of one keyring; `timeout` is the timeout of one answer in seconds."""
 
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-        self._stuck: KeyringError | None = None
-        self._running: tuple[threading.Lock, threading.Event] | None = None  # of the call that a signal cut short
-        self._answers = 0  # of a keyring that is asked many times in one call
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._timeout_error: KeyringError | None = None
+        self._unfinished: tuple[threading.Lock, threading.Event] | None = None  # a call that a signal interrupted
+        self._answers = 0  # within one call that asks the keyring several times
 
-    def make(self, call: Callable[[], Result]) -> Result:
-        """What the call gives. Raises KeyringError where it fails or takes too long, or one before it did."""
-        if self._stuck is not None:
-            raise self._stuck  # one deadline for the whole command, also when it puts things back
-        box: list[Result] = []
+    def run(self, call: Callable[[], Result]) -> Result:
+        """Return the result of the call. Raises KeyringError if it fails, or if it or an earlier call timed out."""
+        if self._timeout_error is not None:
+            # A rollback would wait for the same keyring again: one timeout per command is enough.
+            raise self._timeout_error
+        results: list[Result] = []
         failure: list[BaseException] = []
 
-        def run() -> None:
-            if not begun.acquire(blocking=False):  # it was given up before it began
+        def guarded() -> None:
+            # Whoever gets this lock first decides: the thread runs the call, or an interrupted caller cancels it.
+            if not started.acquire(blocking=False):
                 return
             try:
-                box.append(call())
-            except BaseException as error:  # noqa: BLE001 - backends raise what they like, and here it crosses a thread
+                results.append(call())
+            except BaseException as error:  # noqa: BLE001 - backends raise anything, and it must reach the caller's thread
                 failure.append(error)
             finally:
-                done.set()
+                finished.set()
 
-        if self._running is not None and not self._running[0].acquire(blocking=False):
-            self._wait(self._running[1])  # what was cut short may still be done, and would undo what comes now
-        # A thread, as a backend may wait in C or on D-Bus where no signal is seen; it ends with the process.
-        # An event tells its end, as a thread whose join() was interrupted by a signal is taken for ended by Python 3.11.
-        begun, done = self._running = threading.Lock(), threading.Event()
-        threading.Thread(target=run, daemon=True).start()
-        self._wait(done)
+        if self._unfinished is not None and not self._unfinished[0].acquire(blocking=False):
+            # The interrupted call has begun and may still write: it must not overwrite the result of this one.
+            self._wait(self._unfinished[1])
+        # In a thread, because a backend may block in C or on D-Bus, out of reach of signals; a daemon, so that the process
+        # can end without it. An event instead of join(): Python 3.11 takes a thread for finished after an interrupted join.
+        started, finished = self._unfinished = threading.Lock(), threading.Event()
+        threading.Thread(target=guarded, daemon=True).start()
+        self._wait(finished)
         if failure:
-            raise (failure[0] if isinstance(failure[0], MailpolicyError) else translated(failure[0])) from None
-        return box[0]
+            raise (failure[0] if isinstance(failure[0], MailpolicyError) else translate_error(failure[0])) from None
+        return results[0]
 
-    def answered(self) -> None:
-        """Note that the keyring answered one of many questions in one call, so the deadline begins anew."""
+    def restart_timeout(self) -> None:
+        """Restart the timeout after one of many answers within a call."""
         self._answers += 1
 
-    def _wait(self, done: threading.Event) -> None:
+    def _wait(self, finished: threading.Event) -> None:
         seen = self._answers
-        while not done.wait(self._deadline) and seen != self._answers:
+        while not finished.wait(self._timeout) and seen != self._answers:
             seen = self._answers
-        if not done.is_set():
-            self._stuck = KeyringError(
-                f"the keyring did not answer within {self._deadline:g} s: it is locked, or waits for somebody to unlock it",
+        if not finished.is_set():
+            self._timeout_error = KeyringError(
+                f"the keyring did not answer within {self._timeout:g} s: unlock it and try again",
                 code="keyring-locked",
             )
-            raise self._stuck
-        self._running = None
+            raise self._timeout_error
+        self._unfinished = None

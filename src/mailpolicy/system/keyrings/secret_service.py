@@ -1,7 +1,6 @@
-"""Many secrets of the Secret Service in one search by attribute, where keyring would open a session for each.
+"""Read many secrets of the Secret Service with one search; keyring would open a session for each.
 
-Promises: what keyring's own backend for the Secret Service would answer, one by one. Not promised: any speed of the
-daemon's own.
+The answers are the same as those of keyring's own backend.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ from contextlib import closing
 from typing import Any
 
 
-def several(backend: Any, service: str, users: Collection[str], answered: Callable[[], None]) -> dict[str, str]:
-    """The secrets of these users, those that are there; `backend` is keyring's, which unlocks the collection.
+def get_many(backend: Any, service: str, users: Collection[str], restart_timeout: Callable[[], None]) -> dict[str, str]:
+    """Return the secrets of these users by user name; users without one are left out.
 
-    `answered` is called after each answer of the daemon. Raises what keyring and SecretStorage raise.
+    `backend` is keyring's own, which unlocks the collection; `restart_timeout` is called after each answer of the daemon. Raises
+    the exceptions of keyring and SecretStorage.
     """
     from secretstorage.util import open_session
 
@@ -23,18 +23,18 @@ def several(backend: Any, service: str, users: Collection[str], answered: Callab
     collection = backend.get_preferred_collection()
     found: dict[str, str] = {}
     with closing(collection.connection):
-        collection.session = open_session(collection.connection)  # one for all items, not one for each
+        collection.session = open_session(collection.connection)  # else SecretStorage opens one per item
         for item in collection.search_items(backend._query(service)):
-            answered()
+            restart_timeout()
             user = item.get_attributes().get(name)
-            if user in wanted and user not in found:  # keyring takes the first one too
+            if user in wanted and user not in found:  # of duplicates keyring takes the first one too
                 backend.unlock(item)
                 found[user] = item.get_secret().decode("utf-8")
     return found
 
 
-def names(backend: Any, service: str) -> list[str]:
-    """The user names of all secrets of a service. Raises what keyring and SecretStorage raise."""
+def list_users(backend: Any, service: str) -> list[str]:
+    """Return the user names of all secrets of a service. Raises the exceptions of keyring and SecretStorage."""
     name = backend.schemes[backend.scheme]["username"]
     collection = backend.get_preferred_collection()
     with closing(collection.connection):

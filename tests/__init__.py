@@ -1,0 +1,1 @@
+"""The tests; folders as those of the source, and `real` for what needs a real program."""

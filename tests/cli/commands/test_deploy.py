@@ -1,0 +1,280 @@
+"""Check what `deploy` makes of [exports.NAME] in host.toml, what it refuses, and what it owes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Result, Run
+
+
+@pytest.fixture
+def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
+    """Run a command with a host.toml of the given text, in which `{}` is the test's own folder."""
+
+    def deploy(text: str, *arguments: str) -> Result:
+        (tmp_path / "host.toml").write_text(text.replace("{}", str(tmp_path)))
+        return run("--file", str(store), "--host-config", str(tmp_path / "host.toml"), *(arguments or ("deploy",)))
+
+    return deploy
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('path = "/x"', "the key target is missing"),
+        ('target = "dovcot"\npath = "/x"', "did you mean dovecot?"),
+        ('target = "dovecot"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "x"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "/x\\u0000"', "path must be an absolute path"),
+        ('target = "dovecot"\npath = "/x"\ntoken_file = "token"', "token_file must be an absolute path"),
+        ('target = "dovecot"\npath = "/x"\nmod = "0640"', "did you mean mode?"),
+        ('target = "dovecot"\npath = "/x"\nmode = 640', "mode must be an octal string"),
+        ('target = "dovecot"\npath = "/x"\nmode = "0666"', "lets other users write"),
+        ('target = "fetchmail"\npath = "/x"\nmode = "0644"', "read the passwords"),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:no such group"', 'owner must be "user"'),
+        ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "no such user or group"),
+        ('target = "dovecot"\npath = "/x"\nreload = "doveadm reload"', "reload must be a command as an array"),
+        ('target = "dovecot"\npath = "/x"\nreload = []', "reload must be a command as an array"),
+        ('target = "dovecot"\npath = "/x"\nlock = ["http"]', "lock must be one or more of"),
+        ('target = "dovecot"\npath = "/x"\nstrategy = "both"', "strategy must be allow-list or deny-list"),
+        ('target = "dovecot-conf"\npath = "/x"', "needs data"),
+        ('target = "dovecot-conf"\npath = "/x"\ndata = "/y"\ndefault_domain = "a b"', "is not a domain name"),
+        ('target = "postfix-sasl-passwd"\npath = "/x"\npostmap = "texthash"', "postmap must be lmdb or hash or cdb"),
+        ('target = "fetchmail"\npath = "/x"\nsmtp = "localhost:25"', "is not a host"),
+        ('target = "getmail"\npath = "/x"\nsource = "gmx"', "is not an address"),
+    ],
+)
+def test_a_wrong_export_is_named(keys: str, message: str, deploy: Run) -> None:
+    refused = deploy(f"[exports.web]\n{keys}\n")
+    assert refused.status == 3
+    assert re.search("host.toml:[1-5]: exports.web: ", refused.err)
+    assert message in refused.err
+    assert refused.out == ""
+
+
+@pytest.mark.parametrize("key", ['strategy = "deny-list"', 'lock = ["smtp"]'])
+def test_data_and_the_snippet_that_reads_them_are_of_one_kind(key: str, deploy: Run) -> None:
+    data, conf = (
+        'target = "dovecot"\npath = "{}/d"\n',
+        'target = "dovecot-conf"\npath = "{}/c"\ndata = "{}/d"\ndoveconf = ["/nonexistent"]\n',
+    )
+    refused = deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}")
+    assert refused.status == 3
+    assert f"{key.split()[0]} differs from exports.data" in refused.err
+    assert deploy(f"[exports.data]\n{data}{key}\n[exports.conf]\n{conf}{key}\n").status == 0
+
+
+def test_a_bad_token_stops_no_other_export(deploy: Run, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("")
+    text = '[exports.t]\ntarget = "dovecot"\npath = "{}/t"\ntoken_file = "{}/token"\n' + TWO
+    for state in ("empty", "missing"):
+        mixed = deploy(text)
+        assert mixed.status == 5, state
+        assert "not updated, old file kept\tfailed" in mixed.out
+        assert mixed.out.count("\tupdated\t" if state == "empty" else "\tup to date\t") == 2
+        (tmp_path / "token").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("own", ["accounts.toml", "host.toml"])
+def test_the_policy_is_not_replaced_by_what_is_made_of_it(own: str, deploy: Run, tmp_path: Path) -> None:
+    text = f'[exports.x]\ntarget = "dovecot"\npath = "{{}}/{own}"\n'
+    before = (tmp_path / "accounts.toml").read_bytes()
+    assert deploy(text).status == 5
+    assert deploy(text, "export", "dovecot", "--output", own, "--force").status == 5
+    assert (tmp_path / "accounts.toml").read_bytes() == before
+    assert (tmp_path / "host.toml").read_text() == text.replace("{}", str(tmp_path))
+
+
+def test_no_hand_edit_is_lost(deploy: Run, tmp_path: Path) -> None:
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nmode = "0600"\n'
+    for content in ("the work of a week\n", "another week\n", "the work of a week\n"):
+        (tmp_path / "a").write_text(content)
+        assert deploy(text).status == 0
+    kept = [tmp_path / name for name in ("a.edited", "a.edited.1")]
+    assert [path.read_text() for path in kept] == ["the work of a week\n", "another week\n"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600, 0o600]
+    assert not (tmp_path / "a.edited.2").exists()
+
+
+def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    kick = tmp_path / "kick"
+    kick.write_text(
+        f'#!/bin/sh\necho "$1" >> {asked}\n[ ! -e {tmp_path}/down ] || {{ echo "no anvil" >&2; exit 75; }}\n'
+    )
+    kick.chmod(0o755)
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nkick = ["{}/kick"]\n'
+    deploy(text, "pop", "anywhere", "alice@example.com")
+    assert deploy(text).status == 0
+    deploy(text, "pop", "lan-only", "alice@example.com")
+    said = deploy(text)
+    assert "open sessions of alice@example.com continue: mailpolicy deploy --kick" in said.err
+    (tmp_path / "down").touch()
+    failed = deploy(text, "deploy", "--kick")
+    assert failed.status == 5
+    assert "failed (exit 75): no anvil" in failed.err
+    (content,) = map(json.loads, deploy(text, "deploy", "--kick", "--json").out.splitlines())
+    assert (content["kicked"], len(content["not_kicked"])) == ([], 1)
+    (tmp_path / "down").unlink()
+    assert "kicked: alice@example.com" in deploy(text, "deploy", "--kick").err
+    assert asked.read_text() == "alice@example.com\n" * 3
+    deploy(text, "deploy", "--kick")
+    assert asked.read_text() == "alice@example.com\n" * 3
+
+
+def test_two_exports_of_one_path(deploy: Run) -> None:
+    export = 'target = "dovecot"\npath = "/x"\n'
+    other = export.replace("/x", "/y/../x")
+    assert "path is also the path of exports.a" in deploy(f"[exports.a]\n{export}[exports.b]\n{other}").err
+
+
+def test_nothing_to_deploy_is_said(deploy: Run) -> None:
+    assert deploy("").status == 3
+    assert deploy('[exports.a]\ntarget = "dovecot"\npath = "{}/a"\n', "deploy", "b").status == 4
+
+
+TWO = '[exports.a]\ntarget = "dovecot"\npath = "{}/new/a"\nmode = "0644"\n[exports.b]\ntarget = "mpop"\npath = "{}/b"\n'
+
+
+def test_deploy_and_check(deploy: Run, tmp_path: Path) -> None:
+    assert "+imap/alice@example.com:" in deploy(TWO, "deploy", "--diff").out
+    drift = deploy(TWO, "deploy", "--check")
+    assert (drift.status, drift.out.count("missing\tdiffers")) == (1, 2)
+    assert not (tmp_path / "new").exists()
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--check", "--json").out.splitlines())
+    assert [(one["state"], one["differs"]) for one in content["exports"]] == [("missing", True)] * 2
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert [(one["state"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("missing", True, False)
+    ] * 2
+    (tmp_path / "new" / "a").unlink()
+    (tmp_path / "b").unlink()
+    assert deploy(TWO, "deploy").out.count("\tchanged\n") == 2
+    assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o644
+    assert deploy(TWO, "deploy").out.count("\tok\n") == 2
+    assert deploy(TWO, "deploy", "--diff").out == ""
+    assert deploy(TWO, "deploy", "--check").status == 0
+    (tmp_path / "new" / "a").chmod(0o640)
+    assert deploy(TWO, "deploy", "--check").status == 1
+    assert deploy(TWO, "deploy", "a").out.count("\tchanged\n") == 1
+    assert deploy(TWO, "deploy", "--check").status == 0
+    (content,) = map(json.loads, deploy(TWO, "deploy", "--json").out.splitlines())
+    assert content["schema"] == "mailpolicy.deploy/1"
+    assert [(one["name"], one["changed"], one["differs"]) for one in content["exports"]] == [
+        ("a", False, False),
+        ("b", False, False),
+    ]
+
+
+def test_an_edit_says_that_it_is_not_in_force(deploy: Run, tmp_path: Path) -> None:
+    off = ("imap", "off", "bob@example.com")
+    assert "not in force yet" not in deploy(TWO, *off, "--dry-run").err
+    assert (
+        f"not in force yet: mailpolicy deploy --file {tmp_path}/accounts.toml --host-config {tmp_path}/host.toml\n"
+        in deploy(TWO, *off).err
+    )
+    assert "not in force yet" not in deploy(TWO, *off).err
+    assert "not in force yet" not in deploy("", "imap", "on", "bob@example.com").err
+
+
+POSTMAP = """#!/bin/sh
+case "$1" in
+lmdb:*) path="${1#lmdb:}"; [ -e "$path" ] && cp "$path" "$path.lmdb" ;;
+*) echo "unsupported map: $1" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_a_map_that_is_missing_is_owed(deploy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "postmap"
+    program.parent.mkdir()
+    program.write_text(POSTMAP)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    export = ("export", "postfix-sender-login", "--output", "map", "--postmap")
+    assert deploy("", *export, "lmdb").out.endswith("\tchanged\n")
+    assert deploy("", *export, "lmdb").out.endswith("\tok\n")
+    (tmp_path / "map.lmdb").unlink()
+    assert deploy("", *export, "lmdb", "--check").status == 1
+    assert deploy("", *export, "lmdb").out.endswith("\tchanged\n")
+    assert (tmp_path / "map.lmdb").exists()
+    # A map that cannot be made is owed, and that is said again and again until it can.
+    for _ in range(2):
+        failed = deploy("", *export, "hash")
+        assert failed.status == 5
+        assert "unsupported map" in failed.err
+
+
+def _line(result: Result, name: str) -> list[str]:
+    (found,) = [line.split("\t") for line in result.out.splitlines() if line.startswith(f"{name}\t")]
+    return found[2:]
+
+
+THREE = "".join(f'[exports.{name}]\ntarget = "dovecot"\npath = "{{}}/{name}/out"\n' for name in "abc")
+
+
+def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, tmp_path: Path) -> None:
+    killed = THREE.replace('b/out"\n', 'b/out"\nreload = ["sh", "-c", "kill $PPID"]\n')
+    (tmp_path / "host.toml").write_text(killed.replace("{}", str(tmp_path)))
+    result = program("--file", str(store), "--host-config", "host.toml", "deploy")
+    assert result.status == 143
+    assert _line(result, "a") == ["updated", "changed"]
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path) -> None:
+    deploy(THREE)
+    (tmp_path / "b" / "out.kick").mkdir()
+    deploy("", "pop", "off", "alice@example.com")
+    result = deploy(THREE, "deploy", "--kick")
+    assert result.status == 5
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
+    assert _line(result, "b") == ["not updated, old file kept", "failed"]
+    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this file is in the way and was not made by mailpolicy" in result.err
+    again = deploy(THREE, "deploy", "a", "b", "--json")
+    states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
+    assert states == {"a": None, "b": 5}
+
+
+def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_path: Path) -> None:
+    kick = tmp_path / "kick"
+    kick.write_text(f"#!/bin/sh\nrm -f {tmp_path}/a/out.kick; mkdir {tmp_path}/a/out.kick\n")
+    kick.chmod(0o755)
+    text = THREE.replace('a/out"\n', 'a/out"\nkick = ["{}/kick"]\n')
+    deploy(text)
+    deploy(text, "pop", "off", "alice@example.com")
+    result = deploy(text, "deploy", "a", "--kick")
+    assert result.status == 5
+    assert _line(result, "a") == ["updated", "changed"]
+    assert (
+        f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this file is"
+        in result.err
+    )
+
+
+def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
+    deploy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(THREE)
+    deploy(THREE, "pop", "off", "alice@example.com")
+    real, facts = os.fsync, (tmp_path / "b").stat()
+    before = (tmp_path / "b" / "out").read_text()
+
+    def fsync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), facts) and (tmp_path / "b" / "out").read_text() != before:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    result = deploy(THREE)
+    assert result.status == 8
+    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
+    assert _line(result, "b") == ["updated, not confirmed by the disk", "failed"]
+    assert (tmp_path / "b" / "out").read_text() != before

@@ -1,0 +1,155 @@
+"""Candidates of completion: for each kind of word, without a store too, and the same from an index and from the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailpolicy.cli import completion
+from mailpolicy.cli.app import COMMANDS, root
+from mailpolicy.store import addresses
+from mailpolicy.store.index import reader
+from mailpolicy.store.index.cache import Cache, stamping_clock
+from mailpolicy.store.store import Store
+from tests.helpers import MINIMAL, Run
+
+STORE = (
+    MINIMAL
+    + """
+[templates.contractor]
+imap = true
+[accounts."zoe@beta.example"]
+[accounts."zoe@beta.example".sources.gmx]
+host = "pop.gmx.example"
+login = "zoe"
+"""
+)
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "accounts.toml").write_text(STORE)
+    monkeypatch.setenv("MAILPOLICY_FILE", "accounts.toml")
+    return tmp_path / "accounts.toml"
+
+
+def words(run: Run, line: str) -> list[str]:
+    done = run("completion", "--line", f"mailpolicy {line}")
+    assert (done.status, done.err) == (0, "")
+    return [answer.partition("\t")[0] for answer in done.out.splitlines()]
+
+
+ROWS = [
+    ("che", ["check"]),
+    ("account re", ["remove", "rename", "resume"]),
+    ("check zo", ["zoe@beta.example"]),
+    ("check zoe@beta.example po", ["pop"]),
+    ("check -- zo", ["zoe@beta.example"]),
+    ("pop on zoe@beta.example zo", []),  # named already
+    ("pop on --domain be", ["beta.example"]),
+    ("pop on --domain=be", ["--domain=beta.example"]),
+    ("pop --json on --with-template con", ["contractor"]),
+    ("account add --pop l", ["lan-only"]),
+    ("account add new@b", ["new@beta.example"]),
+    ("account rename zo", ["zoe@beta.example"]),
+    ("template assign con", ["contractor"]),
+    ("template assign contractor zo", ["zoe@beta.example"]),
+    ("multipop source remove zoe@beta.example ", ["gmx"]),
+    ("multipop source add zoe@beta.example ", []),
+    ("server set ed", ["edition"]),
+    ("server set edition s", ["standard"]),
+    ("server set multipop of", ["off"]),
+    ("export mp", ["mpop"]),
+    ("explain MP001", ["MP001"]),
+    ("test --format j", ["json", "junit"]),
+    ("lan list --format j", ["json"]),
+    ("--file ", [":files"]),
+    ("validate ", [":files"]),
+    ("--file=", [":files"]),
+    ("completion f", ["fish"]),
+    ("check zoe@beta.example pop ", []),
+    ("no-such-command ", []),
+    ("help acc", ["account"]),
+    ("help account sh", ["show"]),
+    ("help account show ", []),
+    ("help no-such ", []),
+    ("install --fail", ["--fail-on"]),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), ROWS)
+def test_each_kind_of_word(run: Run, there: Path, line: str, wanted: list[str]) -> None:
+    assert words(run, line) == wanted
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"[server\n", b"accounts = 5\n", b"[accounts]\nx = 1\n"])
+def test_a_store_that_cannot_be_read_fails_no_tab(run: Run, there: Path, content: bytes | None) -> None:
+    if content is None:
+        there.unlink()
+    else:
+        there.write_bytes(content)
+    for line in ("check ", "pop on --domain ", "template show ", "lan remove ", "multipop source remove a@b.example "):
+        assert words(run, line) == []
+    assert words(run, "che") == ["check"]
+
+
+def test_a_store_with_errors_still_has_its_accounts(run: Run, there: Path) -> None:
+    there.write_text(STORE.replace("imap = true", "imapp = true"))
+    assert words(run, "check zo") == ["zoe@beta.example"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("mailpolicy ", ["mailpolicy", ""]),
+        ("mailpolicy ch", ["mailpolicy", "ch"]),
+        ("mailpolicy check 'a b", ["mailpolicy", "check", "a b"]),
+        ("mailpolicy check \"o'b", ["mailpolicy", "check", "o'b"]),
+        ("mailpolicy check r\\&d", ["mailpolicy", "check", "r&d"]),
+        ("mailpolicy check a\\ ", ["mailpolicy", "check", "a "]),
+        ("mailpolicy check 'a' ", ["mailpolicy", "check", "a", ""]),
+    ],
+)
+def test_a_line_is_split_as_the_shell_splits_it(line: str, words: list[str]) -> None:
+    assert completion.split_line(line) == words
+
+
+def test_every_argument_and_option_has_its_kind() -> None:
+    """A new metavar must say what completes it, if only that nothing does."""
+    unknown = set()
+
+    def walk(command: Any, path: str) -> None:
+        for name, below in getattr(command, "commands", {}).items():
+            if not below.hidden:
+                walk(below, f"{path} {name}")
+        for parameter in () if hasattr(command, "commands") else command.params:
+            if getattr(parameter, "is_flag", False) or getattr(parameter, "hidden", False):
+                continue
+            keys = {parameter.opts[0], parameter.metavar, f"{path} {parameter.metavar}", f"{path} {parameter.opts[0]}"}
+            if not keys & completion.VALUES.keys():
+                unknown.add((path, parameter.opts[0], parameter.metavar))
+
+    for name in COMMANDS:
+        walk(root().get_command(None, name), name)
+    assert unknown == set()
+
+
+def test_the_index_gives_what_the_file_gives(tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    names = [f"u{number:03d}@{'ab'[number % 2]}.example" for number in range(500)]
+    store.write_text("version = 1\n" + "".join(f'[accounts."{name}"]\npop = true\n' for name in names))
+    cache = Cache(
+        str(tmp_path / "cache"), clock=lambda: stamping_clock() + 10**10, min_size=0, no_writer=lambda _: True
+    )
+    Store.read(str(store), cache).update_index()
+    assert reader.query(cache, str(store), lambda index: index.header.accounts) == 500
+    for prefix in ("", "u", "u1", "u499", "u499@b.example", "x", "u13"):
+        for most in (2, 10, 1000):
+            plain = addresses.beginning_with(str(store), prefix, most)
+            assert addresses.beginning_with(str(store), prefix, most, cache) == plain
+            matching = [name for name in names if name.startswith(prefix)]
+            assert plain == (matching if len(matching) <= most else [*matching[: most - 1], matching[-1]])
+    assert addresses.domains(str(store), cache) == addresses.domains(str(store)) == ["a.example", "b.example"]

@@ -1,0 +1,161 @@
+"""Every combination of the switches against a second, deliberately naive statement of the decision."""
+
+from __future__ import annotations
+
+import ipaddress
+from itertools import product
+from typing import Any
+
+from mailpolicy.policy.batch import BatchAnswers
+from mailpolicy.policy.lan import lan_entry
+from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
+from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.question import question
+from mailpolicy.policy.service import BY_NAME, Service
+from mailpolicy.policy.verdict import judge
+
+LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
+IPS = {
+    "10.1.2.3": True,
+    "203.0.113.9": False,
+    "::ffff:10.1.2.3": True,
+    "::ffff:203.0.113.9": False,
+    "fd00::1%eth0": True,
+    "2001:db8::1": False,
+}
+MAYBE = (None, True, False)
+CLOSED: set[tuple[Gate, Service]] = set()  # which gates were seen closed for which services
+
+
+def naive(facts: dict[str, Any], service: str, inside: bool) -> list[str]:
+    """The rules one by one, as a person would read them off the page; shares no code with the program."""
+
+    def resolved(key: str) -> bool:
+        for layer in ("account", "template", "defaults"):
+            value = facts[layer].get(key)
+            if value is not None:
+                return bool(value)
+        return False
+
+    reasons = []
+    if facts["suspended"]:
+        reasons.append("account-suspended")
+    if service == "pop" and not resolved("pop"):
+        reasons.append("service-off")
+    if service == "imap" and not resolved("imap"):
+        reasons.append("service-off")
+    if service == "multipop" and not resolved("multipop"):
+        reasons.append("service-off")
+    if service == "outlook-connector" and not resolved("outlook_connector"):
+        reasons.append("service-off")
+    if service == "imap" and facts["edition"] != "pro":
+        reasons.append("imap-needs-pro")
+    if service == "outlook-connector" and facts["edition"] != "pro":
+        reasons.append("imap-needs-pro")
+    if service == "outlook-connector" and not facts["installed"]:
+        reasons.append("connector-not-installed")
+    if service == "outlook-connector" and not resolved("imap"):
+        reasons.append("connector-needs-imap")
+    if service == "multipop" and not facts["server_multipop"]:
+        reasons.append("multipop-off-on-server")
+    if service == "pop" and resolved("pop_lan_only") and not inside:
+        reasons.append("outside-lan")
+    if service == "imap" and resolved("imap_lan_only") and not inside:
+        reasons.append("outside-lan")
+    if service == "outlook-connector" and resolved("imap_lan_only") and not inside:
+        reasons.append("outside-lan")
+    return reasons
+
+
+def policy_of(facts: dict[str, Any]) -> Policy:
+    def given(layer: str) -> dict[str, bool]:
+        return {key: value for key, value in facts[layer].items() if value is not None}
+
+    networks = tuple(LanEntry(text, lan_entry(text)) for text in LAN)
+    server = Server(
+        edition=facts["edition"],
+        outlook_connector_installed=facts["installed"],
+        multipop=facts["server_multipop"],
+        lan_entries=networks,
+        lan=network_set(network for entry in networks for network in entry.networks),
+        written=frozenset(["edition", "outlook_connector_installed", "multipop", "lan"]),
+    )
+    account = Account("a@x.example", "a@x.example", given("account"), "t", facts["suspended"])
+    return Policy(server, given("defaults"), {"t": given("template")}, {account.address: account})
+
+
+def test_resolution_covers_every_layer() -> None:
+    """One switch through all three layers, for each service, from each address."""
+    for service, key, on_account, on_template, on_defaults in product(
+        ("pop", "imap", "multipop", "outlook-connector"), ("on", "lan"), MAYBE, MAYBE, MAYBE
+    ):
+        switch = service.replace("-", "_")
+        lan = "imap_lan_only" if service == "outlook-connector" else f"{service}_lan_only"
+        name = switch if key == "on" else lan
+        if name == "multipop_lan_only":
+            continue
+        base = {"outlook_connector": True, "imap": True, "pop": True, "multipop": True}
+        facts = {
+            "account": {name: on_account} if key == "on" else {**base, name: on_account},
+            "template": {name: on_template},
+            "defaults": {**base, name: on_defaults},
+            "suspended": False,
+            "edition": "pro",
+            "installed": True,
+            "server_multipop": True,
+        }
+        compare(facts, service)
+
+
+def test_every_combination_of_the_switches() -> None:
+    count = 0
+    for service in ("pop", "imap", "multipop", "outlook-connector"):
+        switch = service.replace("-", "_")
+        lan = {"pop": "pop_lan_only"}.get(service, "imap_lan_only")
+        for on, confined, imap, suspended, edition, installed, multipop, layer in product(
+            MAYBE,
+            MAYBE,
+            MAYBE,
+            (False, True),
+            ("pro", "standard"),
+            (False, True),
+            (False, True),
+            ("account", "template", "defaults"),
+        ):
+            facts: dict[str, Any] = {"account": {}, "template": {}, "defaults": {}}
+            facts[layer] = {"imap": imap, lan: confined, switch: on}
+            facts |= {"suspended": suspended, "edition": edition, "installed": installed, "server_multipop": multipop}
+            compare(facts, service)
+            count += 1
+    assert count == 4 * 27 * 16 * 3
+    assert {
+        (gate, service)
+        for gate in Gate
+        for service in Service
+        if gate != "unknown-account" and can_close(gate, service)
+    } == CLOSED
+
+
+def compare(facts: dict[str, Any], service: str) -> None:
+    policy = policy_of(facts)
+    answers = BatchAnswers(policy)
+    for ip, inside in IPS.items():
+        expected = naive(facts, service, inside)
+        verdict = judge(policy, question("a@x.example", service, ip))
+        assert [str(reason.gate) for reason in verdict.reasons] == expected, (facts, service, ip)
+        assert verdict.allowed is (not expected)
+        CLOSED.update((reason.gate, verdict.question.service) for reason in verdict.reasons)
+        first = answers.first_reason("a@x.example", service, ip)
+        assert (str(first) if first else None) == (expected[0] if expected else None)
+        packed = ipaddress.ip_address(ip.split("%")[0])
+        unwrapped = getattr(packed, "ipv4_mapped", None) or packed
+        assert (unwrapped.packed in policy.admitted("a@x.example", BY_NAME[service])) is (not expected)
+
+
+def test_an_unknown_account_stands_alone() -> None:
+    facts: dict[str, Any] = {"account": {}, "template": {}, "defaults": {}, "suspended": True, "edition": "standard"}
+    policy = policy_of({**facts, "installed": False, "server_multipop": False})
+    for service in Service:
+        verdict = judge(policy, question("b@x.example", service, "10.0.0.1"))
+        assert [str(reason.gate) for reason in verdict.reasons] == ["unknown-account"]
+        assert verdict.fixes == []

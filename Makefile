@@ -43,7 +43,7 @@ test: $(VENV)/.tests  ## the tests that need no server
 
 expected: $(VENV)/.tests  ## write every expected output anew and show what changed
 	$(BIN)/python -m pytest -n auto --update-expected --ignore tests/real
-	@git --no-pager diff --stat -- tests docs ':!*.py'
+	@git --no-pager diff --stat -- tests docs README.md ':!*.py'
 	@git ls-files --others --exclude-standard -- tests ':!*.py' | sed 's/^/ new: /'
 
 # A server or program that is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.

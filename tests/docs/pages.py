@@ -25,7 +25,7 @@ PASSWORD = "a word on the page"
 _FENCED = re.compile(r"^(?P<indent> *)```(?P<kind>\S*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
 _HEADING = re.compile(r"^##+ (.*)$", re.M)
 # Places of a real machine, which are in the test's folder instead.
-_PLACES = re.compile(r"(?<![\w/])/(?:etc/mailpolicy|etc/bash_completion\.d|run/secrets|var/lib/mailpolicy|var/log)\b")
+_PLACES = re.compile(r"(?<![\w/])/(?:etc/mailpolicy|run/secrets|var/lib/mailpolicy|var/log)\b")
 
 
 class Block(NamedTuple):
@@ -96,14 +96,7 @@ class Folder:
         self.root = root
         self.work = root / "work"
         self.output = root / "output"
-        for place in (
-            "etc/mailpolicy",
-            "etc/bash_completion.d",
-            "run/secrets",
-            "var/lib/mailpolicy",
-            "var/log",
-            "work",
-        ):
+        for place in ("etc/mailpolicy", "run/secrets", "var/lib/mailpolicy", "var/log", "work"):
             (root / place).mkdir(parents=True)
         shutil.copy(EXAMPLE, self.work)
         self.environment = {
@@ -127,7 +120,11 @@ class Folder:
         """
         unused = before.keys() - {block.first for block in page} - {""}
         assert not unused, f"no block begins with {unused}"
-        script = ["s=0", self._required(before.get("", ""), "before the page")]
+        script = [
+            "s=0",
+            "trap '[ $? = 0 ] || echo failed: $at' EXIT",
+            self._required(before.get("", ""), "before the page"),
+        ]
         for block in page:
             script.append(self._required(before.get(block.first, ""), f"before {block.where}"))
             if block.kind == "sh":
@@ -141,7 +138,7 @@ class Folder:
 
     def _required(self, text: str, where: str) -> str:
         """Script lines that end the shell if a command of `text` fails."""
-        return f": {shlex.quote(where)}\nset -e -o pipefail\n{self._placed(text)}\nset +e +o pipefail"
+        return f"at={shlex.quote(where)}\nset -e -o pipefail\n{self._placed(text)}\nset +e +o pipefail"
 
     def _observed(self, shown: Shown) -> str:
         """Script lines that keep the output of a command; one that asks somebody has a terminal."""
@@ -149,6 +146,7 @@ class Folder:
         kept = f"> {self.output}.part 2>&1"
         if "[y/N]" in shown.output:
             command, kept = f"script --quiet --return --command {shlex.quote(command)} {self.output}.part", ""
+            # Without the lines of `script` itself: one above, an empty one and one below.
             keep = f"sed '1d; $d' {self.output}.part | sed '$d'"
         else:
             keep = f"cat {self.output}.part"

@@ -24,7 +24,6 @@ from mailpolicy.store.document import Document
 from mailpolicy.store.mistakes import MOST
 from tests.helpers import EXAMPLE, MINIMAL, TESTS, Expected, Run
 
-
 BROKEN = """\
 version = 1
 

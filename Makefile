@@ -42,9 +42,9 @@ test: $(VENV)/.tests  ## the tests that need no server
 	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/real
 
 expected: $(VENV)/.tests  ## write every expected output anew and show what changed
-	$(BIN)/python -m pytest -n auto --update-expected --ignore tests/real
-	@git --no-pager diff --stat -- tests docs ':!*.py'
-	@git ls-files --others --exclude-standard -- tests ':!*.py' | sed 's/^/ new: /'
+	@status=0; $(BIN)/python -m pytest -n auto --update-expected || status=$$?; \
+	git --no-pager diff --stat -- tests docs README.md ':!*.py'; \
+	git ls-files --others --exclude-standard -- tests ':!*.py' | sed 's/^/ new: /'; exit $$status
 
 # A server or program that is missing is skipped, unless MAILPOLICY_REQUIRE_REAL=1.
 test-real: $(VENV)/.tests  ## the tests with real servers, keyrings and programs

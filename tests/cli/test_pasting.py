@@ -74,7 +74,7 @@ PRINTED: dict[str, tuple[str | None, tuple[str, ...], int]] = {
     "an interrupted change": (MINIMAL, ("pop", "off", "alice@example.com", "--dry-run"), 0),
     "an edit not in force": (MINIMAL, ("imap", "off", "bob@example.com"), 0),
 }
-LABELS = ("try", "fix", "or", "then", "not in force yet", "used", "out of date")
+LABELS = ("try", "fix", "or", "then", "not in force yet", "is off", "out of date")
 PASTED = re.compile(f"(?:{'|'.join(LABELS)}): (mailpolicy .*)")
 
 

@@ -99,7 +99,7 @@ def test_ctrl_c_at_a_prompt(store: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store), "TERM": "dumb"}
     for keys, status in (("\x03", 130), ("n\r", 5), ("\x04", 130)):
         child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", "pop", "on", "--all"], env=env, timeout=20)
-        child.expect("change 31 accounts in .*accounts.toml")
+        child.expect("Change 31 accounts in .*accounts.toml")
         child.send(keys)
         child.expect(pexpect.EOF)
         child.close()

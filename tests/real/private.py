@@ -6,6 +6,7 @@ Whatever root does there, nothing outside changes. The first process waits for i
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -75,6 +76,19 @@ class PrivateMachine:
             )
             shown.seek(0)
             return Ended(ended.returncode, shown.read().decode("utf-8", "replace"))
+
+
+def need_packages() -> None:
+    """Miss what docs/enforcement.md installs, as installing it in a test would take minutes."""
+    page = (ROOT / "docs/enforcement.md").read_text(encoding="utf-8")
+    named = re.search(r"^apt-get install --yes --no-install-recommends ((?:.*\\\n)*.*)$", page, re.M)
+    assert named is not None
+    for package in [*named[1].replace("\\\n", " ").split(), "systemd"]:
+        query = ["dpkg-query", "--show", "--showformat=${Status}", package]
+        if shutil.which("dpkg-query") is None:
+            missing("this test needs Debian")
+        if not subprocess.run(query, capture_output=True, check=False).stdout.endswith(b" installed"):
+            missing(f"{package} is missing: apt install {package}")
 
 
 @contextmanager

@@ -96,5 +96,5 @@ def test_a_temporary_file_that_is_exchanged(
         failing.setattr(os, "rename", exchanged)
         result = run("--file", str(store), "pop", "on", "bob@example.com")
     assert (result.status, result.out) == (7, "")
-    assert "another program has put something else in its place" in result.err
+    assert "another program put a different file here" in result.err
     assert victim.read_text() == VICTIM

@@ -93,7 +93,7 @@ def test_a_planted_note_or_lock_of_a_store(
     done = run("--file", str(store), "pop", "on", "bob@example.com")
     # A note is only told of by an edit without a secret; it is neither followed nor cleared.
     assert done.status == (5 if suffix == "lock" else 0), done
-    assert f"{planted}: this is not a file that mailpolicy made" in done.err
+    assert f"{planted}: this file is in the way and was not made by mailpolicy" in done.err
     _unharmed(planted, victim)
 
 

@@ -129,7 +129,7 @@ def test_a_trusted_group(run: Run, store: Path, tmp_path: Path) -> None:
     assert edited.status == 0, edited.err
     assert (store.stat().st_uid, stat.S_IMODE(store.stat().st_mode)) == (NOBODY, 0o664)
     permissions = run(*edit[:-1], "doctor").out
-    assert f"by root and the members of {group}" in permissions, (member, permissions)
+    assert f"only root and the trusted group {group} can write" in permissions, (member, permissions)
     # Others than the group, and its members anywhere else, are as ever.
     store.chmod(0o666)
     assert run(*edit, "off", "bob@example.com").status == 5

@@ -11,8 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from mailpolicy import __version__
-from mailpolicy.cli.context import OPTIONS
-from mailpolicy.cli.output import require_format
+from mailpolicy.cli.context import OPTIONS, require_format
 from mailpolicy.errors import UsageError
 
 # name: (module, short help)

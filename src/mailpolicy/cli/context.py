@@ -151,6 +151,14 @@ def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
     return options, rest
 
 
+def require_format(context: Context, *formats: str) -> None:
+    """Raise UsageError if the command does not have the output format that was asked for."""
+    if context.format not in formats:
+        *first, last = formats
+        known = f"use {', '.join(first)} or {last}" if first else f"it is always {last}"
+        raise UsageError(f"this command has no format {context.format!a}: {known}")
+
+
 def _color(when: str, environment: Mapping[str, str], *, dumb: bool) -> Callable[[bool], bool]:
     """Return whether to colour a stream that is a terminal, or is none. Raises UsageError."""
     match when:

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.context import Context, split_options
-from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, StoreError, UsageError
+from mailpolicy.cli.streams import quoted
+from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, UsageError
 from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
@@ -273,49 +274,5 @@ def _printable_diff_line(line: str) -> str:
     return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
 
 
-def quoted(word: str) -> str:
-    """Quote a word for a shell, on one line; characters that cannot be printed are escaped as bash and zsh do."""
-    if word.isprintable() and printable(word) == word:
-        return shlex.quote(word)
-    escaped = (
-        chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word)
-    )
-    return f"$'{''.join(escaped)}'"
-
-
-def require_format(context: Context, *formats: str) -> None:
-    """Raise UsageError if the command does not have the output format that was asked for."""
-    if context.format not in formats:
-        *first, last = formats
-        known = f"use {', '.join(first)} or {last}" if first else f"it is always {last}"
-        raise UsageError(f"this command has no format {context.format!a}: {known}")
-
-
-def stdin_bytes(limit: int | None = None) -> bytes:
-    """Read all of stdin, at most `limit` bytes (default: the limit of a store). Raises StoreError."""
-    # Imports fcntl: at the top it would fail before run() can say that the system is not supported.
-    from mailpolicy.system.files import MAX_STORE_SIZE, TooLarge, read_stream
-
-    if sys.stdin is None:
-        raise StoreError("stdin is closed")
-    try:
-        return read_stream(sys.stdin.buffer, limit or MAX_STORE_SIZE)
-    except TooLarge as error:
-        raise StoreError(str(error), file="-", code="too-large") from None
-    except OSError as error:
-        raise StoreError((error.strerror or "cannot be read").lower(), file="-") from None
-
-
 def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
-
-
-def discard_stdout() -> None:
-    """Redirect stdout to /dev/null if it cannot be flushed, so that the interpreter does not fail again at exit."""
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
-        return
-    with suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

@@ -13,8 +13,9 @@ from contextlib import suppress
 from types import FrameType
 
 from mailpolicy.cli import was_interrupted
-from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, split_options
-from mailpolicy.cli.output import Output, discard_stdout, require_format
+from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, require_format, split_options
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70

@@ -127,12 +127,14 @@ def _shortened(text: str, width: int, ellipsis: str) -> str:
     """Shorten a text in the middle, as addresses differ in their beginning and in the end of the domain."""
     if cell_len(text) <= width:
         return text
-    kept = width - len(ellipsis)
-    tail = kept // 2
-    head = set_cell_size(text, kept - tail).rstrip(" ") if not text.isascii() else text[: kept - tail]
-    while cell_len(text[-tail:]) > kept - (kept - tail):
+    room = width - len(ellipsis)
+    head, tail = room - room // 2, room // 2
+    # Wide characters take two cells each.
+    while head and cell_len(text[:head]) > room - room // 2:
+        head -= 1
+    while tail and cell_len(text[len(text) - tail :]) > room // 2:
         tail -= 1
-    return f"{head}{ellipsis}{text[len(text) - tail :]}"
+    return f"{text[:head]}{ellipsis}{text[len(text) - tail :]}"
 
 
 def wrapped(text: str, width: int) -> list[str]:

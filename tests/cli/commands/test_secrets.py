@@ -23,7 +23,7 @@ def test_init(run: Run, place: Path) -> None:
     assert not (place / "lib").exists()
     made = run(*INIT)
     assert (made.status, made.out.count("\tchanged\n")) == (0, 3)
-    assert "keep a copy of the master key" in made.err
+    assert "back up the master key" in made.err
     assert [stat.S_IMODE((place / name).stat().st_mode) for name in ("etc/key", "lib/secrets", "lib", "host.toml")] == [
         *(0o400, 0o600, 0o700, 0o644)
     ]
@@ -46,7 +46,7 @@ def test_a_host_config_of_the_environment(run: Run, place: Path, monkeypatch: py
     assert run("secrets", "verify", "--host-config", "missing.toml").status == 3
     monkeypatch.setenv("MAILPOLICY_HOST_CONFIG", "/dev/null")
     edited = run("pop", "off", "alice@example.com")
-    assert (edited.status, "goes by no host.toml" in edited.err) == (0, True)
+    assert (edited.status, "running without host.toml" in edited.err) == (0, True)
     assert run("secrets", "init", "--secrets-file", "s", "--key-file", "k").status == 2
     assert not (place / "k").exists()
 
@@ -103,14 +103,16 @@ def test_rotate_of_a_credential_is_refused_dry_too(run: Run, place: Path, monkey
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials"))
     refused = as_dry(run, "secrets", "rotate", *use)
     assert refused.status == 5
-    assert refused.err.startswith(f"mailpolicy: {place / 'secrets'}: its key is {place}/credentials/mailpolicy.key, ")
+    assert refused.err.startswith(
+        f"mailpolicy: {place / 'secrets'}: the key is a systemd credential ({place}/credentials/mailpolicy.key), "
+    )
 
 
 def test_init_of_a_file_that_lost_its_key_is_refused_dry_too(run: Run, place: Path) -> None:
     sealed_file(place)
     (place / "key").rename(place / "elsewhere")
     refused = as_dry(run, "secrets", "init", *options(place))
-    assert (refused.status, f"bring {place / 'key'} back" in refused.err) == (6, True)
+    assert (refused.status, f"restore {place / 'key'} from" in refused.err) == (6, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by this")
@@ -133,7 +135,7 @@ def test_rotate_to_the_key_that_is_in_use(run: Run, place: Path) -> None:
     refused = as_dry(run, "secrets", "rotate", "--new-key-file", "copy", *options(place))
     assert refused.status == 5
     assert refused.err == (
-        f"mailpolicy: {place}/copy: this is the key that is in use: name a file that is not there, or has another key\n"
+        f"mailpolicy: {place}/copy: this key is in use already: name a new file, or one with another key\n"
     )
     assert (place / "secrets").read_bytes() == before
 
@@ -151,7 +153,7 @@ def test_rotate_to_another_key_file_says_which_line_to_change(run: Run, place: P
     rotated = run("secrets", "rotate", "--new-key-file", "new", *use)
     assert rotated.status == 0
     line = f'key_file = "{place}/new"'
-    assert f"name it in {place / 'host.toml'}, in the place of {place / 'key'}: {line}" in rotated.err
+    assert f"set in {place / 'host.toml'}, instead of {place / 'key'}: {line}" in rotated.err
     assert "systemd-creds" not in rotated.err
     config = place / "host.toml"
     config.write_text(config.read_text().replace(f'key_file = "{place}/key"', line))
@@ -198,7 +200,7 @@ def test_verify(run: Run, place: Path) -> None:
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     damaged = run("secrets", "verify", *options(place))
     assert (damaged.status, damaged.out) == (6, "")
-    assert f"{path}: the file is damaged, cut off or changed" in damaged.err
+    assert f"{path}: the file is damaged, truncated or modified" in damaged.err
 
 
 def test_a_held_lock_is_75(run: Run, place: Path) -> None:

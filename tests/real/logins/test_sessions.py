@@ -77,5 +77,5 @@ def test_sessions_that_cannot_be_ended_are_told_of(
     server.stop()
     mailpolicy("imap", "off", "open@example.com")
     failed = mailpolicy("deploy", "--kick", status=5)
-    assert re.search(r"kick open@example\.com ended with 75: .*Connection refused", failed.err)
+    assert re.search(r"kick open@example\.com failed \(exit 75\): .*Connection refused", failed.err)
     assert "Warning" not in failed.err

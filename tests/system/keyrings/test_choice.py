@@ -73,7 +73,7 @@ def test_somebody_is_refused_what_was_not_named(machine: Machine, nobody: list[s
     result = machine.run(*SET, stdin=FIRST, prefix=nobody)
     assert (result.status, result.out) == (6, "")
     assert result.err == (
-        f"mailpolicy: the keyring backend {JSON} is used only when it is named: --keyring-backend {JSON}\n"
+        f"mailpolicy: the keyring backend {JSON} is not known to be safe; to use it: --keyring-backend {JSON}\n"
     )
     assert machine.untouched() == before
     assert machine.calls() == []
@@ -110,7 +110,7 @@ def test_under_sudo_the_callers_settings_are_not_obeyed(machine: Machine) -> Non
     machine.environment |= {"SUDO_UID": "1000", "MAILPOLICY_FILE": str(machine.store), "PYTHON_KEYRING_BACKEND": JSON}
     command = [sys.executable, "-m", "mailpolicy", *SET]
     result = machine.run(command=command, stdin=FIRST)
-    assert result.err.splitlines()[0] == "note: MAILPOLICY_FILE is not obeyed under sudo: name the store with --file"
+    assert result.err.splitlines()[0] == "note: MAILPOLICY_FILE is ignored under sudo; use --file PATH"
     assert "ours" not in machine.store.read_text()
     assert machine.calls() == []
     if not Path("/etc/mailpolicy/accounts.toml").exists():
@@ -141,15 +141,13 @@ def ask(backend: object, warnings: list[str]) -> str | None:
 
 @pytest.mark.parametrize("kind", [Json, PlaintextKeyring, null.Keyring])
 def test_an_unnamed_backend_is_refused(found: list[str], kind: type) -> None:
-    with pytest.raises(
-        KeyringError, match=f"{kind.__module__}.{kind.__name__} is used only when it is named"
-    ) as caught:
+    with pytest.raises(KeyringError, match=f"{kind.__module__}.{kind.__name__} is not known to be safe") as caught:
         ask(kind(), found)
     assert (caught.value.exit_status, caught.value.code) == (6, "unsafe-keyring")
 
 
 def test_no_backend_at_all(found: list[str]) -> None:
-    with pytest.raises(KeyringError, match="there is no keyring here") as caught:
+    with pytest.raises(KeyringError, match="no keyring is available") as caught:
         ask(fail.Keyring(), found)
     assert caught.value.code == "no-keyring"
 
@@ -168,7 +166,7 @@ def test_a_chainer(found: list[str], safe: bool, monkeypatch: pytest.MonkeyPatch
 
 def test_an_empty_chainer(found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainer.ChainerBackend, "backends", [])
-    with pytest.raises(KeyringError, match="there is no keyring here"):
+    with pytest.raises(KeyringError, match="no keyring is available"):
         ask(chainer.ChainerBackend(), found)
 
 
@@ -202,6 +200,6 @@ def test_a_name_that_is_no_backend(machine: Machine, name: str) -> None:
     before = machine.untouched()
     result = machine.run(*SET, "--keyring-backend", name, stdin=FIRST)
     assert result.status == 6
-    assert result.err.startswith(f"mailpolicy: the keyring backend '{name}' cannot be used here (")
+    assert result.err.startswith(f"mailpolicy: cannot use the keyring backend '{name}' (")
     assert result.err.count("\n") == 1
     assert machine.untouched() == before

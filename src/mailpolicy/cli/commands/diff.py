@@ -10,7 +10,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from mailpolicy.cli.app import new_app, with_formats
-from mailpolicy.cli.output import Output, discard_stdout, stdin_bytes
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.streams import discard_stdout, stdin_bytes
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy.access import EMPTY, Comparison
 from mailpolicy.policy.changes import Direction, direction

@@ -9,8 +9,9 @@ import typer
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import CONFIRM_FROM, remind_to_deploy, require_machine
-from mailpolicy.cli.output import Output, stdin_bytes
+from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
+from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Check, Installation, install
 from mailpolicy.errors import Advice, Refused

@@ -13,7 +13,8 @@ import typer
 from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.clients import single_address_warning
-from mailpolicy.cli.output import Output, quoted
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.streams import quoted
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.review.replay import MAX_UNKNOWN_NAMES, Replay

@@ -10,7 +10,8 @@ import typer
 from mailpolicy.cli import case_results, findings, views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.case_results import CaseResult, Results
-from mailpolicy.cli.output import Output, stdin_bytes
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.review import cases
 from mailpolicy.review.cases import Case, CasesInvalid

@@ -10,7 +10,8 @@ import typer
 from mailpolicy.cli import findings as rendering
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.findings import FileReport
-from mailpolicy.cli.output import Output, stdin_bytes
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.diagnostics import fails
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import StoreError, UsageError

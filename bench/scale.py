@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import stores
@@ -59,6 +60,23 @@ def _look_up(folder: Path, accounts: int, limit: float, rounds: int) -> list[Bar
         Bar(what, limit, True, [(ours, theirs) for ours, theirs in taken], peer, milliseconds),
         Bar(f"{what}: peak memory", 1.2, True, [(ours, theirs) for ours, theirs in memory], peer, mebibytes),
     ]
+
+
+def complete(folder: Path) -> list[Bar]:
+    """One TAB on a large store with an index, for an address and for a domain, against `check` on it."""
+    many = stored(folder, GREAT_MANY)
+    address = stores.addresses(GREAT_MANY)[GREAT_MANY // 2 + 1]
+    _settled()
+    protocol = "multipop" if mailpolicy_says(many, address, "multipop") else "imap"
+    status = int(not mailpolicy_says(many, address, protocol))
+    asked = ("check", "--file", many, address, protocol, OUTSIDE)
+    rows = []
+    for what, words in (("an address", f"check {address[:6]}"), ("a domain", "account list --domain ")):
+        command = ("completion", "--line", f"mailpolicy --file {many} {words}")
+        taken = turns(30, partial(mailpolicy, *command), lambda: mailpolicy(*asked, status=status))
+        title = f"TAB for {what}, {spaced(GREAT_MANY)} accounts, warm index"
+        rows.append(Bar(title, 2.0, True, [(ours, theirs) for ours, theirs in taken], "`check` on it", milliseconds))
+    return rows
 
 
 def mailpolicy_says(store: Path, address: str, protocol: str) -> bool:
@@ -251,6 +269,7 @@ def _settled() -> None:
 ALL = {
     "look-up": look_up,
     "look-up-million": look_up_million,
+    "complete": complete,
     "one-toggle": one_toggle,
     "first-check": first_check,
     "many-toggles": many_toggles,

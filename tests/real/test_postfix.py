@@ -184,7 +184,7 @@ def test_a_new_password_is_used_at_once(relay: Relay) -> None:
 @pytest.mark.parametrize(
     ("sender", "said"),
     [
-        (Sender(ALICE, "a:b", "x"), "the login of alice@example.com has a colon"),
+        (Sender(ALICE, "a:b", "x"), "the login of alice@example.com contains a colon"),
         (Sender(ALICE, "a", "x "), "the password of alice@example.com ends in white space"),
         (Sender(ALICE, "a", "x\x0b"), "the password of alice@example.com ends in white space"),
     ],

@@ -91,6 +91,8 @@ ROWS = [
     ("show-closed", "account show odd@acme.example"),
     ("templates", "template list"),
     ("template", "template show contractor"),
+    ("sources-none", "multipop source list"),
+    ("search-none", "account list --search nobody"),
     ("lan", "lan list"),
     ("who", "who imap"),
     ("check", "check alice@acme.example pop 203.0.113.9"),

@@ -17,6 +17,7 @@ Line = Callable[[KeyPath], int | None]  # the line of a key in the store
 
 _TICKED, _EMPTY, _STRUCK = "[x]", "[ ]", "[-]"
 _BELOW = "    "
+_FROM_LAN = "the LAN"
 
 
 def account_page(policy: Policy, account: Account, file: str, line: Line) -> list[Section]:
@@ -46,7 +47,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
             ],
         ),
         Section("MultiPOP Sources", list(_sources(policy, account, at))),
-        Section("Can be used from", [Entry(service.label, _usable(policy, account, service)) for service in Service]),
+        Section("Can be used from", list(_usable(policy, account))),
     ]
 
 
@@ -135,16 +136,20 @@ def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> 
         yield Entry(name, f"{source.host}:{source.port}, {protected}, login {source.login}{place}{state}")
 
 
-def _usable(policy: Policy, account: Account, service: Service) -> str:
+def _usable(policy: Policy, account: Account) -> Iterator[Entry]:
+    found = {service: _usable_from(policy, account, service) for service in Service}
+    yield from (Entry(service.label, text) for service, text in found.items())
+    if _FROM_LAN in found.values():
+        yield Entry(_FROM_LAN, ", ".join(entry.text for entry in policy.server.lan_entries))
+
+
+def _usable_from(policy: Policy, account: Account, service: Service) -> str:
     closed = policy.gates(account.address, service)
     if closed:
-        return f"nowhere: {', '.join(closed)}"
+        return "off" if closed == (Gate.SERVICE_OFF,) else f"nowhere: {', '.join(closed)}"
     if service.facts.connects_out:
         return "collects from its sources" if account.sources else "nothing to collect: no source"
     admitted = policy.admitted(account.address, service)
     if admitted == ANYWHERE:
         return "anywhere"
-    if not admitted:
-        return "nowhere: LAN only, and the LAN is empty"
-    networks = ", ".join(entry.text for entry in policy.server.lan_entries)
-    return f"the LAN: {networks}"
+    return _FROM_LAN if admitted else "nowhere: LAN only, and the LAN is empty"

@@ -109,7 +109,11 @@ class Output:
         if self.context.draws_tables:
             from mailpolicy.cli import terminal  # 8 ms, only on a terminal
 
-            terminal.show_table(self.context, self.data, columns, rows, of)
+            listed = list(rows)
+            if of is not None and not listed:
+                self.message(f"no {of}s")
+            else:
+                terminal.show_table(self.context, self.data, columns, listed, of)
         else:
             # In portions, so that the first rows appear at once and memory stays bounded.
             rows = iter(rows)

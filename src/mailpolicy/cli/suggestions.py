@@ -9,39 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from mailpolicy.cli.context import OPTIONS
+from mailpolicy.cli.vocabulary import NOUNS, VERBS
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
 from mailpolicy.policy.nearest import nearest
 
-# Verbs of other programs, and ours that may be meant, in order of preference.
-_VERBS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("create", "new", "insert", "append", "make"), ("add",)),
-    **dict.fromkeys(("delete", "del", "rm", "drop", "erase"), ("remove", "clear")),
-    **dict.fromkeys(("unsuspend", "unlock", "unblock", "reactivate", "activate", "restore"), ("resume",)),
-    **dict.fromkeys(("lock", "block", "deactivate", "ban"), ("suspend",)),
-    **dict.fromkeys(("enable", "allow", "start", "yes", "true"), ("on", "resume")),
-    **dict.fromkeys(("disable", "deny", "stop", "no", "false"), ("off", "suspend")),
-    **dict.fromkeys(("lan_only", "lanonly", "lan", "local", "restrict", "internal"), ("lan-only",)),
-    **dict.fromkeys(("everywhere", "any", "world", "unrestrict", "external"), ("anywhere",)),
-    **dict.fromkeys(("unset", "default", "unpin"), ("inherit",)),
-    **dict.fromkeys(("mv", "move"), ("rename",)),
-    **dict.fromkeys(("ls", "all"), ("list", "show")),
-    **dict.fromkeys(("get", "info", "view", "display", "cat", "print"), ("show", "list")),
-    **dict.fromkeys(("add", "update", "change"), ("set",)),
-    **dict.fromkeys(("remove",), ("clear", "unassign")),
-    **dict.fromkeys(("apply", "use"), ("assign",)),
-}
-_NOUNS: dict[str, str] = {
-    **dict.fromkeys(("accounts", "user", "users", "mailbox", "mailboxes"), "account"),
-    **dict.fromkeys(("pop3", "pop3s"), "pop"),
-    **dict.fromkeys(("imap4", "imaps"), "imap"),
-    **dict.fromkeys(("connector", "outlook"), "outlook-connector"),
-    **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
-    **dict.fromkeys(("templates", "group", "groups"), "template"),
-    **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
-    **dict.fromkeys(("lint", "verify"), "validate"),
-    **dict.fromkeys(("can", "may", "ask"), "check"),
-}
 _DID_YOU_MEAN = ". Did you mean '{}'?"
 Verbs = Callable[[str], Collection[str]]  # returns the verbs of a noun
 
@@ -92,13 +64,13 @@ def _refusal(word: str, why: str, line: Sequence[str], path: str = "mailpolicy")
 
 
 def _noun(word: str, nouns: Collection[str]) -> str | None:
-    return word if word in nouns else _NOUNS.get(word.lower())
+    return word if word in nouns else NOUNS.get(word.lower())
 
 
 def _verb(word: str, verbs: Collection[str]) -> str | None:
     if word in verbs:
         return word
-    return next((verb for verb in _VERBS.get(word.lower(), ()) if verb in verbs), None)
+    return next((verb for verb in VERBS.get(word.lower(), ()) if verb in verbs), None)
 
 
 def _is_address(text: str) -> bool:

@@ -27,8 +27,7 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
             by_gate.setdefault(gate, []).append(address)
     notes: list[Note] = []
     label = service.label
-    for gate in sorted(by_gate, key=list(Gate).index):
-        whom = by_gate[gate]
+    for gate, whom in sorted(by_gate.items(), key=lambda item: list(Gate).index(item[0])):
         named = names_or_count(whom)
         match gate:
             case Gate.ACCOUNT_SUSPENDED:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from mailpolicy.edit import partial
 from mailpolicy.edit.locking import under_lock
-from mailpolicy.edit.operations import Rename, apply_operations
+from mailpolicy.edit.operations import Rename
 from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_for
+from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
 from mailpolicy.policy import access
 from mailpolicy.policy.changes import Direction

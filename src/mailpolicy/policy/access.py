@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailpolicy.policy import bindings
-from mailpolicy.policy.causes import access_causes, smart_host_causes, source_causes
+from mailpolicy.policy.causes import access_causes
 from mailpolicy.policy.changes import AccessChange, Cause, Direction, Redirection, direction
 from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.networks import NetworkSet, describe
+from mailpolicy.policy.redirect_causes import smart_host_causes, source_causes
 from mailpolicy.policy.service import Service
 
 EMPTY = Policy(Server(), {}, {}, {})  # a missing store: nobody may use anything

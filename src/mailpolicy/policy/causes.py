@@ -7,7 +7,7 @@ put alone into the old policy, and taken back alone from the new one.
 from __future__ import annotations
 
 from mailpolicy.policy.changes import AccessChange, Cause
-from mailpolicy.policy.model import Account, Policy, Source
+from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
@@ -43,36 +43,6 @@ def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]
             partial.append(setting)
     # Two switches can lead to one key: an account's template decides about all of them.
     return list(dict.fromkeys(_cause(old, new, address, setting) for setting in complete + partial))
-
-
-def smart_host_causes(old: Policy, new: Policy) -> list[Cause]:
-    """Return the keys of the smart host that redirect passwords."""
-    before, after = old.server, new.server
-    differs = {"host": before.smart_host != after.smart_host, "port": before.relay_port != after.relay_port}
-    return [
-        Cause(("server", "smart_host", key), f"smart_host.{key}" in after.written)
-        for key, changed in differs.items()
-        if changed
-    ]
-
-
-def source_causes(old: Policy, new: Policy, address: str, name: str) -> list[Cause]:
-    """Return the keys of a MultiPOP source that redirect its password."""
-    account = new.accounts[address]
-    before, after = old.accounts[address].sources[name], account.sources[name]
-    written = {
-        "host": True,
-        "port": after.port != after.tls.port,
-        "login": True,
-        "tls": after.tls is not Source._field_defaults["tls"],
-    }
-    # A default port follows from `tls`, so `tls` alone is the cause.
-    implied = before.tls is not after.tls and (before.port, after.port) == (before.tls.port, after.tls.port)
-    return [
-        Cause(("accounts", account.key, "sources", name, key), is_written)
-        for key, is_written in written.items()
-        if getattr(before, key) != getattr(after, key) and not (key == "port" and implied)
-    ]
 
 
 def _cause(old: Policy, new: Policy, address: str, setting: _Setting) -> Cause:

@@ -35,14 +35,12 @@ def beginning_with(path: str, prefix: str, most: int, cache: Cache | None = None
 def domains(path: str, cache: Cache | None = None) -> list[str]:
     """Return the domains that have accounts, sorted. Raises StoreError."""
     with open_regular(path) as descriptor:
-        addresses: Iterable[str] | None = None
+        known: set[str] | None = None
         if cache is not None and (stamp := cache.stamp(descriptor)).size >= cache.min_size:
-            addresses = reader.query(
-                cache, path, lambda index: list(index.beginning_with("")) if index.header.stamp == stamp else None
-            )
-        if addresses is None:
-            addresses = _parsed(read_all(descriptor), path)
-    return sorted({address.partition("@")[2] for address in addresses})
+            known = reader.query(cache, path, lambda index: index.domains() if index.header.stamp == stamp else None)
+        if known is None:
+            known = {address.partition("@")[2] for address in _parsed(read_all(descriptor), path)}
+    return sorted(known)
 
 
 def _parsed(content: bytes, path: str) -> Iterable[str]:

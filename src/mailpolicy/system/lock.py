@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
-from mailpolicy.system.attributes import drop_acl
 from mailpolicy.system.files import describe_error
 from mailpolicy.system.markers import foreign_file, is_own
+from mailpolicy.system.preserved import drop_acl
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
 

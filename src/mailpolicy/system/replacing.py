@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from mailpolicy.errors import WriteFailed
-from mailpolicy.system.attributes import Attributes, copy_attributes, drop_acl, set_attributes
+from mailpolicy.system.attributes import Attributes, set_attributes
 from mailpolicy.system.files import READ, read_all
+from mailpolicy.system.preserved import copy_attributes, drop_acl
 from mailpolicy.system.resolve import Place
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # from a file system without hard links

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.secrets.passwords import PasswordFile, PasswordSource, PasswordStdin
+from mailpolicy.cli.secrets.password_options import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
@@ -27,10 +27,7 @@ def app() -> typer.Typer:
         "password comes from a hidden prompt, --password-stdin or --password-file, never from an argument.",
     )(_set)
     group.command("clear", help="Remove a login and its password.")(_clear)
-    group.command(
-        "show",
-        help="Show the credentials in use and why.\n\nAlso tells whether the password is in the keyring.",
-    )(_show)
+    group.command("show", help="Show the credentials in use and why.\n\nAlso tells if the password is stored.")(_show)
     return group
 
 

@@ -9,7 +9,7 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.passwords import PasswordFile, PasswordSource, PasswordStdin
+from mailpolicy.cli.secrets.password_options import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.sources import as_table

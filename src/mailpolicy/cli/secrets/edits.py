@@ -8,7 +8,8 @@ from contextlib import suppress
 from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
-from mailpolicy.cli.secrets.passwords import PasswordSource, require_source
+from mailpolicy.cli.secrets.password_options import PasswordSource
+from mailpolicy.cli.secrets.passwords import require_source
 from mailpolicy.cli.secrets.secret_edits import (
     edit_then_delete_secrets,
     edit_then_move_secrets,

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
-from mailpolicy.cli.secrets.passwords import PasswordSource, prompt, read_given
+from mailpolicy.cli.secrets.password_options import PasswordSource
+from mailpolicy.cli.secrets.passwords import prompt, read_given
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
 from mailpolicy.edit.plan import Change, Plan, Planner, Result

@@ -1,0 +1,35 @@
+"""Words that people try for a command, and those of ours that they may mean."""
+
+from __future__ import annotations
+
+# Verbs of other programs, and ours that may be meant, in order of preference.
+VERBS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("create", "new", "insert", "append", "make"), ("add",)),
+    **dict.fromkeys(("delete", "del", "rm", "drop", "erase"), ("remove", "clear")),
+    **dict.fromkeys(("unsuspend", "unlock", "unblock", "reactivate", "activate", "restore"), ("resume",)),
+    **dict.fromkeys(("lock", "block", "deactivate", "ban"), ("suspend",)),
+    **dict.fromkeys(("enable", "allow", "start", "yes", "true"), ("on", "resume")),
+    **dict.fromkeys(("disable", "deny", "stop", "no", "false"), ("off", "suspend")),
+    **dict.fromkeys(("lan_only", "lanonly", "lan", "local", "restrict", "internal"), ("lan-only",)),
+    **dict.fromkeys(("everywhere", "any", "world", "unrestrict", "external"), ("anywhere",)),
+    **dict.fromkeys(("unset", "default", "unpin"), ("inherit",)),
+    **dict.fromkeys(("mv", "move"), ("rename",)),
+    **dict.fromkeys(("ls", "all"), ("list", "show")),
+    **dict.fromkeys(("get", "info", "view", "display", "cat", "print"), ("show", "list")),
+    **dict.fromkeys(("add", "update", "change"), ("set",)),
+    **dict.fromkeys(("remove",), ("clear", "unassign")),
+    **dict.fromkeys(("apply", "use"), ("assign",)),
+}
+
+
+NOUNS: dict[str, str] = {
+    **dict.fromkeys(("accounts", "user", "users", "mailbox", "mailboxes"), "account"),
+    **dict.fromkeys(("pop3", "pop3s"), "pop"),
+    **dict.fromkeys(("imap4", "imaps"), "imap"),
+    **dict.fromkeys(("connector", "outlook"), "outlook-connector"),
+    **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
+    **dict.fromkeys(("templates", "group", "groups"), "template"),
+    **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
+    **dict.fromkeys(("lint", "verify"), "validate"),
+    **dict.fromkeys(("can", "may", "ask"), "check"),
+}

@@ -60,9 +60,11 @@ DOVECOT_LOGIN = re.compile(
 # Postfix writes this for each mail of a client that has logged in. Only the name is the client's.
 HEAD = re.compile(_HEAD)
 POSTFIX_PROGRAM = re.compile(r"(?:[\w.-]++/)*+smtpd")
-POSTFIX_CLIENT = re.compile(r"[0-9A-Za-z]++: client=")
+# A short or a long queue ID, which has no vowels, so that it is no word of Postfix's such as `warning`.
+_QUEUE_ID = r"(?:NOQUEUE|[0-9A-F]++|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]++)"
+POSTFIX_CLIENT = re.compile(rf"{_QUEUE_ID}: client=")
 POSTFIX_LOGIN = re.compile(
-    r"[0-9A-Za-z]++: client=[^\[\s,]*+\[(?P<ip>[^\]\s,]++)\](?::[0-9]++)?+, sasl_method=[^\s,]++, "
+    rf"{_QUEUE_ID}: client=[^\[\s,]*+\[(?P<ip>[^\]\s,]++)\](?::[0-9]++)?+, sasl_method=[^\s,]++, "
     r"sasl_username=(?P<name>[^\s,]++)(?=\s*+$|, (?:sasl_sender|orig_client|orig_queue_id)=)"
 )
 PREFIXES = re.compile(_START + _BEFORE), re.compile(_PASSED_ON)

@@ -68,6 +68,16 @@ def test_only_a_long_address_is_shortened() -> None:
     assert long.endswith(shortened.partition("...")[2])
 
 
+def test_addresses_that_would_look_the_same_are_not_shortened() -> None:
+    names = [f"firstname.lastname@{which}.department.acme.example" for which in ("one", "two", "three")]
+    rows = [(name, "staff", "LAN only", f"relay.{index}") for index, name in enumerate(names)]
+    shown = list(table(("address", "template", "pop", "login"), rows, 40, of="account"))
+    assert all(len(line) <= 40 for line in shown)
+    assert not [line for line in shown if "..." in line]
+    text = "".join(line.split("  ")[0] for line in shown)
+    assert all(which in text for which in ("one", "two", "three"))
+
+
 def test_nothing_but_text_gets_through() -> None:
     for width in (20, 200):
         shown = "\n".join(table(("a", "b"), [("[red]x[/red]", "a\x1b[2J\u202eb")], width))

@@ -1,4 +1,4 @@
-"""The Mail Services page of an account, and that of a template, for a terminal: boxes, where each comes from, and why not."""
+"""The Mail Services page of an account, and that of a template, for a terminal."""
 
 from __future__ import annotations
 

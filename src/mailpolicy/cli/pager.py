@@ -24,6 +24,8 @@ def paged(pager: str, environment: Mapping[str, str]) -> Iterator[None]:
         yield
         return
     sys.stdout.flush()
+    # A secure less ignores Ctrl-Z; if we stopped, the shell and the pager would share the keyboard.
+    stop = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     process = subprocess.Popen(
         pager, shell=True, stdin=subprocess.PIPE, env={**_LESS, **environment, "LESSSECURE": "1"}
     )
@@ -42,3 +44,4 @@ def paged(pager: str, environment: Mapping[str, str]) -> Iterator[None]:
         process.wait()
         sys.stdout = stdout
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTSTP, stop)

@@ -205,5 +205,9 @@ def list_templates(out: Output, name: str | None) -> int:
         (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
         for title, table in chosen.items()
     ]
-    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows, of="template")
+    headings = [switch.replace("_", " ") for switch in SWITCHES]
+    if out.context.draws_tables:
+        short = {service.switch: service.facts.short or str(service) for service in Service}
+        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
+    out.rows(("template", *headings, "accounts"), rows, of="template")
     return 0

@@ -44,9 +44,12 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     for option in given:
         if option not in target.options:
             takes = ", ".join(sorted(target.options)) or "none"
-            raise OptionRejected(option, f"the target {name} has no option {option}; its options: {takes}")
+            raise OptionRejected(
+                option,
+                f"the target {name} has no option {option.replace('_', '-')}; its options: {takes.replace('_', '-')}",
+            )
     for option in sorted(target.required - given.keys()):
-        raise OptionRejected(option, f"the target {name} needs {option}: the path of its data file")
+        raise OptionRejected(option, f"the target {name} needs {option}, the path of its data file")
     for option, value in given.items():
         wanted = list if option == "lock" else str
         if type(value) is not wanted or (wanted is list and not all(type(item) is str for item in value)):

@@ -7,6 +7,7 @@ so that a key or FILE:LINE stays whole and can be copied.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
@@ -50,12 +51,19 @@ def table(
         return
     widths = _fitted(wanted, narrowest, width)
     yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
+    # Keys that would look the same when shortened are wrapped instead, so that each row can be told from the others.
+    alike: Counter[str] = Counter()
+    if wanted[0] > widths[0]:
+        alike.update(_shortened(row[0], widths[0], ellipsis) for row in cells)
     for row in cells:
-        yield from _row(row, widths, ellipsis, paint)
+        yield from _row(
+            row, widths, ellipsis, paint, whole=bool(alike) and alike[_shortened(row[0], widths[0], ellipsis)] > 1
+        )
     if agreed:
         yield ""
         told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])
-        yield from wrapped(f"The same for all {counted(len(cells), str(of))}: {told}", width)
+        number = f"both {of}s" if len(cells) == 2 else f"all {counted(len(cells), str(of))}"
+        yield from wrapped(f"The same for {number}: {told}", width)
 
 
 def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:
@@ -109,12 +117,18 @@ def _longest_word(cell: str) -> int:
     return max(map(cell_len, cell.split(" ")))
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Paint) -> Iterator[str]:
+def _row(
+    cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Paint, *, whole: bool = False
+) -> Iterator[str]:
     if all(len(cell) <= width and cell.isascii() for cell, width in zip(cells, widths, strict=True)):
         padded = [paint(cell, cell.ljust(width)) for cell, width in zip(cells, widths, strict=True)]
         yield (" " * _GAP).join(padded).rstrip()
         return
-    key = [_shortened(cells[0], widths[0], ellipsis)] if " " not in cells[0] else wrapped(cells[0], widths[0])
+    key = (
+        [_shortened(cells[0], widths[0], ellipsis)]
+        if " " not in cells[0] and not whole
+        else wrapped(cells[0], widths[0])
+    )
     columns = [key, *(wrapped(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
     for parts in zip_longest(*columns, fillvalue=""):
         padded = [

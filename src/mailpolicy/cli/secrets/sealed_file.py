@@ -111,10 +111,19 @@ def _require_settings(config: str, machine: host.Host, settings: dict[str, str],
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
         "key_file": machine.key_file,
     }
-    missing = [f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value]
-    if missing:
+    differing = {key: f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value}
+    if differing:
+        document = machine.document
+        written = document.tree if document is not None else {}
+        lines = [
+            f"on line {document.line((key,))} write {text}"
+            for key, text in differing.items()
+            if document and key in written
+        ]
+        missing = [text for key, text in differing.items() if key not in written]
+        lines += [f"add at its top, each on a line: {'  '.join(missing)}"] if missing else []
         raise Refused(
-            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(missing)}",
+            f"exists already with other settings; {'; '.join(lines)}",
             file=config,
             code="host-config-differs",
         )

@@ -84,7 +84,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_example_works(page: str, office: Path) -> None:
     environment = {
         **os.environ, "PATH": f"{office}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-        "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
+        "PAGER": "cat", "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
         "TEST_STORE": "accounts.toml", "MAILPOLICY_HOST_CONFIG": str(office / "host.toml"),
     }  # fmt: skip
     lines = "\n".join(examples.of(page)).replace("\\\n", " ").split("\n")

@@ -49,7 +49,7 @@ def test_what_all_rows_agree_in_is_said_below(count: int) -> None:
     rows = [(f"{number}@example.com", "off", str(number)) for number in range(count)]
     shown = list(table(("address", "pop", "login"), rows, 80, of="account"))
     assert shown[0].split() == ["ADDRESS", "LOGIN"]
-    assert shown[-1] == f"The same for all {count} accounts: pop off"
+    assert shown[-1] == f"The same for {'both' if count == 2 else f'all {count}'} accounts: pop off"
     assert next(table(("address", "pop", "login"), rows[:1], 80, of="account")).split() == [
         "ADDRESS",
         "POP",

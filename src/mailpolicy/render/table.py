@@ -151,8 +151,8 @@ def _shortened(text: str, width: int, ellipsis: str) -> str:
     return f"{text[:head]}{ellipsis}{text[len(text) - tail :]}"
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Wrap a text between words; a word that is wider than a line is broken."""
+def wrapped(text: str, width: int, *, break_words: bool = True) -> list[str]:
+    """Wrap a text between words; a word that is wider than a line is broken, or left whole."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
@@ -161,7 +161,7 @@ def wrapped(text: str, width: int) -> list[str]:
             continue
         if lines[-1]:
             lines.append("")
-        while cell_len(word) > width:
+        while break_words and cell_len(word) > width:
             taken = 1
             while cell_len(word[: taken + 1]) <= width:
                 taken += 1
@@ -182,6 +182,6 @@ def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int, p
             if cell and indent + _longest_word(cell) > width:
                 yield label
                 label, margin = "", len("    ")
-            for line in wrapped(cell, max(width - margin, _longest_word(cell))) if cell else ():
+            for line in wrapped(cell, max(width - margin, 1), break_words=False) if cell else ():
                 yield f"{label.ljust(margin)}{line}"
                 label = ""

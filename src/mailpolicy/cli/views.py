@@ -10,6 +10,7 @@ from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
@@ -150,6 +151,9 @@ def list_accounts(
         for account in chosen:
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
+    if domain is not None and not any(account.domain == domain for account in policy.accounts.values()):
+        known = nearest(domain, {account.domain for account in policy.accounts.values()})
+        out.message(f"no account is in the domain {domain}" + (f"; did you mean {known}?" if known is not None else ""))
     lan = "LAN" if out.context.draws_tables else "LAN only"
     rows = (
         (

@@ -132,6 +132,21 @@ def test_the_root_page_has_everything_in_groups(run: Run, monkeypatch: pytest.Mo
     assert run().err.split("\n")[0] == lines[0], "without arguments the same page is a usage error"
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("acount", "mailpolicy help account"),
+        ("account lst", "mailpolicy help account list"),
+        ("no-such", "mailpolicy help"),
+        ("account no-such", "mailpolicy help account"),
+    ],
+)
+def test_a_mistyped_command_is_explained_and_not_run(run: Run, words: str, fix: str) -> None:
+    done = run("help", *words.split())
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[-1].strip() == f"try: {fix}"
+
+
 def test_version(run: Run) -> None:
     assert run("version").out == run("--version").out
     assert run("version", "--json").out.startswith('{"schema": "mailpolicy.version/1", "version": ')

@@ -147,13 +147,13 @@ def list_accounts(
         and (account.suspended or not suspended)
         and (search is None or search.lower() in account.address or search.lower() in (account.login or "").lower())
     ]
+    if domain is not None and not any(account.domain == domain for account in policy.accounts.values()):
+        known = nearest(domain, {account.domain for account in policy.accounts.values()})
+        out.message(f"no account is in the domain {domain}" + (f"; did you mean {known}?" if known is not None else ""))
     if out.context.format == "json":
         for account in chosen:
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
-    if domain is not None and not any(account.domain == domain for account in policy.accounts.values()):
-        known = nearest(domain, {account.domain for account in policy.accounts.values()})
-        out.message(f"no account is in the domain {domain}" + (f"; did you mean {known}?" if known is not None else ""))
     lan = "LAN" if out.context.draws_tables else "LAN only"
     rows = (
         (

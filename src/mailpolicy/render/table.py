@@ -51,14 +51,11 @@ def table(
         return
     widths = _fitted(wanted, narrowest, width)
     yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
-    # Keys that would look the same when shortened are wrapped instead, so that each row can be told from the others.
-    alike: Counter[str] = Counter()
-    if wanted[0] > widths[0]:
-        alike.update(_shortened(row[0], widths[0], ellipsis) for row in cells)
-    for row in cells:
-        yield from _row(
-            row, widths, ellipsis, paint, whole=bool(alike) and alike[_shortened(row[0], widths[0], ellipsis)] > 1
-        )
+    keys = [_shortened(row[0], widths[0], ellipsis) for row in cells] if wanted[0] > widths[0] else []
+    # Keys that would look the same when shortened are wrapped instead, so that the rows can be told apart.
+    alike = {key for key, count in Counter(keys).items() if count > 1}
+    for row, key in zip_longest(cells, keys, fillvalue=""):
+        yield from _row(row, widths, ellipsis, paint, whole=key in alike)
     if agreed:
         yield ""
         told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])

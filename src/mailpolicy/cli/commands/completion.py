@@ -14,15 +14,13 @@ from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
 
-SHELLS = ("bash", "zsh", "fish")
-
 
 def app() -> typer.Typer:
     """Build the command."""
     command = new_app()
     command.command(
         help="Print the completion script of a shell, for commands, options, accounts, templates and other names.\n\n"
-        "bash needs the package bash-completion, which reads that folder."
+        "bash reads /etc/bash_completion.d if the package bash-completion is installed."
     )(_completion)
     return command
 
@@ -39,7 +37,7 @@ def _completion(
         asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
         out.data(completion.encode(completion.candidates(asked, os.environ)))
         return 0
-    if shell not in SHELLS or words:
+    if shell not in completion.SHELLS or words:
         problem = "missing shell" if shell is None else f"no completion for {short(shell)}"
         raise UsageError(f"{problem}: use bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
     out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))

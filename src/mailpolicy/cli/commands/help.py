@@ -33,7 +33,7 @@ def _help(
             name, command, names = command.resolve_command(page, names)
         except UsageError as error:
             # The suggested command is to be explained, not run.
-            error.fix = ("mailpolicy", "help", *(error.fix or ())[1:3])
+            error.fix = ("mailpolicy", "help", *[word for word in (error.fix or ())[1:3] if word != "--help"])
             raise
         page = command.make_context(name, [], parent=page, resilient_parsing=True)
     text = command.get_help(page)

@@ -113,17 +113,12 @@ def _require_settings(config: str, machine: host.Host, settings: dict[str, str],
     }
     differing = {key: f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value}
     if differing:
-        document = machine.document
-        written = document.tree if document is not None else {}
-        lines = [
-            f"on line {document.line((key,))} write {text}"
-            for key, text in differing.items()
-            if document and key in written
-        ]
-        missing = [text for key, text in differing.items() if key not in written]
-        lines += [f"add at its top, each on a line: {'  '.join(missing)}"] if missing else []
+        lines = {key: machine.document.line((key,)) if machine.document is not None else None for key in differing}
+        cures = [f"on line {line} write {differing[key]}" for key, line in lines.items() if line is not None]
+        missing = [differing[key] for key, line in lines.items() if line is None]
+        cures += [f"add at its top, each on a line: {'  '.join(missing)}"] if missing else []
         raise Refused(
-            f"exists already with other settings; {'; '.join(lines)}",
+            f"exists already with other settings; {'; '.join(cures)}",
             file=config,
             code="host-config-differs",
         )

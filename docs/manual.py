@@ -41,7 +41,8 @@ _ENVIRONMENT = (
     ("MAILPOLICY_FILE", "the store, if --file is not given"),
     ("MAILPOLICY_HOST_CONFIG", "the settings of this machine, if --host-config is not given"),
     ("MAILPOLICY_NO_CACHE", "if set, the index of a large store is neither used nor written"),
-    ("NO_COLOR", "if set, output is plain"),
+    ("PAGER", "the pager for long lists and pages on a terminal, by default less; empty or cat for none"),
+    ("NO_COLOR", "if set, output has no colour"),
 )
 
 

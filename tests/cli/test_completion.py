@@ -72,6 +72,7 @@ ROWS = [
     ("completion f", ["fish"]),
     ("check zoe@beta.example pop ", []),
     ("no-such-command ", []),
+    ("--color maybe check ", []),  # a line that is refused has no candidates
     ("help acc", ["account"]),
     ("help account sh", ["show"]),
     ("help account show ", []),

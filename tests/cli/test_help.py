@@ -84,7 +84,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_example_works(page: str, office: Path) -> None:
     environment = {
         **os.environ, "PATH": f"{office}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-        "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
+        "PAGER": "cat", "MAILPOLICY_FILE": "accounts.toml", "TEST_KEYRING": str(office / "keyring.json"),
         "TEST_STORE": "accounts.toml", "MAILPOLICY_HOST_CONFIG": str(office / "host.toml"),
     }  # fmt: skip
     lines = "\n".join(examples.of(page)).replace("\\\n", " ").split("\n")
@@ -130,6 +130,21 @@ def test_the_root_page_has_everything_in_groups(run: Run, monkeypatch: pytest.Mo
     every_day = [lines.index(line) for line in lines if line.strip().split(" ")[0] in SECTIONS["Every day"]]
     assert max(every_day) < 24
     assert run().err.split("\n")[0] == lines[0], "without arguments the same page is a usage error"
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("acount", "mailpolicy help account"),
+        ("account lst", "mailpolicy help account list"),
+        ("no-such", "mailpolicy help"),
+        ("account no-such", "mailpolicy help account"),
+    ],
+)
+def test_a_mistyped_command_is_explained_and_not_run(run: Run, words: str, fix: str) -> None:
+    done = run("help", *words.split())
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[-1].strip() == f"try: {fix}"
 
 
 def test_version(run: Run) -> None:

@@ -49,7 +49,7 @@ def test_what_all_rows_agree_in_is_said_below(count: int) -> None:
     rows = [(f"{number}@example.com", "off", str(number)) for number in range(count)]
     shown = list(table(("address", "pop", "login"), rows, 80, of="account"))
     assert shown[0].split() == ["ADDRESS", "LOGIN"]
-    assert shown[-1] == f"The same for all {count} accounts: pop off"
+    assert shown[-1] == f"The same for {'both' if count == 2 else f'all {count}'} accounts: pop off"
     assert next(table(("address", "pop", "login"), rows[:1], 80, of="account")).split() == [
         "ADDRESS",
         "POP",
@@ -66,6 +66,16 @@ def test_only_a_long_address_is_shortened() -> None:
     assert others == ["office", "off", "relay.b"]
     assert long.startswith(shortened.partition("...")[0])
     assert long.endswith(shortened.partition("...")[2])
+
+
+def test_addresses_that_would_look_the_same_are_not_shortened() -> None:
+    names = [f"firstname.lastname@{which}.department.acme.example" for which in ("one", "two", "three")]
+    rows = [(name, "staff", "LAN only", f"relay.{index}") for index, name in enumerate(names)]
+    shown = list(table(("address", "template", "pop", "login"), rows, 40, of="account"))
+    assert all(len(line) <= 40 for line in shown)
+    assert not [line for line in shown if "..." in line]
+    text = "".join(line.split("  ")[0] for line in shown)
+    assert all(which in text for which in ("one", "two", "three"))
 
 
 def test_nothing_but_text_gets_through() -> None:

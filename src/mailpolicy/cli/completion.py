@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from mailpolicy.cli.app import COMMANDS, USUAL_FORMATS, LazyGroup, root
-from mailpolicy.cli.context import OPTIONS, Context
+from mailpolicy.cli.context import COLORS, OPTIONS, Context
 from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
@@ -22,6 +22,7 @@ from mailpolicy.policy.service import Service
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
+SHELLS = ("bash", "zsh", "fish")
 FILES = ":files"  # stands for candidates: the shell completes file names itself
 _MAX_ADDRESSES = 1000  # a longer list helps nobody
 
@@ -61,8 +62,8 @@ def split_line(text: str) -> list[str]:
 
 def candidates(words: list[str], environment: Mapping[str, str]) -> list[Candidate] | str:
     """Return the candidates for the last of the words after the program's name, or FILES."""
-    line = _parsed(words, environment)
     try:
+        line = _parsed(words, environment)
         found = _of(line)
     except MailpolicyError:
         return []
@@ -250,9 +251,7 @@ VALUES: dict[str, Values] = {
     "--domain": _domains,
     "--default-domain": _domains,
     **dict.fromkeys(("--template", "--with-template", "--in-template", "template rename OLD"), _templates),
-    **dict.fromkeys(
-        ("template remove NAME...", "template show NAME", "template assign NAME", "template remove NAME"), _templates
-    ),
+    **dict.fromkeys(("template show NAME", "template assign NAME", "template remove NAME"), _templates),
     "SOURCE": _sources,
     "multipop source add SOURCE": _nothing,
     "lan remove NETWORK...": _networks,
@@ -270,11 +269,11 @@ VALUES: dict[str, Values] = {
     "TYPE": _words(*MAPS),
     "--postmap": _words(*MAPS[1:]),
     "KIND": _words(*Tls),
-    "--color": _words("auto", "always", "never"),
+    "--color": _words(*COLORS),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
     "COMMAND...": _commands,
-    "SHELL": _words("bash", "zsh", "fish"),
+    "SHELL": _words(*SHELLS),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
     **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),

@@ -16,6 +16,8 @@ DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command supports some of them
 
+COLORS = ("auto", "always", "never")
+
 # Variables of sudo's caller that root does not follow, each with the option to use instead.
 IGNORED_UNDER_SUDO = {
     "MAILPOLICY_FILE": "use --file PATH",
@@ -31,8 +33,8 @@ OPTIONS: dict[str, tuple[str | None, str]] = {
     "--file": ("PATH", f"the store (default: {DEFAULT_FILE})"),
     "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
-    "--headings": (None, "print a line of column names, even off a terminal"),
-    "--color": ("WHEN", "auto, always or never"),
+    "--headings": (None, "print column names off a terminal too"),
+    "--color": ("WHEN", f"{COLORS[0]}, {COLORS[1]} or {COLORS[2]}"),
     "--pager": (None, "page long output even under sudo"),
     "--quiet": (None, "print no messages and no result lines of edits"),
     "--verbose": (None, "print more details on stderr"),

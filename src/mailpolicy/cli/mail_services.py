@@ -1,4 +1,4 @@
-"""The Mail Services page of an account, and that of a template, for a terminal: boxes, where each comes from, and why not."""
+"""The Mail Services page of an account, and that of a template, for a terminal."""
 
 from __future__ import annotations
 
@@ -146,10 +146,29 @@ def _usable(policy: Policy, account: Account) -> Iterator[Entry]:
 def _usable_from(policy: Policy, account: Account, service: Service) -> str:
     closed = policy.gates(account.address, service)
     if closed:
-        return "off" if closed == (Gate.SERVICE_OFF,) else f"nowhere: {', '.join(closed)}"
+        return f"nowhere: {', '.join(map(_closed_by, closed))}"
     if service.facts.connects_out:
         return "collects from its sources" if account.sources else "nothing to collect: no source"
     admitted = policy.admitted(account.address, service)
     if admitted == ANYWHERE:
         return "anywhere"
     return _FROM_LAN if admitted else "nowhere: LAN only, and the LAN is empty"
+
+
+def _closed_by(gate: Gate) -> str:
+    """Return in a word or two why a gate is closed; the boxes above have the whole sentence."""
+    match gate:
+        case Gate.ACCOUNT_SUSPENDED:
+            return "suspended"
+        case Gate.SERVICE_OFF:
+            return "off"
+        case Gate.IMAP_NEEDS_PRO:
+            return "needs the pro edition"
+        case Gate.CONNECTOR_NOT_INSTALLED:
+            return "not installed"
+        case Gate.CONNECTOR_NEEDS_IMAP:
+            return "IMAP is off"
+        case Gate.MULTIPOP_OFF_ON_SERVER:
+            return "off for the whole server"
+        case Gate.UNKNOWN_ACCOUNT | Gate.OUTSIDE_LAN:
+            raise AssertionError(f"{gate} is never closed for an account without an IP address")

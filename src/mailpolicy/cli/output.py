@@ -250,7 +250,7 @@ class Output:
                 self._stderr(line)
 
     def _excerpt(self, finding: Finding, *, terminal: bool) -> list[str]:
-        """The line that a finding is about, for somebody at a terminal; never where a program or a log reads it."""
+        """Return the source line of a finding with a caret, for a person at a terminal; a program or a log gets none."""
         if finding.source is None or not terminal or self.context.dumb or self.context.in_workflow:
             return []
         from shutil import get_terminal_size  # both only for a person, who waits for rich

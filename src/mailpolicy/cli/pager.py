@@ -24,21 +24,32 @@ def paged(pager: str, environment: Mapping[str, str]) -> Iterator[None]:
         yield
         return
     sys.stdout.flush()
-    process = subprocess.Popen(
-        pager, shell=True, stdin=subprocess.PIPE, env={**_LESS, **environment, "LESSSECURE": "1"}
-    )
-    assert process.stdin is not None
-    # Ctrl-C belongs to the pager, where it stops a search; it must not end us and leave the pager without a terminal.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stdout, encoding = sys.stdout, sys.stdout.encoding
-    sys.stdout = io.TextIOWrapper(process.stdin, encoding, errors="backslashreplace")
+    # A secure less ignores Ctrl-Z; if we stopped, the shell and the pager would share the keyboard. The pager inherits it.
+    with _ignored(signal.SIGTSTP):
+        process = subprocess.Popen(
+            pager, shell=True, stdin=subprocess.PIPE, env={**_LESS, **environment, "LESSSECURE": "1"}
+        )
+        assert process.stdin is not None
+        stdout = sys.stdout
+        sys.stdout = io.TextIOWrapper(process.stdin, stdout.encoding, errors="backslashreplace")
+        # Ctrl-C belongs to the pager, where it stops a search; it must not end us and leave the pager without a terminal.
+        with _ignored(signal.SIGINT):
+            try:
+                yield
+            except BrokenPipeError:
+                pass
+            finally:
+                with suppress(BrokenPipeError):
+                    sys.stdout.close()
+                process.wait()
+                sys.stdout = stdout
+
+
+@contextmanager
+def _ignored(number: signal.Signals) -> Iterator[None]:
+    """Ignore a signal for a while."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         yield
-    except BrokenPipeError:
-        pass
     finally:
-        with suppress(BrokenPipeError):
-            sys.stdout.close()
-        process.wait()
-        sys.stdout = stdout
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)

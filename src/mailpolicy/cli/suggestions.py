@@ -29,7 +29,8 @@ def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: V
     if verb is not None and (verb == "list" or (rest and _is_address(rest[0]))):
         return _refusal(word, swapped, ["account", verb, *rest])
     if (noun := _noun(word, nouns)) is not None:
-        return _refusal(word, "", [noun, *rest])
+        listed = not rest and word.endswith("s") and "list" in verbs(noun)
+        return _refusal(word, "", [noun, *(["list"] if listed else rest)])
     if (noun := nearest(word, nouns)) is not None:
         return _refusal(word, _DID_YOU_MEAN.format(noun), [noun, *rest])
     return _refusal(word, "", [])

@@ -32,6 +32,11 @@ def show_page(context: Context, write: Write, sections: Iterable[page.Section]) 
     _show(context.pager, write, page.page(sections, _width(), _paint(context)))
 
 
+def show_text(context: Context, write: Write, text: str) -> None:
+    """Write a text as it is, through the pager."""
+    _show(context.pager, write, iter(text.split("\n")))
+
+
 def _width() -> int:
     return max(shutil.get_terminal_size().columns, 40)
 

@@ -10,6 +10,7 @@ from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
@@ -146,6 +147,9 @@ def list_accounts(
         and (account.suspended or not suspended)
         and (search is None or search.lower() in account.address or search.lower() in (account.login or "").lower())
     ]
+    if domain is not None and not any(account.domain == domain for account in policy.accounts.values()):
+        known = nearest(domain, {account.domain for account in policy.accounts.values()})
+        out.message(f"no account is in the domain {domain}" + (f"; did you mean {known}?" if known is not None else ""))
     if out.context.format == "json":
         for account in chosen:
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
@@ -205,5 +209,9 @@ def list_templates(out: Output, name: str | None) -> int:
         (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
         for title, table in chosen.items()
     ]
-    out.rows(("template", *(switch.replace("_", " ") for switch in SWITCHES), "accounts"), rows, of="template")
+    headings = [switch.replace("_", " ") for switch in SWITCHES]
+    if out.context.draws_tables:
+        short = {service.switch: service.facts.short or str(service) for service in Service}
+        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
+    out.rows(("template", *headings, "accounts"), rows, of="template")
     return 0

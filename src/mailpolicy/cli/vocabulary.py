@@ -31,5 +31,5 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("templates", "group", "groups"), "template"),
     **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
     **dict.fromkeys(("lint", "verify"), "validate"),
-    **dict.fromkeys(("can", "may", "ask"), "check"),
+    **dict.fromkeys(("can", "may", "ask", "why"), "check"),
 }

@@ -46,9 +46,12 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     for option in given:
         if option not in target.options:
             takes = ", ".join(sorted(target.options)) or "none"
-            raise OptionRejected(option, f"the target {name} has no option {option}; its options: {takes}")
+            raise OptionRejected(
+                option,
+                f"the target {name} has no option {option.replace('_', '-')}; its options: {takes.replace('_', '-')}",
+            )
     for option in sorted(target.required - given.keys()):
-        raise OptionRejected(option, f"the target {name} needs {option}: the path of its data file")
+        raise OptionRejected(option, f"the target {name} needs {option}, the path of its data file")
     for option, value in given.items():
         if type(value) is not str:
             raise OptionRejected(option, f"{option} must be a string")

@@ -1,6 +1,6 @@
 """The heading of a generated file, and the state of a file on disk compared with the policy.
 
-The heading has a checksum, so that a change by hand is noticed. It protects the colleague who edits the wrong file, not
+The heading has a checksum, so that a change by hand is noticed. It is for somebody who edits the wrong file, not
 against deception. All targets have # comments.
 """
 
@@ -17,7 +17,7 @@ MASK = "********"
 
 
 def masked_unless_plain(line: str) -> str:
-    """Return a line without a secret as it is, such as the heading; of any other line only stars."""
+    """Return a line without a secret as it is, such as the heading; stars for any other line."""
     return line if not line.strip() or re.fullmatch(r"# (?:made by mailpolicy .*|sha256 [0-9a-f]{64})", line) else MASK
 
 

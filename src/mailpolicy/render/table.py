@@ -7,6 +7,7 @@ so that a key or FILE:LINE stays whole and can be copied.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
@@ -50,12 +51,16 @@ def table(
         return
     widths = _fitted(wanted, narrowest, width)
     yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
-    for row in cells:
-        yield from _row(row, widths, ellipsis, paint)
+    keys = [_shortened(row[0], widths[0], ellipsis) for row in cells] if wanted[0] > widths[0] else []
+    # Keys that would look the same when shortened are wrapped instead, so that the rows can be told apart.
+    alike = {key for key, count in Counter(keys).items() if count > 1}
+    for row, key in zip_longest(cells, keys, fillvalue=""):
+        yield from _row(row, widths, ellipsis, paint, whole=key in alike)
     if agreed:
         yield ""
         told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])
-        yield from wrapped(f"The same for all {counted(len(cells), str(of))}: {told}", width)
+        number = f"both {of}s" if len(cells) == 2 else f"all {counted(len(cells), str(of))}"
+        yield from wrapped(f"The same for {number}: {told}", width)
 
 
 def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:
@@ -109,12 +114,18 @@ def _longest_word(cell: str) -> int:
     return max(map(cell_len, cell.split(" ")))
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Paint) -> Iterator[str]:
+def _row(
+    cells: Sequence[str], widths: Sequence[int], ellipsis: str, paint: Paint, *, whole: bool = False
+) -> Iterator[str]:
     if all(len(cell) <= width and cell.isascii() for cell, width in zip(cells, widths, strict=True)):
         padded = [paint(cell, cell.ljust(width)) for cell, width in zip(cells, widths, strict=True)]
         yield (" " * _GAP).join(padded).rstrip()
         return
-    key = [_shortened(cells[0], widths[0], ellipsis)] if " " not in cells[0] else wrapped(cells[0], widths[0])
+    key = (
+        [_shortened(cells[0], widths[0], ellipsis)]
+        if " " not in cells[0] and not whole
+        else wrapped(cells[0], widths[0])
+    )
     columns = [key, *(wrapped(cell, width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
     for parts in zip_longest(*columns, fillvalue=""):
         padded = [
@@ -137,8 +148,8 @@ def _shortened(text: str, width: int, ellipsis: str) -> str:
     return f"{text[:head]}{ellipsis}{text[len(text) - tail :]}"
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Wrap a text between words; a word that is wider than a line is broken."""
+def wrapped(text: str, width: int, *, break_words: bool = True) -> list[str]:
+    """Wrap a text between words; a word that is wider than a line is broken, or left whole."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
@@ -147,7 +158,7 @@ def wrapped(text: str, width: int) -> list[str]:
             continue
         if lines[-1]:
             lines.append("")
-        while cell_len(word) > width:
+        while break_words and cell_len(word) > width:
             taken = 1
             while cell_len(word[: taken + 1]) <= width:
                 taken += 1
@@ -168,6 +179,6 @@ def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int, p
             if cell and indent + _longest_word(cell) > width:
                 yield label
                 label, margin = "", len("    ")
-            for line in wrapped(cell, max(width - margin, _longest_word(cell))) if cell else ():
+            for line in wrapped(cell, max(width - margin, 1), break_words=False) if cell else ():
                 yield f"{label.ljust(margin)}{line}"
                 label = ""

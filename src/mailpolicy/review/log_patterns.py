@@ -17,7 +17,7 @@ _STAMP = (
     rf"|[0-9]{{1,4}}[-/.](?:[0-9]{{1,2}}|[A-Z][a-z]{{2}})[-/.][0-9]{{1,4}}[T :_]{_CLOCK}"
     r"|[0-9]{10}(?:\.[0-9]{1,9}+)?+(?![\w.:])))"
 )
-# What no word but the first of a time stamp begins with.
+# Only the first word of a time stamp begins like this.
 _DATE = (
     rf"(?:{_WEEKDAY},? |(?:[0-9]{{4}} )?+[A-Z][a-z]{{2}} [ 0-9][0-9] "
     r"|\[?+[0-9]{1,4}[-/.][0-9A-Za-z]{1,3}[-/.][0-9]{1,4}[T :_][0-9]{2}:)"
@@ -45,7 +45,7 @@ _AS_NAME = (
 )
 # The key of a journal's field, or the file and the line that grep names.
 _START = rf"\ufeff?+[ \t]*+(?:MESSAGE=|(?:[\w./+-]++:(?:[0-9]++:)?+|[0-9]++:)(?={_DATE}))?+"
-# All that may stand before a login process's own words, with the name of one program, or of two if the first passes on
+# Everything that may precede a login process's own words, with the name of one program, or of two if the first passes on
 # whole lines of a log, with their time. The one directly before the words must be Dovecot: `speaker` or `passed`.
 _PASSED_ON = _STAMP_AND_HOST + _BEFORE
 _HEAD = (

@@ -6,8 +6,8 @@ user=<...>`) and 2.4 (`imap-login: Logged in: user=<...>`), its ManageSieve and 
 Postfix (`client=host[IP], sasl_method=..., sasl_username=...`, one for each mail), with any prefix of a syslog, a journal
 or a container, also as the `MESSAGE` of a journal's JSON object or the `log` of a container's.
 
-Nothing that a client sent can become a login: the words count only behind a known prefix. A login of Dovecot's or Postfix's
-that cannot be parsed is rejected, never skipped, because access is narrowed by the result. Not supported: logins that a
+Nothing that a client sent can become a login: the words count only behind a known prefix. A login that a server reports
+and that cannot be parsed is rejected, never skipped, because access is narrowed by the result. Not supported: logins that a
 Dovecot proxy passes on, a `login_log_format_elements` without `user=<%u>` and `rip=%r`, and names with `>` in them, which
 Dovecot refuses unless `auth_username_chars` was changed.
 """
@@ -101,7 +101,7 @@ def _postfix_login(line: str, time: str | None) -> Login | None:
 
 
 def _dovecot_login(line: str, time: str | None = None) -> Login | None:
-    """Return the login in a line of Dovecot's, or None; `time` is used if known. Raise LineRejected."""
+    """Return the login that a line of Dovecot reports, or None; `time` is used if known. Raise LineRejected."""
     if not any(words in line for words in LOGIN_WORDS):
         return None
     match = DOVECOT_LOGIN.match(line)
@@ -138,7 +138,7 @@ def _name_and_ip(elements: str) -> tuple[str, str]:
 
 
 def _looks_like_login(line: str) -> bool:
-    """Return whether a line that cannot be parsed is a login of Dovecot's, as far as can be told.
+    """Return whether a line that cannot be parsed is a login that Dovecot reports, as far as can be told.
 
     The first program that is named wrote the line; anything behind its name may come from a client.
     """

@@ -113,7 +113,7 @@ class SecretsFile:
             self._require_new_key(new_key_file, old.key)
             try:
                 new = Key(read_or_create_key(new_key_file)) if new_key_file is not None else self._next_key(old.key)
-            except NotConfirmed as error:  # a key that a crash may still take away must not seal anything
+            except NotConfirmed as error:  # nothing may be sealed with a key that a crash could still lose
                 raise WriteFailed(f"{error.message}; the secrets were not changed", file=error.file) from None
             try:
                 self._replace(new, old.header.writes + 1, old.secrets)

@@ -73,7 +73,11 @@ class Reader:
                 self.key = key
                 return key
             available.append(key.id)
-        raise WrongKey(f"sealed with the key {key_id}, but the key here is {' or '.join(available)}", file=self._path)
+        found = " or ".join(available)
+        raise WrongKey(
+            f"sealed with the key {key_id}, but the key found is {found}: set key_file in host.toml to the file of that key",
+            file=self._path,
+        )
 
     def keys(self) -> Iterator[Key]:
         """Yield the key and, during a rotation, the next one. Raises KeyringError, also if there is none."""

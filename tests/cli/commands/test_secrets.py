@@ -260,3 +260,28 @@ def test_a_password_that_cannot_be_removed_is_told_in_one_object(
     assert (result.status, told["schema"], told["exit"], told["changed"]) == (6, "mailpolicy.error/1", 6, True)
     assert told["fix"] == "mailpolicy smart-host clear alice@example.com"
     assert run("smart-host", "clear", "alice@example.com", "--yes", *options(place)).status == 0
+
+
+def test_init_beside_another_host_toml_names_the_line_to_change(run: Run, tmp_path: Path) -> None:
+    """Following the message leaves a host.toml that is read."""
+    host = tmp_path / "host.toml"
+    host.write_text(f'secrets_file = "{tmp_path / "secrets"}"\n')
+    other = tmp_path / "other"
+    init = (
+        "--host-config",
+        str(host),
+        "secrets",
+        "init",
+        "--secrets-file",
+        str(other),
+        "--key-file",
+        str(tmp_path / "key"),
+    )
+    done = run(*init)
+    assert (done.status, done.out) == (5, "")
+    assert f'on line 1 write secrets_file = "{other}"; add at its top, each on a line: ' in done.err
+    assert not other.exists()
+    added = done.err.partition("each on a line: ")[2].splitlines()[0].split("  ")
+    host.write_text("\n".join([*added, f'secrets_file = "{other}"', ""]))
+    assert run(*init).status == 0
+    assert run("--host-config", str(host), "secrets", "list").status in (0, 3)  # 3: there is no store

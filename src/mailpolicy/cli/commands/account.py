@@ -43,7 +43,11 @@ def app() -> typer.Typer:
     )
     group.command("remove", help="Remove accounts, their comments and passwords.")(_remove)
     group.command("rename", help="Rename an account. Its passwords move along.")(_rename)
-    group.command("list", help="List accounts and the services they may use.")(_list)
+    group.command(
+        "list",
+        help="List accounts and the services they may use.\n\n"
+        "On a terminal MPOP is short for MultiPOP and OC for Outlook Connector, and LAN means from the LAN only.",
+    )(_list)
     group.command("show", help="Show the services of an account, and why.")(_show)
     group.command(
         "suspend", help="Suspend accounts. POP, IMAP, MultiPOP and Outlook Connector are denied until resumed."

@@ -12,8 +12,7 @@ from mailpolicy.cli import completion
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
-
-SHELLS = ("bash", "zsh", "fish")
+from mailpolicy.policy.names import short
 
 
 def app() -> typer.Typer:
@@ -21,10 +20,7 @@ def app() -> typer.Typer:
     command = new_app()
     command.command(
         help="Print the completion script of a shell, for commands, options, accounts, templates and other names.\n\n"
-        "\b\n"
-        "bash:  mailpolicy completion bash > /etc/bash_completion.d/mailpolicy\n"
-        "zsh:   mailpolicy completion zsh > /usr/local/share/zsh/site-functions/_mailpolicy\n"
-        "fish:  mailpolicy completion fish > /etc/fish/completions/mailpolicy.fish"
+        "bash reads /etc/bash_completion.d if the package bash-completion is installed."
     )(_completion)
     return command
 
@@ -32,7 +28,7 @@ def app() -> typer.Typer:
 def _completion(
     context: typer.Context,
     shell: Annotated[str | None, typer.Argument(metavar="SHELL", show_default=False, help="bash, zsh or fish")] = None,
-    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     line: Annotated[str | None, typer.Option("--line", hidden=True)] = None,
 ) -> int:
     """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
@@ -41,7 +37,8 @@ def _completion(
         asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
         out.data(completion.encode(completion.candidates(asked, os.environ)))
         return 0
-    if shell not in SHELLS or words:
-        raise UsageError("missing shell: bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
+    if shell not in completion.SHELLS or words:
+        problem = "missing shell" if shell is None else f"no completion for {short(shell)}"
+        raise UsageError(f"{problem}: use bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
     out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))
     return 0

@@ -8,6 +8,7 @@ import typer
 
 from mailpolicy.cli.app import new_app, root
 from mailpolicy.cli.output import Output
+from mailpolicy.errors import UsageError
 
 
 def app() -> typer.Typer:
@@ -28,8 +29,18 @@ def _help(
     page = command.make_context("mailpolicy", [], resilient_parsing=True)
     names = list(words or ())
     while names and hasattr(command, "commands"):
-        # Raises UsageError with the nearest name if there is no such command.
-        name, command, names = command.resolve_command(page, names)
+        try:
+            name, command, names = command.resolve_command(page, names)
+        except UsageError as error:
+            # The suggested command is to be explained, not run.
+            error.fix = ("mailpolicy", "help", *[word for word in (error.fix or ())[1:3] if word != "--help"])
+            raise
         page = command.make_context(name, [], parent=page, resilient_parsing=True)
-    out.data(f"{command.get_help(page)}\n")
+    text = command.get_help(page)
+    if out.context.draws_tables:
+        from mailpolicy.cli import terminal  # 8 ms, only on a terminal
+
+        terminal.show_text(out.context, out.data, text)
+    else:
+        out.data(f"{text}\n")
     return 0

@@ -111,10 +111,14 @@ def _require_settings(config: str, machine: host.Host, settings: dict[str, str],
         "secrets_file": machine.secrets_file or DEFAULT_PATH,
         "key_file": machine.key_file,
     }
-    missing = [f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value]
-    if missing:
+    differing = {key: f"{key} = {_toml_string(value)}" for key, value in settings.items() if current[key] != value}
+    if differing:
+        lines = {key: machine.document.line((key,)) if machine.document is not None else None for key in differing}
+        cures = [f"on line {line} write {differing[key]}" for key, line in lines.items() if line is not None]
+        missing = [differing[key] for key, line in lines.items() if line is None]
+        cures += [f"add at its top, each on a line: {'  '.join(missing)}"] if missing else []
         raise Refused(
-            f"exists already and lacks settings; add at its top, each on a line: {'  '.join(missing)}",
+            f"exists already with other settings; {'; '.join(cures)}",
             file=config,
             code="host-config-differs",
         )

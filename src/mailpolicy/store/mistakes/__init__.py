@@ -19,9 +19,8 @@ from mailpolicy.store.mistakes import characters, keys, quotes, values
 from mailpolicy.store.mistakes.stop import OPEN, Cure, Mistake, Stop
 
 MOST = 20  # mistakes of one text: more than anybody corrects before looking again
-_MOST_READ = (
-    40_000_000  # characters given to the parser, so that a large store with many mistakes is not read for minutes
-)
+# Characters given to the parser, so that a large store with many mistakes is not read for minutes.
+_MOST_READ = 40_000_000
 _MOST_IN_LINE = 8
 
 # What may be wrong, looked for in this order: each looks at the place where the parser stopped, and yields a mistake with
@@ -56,13 +55,16 @@ class _Reader:
         self.read = 0
 
     def stop(self, text: str, before: int, cures: tuple[Cure, ...]) -> Stop | None:
-        """Return the parser's stop, or None if it reads the text; `before` is the beginning of a statement before it."""
+        """Return the parser's stop, or None if it reads the text; `before` is the start of a statement before it."""
         self.read += len(text)
         try:
             tomli.loads(text)
         except tomli.TOMLDecodeError as error:
             return Stop(text, error.pos, error.msg, before, cures)
-        except (ValueError, RecursionError):  # too long a number, too deep: told when all the rest is right
+        except (
+            ValueError,
+            RecursionError,
+        ):  # a number that is too long, or nesting too deep: reported when all the rest is right
             pass
         return None
 

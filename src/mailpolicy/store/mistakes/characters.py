@@ -95,6 +95,6 @@ def comment(stop: Stop) -> Iterator[Mistake]:
         return
     end = stop.line[1]
     if begun[0] == ";" and not stop.text[begun.end() : end].strip():
-        yield Mistake(stop.pos, "TOML ends no line with a semicolon: delete it", stop.pos, end, "")
+        yield Mistake(stop.pos, "TOML has no semicolon at the end of a line: delete it", stop.pos, end, "")
     else:
-        yield Mistake(stop.pos, f"{begun[0]} begins no comment in TOML: write #", stop.pos, end, "")
+        yield Mistake(stop.pos, f"{begun[0]} does not start a comment in TOML: write #", stop.pos, end, "")

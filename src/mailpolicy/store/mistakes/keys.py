@@ -32,13 +32,13 @@ def address(stop: Stop) -> Iterator[Mistake]:
         right = _with_address_quoted(header[2].strip()) if header is not None else None
         if header is not None and right is not None:
             right = f"{header[1]}{right}{']' * len(header[1])}"
-            yield Mistake(header.start(2), f"an address must stand in quotes: write {right}", start, end, right)
+            yield Mistake(header.start(2), f"an address must be in quotes: write {right}", start, end, right)
     elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
         start = stop.token.start
         written = stop.shown(stop.token).rstrip(":")
         right = _with_address_quoted(written)
         if right is not None:
-            yield Mistake(start, f"an address must stand in quotes: write {right}", start, start + len(written), right)
+            yield Mistake(start, f"an address must be in quotes: write {right}", start, start + len(written), right)
 
 
 def _with_address_quoted(key: str) -> str | None:
@@ -55,7 +55,7 @@ def _with_address_quoted(key: str) -> str | None:
 
 def unquoted(stop: Stop) -> Iterator[Mistake]:
     """Yield a key with a character that only a key in quotes may have."""
-    message = "a key of other characters than A-Z a-z 0-9 _ - must stand in quotes"
+    message = "a key with other characters than A-Z a-z 0-9 _ - must be in quotes"
     if stop.in_header:
         start, end = stop.line
         header = _HEADER.search(stop.text, start, end)

@@ -11,14 +11,16 @@ _MOST_ENDS = 3  # tried one after the other; each costs a parse
 
 
 def backslash(stop: Stop) -> Iterator[Mistake]:
-    """Yield the backslash of a Windows path, or any other that begins no escape."""
+    """Yield the backslash of a Windows path, or any other that does not start an escape."""
     token = stop.token
     if token is None or token.kind not in (STRING, OPEN) or stop.text[token.start] != '"':
         return
     at = stop.text.rfind("\\", token.start, min(stop.pos, token.end))
     if at < 0:
         return
-    message = "this backslash begins no escape: write \\\\ for a backslash, or put the text between single quotes"
+    message = (
+        "this backslash does not start an escape: write \\\\ for a backslash, or put the text between single quotes"
+    )
     string = stop.shown(token)
     yield Mistake(at, message, token.start, token.end, string.replace("\\", "/"))
     yield Mistake(at, message, token.start, token.end, re.sub(r'\\(?!")', "/", string))

@@ -39,7 +39,7 @@ def word(stop: Stop) -> Iterator[Mistake]:
         message = f"`{text}` is not a TOML value: leave the key out"
         yield Mistake(token.start, message, token.start, token.end, "0")
     elif _NETWORK.fullmatch(text):
-        message = "an IP address or a network must stand in quotes"
+        message = "an IP address or a network must be in quotes"
         yield Mistake(token.start, message, token.start, token.end, f'"{text}"')
     elif text[0].isalpha() and lower not in _NUMBER_WORDS:
         # The text itself is not repeated: it may be a password in the wrong place.
@@ -100,7 +100,7 @@ def parting(stop: Stop) -> Iterator[Mistake]:
 def doubled_comma(stop: Stop) -> Iterator[Mistake]:
     """Yield a comma in a list that parts nothing."""
     if stop.character == "," and stop.in_list and stop.last is not None and stop.last.kind in "[,":
-        yield Mistake(stop.pos, "no value stands before this comma: delete it", stop.pos, stop.pos + 1, " ")
+        yield Mistake(stop.pos, "there is no value before this comma: delete it", stop.pos, stop.pos + 1, " ")
 
 
 def after_value(stop: Stop) -> Iterator[Mistake]:
@@ -112,7 +112,7 @@ def after_value(stop: Stop) -> Iterator[Mistake]:
     if stop.character == "]" and last.kind == "]":
         yield Mistake(stop.pos, "one ] too many: delete it", stop.pos, stop.pos + 1, "")
     elif stop.in_header and last.kind == "]" and _PLAIN_KEY.match(stop.text, stop.pos):
-        yield Mistake(stop.pos, "a header stands on a line of its own: begin a new line here", stop.pos, end, "")
+        yield Mistake(stop.pos, "a header must be on a line of its own: start a new line here", stop.pos, end, "")
     elif stop.key is not None or stop.in_header:
         return
     elif stop.character == ",":
@@ -123,6 +123,6 @@ def after_value(stop: Stop) -> Iterator[Mistake]:
             yield Mistake(
                 value.start, "the [ that begins the list is missing: write it here", value.start, value.start, "["
             )
-        yield Mistake(stop.pos, "a comma ends no line in TOML: delete it", stop.pos, stop.pos + 1, "")
+        yield Mistake(stop.pos, "TOML has no comma at the end of a line: delete it", stop.pos, stop.pos + 1, "")
     elif _PLAIN_KEY.match(stop.text, stop.pos):
-        yield Mistake(stop.pos, "a line has one key only: begin a new line here", stop.pos, end, "")
+        yield Mistake(stop.pos, "only one key per line: start a new line here", stop.pos, end, "")

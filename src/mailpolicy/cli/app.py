@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from mailpolicy import __version__
-from mailpolicy.cli.context import OPTIONS, require_format
+from mailpolicy.cli.context import OPTIONS, USUAL_FORMATS, require_format
 from mailpolicy.errors import UsageError
 
 # name: (module, short help)
@@ -51,7 +51,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
-USUAL_FORMATS = ("text", "json")
 _EPILOG = "Options of every command, such as --file and --json: mailpolicy --help"
 
 

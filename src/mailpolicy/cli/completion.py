@@ -5,13 +5,14 @@ A store that is missing or cannot be read is no error here; there are just fewer
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from mailpolicy.cli.app import COMMANDS, USUAL_FORMATS, LazyGroup, root
-from mailpolicy.cli.context import COLORS, OPTIONS, Context
+from mailpolicy.cli.app import COMMANDS, LazyGroup, root
+from mailpolicy.cli.context import COLORS, OPTIONS, USUAL_FORMATS, Context
 from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
@@ -58,6 +59,13 @@ def split_line(text: str) -> list[str]:
             ended = not closing and text[-1:].isspace() and not text.endswith("\\ ")
             return [*words, ""] if ended or not words else words
     return [text]
+
+
+def answer(out: Output, *, line: str | None = None, words: list[str] | None = None) -> int:
+    """Print the candidates that a script asks for, by a line (bash) or by words (zsh, fish)."""
+    asked = split_line(line)[1:] if line is not None else words
+    out.data(encode(candidates(asked or [""], os.environ)))
+    return 0
 
 
 def candidates(words: list[str], environment: Mapping[str, str]) -> list[Candidate] | str:

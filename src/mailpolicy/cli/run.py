@@ -12,8 +12,8 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
-from mailpolicy.cli import was_interrupted
-from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, require_format, split_options
+from mailpolicy.cli import plain, was_interrupted
+from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, require_format, split_options
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
@@ -98,9 +98,15 @@ def restore_default_signals() -> None:
 
 
 def _command(out: Output, arguments: list[str]) -> int:
+    if out.context.format in USUAL_FORMATS and (carry_out := plain.understood(arguments)) is not None:
+        return carry_out(out)
+    return _by_typer(out, arguments)
+
+
+def _by_typer(out: Output, arguments: list[str]) -> int:
     import typer
 
-    from mailpolicy.cli.app import root  # 34 ms of typer, not needed to refuse a misplaced option
+    from mailpolicy.cli.app import root  # 34 ms of typer, for neither a plain question nor a misplaced option
 
     try:
         command = root()

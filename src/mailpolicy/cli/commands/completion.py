@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files as resources
 from typing import Annotated
 
@@ -34,9 +33,7 @@ def _completion(
     """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
     out: Output = context.obj
     if line is not None or shell == "words":
-        asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
-        out.data(completion.encode(completion.candidates(asked, os.environ)))
-        return 0
+        return completion.answer(out, line=line, words=words)
     if shell not in completion.SHELLS or words:
         problem = "missing shell" if shell is None else f"no completion for {short(shell)}"
         raise UsageError(f"{problem}: use bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))

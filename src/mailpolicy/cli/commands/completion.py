@@ -9,6 +9,7 @@ import typer
 
 from mailpolicy.cli import completion
 from mailpolicy.cli.app import new_app
+from mailpolicy.cli.completion_values import SHELLS
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
@@ -34,7 +35,7 @@ def _completion(
     out: Output = context.obj
     if line is not None or shell == "words":
         return completion.answer(out, line=line, words=words)
-    if shell not in completion.SHELLS or words:
+    if shell not in SHELLS or words:
         problem = "missing shell" if shell is None else f"no completion for {short(shell)}"
         raise UsageError(f"{problem}: use bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
     out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))

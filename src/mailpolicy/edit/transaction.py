@@ -7,7 +7,7 @@ written. Secrets that go with an edit are the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit import partial
 from mailpolicy.edit.locking import under_lock
@@ -19,8 +19,6 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
-from mailpolicy.policy import access
-from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
@@ -29,17 +27,29 @@ from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.changes import Direction
+
 
 class EditResult(NamedTuple):
-    """The result of an edit. `diff` is the unified diff, made only for a dry run.
+    """The result of an edit. `rewrite` is None if it changed no text, `diff` the unified diff, made only for a dry run.
 
     `update_index` indexes the new content. It takes a while, so call it when everything is printed.
     """
 
     plan: Plan
-    access: Direction
-    diff: str | None
+    rewrite: Rewrite | None = None
+    diff: str | None = None
     update_index: Callable[[], None] = lambda: None
+
+    @property
+    def access(self) -> Direction:
+        """Return the direction in which the edit changes access."""
+        from mailpolicy.policy import access, changes  # 3 ms, only for --verbose and JSON
+
+        if self.rewrite is None:
+            return changes.Direction.SAME
+        return access.compare(self.rewrite.store.policy(), self.rewrite.policy, self.plan.affected)
 
     @property
     def changed(self) -> bool:
@@ -71,10 +81,10 @@ def transact(
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _rewrite(store, plan)
-        return EditResult(plan, _access(rewrite, plan), rewrite.diff())
+        return EditResult(plan, rewrite, rewrite.diff())
     if not plan.operations:
         store.update_index()
-        return EditResult(plan, Direction.SAME, None)
+        return EditResult(plan)
     if confirm is not None:
         confirm(plan)
     return under_lock(
@@ -93,13 +103,13 @@ def _replace(
         plan = planner(current.policy())
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
-            return EditResult(plan, Direction.SAME, None)
+            return EditResult(plan)
     rewrite = _rewrite(current, plan)
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
     held.replace(content)
-    return EditResult(plan, _access(rewrite, plan), None, lambda: current.index_replacement(content, rewrite.growth()))
+    return EditResult(plan, rewrite, update_index=lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -107,7 +117,7 @@ def planned_policy(store: Store, plan: Plan) -> Policy:
     return _rewrite(store, plan).policy
 
 
-class _Rewrite(NamedTuple):
+class Rewrite(NamedTuple):
     """A verified new text: the old store, the splices and the new policy. Of a subset, also the splices by piece."""
 
     store: Store
@@ -135,10 +145,10 @@ class _Rewrite(NamedTuple):
         return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
 
 
-def _rewrite(store: Store, plan: Plan) -> _Rewrite:
+def _rewrite(store: Store, plan: Plan) -> Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return _Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
+        return Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
     if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
     store = partial.limited_to_accounts(store, plan)
@@ -156,11 +166,11 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.subset is None:
-        return _Rewrite(store, splices, policy)
+        return Rewrite(store, splices, policy)
     by_piece = partial.splices_by_piece(store, splices)
     if by_piece is None or not partial.is_verified(store, wanted, by_piece):
         return _rewrite(Store(store.path, store.data), plan)  # no cache: it is not narrowed again
-    return _Rewrite(store, splices, policy, by_piece)
+    return Rewrite(store, splices, policy, by_piece)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
@@ -200,7 +210,3 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
-
-
-def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
-    return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)

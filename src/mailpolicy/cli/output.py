@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -212,6 +211,8 @@ class Output:
         """
         findings: list[Finding] = getattr(error, "findings", [])
         if self.context.format == "json":
+            import shlex  # 0.5 ms, only for a command to print
+
             content: dict[str, Any] = {
                 "exit": error.exit_status,
                 "code": error.code,

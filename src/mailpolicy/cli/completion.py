@@ -18,7 +18,7 @@ from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.policy.model import Tls
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
@@ -215,6 +215,17 @@ def _networks(line: Line) -> list[Candidate]:
     return [Candidate(entry.text) for entry in _store(line).policy().server.lan_entries]
 
 
+def _governed(line: Line) -> Iterable[Service]:
+    with suppress(MailpolicyError):
+        return _store(line).policy().services
+    return Service
+
+
+def _governable(line: Line, *, governed: bool) -> list[Candidate]:
+    services = _store(line).policy().services
+    return [Candidate(service, service.label) for service in GOVERNABLE if (service in services) is governed]
+
+
 def _exports(line: Line) -> list[Candidate]:
     return [Candidate(name) for name in line.out.machine().settings.exports]
 
@@ -257,7 +268,9 @@ VALUES: dict[str, Values] = {
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
     "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
-    "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
+    "PROTOCOL": lambda line: [Candidate(service, service.label) for service in _governed(line)],
+    "server govern SERVICE...": lambda line: _governable(line, governed=False),
+    "server ungovern SERVICE...": lambda line: _governable(line, governed=True),
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,

@@ -155,19 +155,20 @@ def list_accounts(
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
+    services = policy.services
     rows = (
         (
             account.address,
             account.template or "-",
             "suspended" if account.suspended else "active",
-            *(_short(policy, account, service, lan) for service in policy.services),
+            *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
         )
         for account in chosen
     )
-    columns = [service.facts.column or str(service) for service in policy.services]
+    columns = [service.facts.column or str(service) for service in services]
     if out.context.draws_tables:
-        columns = [service.facts.short or str(service) for service in policy.services]
+        columns = [service.facts.short or str(service) for service in services]
     out.rows(("address", "template", "state", *columns, "login"), rows, of="account", optional="login")
     return 0
 

@@ -14,7 +14,7 @@ from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import SWITCHES
+from mailpolicy.policy.service import GOVERNABLE, SWITCHES
 from mailpolicy.store.store import Store
 
 Tree = dict[str, Any]
@@ -23,6 +23,7 @@ ADDRESSES = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 PIECES = ("10.0.0.0/8", "10.1.0.0/16", "192.168.*.*", "172.16.0.5-172.16.0.9", "fd00::/8", "203.0.113.7")
 
 switches = st.dictionaries(st.sampled_from(SWITCHES), st.booleans())
+governed = st.lists(st.sampled_from(GOVERNABLE), unique=True)
 lans = st.lists(st.sampled_from(PIECES), max_size=3, unique=True)
 
 
@@ -43,6 +44,7 @@ def trees(draw: st.DrawFn) -> Tree:
         "outlook_connector_installed": draw(st.booleans()),
         "multipop": draw(st.booleans()),
         "lan": draw(lans),
+        "govern": draw(governed),
     }
     names = draw(st.lists(st.sampled_from(ADDRESSES), min_size=1, unique=True))
     return {

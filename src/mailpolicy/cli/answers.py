@@ -11,7 +11,7 @@ from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.nearest import nearest_address
-from mailpolicy.policy.question import Question, question
+from mailpolicy.policy.question import Question, question, require_governed
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
@@ -53,6 +53,7 @@ def check(
         return views.show_account(out, normalised(address))
     asked = question(address, protocol, ip)
     store, policy = views.open_store(out, [asked.address])
+    require_governed(policy, asked.service)
     verdict = judge(policy, asked)
     if not out.context.quiet:
         from mailpolicy.render import answer  # 2 ms, only for an answer with words

@@ -12,7 +12,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import line_refusal
-from mailpolicy.policy.question import QuestionRejected, question
+from mailpolicy.policy.question import QuestionRejected, question, require_governed
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
@@ -113,7 +113,9 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
             try:
                 if not 2 <= len(fields) <= 3:
                     raise QuestionRejected(_FIELDS)
-                verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
+                asked = question(fields[0], fields[1], fields[2] if len(fields) == 3 else None)
+                require_governed(policy, asked.service)
+                verdict = judge(policy, asked)
             except QuestionRejected as error:
                 wrong = True
                 message = line_refusal(line, error.reason)

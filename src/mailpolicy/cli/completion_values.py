@@ -6,13 +6,15 @@ A TAB should be quick, so what only few kinds of words need is imported by those
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.cli import command_tree
 from mailpolicy.cli.command_tree import Command
 from mailpolicy.cli.context import COLORS
 from mailpolicy.cli.output import Output
-from mailpolicy.policy.service import Service
+from mailpolicy.errors import MailpolicyError
+from mailpolicy.policy.service import GOVERNABLE, Service
 
 if TYPE_CHECKING:
     from mailpolicy.policy.model import Policy
@@ -108,6 +110,18 @@ def _networks(line: Line) -> list[Candidate]:
     return [Candidate(entry.text) for entry in _policy(line).server.lan_entries]
 
 
+def _protocols(line: Line) -> list[Candidate]:
+    services: Iterable[Service] = Service
+    with suppress(MailpolicyError):
+        services = _policy(line).services
+    return [Candidate(service, service.label) for service in services]
+
+
+def _governable(line: Line, *, governed: bool) -> list[Candidate]:
+    services = _policy(line).services
+    return [Candidate(service, service.label) for service in GOVERNABLE if (service in services) is governed]
+
+
 def _exports(line: Line) -> list[Candidate]:
     return [Candidate(name) for name in line.out.machine().settings.exports]
 
@@ -179,7 +193,9 @@ VALUES: dict[str, Values] = {
     "lan remove NETWORK...": _networks,
     "deploy NAME...": _exports,
     "TARGET": _targets,
-    "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
+    "PROTOCOL": _protocols,
+    "server govern SERVICE...": lambda line: _governable(line, governed=False),
+    "server ungovern SERVICE...": lambda line: _governable(line, governed=True),
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,

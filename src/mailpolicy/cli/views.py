@@ -13,7 +13,7 @@ from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
-from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
@@ -55,7 +55,7 @@ def show_account(out: Output, address: str) -> int:
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
     rows.append(("template", account.template or "none", ""))
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
-    for service in Service:
+    for service in policy.services:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
     smart_host = policy.smart_host_login(account)
     login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
@@ -98,7 +98,7 @@ def place(store: Store, path: tuple[str | int, ...]) -> str:
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
     """Return the JSON form of an account; with line numbers if the store is given."""
     services: dict[str, Any] = {}
-    for service in Service:
+    for service in policy.services:
         setting = policy.setting(account, service.switch)
         admitted = policy.admitted(account.address, service)
         lan = service.lan_switch
@@ -155,20 +155,21 @@ def list_accounts(
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
+    services = policy.services
     rows = (
         (
             account.address,
             account.template or "-",
             "suspended" if account.suspended else "active",
-            *(_short(policy, account, service, lan) for service in Service),
+            *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
         )
         for account in chosen
     )
-    columns = [service.facts.column or str(service) for service in Service]
+    columns = [service.facts.column or str(service) for service in services]
     if out.context.draws_tables:
-        columns = [service.facts.short or str(service) for service in Service]
-    out.rows(("address", "template", "state", *columns, "login"), rows, of="account")
+        columns = [service.facts.short or str(service) for service in services]
+    out.rows(("address", "template", "state", *columns, "login"), rows, of="account", optional="login")
     return 0
 
 
@@ -205,13 +206,14 @@ def list_templates(out: Output, name: str | None) -> int:
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
     cells = {True: "on", False: "off", None: "-"}
+    switches = [switch for service in policy.services for switch in service.switches]
     rows = [
-        (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
+        (title, *(cells[table.get(switch)] for switch in switches), str(users.get(title, 0)))
         for title, table in chosen.items()
     ]
-    headings = [switch.replace("_", " ") for switch in SWITCHES]
+    headings = [switch.replace("_", " ") for switch in switches]
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
-        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
+        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in switches]
     out.rows(("template", *headings, "accounts"), rows, of="template")
     return 0

@@ -35,10 +35,11 @@ class Put(NamedTuple):
 
 
 class PutList(NamedTuple):
-    """Write the array `path` anew, with one element a line."""
+    """Write the array `path` anew, with one element a line or all in one line."""
 
     path: Path
     values: tuple[str, ...]
+    one_line: bool = False
 
 
 class Amend(NamedTuple):

@@ -13,7 +13,7 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import LanEntry, Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.policy.networks import ANYWHERE, Network, network_set
 from mailpolicy.policy.service import Service
 
@@ -36,16 +36,16 @@ def govern(policy: Policy, services: Iterable[Service]) -> Plan:
     for service in wanted:
         changed = not policy.governs(service)
         admitted = sum(not after.gates(address, service) for address in after.accounts)
-        if changed and not admitted:
+        if changed and not after.is_granted(service):
             raise Refused(
                 f"no account could use {service} then: grant it first",
                 code="nobody-granted",
                 fix=("mailpolicy", str(service), "on", "--in-defaults"),
             )
-        plan.results.append(Result("server", "govern", str(service), changed))
+        plan.results.append(Result("server", str(service), "governed", changed))
         if changed:
             stopped = len(after.accounts) - admitted
-            plan.notes.append(f"{service} is now refused to {counted(stopped, 'account')} of {len(after.accounts)}")
+            plan.notes.append(f"this closes {service} to {stopped} of {counted(len(after.accounts), 'account')}")
     _govern_change(plan, policy, new)
     return plan
 
@@ -54,14 +54,16 @@ def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
     """Plan that the store no longer decides about these services, which are open to everybody then."""
     wanted = tuple(dict.fromkeys(services))
     plan = Plan()
+    opened = []
     for service in wanted:
         changed = policy.governs(service)
-        plan.results.append(Result("server", "ungovern", str(service), changed))
+        plan.results.append(Result("server", str(service), "not governed", changed))
         if changed:
-            closed = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
-            plan.notes.append(
-                f"{service} is now open from anywhere to {counted(closed, 'account')} that it was not open to"
-            )
+            restricted = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
+            opened.append(f"{counted(restricted, 'more account')} use {service} from anywhere")
+    if opened:
+        plan.question = f"Let {joined(opened)}?"
+        plan.notes.append(f"this lets {joined(opened)}")
     _govern_change(plan, policy, tuple(service for service in policy.server.govern if service not in wanted))
     return plan
 
@@ -77,7 +79,7 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:
-        operation = PutList(path, added)
+        operation = PutList(path, added, one_line=True)
     plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
 
 
@@ -164,15 +166,17 @@ def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEn
 
 
 def _lan_only_count(policy: Policy) -> str:
+    restrictable = [service for service in policy.services if service.own_lan_switch is not None]
     lan_only = sum(
         any(
-            policy.setting(account, service.switch).value and policy.setting(account, service.own_lan_switch).value
-            for service in Service
-            if service.own_lan_switch is not None
+            policy.setting(account, service.switch).value
+            and policy.setting(account, service.own_lan_switch or "").value
+            for service in restrictable
         )
         for account in policy.accounts.values()
     )
-    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for POP or IMAP"
+    services = joined([service.label for service in restrictable], "or")
+    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for {services}"
 
 
 def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:

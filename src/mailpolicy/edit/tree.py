@@ -30,7 +30,7 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
         match operation:
             case Put(_, value):
                 table[last] = value
-            case PutList(_, values):
+            case PutList(_, values, _):
                 table[last] = list(values)
             case Amend(_, remove, append):
                 table[last] = [text for index, text in enumerate(table.get(last, [])) if index not in remove] + list(

@@ -62,8 +62,8 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             case Put(path, value):
                 old = layout.entry(path)
                 made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
-            case PutList(path, values):
-                made.append(_put(layout, path, array(values, layout.newline)))
+            case PutList(path, values, one_line):
+                made.append(_put(layout, path, array(values, layout.newline, one_line=one_line)))
             case Amend(path, _, append):
                 entry = layout.entry(path)
                 made.append(

@@ -23,8 +23,10 @@ def literal(value: Scalar, replaced: str = "") -> str:
     return tomlkit.item(value).as_string()
 
 
-def array(values: tuple[str, ...], newline: str) -> str:
-    """Return an array with one element a line, as TOML writes it."""
+def array(values: tuple[str, ...], newline: str, *, one_line: bool = False) -> str:
+    """Return an array with one element a line or all in one line, as TOML writes it."""
+    if one_line:
+        return f"[{', '.join(map(literal, values))}]"
     elements = newline.join(f"    {literal(value)}," for value in values)
     return f"[{newline}{elements}{newline}]"
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from mailpolicy.cli import command_tree
 from mailpolicy.cli.command_tree import Command
-from mailpolicy.cli.completion_values import Candidate, Line, commands_of, values
+from mailpolicy.cli.completion_line import Candidate, Line
+from mailpolicy.cli.completion_values import commands_of, values
 from mailpolicy.cli.context import OPTIONS, Context
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import MailpolicyError

@@ -5,46 +5,15 @@ A TAB should be quick, so what only few kinds of words need is imported by those
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
 
-from mailpolicy.cli import command_tree
+from mailpolicy.cli import command_tree, completion_names
 from mailpolicy.cli.command_tree import Command
+from mailpolicy.cli.completion_line import FILES, Candidate, Line, Values
 from mailpolicy.cli.context import COLORS
-from mailpolicy.cli.output import Output
-from mailpolicy.errors import MailpolicyError
-from mailpolicy.policy.service import GOVERNABLE, Service
-
-if TYPE_CHECKING:
-    from mailpolicy.policy.model import Policy
+from mailpolicy.policy.service import Service
 
 SHELLS = ("bash", "zsh", "fish")
-FILES = ":files"  # stands for candidates: the shell completes file names itself
-_MAX_ADDRESSES = 1000  # a longer list helps nobody
-
-
-class Candidate(NamedTuple):
-    """A word that may be completed, and its description."""
-
-    word: str
-    help: str = ""
-
-
-class Line(NamedTuple):
-    """A command line up to the cursor, parsed as far as possible."""
-
-    out: Output
-    command: Command | None  # None if there is no such command
-    path: str  # its name, such as `account show`
-    positionals: list[str]
-    option: str | None  # whose value the cursor is in
-    current: str
-    options_ended: bool  # by `--`
-    before: str = ""  # of the same word: an option and its equals sign
-
-
-Values = Callable[[Line], Iterable[Candidate] | str]
 
 
 def values(line: Line, name: str, metavar: str) -> Iterable[Candidate] | str:
@@ -68,62 +37,6 @@ def _commands(line: Line) -> list[Candidate]:
     for name in line.positionals:
         command = command.get("commands", {}).get(name) if command is not None else None
     return commands_of(command)
-
-
-def _accounts(line: Line) -> list[Candidate]:
-    from mailpolicy.store import addresses
-
-    context = line.out.context
-    given = set(line.positionals)
-    known = addresses.beginning_with(context.file, line.current, _MAX_ADDRESSES, line.out.cache)
-    return [Candidate(address) for address in known if address not in given]
-
-
-def _new_accounts(line: Line) -> list[Candidate]:
-    local, at, _ = line.current.partition("@")
-    return [Candidate(f"{local}@{domain.word}") for domain in _domains(line)] if at else []
-
-
-def _domains(line: Line) -> list[Candidate]:
-    from mailpolicy.store import addresses
-
-    return [Candidate(domain) for domain in addresses.domains(line.out.context.file, line.out.cache)]
-
-
-def _policy(line: Line, *names: str) -> Policy:
-    from mailpolicy.store.store import Store
-
-    return Store.read_for_lookup(line.out.context.file, names, line.out.cache).policy()
-
-
-def _templates(line: Line) -> list[Candidate]:
-    return [Candidate(name) for name in _policy(line).templates]
-
-
-def _sources(line: Line) -> list[Candidate]:
-    address = line.positionals[0]
-    account = _policy(line, address).accounts.get(address)
-    return [Candidate(name, source.host) for name, source in account.sources.items()] if account is not None else []
-
-
-def _networks(line: Line) -> list[Candidate]:
-    return [Candidate(entry.text) for entry in _policy(line).server.lan_entries]
-
-
-def _protocols(line: Line) -> list[Candidate]:
-    services: Iterable[Service] = Service
-    with suppress(MailpolicyError):
-        services = _policy(line).services
-    return [Candidate(service, service.label) for service in services]
-
-
-def _governable(line: Line, *, governed: bool) -> list[Candidate]:
-    services = _policy(line).services
-    return [Candidate(service, service.label) for service in GOVERNABLE if (service in services) is governed]
-
-
-def _exports(line: Line) -> list[Candidate]:
-    return [Candidate(name) for name in line.out.machine().settings.exports]
 
 
 def _targets(_line: Line) -> list[Candidate]:
@@ -181,21 +94,25 @@ def _nothing(_line: Line) -> list[Candidate]:
 
 # By command and argument, else by option or argument, else by the option's metavar; every metavar is here.
 VALUES: dict[str, Values] = {
-    **dict.fromkeys(("ADDRESS", "ADDRESS...", "[ADDRESS...]", "TARGET...", "account rename OLD"), _accounts),
-    "account add ADDRESS...": _new_accounts,
-    "account rename NEW": _new_accounts,
-    "--domain": _domains,
-    "--default-domain": _domains,
-    **dict.fromkeys(("--template", "--with-template", "--in-template", "template rename OLD"), _templates),
-    **dict.fromkeys(("template show NAME", "template assign NAME", "template remove NAME"), _templates),
-    "SOURCE": _sources,
+    **dict.fromkeys(
+        ("ADDRESS", "ADDRESS...", "[ADDRESS...]", "TARGET...", "account rename OLD"), completion_names.accounts
+    ),
+    "account add ADDRESS...": completion_names.new_accounts,
+    "account rename NEW": completion_names.new_accounts,
+    "--domain": completion_names.domains,
+    "--default-domain": completion_names.domains,
+    **dict.fromkeys(
+        ("--template", "--with-template", "--in-template", "template rename OLD"), completion_names.templates
+    ),
+    **dict.fromkeys(("template show NAME", "template assign NAME", "template remove NAME"), completion_names.templates),
+    "SOURCE": completion_names.sources,
     "multipop source add SOURCE": _nothing,
-    "lan remove NETWORK...": _networks,
-    "deploy NAME...": _exports,
+    "lan remove NETWORK...": completion_names.networks,
+    "deploy NAME...": completion_names.exports,
     "TARGET": _targets,
-    "PROTOCOL": _protocols,
-    "server govern SERVICE...": lambda line: _governable(line, governed=False),
-    "server ungovern SERVICE...": lambda line: _governable(line, governed=True),
+    "PROTOCOL": completion_names.protocols,
+    "server govern SERVICE...": lambda line: completion_names.governable(line, governed=False),
+    "server ungovern SERVICE...": lambda line: completion_names.governable(line, governed=True),
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from mailpolicy.policy import names
+from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.store import schema
 from mailpolicy.store.tables import TABLES, Table
 
@@ -42,6 +43,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "smart_host_login": _LOGIN,
     # All characters that occur in any form of an entry.
     "lan": {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}},
+    "govern": {"items": {"enum": list(GOVERNABLE)}},
     **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
     **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},
 }

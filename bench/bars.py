@@ -69,7 +69,7 @@ def check_loop(folder: Path) -> list[Bar]:
     rounds = turns(7, lambda: loop(MAILPOLICY, *question), lambda: loop(*script("by_typer", *question)))
     taken = [(ours, theirs) for ours, theirs in rounds]
     what, peer = f"a shell's loop of {LOOP} `check`", "the same, parsed by Typer"
-    return [Bar(what, 1.6, False, taken, peer, milliseconds, swapped=True)]
+    return [Bar(what, 1.7, False, taken, peer, milliseconds, swapped=True)]
 
 
 def show(folder: Path) -> list[Bar]:

@@ -206,7 +206,7 @@ def list_templates(out: Output, name: str | None) -> int:
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
     cells = {True: "on", False: "off", None: "-"}
-    switches = [switch for service in policy.services for switch in service.switches]
+    switches = [switch for service in policy.template_services for switch in service.switches]
     rows = [
         (title, *(cells[table.get(switch)] for switch in switches), str(users.get(title, 0)))
         for title, table in chosen.items()

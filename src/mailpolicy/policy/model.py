@@ -197,6 +197,14 @@ class Policy(NamedTuple):
         """Return the services that the store decides about."""
         return tuple(service for service in Service if self.governs(service))
 
+    @property
+    def template_services(self) -> tuple[Service, ...]:
+        """Return the services that the store decides about, and those that a template is prepared for."""
+        prepared = {switch for table in self.templates.values() for switch in table}
+        return tuple(
+            service for service in Service if self.governs(service) or not prepared.isdisjoint(service.switches)
+        )
+
     def is_granted(self, service: Service) -> bool:
         """Return whether any account may use a service; in a store without accounts, whether one that is added could."""
         if not self.accounts:

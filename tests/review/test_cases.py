@@ -90,7 +90,7 @@ def test_a_miss_names_the_addresses_where_it_is_so(store: Store, service: Servic
             for packed in (first, last):
                 ip = str(ipaddress.ip_address(packed))
                 assert judge(policy, question("ann@x.example", service, ip)).allowed is (expect == "deny")
-        assert miss.keys
+        assert miss.keys or not policy.governs(service)
         assert all(store.line(key) for key in miss.keys)
 
 
@@ -119,7 +119,7 @@ def test_untouched() -> None:
     assert not any(mismatches(POLICY, case) for case in cases[1:])
     left = uncovered(POLICY, cases)
     assert left["alice@example.com"] == [Service.POP, Service.IMAP, Service.CONNECTOR]
-    assert left["bob@example.com"] == list(Service)
+    assert left["bob@example.com"] == [*POLICY.services] == [*Service][:4]
     everything = [
         cases[0]._replace(address=address, service=service) for address in POLICY.accounts for service in Service
     ]
@@ -134,7 +134,7 @@ GOOD = {"address": "alice@example.com", "protocol": "pop", "ip": "10.0.0.1", "ex
     [
         ({"address": "alice"}, "it has no @"),
         ({"address": 7}, "address must be a string"),
-        ({"protocol": "smtp"}, "unknown protocol 'smtp'"),
+        ({"protocol": "ftp"}, "unknown protocol 'ftp'"),
         ({"ip": "10.0.0.0/33"}, "at most 32 bits"),
         ({"ip": []}, "ip is empty"),
         ({"ip": ["10.0.0.1", 7]}, "ip must be a string or an array of strings"),

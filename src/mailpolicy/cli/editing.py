@@ -89,10 +89,13 @@ def require_machine(out: Output) -> None:
 
 
 def _confirm(out: Output, plan: Plan) -> None:
+    question = plan.question
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < CONFIRM_FROM or not out.context.can_ask:
+    if question is None and count >= CONFIRM_FROM:
+        question = f"Change {count} accounts in {printable(out.context.file)}?"
+    if question is None or not out.context.can_ask:
         return
-    if not typer.confirm(f"Change {count} accounts in {printable(out.context.file)}?", err=True):
+    if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 

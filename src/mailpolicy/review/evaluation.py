@@ -56,18 +56,23 @@ def _mismatch(policy: Policy, case: Case, part: str, wrong: NetworkSet) -> Misma
     if not verdict.allowed:
         reason = verdict.reasons[0]
         return Mismatch(part, f"deny: {reason.gate}", reason.message, (reason.key,) if reason.key is not None else ())
-    account, service = policy.accounts[case.address], case.service
+    service = case.service
+    if not policy.governs(service):
+        keys: tuple[KeyPath, ...] = (("server", "govern"),) if "govern" in policy.server.written else ()
+        return Mismatch(part, "allow", f"as {service} is not governed by the store", keys)
+    account = policy.accounts[case.address]
     settings = [(switch, policy.setting(account, switch)) for switch in (service.switch, service.lan_switch) if switch]
-    keys = (
+    keys = tuple(
         policy.key_path(account, switch, setting.layer) for switch, setting in settings if setting.layer is not None
     )
-    return Mismatch(part, "allow", "", tuple(keys))
+    return Mismatch(part, "allow", "", keys)
 
 
 def uncovered(policy: Policy, cases: Iterable[Case]) -> dict[str, list[Service]]:
     """Return the services of each account that no case asks about, in the order of the store."""
     covered = {(case.address, case.service) for case in cases}
     left = {
-        address: [service for service in Service if (address, service) not in covered] for address in policy.accounts
+        address: [service for service in policy.services if (address, service) not in covered]
+        for address in policy.accounts
     }
     return {address: services for address, services in left.items() if services}

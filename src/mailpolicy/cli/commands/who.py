@@ -14,7 +14,7 @@ from mailpolicy.policy.exposure import exposed
 from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE, describe
-from mailpolicy.policy.question import service_named
+from mailpolicy.policy.question import require_governed, service_named
 from mailpolicy.policy.service import Service
 
 
@@ -50,6 +50,7 @@ def _who(
     if service.facts.connects_out:
         asked = ANYWHERE  # as in check, an address must be well-formed but has no effect
     store, policy = views.open_store(out)
+    require_governed(policy, service)
     if outside_lan:
         asked = asked - policy.server.lan
     found = list(exposed(policy, service, asked))

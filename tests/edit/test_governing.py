@@ -65,3 +65,47 @@ def test_the_numbers_of_those_it_concerns(run: Run, tmp_path: Path) -> None:
     ungoverned = run("--file", "accounts.toml", "server", "ungovern", "smtp", "--json")
     assert ungoverned.err == "this lets 3 more accounts use smtp from anywhere\n"
     assert '"access": "widened"' in ungoverned.out
+
+
+GRANT = '[defaults]\nsmtp = true\nsieve = true\n[accounts."alice@x.example"]\n'
+# Stores in which smtp is not governed, each with every byte as it must be again after governing it and giving that up.
+THERE_AND_BACK = {
+    "no key": f"{HEAD}{LAN}{GRANT}",
+    "empty": f"{HEAD}govern = []\n{LAN}{GRANT}",
+    "empty, with a comment": f"{HEAD}govern = []   # nothing yet\n{LAN}{GRANT}",
+    "in one line": f"{HEAD}govern = [ 'sieve' ]   # filters\n{LAN}{GRANT}",
+    "a comment above": f"{HEAD}\n# ticket 17\ngovern = ['sieve']\n{LAN}{GRANT}",
+    "one a line": f'{HEAD}govern = [\n    "sieve",  # filters\n    # "smtp",   not yet, ticket 12\n]\n{LAN}{GRANT}',
+    "empty, with a comment in it": f"{HEAD}govern = [\n    # nothing\n]\n{LAN}{GRANT}",
+    "no comma at the end": f'{HEAD}govern = [\n    "sieve"\n]\n{LAN}{GRANT}',
+    "an inline table": f'version = 1\nserver = {{govern = [], edition = "pro"}}\n{GRANT}',
+    "dotted keys": f'version = 1\nserver.edition = "pro"\nserver.govern = ["sieve"]\n{GRANT}',
+}
+
+
+@pytest.mark.parametrize("case", THERE_AND_BACK)
+def test_there_and_back(case: str, run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(THERE_AND_BACK[case])
+    assert run("--file", "accounts.toml", "server", "govern", "smtp").status == 0
+    assert store.read_text() != THERE_AND_BACK[case]
+    assert run("--file", "accounts.toml", "server", "ungovern", "smtp").status == 0
+    assert store.read_text() == THERE_AND_BACK[case]
+
+
+# Stores in which smtp is governed: the other way round.
+BACK_AND_THERE = {
+    "in one line": f'{HEAD}govern = ["smtp"]   # who may send\n{LAN}{GRANT}',
+    "at the end": f'{HEAD}{LAN}govern = ["smtp"]\n{GRANT}',
+    "a comment above": f"{HEAD}\n# ticket 17\ngovern = ['smtp']\n{LAN}{GRANT}".replace("'", '"'),
+}
+
+
+@pytest.mark.parametrize("case", BACK_AND_THERE)
+def test_back_and_there(case: str, run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(BACK_AND_THERE[case])
+    assert run("--file", "accounts.toml", "server", "ungovern", "smtp").status == 0
+    assert 'govern = ["smtp"]' not in store.read_text()
+    assert run("--file", "accounts.toml", "server", "govern", "smtp").status == 0
+    assert store.read_text() == BACK_AND_THERE[case]

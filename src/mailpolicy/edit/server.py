@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, Drop, Operation, Path, Put, Scalar
+from mailpolicy.edit.operations import Amend, DropList, Operation, Path, Put, Scalar
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.errors import Command, Refused
 from mailpolicy.policy.lookup import require_account
@@ -91,7 +91,7 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     added = tuple(str(service) for service in new if service not in old)
     gone = tuple(index for index, service in enumerate(old) if service not in new)
     if not new:
-        operation: Operation = Drop(path)
+        operation: Operation = DropList(path, tuple(map(str, old)))
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:

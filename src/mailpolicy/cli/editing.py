@@ -74,6 +74,7 @@ def carry_out(
     return transact(
         store,
         planner,
+        out.now,
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,

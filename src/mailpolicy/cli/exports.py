@@ -37,7 +37,8 @@ class Exporter:
         current = Store.read(self._out.context.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
-        request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
+        policy = self._store.policy().at_present(self._out.now)
+        request = Request(policy, options, self._secrets, _command(self._out), self._names)
         with without_gc():
             return target.export(request)
 

@@ -160,6 +160,8 @@ def _closed_by(gate: Gate) -> str:
     match gate:
         case Gate.ACCOUNT_SUSPENDED:
             return "suspended"
+        case Gate.ACCOUNT_EXPIRED:
+            return "expired"
         case Gate.SERVICE_OFF:
             return "off"
         case Gate.IMAP_NEEDS_PRO:

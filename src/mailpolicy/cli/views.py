@@ -33,7 +33,7 @@ def open_store(
         store = Store.read(out.context.file, out.cache)
         # All of the store was read anyway, so the next command may find its index.
         store.update_index()
-    policy = store.policy()
+    policy = store.policy().at_present(out.now)
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy

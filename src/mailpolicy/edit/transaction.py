@@ -7,7 +7,7 @@ written. Secrets that go with an edit are the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit import partial
 from mailpolicy.edit.locking import under_lock
@@ -19,7 +19,7 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
-from mailpolicy.policy import access
+from mailpolicy.policy.access import compare
 from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
@@ -28,6 +28,9 @@ from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 
 class EditResult(NamedTuple):
@@ -51,6 +54,7 @@ class EditResult(NamedTuple):
 def transact(
     store: Store,
     planner: Planner,
+    now: Clock,
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
@@ -58,7 +62,7 @@ def transact(
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """Edit a store by the plan that `planner` makes of its policy. A dry run neither locks nor writes.
+    """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
     `confirm` may raise to stop the edit before the lock is taken. `before_replace` runs under the lock just before the
     file is replaced, to record what the next edit must know if this one is killed. `lock_timeout` is in seconds;
@@ -67,30 +71,30 @@ def transact(
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
-    plan = planner(store.policy())
+    plan = planner(store.policy().at_present(now))
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _rewrite(store, plan)
-        return EditResult(plan, _access(rewrite, plan), rewrite.diff())
+        return EditResult(plan, _access(rewrite, plan, now), rewrite.diff())
     if not plan.operations:
         store.update_index()
         return EditResult(plan, Direction.SAME, None)
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, before_replace)
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, before_replace)
     )
 
 
 def _replace(
-    held: Held, store: Store, plan: Plan, planner: Planner, before_replace: Callable[[Held], None] | None
+    held: Held, store: Store, plan: Plan, planner: Planner, now: Clock, before_replace: Callable[[Held], None] | None
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
     with held.opened() as descriptor:
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planner(current.policy())
+        plan = planner(current.policy().at_present(now))
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan, Direction.SAME, None)
@@ -99,7 +103,8 @@ def _replace(
         before_replace(held)
     content = rewrite.content()
     held.replace(content)
-    return EditResult(plan, _access(rewrite, plan), None, lambda: current.index_replacement(content, rewrite.growth()))
+    access = _access(rewrite, plan, now)
+    return EditResult(plan, access, None, lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -202,5 +207,5 @@ def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
-def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
-    return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)
+def _access(rewrite: _Rewrite, plan: Plan, now: Clock) -> Direction:
+    return compare(rewrite.store.policy(), rewrite.policy, now, plan.affected)

@@ -11,6 +11,7 @@ from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
+_STATES = ("suspended", "expired")  # of an account, beside its switches
 _Setting = tuple[str, str]  # "account" or "server", and the key
 
 
@@ -26,7 +27,7 @@ def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]
         key = new_account.key if new_account is not None else old_account.key if old_account is not None else ""
         return [Cause(("accounts", key), new_account is not None)]
     before, after = _flattened(old, old_account), _flattened(new, new_account)
-    settings = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+    settings = [("account", key) for key in (*SWITCHES, *_STATES)] + [("server", key) for key in _SERVER_KEYS]
     gained, lost = change.after - change.before, change.before - change.after
     complete: list[_Setting] = []
     partial: list[_Setting] = []
@@ -53,10 +54,14 @@ def _cause(old: Policy, new: Policy, address: str, setting: _Setting) -> Cause:
     account = new.accounts[address]
     if key == "suspended":
         return Cause(("accounts", account.key, key), account.suspended)
+    if key == "expired":
+        return Cause(("accounts", account.key, "expires"), account.expires is not None)
     return _switch_cause(old, new, old.accounts[address], account, key)
 
 
 def _switch_cause(old: Policy, new: Policy, before: Account, after: Account, switch: str) -> Cause:
+    if before.in_force.get(switch) is not after.in_force.get(switch):
+        return _exception_cause(before, after, switch)
     if before.own.get(switch) is not after.own.get(switch):
         return Cause(("accounts", after.key, switch), switch in after.own)
     old_value = old.templates.get(before.template or "", {}).get(switch)
@@ -68,10 +73,17 @@ def _switch_cause(old: Policy, new: Policy, before: Account, after: Account, swi
     return Cause(("templates", after.template or "", switch), new_value is not None)
 
 
+def _exception_cause(before: Account, after: Account, switch: str) -> Cause:
+    written, rewritten = (account.temporary.switches if account.temporary else {} for account in (before, after))
+    # With the same switch in both files, it is their ends that differ.
+    key = "until" if written.get(switch) is rewritten.get(switch) else switch
+    return Cause(("accounts", after.key, "temporary", key), switch in rewritten)
+
+
 def _flattened(policy: Policy, account: Account) -> Policy:
     """Return a policy of this account alone, with every inherited switch written as its own."""
     own = {switch: policy.setting(account, switch).value for switch in SWITCHES}
-    alone = Account(account.address, account.address, own, None, account.suspended)
+    alone = Account(account.address, account.address, own, None, account.suspended, expired=account.expired)
     return Policy(policy.server, {}, {}, {account.address: alone})
 
 
@@ -82,5 +94,5 @@ def _with_setting(policy: Policy, other: Policy, setting: _Setting) -> Policy:
         return policy._replace(server=policy.server._replace(**{key: getattr(other.server, key)}))
     ((address, account),) = policy.accounts.items()
     theirs = other.accounts[address]
-    changed = {"suspended": theirs.suspended} if key == "suspended" else {"own": {**account.own, key: theirs.own[key]}}
+    changed = {key: getattr(theirs, key)} if key in _STATES else {"own": {**account.own, key: theirs.own[key]}}
     return policy._replace(accounts={address: account._replace(**changed)})

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from datetime import datetime  # 2 ms, only for a store with dates
+
+    from mailpolicy.policy.dates import Clock, End
 
 
 class Gate(StrEnum):
@@ -22,6 +27,7 @@ class Gate(StrEnum):
 
     UNKNOWN_ACCOUNT = "unknown-account"
     ACCOUNT_SUSPENDED = "account-suspended"
+    ACCOUNT_EXPIRED = "account-expired"
     SERVICE_OFF = "service-off"
     IMAP_NEEDS_PRO = "imap-needs-pro"
     CONNECTOR_NOT_INSTALLED = "connector-not-installed"
@@ -33,7 +39,7 @@ class Gate(StrEnum):
 def can_close(gate: Gate, service: Service) -> bool:
     """Return whether a gate can ever be closed for a service."""
     match gate:
-        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.SERVICE_OFF:
+        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.ACCOUNT_EXPIRED | Gate.SERVICE_OFF:
             return True
         case Gate.IMAP_NEEDS_PRO:
             return service.facts.needs_pro
@@ -48,6 +54,7 @@ def can_close(gate: Gate, service: Service) -> bool:
 class Layer(StrEnum):
     """The part of the store that sets a value."""
 
+    TEMPORARY = "temporary"
     ACCOUNT = "account"
     TEMPLATE = "template"
     DEFAULTS = "defaults"
@@ -75,6 +82,7 @@ class Server(NamedTuple):
     smart_host_login: str | None = None
     per_account_auth: bool = False
     govern: tuple[Service, ...] = ()  # the optional services, as written
+    time_zone: str = "UTC"
     written: frozenset[str] = frozenset()
 
     @property
@@ -109,8 +117,19 @@ class Source(NamedTuple):
     delete_after_days: int | None = None
 
 
+class Temporary(NamedTuple):
+    """An exception of an account: switches that stand above its own until an end."""
+
+    until: End
+    switches: Mapping[str, bool]
+
+
 class Account(NamedTuple):
-    """One account: its normalised address, the key of its table, and the settings in it."""
+    """One account: its normalised address, the key of its table, and the settings in it.
+
+    `expires` and `temporary` are as written. What they mean at a moment is in `expired` and `in_force`, which only
+    `at()` sets.
+    """
 
     address: str
     key: str
@@ -119,6 +138,25 @@ class Account(NamedTuple):
     suspended: bool = False
     login: str | None = None
     sources: Mapping[str, Source] = MappingProxyType({})
+    expires: End | None = None
+    temporary: Temporary | None = None
+    expired: bool = False
+    in_force: Mapping[str, bool] = MappingProxyType({})  # the switches of an exception that is not over
+
+    @property
+    def dated(self) -> bool:
+        """Return whether the account changes with time."""
+        return self.expires is not None or self.temporary is not None
+
+    def at(self, moment: datetime | None) -> Account:
+        """Return the account as it is at a moment; for None as it is in its policy."""
+        expires, temporary = self.expires, self.temporary
+        if moment is None or not self.dated:
+            return self
+        return self._replace(
+            expired=expires is not None and expires.is_over(moment),
+            in_force={} if temporary is None or temporary.until.is_over(moment) else temporary.switches,
+        )
 
     @property
     def domain(self) -> str:
@@ -131,12 +169,14 @@ class Account(NamedTuple):
 
         A field counts unless it is known to decide nothing, so that a new field is never forgotten.
         """
-        return (*_deciding(self), *self.own.items())
+        shape = (*_deciding(self), *self.own.items())
+        return (*shape, None, *self.in_force.items()) if self.in_force else shape
 
 
-_NOT_DECIDING = ("address", "key", "login", "sources")
+# Dates decide nothing by themselves, only what they mean at a moment.
+_NOT_DECIDING = ("address", "key", "login", "sources", "expires", "temporary")
 _deciding: Callable[[Account], tuple[object, ...]] = itemgetter(
-    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own"))
+    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own", "in_force"))
 )
 
 
@@ -159,15 +199,52 @@ _OFF = Setting(False, None)
 
 
 class Policy(NamedTuple):
-    """The whole policy of one store."""
+    """The whole policy of one store.
+
+    One with dates decides nothing until at() has said for which moment.
+    """
 
     server: Server
     defaults: Mapping[str, bool]
     templates: Mapping[str, Mapping[str, bool]]
     accounts: Mapping[str, Account]
+    moment: datetime | None = None
+
+    @property
+    def dated(self) -> list[Account]:
+        """Return the accounts that change with time."""
+        return [account for account in self.accounts.values() if account.dated]
+
+    def at(self, moment: datetime | None) -> Policy:
+        """Return the policy as it is at a moment, in which nothing depends on time any more.
+
+        Nothing else knows a clock. A policy without dates is the same at every moment, for which None stands.
+        """
+        dated = self.dated
+        if moment is None or not dated:
+            return self
+        accounts = {**self.accounts, **{account.address: account.at(moment) for account in dated}}
+        return self._replace(accounts=accounts, moment=moment)
+
+    def at_present(self, now: Clock) -> Policy:
+        """Return the policy as it is now; the clock is asked only if there are dates."""
+        return self.at(now()) if self.dated else self
+
+    def undated(self) -> Policy:
+        """Return the policy without its dates, for what is true of a file on every day."""
+        if not (dated := self.dated):
+            return self
+        bare = {account.address: account._replace(expires=None, temporary=None) for account in dated}
+        return self._replace(accounts={**self.accounts, **bare})
 
     def setting(self, account: Account, switch: str) -> Setting:
-        """Return a switch of an account: its own value, else its template's, else the default, else off."""
+        """Return a switch of an account: that of its exception in force, its own, its template's, the default, or off."""
+        if account.in_force and (value := account.in_force.get(switch)) is not None:
+            return Setting(value, Layer.TEMPORARY)
+        return self.permanent(account, switch)
+
+    def permanent(self, account: Account, switch: str) -> Setting:
+        """Return the value that a switch has, or would have, without an exception."""
         if (value := account.own.get(switch)) is not None:
             return Setting(value, Layer.ACCOUNT)
         return self.inherited(account, switch)
@@ -182,6 +259,8 @@ class Policy(NamedTuple):
 
     def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
         """Return the path of a switch's key in `layer`; for None, its path in the account's own table."""
+        if layer is Layer.TEMPORARY:
+            return ("accounts", account.key, "temporary", switch)
         if layer is Layer.TEMPLATE:
             return ("templates", account.template or "", switch)
         if layer is Layer.DEFAULTS:
@@ -207,10 +286,14 @@ class Policy(NamedTuple):
         account = self.accounts.get(address)
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
+        if self.moment is None and account.dated:
+            raise AssertionError("a policy with dates decides at a moment: Policy.at()")
         server = self.server
         failing = []
         if account.suspended:
             failing.append(Gate.ACCOUNT_SUSPENDED)
+        if account.expired:
+            failing.append(Gate.ACCOUNT_EXPIRED)
         if not self.setting(account, service.switch).value:
             failing.append(Gate.SERVICE_OFF)
         if service.facts.needs_pro and server.edition != "pro":

@@ -75,7 +75,7 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about this account were read; the count needs all accounts.
-            whole = policy if store.subset is None else Store.read(store.path).policy()
+            whole = policy if store.subset is None else Store.read(store.path).policy().at_present(out.now)
             return whole.count_lan_only_accounts()
 
         if out.context.format == "json":

@@ -119,7 +119,7 @@ def _diff(
             link.fix = ("mailpolicy", "diff", *names)
         raise
     with without_gc():  # two large policies, and no garbage in cycles
-        comparison = Comparison(_policy(old), _policy(new))
+        comparison = Comparison(_policy(old), _policy(new), out.now)
         changes = comparison.changes()
         report(out, comparison, changes, old, new)
     return int(wanted is not None and wanted.matches(direction(changes)))
@@ -239,6 +239,6 @@ def _run_as_driver(out: Output, given: list[str]) -> int:
         except StoreInvalid as error:
             out.lines(map(str, error.findings))
     if len(policies) == len(names):
-        comparison = Comparison(*policies)
+        comparison = Comparison(policies[0], policies[1], out.now)
         report(out, comparison, comparison.changes(), *sides)
     return 0

@@ -27,7 +27,7 @@ def set_secret(
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
-    planned = planner(store.policy())
+    planned = planner(store.policy().at_present(out.now))
     refuse_unsafe(out, store)
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
@@ -67,7 +67,7 @@ def edit_then_delete_secrets(
     if not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = planner(store.policy().at_present(out.now))
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -93,7 +93,7 @@ def edit_then_move_secrets(
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
     refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = planner(store.policy().at_present(out.now))
     keyring = credentials(out)
     if dry_run:
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
@@ -105,7 +105,7 @@ def edit_then_move_secrets(
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store and move the secrets whose destination it changes, after asking."""
     refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = planner(store.policy().at_present(out.now))
     moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)

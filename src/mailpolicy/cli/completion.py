@@ -17,8 +17,8 @@ from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
-from mailpolicy.policy.model import Tls
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Tls
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 

@@ -10,6 +10,7 @@ from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.render.page import Entry, Section
 
@@ -25,7 +26,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
     at = _at(line)
     template = f"{account.template}{at(('templates', account.template))}" if account.template else "none"
     suspended = f"suspended{at(('accounts', account.key, 'suspended'))}: every service is closed"
-    smart_host = policy.smart_host_login(account)
+    smart_host = smart_host_login(policy, account)
     return [
         Section(
             account.address,

@@ -9,11 +9,12 @@ from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import Account, Policy, Settings, named_in
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
@@ -57,7 +58,7 @@ def show_account(out: Output, address: str) -> int:
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
     for service in Service:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
-    smart_host = policy.smart_host_login(account)
+    smart_host = smart_host_login(policy, account)
     login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
     rows.append(("smart-host", login, smart_host.why))
     out.rows(("mail service", address, "why"), rows)
@@ -111,7 +112,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         }
         if store is not None:
             services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
-    smart_host = policy.smart_host_login(account)
+    smart_host = smart_host_login(policy, account)
     content: dict[str, Any] = {
         "address": account.address,
         "template": account.template,
@@ -187,7 +188,7 @@ def list_templates(out: Output, name: str | None) -> int:
     for account in policy.accounts.values():
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
-    chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
+    chosen: Mapping[str, Settings] = policy.templates if name is None else {name: policy.templates[name]}
     if out.context.format == "json":
         for title, table in chosen.items():
             content = {
@@ -204,14 +205,19 @@ def list_templates(out: Output, name: str | None) -> int:
 
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
-    cells = {True: "on", False: "off", None: "-"}
+    cells: dict[object, str] = {True: "on", False: "off", None: "-"}
     rows = [
-        (title, *(cells[table.get(switch)] for switch in SWITCHES), str(users.get(title, 0)))
+        (
+            title,
+            *(cells[table.get(switch)] for switch in SWITCHES),
+            ", ".join(named_in(table)) or "-",
+            str(users.get(title, 0)),
+        )
         for title, table in chosen.items()
     ]
     headings = [switch.replace("_", " ") for switch in SWITCHES]
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
         headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
-    out.rows(("template", *headings, "accounts"), rows, of="template")
+    out.rows(("template", *headings, "networks", "accounts"), rows, of="template")
     return 0

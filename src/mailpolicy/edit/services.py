@@ -168,7 +168,8 @@ def _switch_layer(
     key = next(iter(wanted))
     keeping = [account for account in users if policy.setting(account, key).layer in layers]
     lan = service.lan_switch
-    said = remarks.state_text(service, kept.get(service.switch), kept.get(lan) if lan is not None else None)
+    switches = {key: value for key, value in kept.items() if isinstance(value, bool)}
+    said = remarks.state_text(service, switches.get(service.switch), switches.get(lan) if lan is not None else None)
     plan.results.append(Result(subject, str(service), said, changed))
     if wanted.get(service.switch) and service is not Service.CONNECTOR:
         plan.notes += remarks.server_gates(after, service)

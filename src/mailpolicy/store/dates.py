@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy.model import Temporary
 from mailpolicy.store import zones
-from mailpolicy.store.tables import TEMPORARY, valid_entries
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -42,13 +41,14 @@ def end_of(value: Any, path: KeyPath, zone: ZoneOf, problems: list[Problem]) -> 
     return dates.end(value, zone())
 
 
-def temporary_of(table: Any, path: KeyPath, zone: ZoneOf, problems: list[Problem]) -> Temporary | None:
-    """Return the exception that a table describes, or None with its problems."""
-    entries: Mapping[str, Any] = valid_entries(table, TEMPORARY, path, problems)
-    if type(table) is not dict:
-        return None
+def temporary_of(
+    table: Mapping[str, Any], entries: Mapping[str, Any], path: KeyPath, zone: ZoneOf, problems: list[Problem]
+) -> Temporary | None:
+    """Return the exception of a table's valid entries, or None with a problem if it has no end."""
     if "until" not in table:
-        message = "the exception has no end: write `until = 2026-12-31`, its last day; what is to stay belongs in the account itself"
+        message = (
+            "the exception has no end: write `until = 2026-12-31`, its last day, or move its switches to the account"
+        )
         problems.append(Problem("MP072", path, message))
     until = end_of(entries["until"], (*path, "until"), zone, problems) if "until" in entries else None
     if until is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Value
 from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
@@ -82,7 +82,7 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
 def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
     """Return the operations with all keys for a table that is not written yet combined into one new table."""
     result: list[Operation] = []
-    new: dict[KeyPath, dict[str, Scalar]] = {}
+    new: dict[KeyPath, dict[str, Value]] = {}
     for operation in operations:
         table, key = operation.path[:-1], operation.path[-1]
         if isinstance(operation, Put) and layout.entry(operation.path) is None and not layout.is_written(table):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
@@ -19,12 +20,16 @@ from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
+
 
 def open_store(
-    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY, at: When | None = None
 ) -> tuple[Store, Policy]:
-    """Open the store and return it with its policy; warn if root should not trust it. Raises StoreError.
+    """Open the store and return it with its policy as it is now, or `at` a moment. Raises StoreError and UsageError.
 
+    Warns if root should not trust the store.
     With `addresses` only these accounts need to be in the policy, so that an index can save reading the others.
     `trusted` is the group of host.toml, from the commands that read it.
     """
@@ -34,15 +39,15 @@ def open_store(
         store = Store.read(out.context.file, out.cache)
         # All of the store was read anyway, so the next command may find its index.
         store.update_index()
-    policy = store.policy().at_present(out.now)
+    policy = as_of(out, store.policy(), at)
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 
 
-def show_account(out: Output, address: str) -> int:
+def show_account(out: Output, address: str, at: When | None = None) -> int:
     """Show the Mail Services of one account. Raises NotFound."""
-    store, policy = open_store(out, [address])
+    store, policy = open_store(out, [address], at=at)
     account = require_account(policy, address)
     if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))

@@ -14,6 +14,7 @@ Clock = Callable[[], datetime]  # asked for the present moment, at most once in 
 Day = date  # a date, or a date-time with an offset, as TOML has them
 
 _AGO = datetime.min.replace(tzinfo=UTC)
+FAR = datetime.max.replace(tzinfo=UTC)  # stands for what lies behind it
 
 
 class End(NamedTuple):
@@ -51,11 +52,6 @@ def instant(value: Day, zone: tzinfo) -> datetime | None:
         return value.astimezone(UTC)
     except OverflowError:
         return None if value.year > 1 else _AGO
-
-
-def day(moment: datetime, zone: tzinfo) -> date:
-    """Return the date of a moment in a zone."""
-    return moment.astimezone(zone).date()
 
 
 def text(value: Day) -> str:

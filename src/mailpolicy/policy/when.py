@@ -1,49 +1,64 @@
-"""Parse the dates and moments of a command line."""
+"""Parse the days and moments of a command line."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
-from mailpolicy.policy.dates import Day, day
+from mailpolicy.policy.dates import Day, instant
 
-_WHEN = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?"
+_WRITTEN = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
-_AHEAD = re.compile(r"\+(\d{1,6})([dh])")
+_AHEAD = re.compile(r"\+(\d{1,6})([dh])", re.ASCII)
 
 
 class DateRejected(ValueError):
-    """A text that names no date; the message says what to write."""
+    """A text that names no day or moment; the message says what to write."""
 
 
-def parse(given: str) -> Day:
-    """Return the date, or the date-time with an offset, that a text names. Raises DateRejected."""
-    match = _WHEN.fullmatch(given)
+class When(NamedTuple):
+    """A day or a moment as it was given: written out, or as days or hours from now, which take a clock and a time zone."""
+
+    text: str
+    written: Day | None = None
+    days: int | None = None
+    hours: int = 0
+
+    def value(self, now: datetime, zone: tzinfo) -> Day:
+        """Return the day, or the moment in `zone` cut to the minute. Raises DateRejected behind the last year."""
+        if self.written is not None:
+            return self.written
+        try:
+            if self.days is not None:
+                return now.astimezone(zone).date() + timedelta(days=self.days)
+            return (now + timedelta(hours=self.hours)).astimezone(zone).replace(second=0, microsecond=0)
+        except OverflowError:
+            raise DateRejected(f"{self.text} is later than the year 9999") from None
+
+    def moment(self, now: datetime, zone: tzinfo) -> datetime:
+        """Return the moment, of a day its first one. Raises DateRejected behind the last year."""
+        found = instant(self.value(now, zone), zone)
+        if found is None:
+            raise DateRejected(f"{self.text} is later than the year 9999")
+        return found
+
+
+def parse(text: str, *, ahead: bool = False) -> When:
+    """Return the day or moment that a text names; with `ahead`, `+3d` and `+12h` too. Raises DateRejected."""
+    if text == "today":
+        return When(text, days=0)
+    if ahead and (match := _AHEAD.fullmatch(text)) is not None:
+        count = int(match[1])
+        return When(text, days=count) if match[2] == "d" else When(text, hours=count)
+    match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise DateRejected(f"{given[:60]!a} is not a date: write 2026-12-31, or 2026-12-31T18:00:00+01:00")
+        forms = "write 2026-12-31, or 2026-12-31T18:00:00+01:00" + (", or +3d or +12h" if ahead else "")
+        raise DateRejected(f"{text[:60]!a} is not a date: {forms}")
     if match["time"] is not None and match["offset"] is None:
-        raise DateRejected(f"{given} has no offset from UTC: write {given}Z, or {given}+01:00 for one hour ahead of it")
+        raise DateRejected(f"{text} has no offset from UTC: write {text}Z, or {text}+01:00 for one hour ahead of UTC")
     try:
-        if match["time"] is None:
-            return date.fromisoformat(given)
-        return datetime.fromisoformat(given.upper())
+        return When(text, date.fromisoformat(text) if match["time"] is None else datetime.fromisoformat(text.upper()))
     except ValueError as error:
-        raise DateRejected(f"{given} does not exist: {error}") from None
-
-
-def parse_ahead(given: str, now: datetime, zone: tzinfo) -> Day | None:
-    """Return the date that `+3d` means, or the instant that `+12h` means, cut to the minute; None for any other text.
-
-    Raises DateRejected if it lies behind the last year.
-    """
-    match = _AHEAD.fullmatch(given)
-    if match is None:
-        return None
-    count = int(match[1])
-    try:
-        if match[2] == "d":
-            return day(now, zone) + timedelta(days=count)
-        return (now + timedelta(hours=count)).astimezone(zone).replace(second=0, microsecond=0)
-    except OverflowError:
-        raise DateRejected(f"{given} lies behind the year 9999") from None
+        raise DateRejected(f"{text} is not a date: {error}") from None

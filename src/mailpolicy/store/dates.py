@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy.model import Temporary
-from mailpolicy.store import zones
+from mailpolicy.system import zones
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -12,10 +12,11 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.case_results import CaseResult, Results
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
+from mailpolicy.cli.when import AtOption, when
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.review import cases
 from mailpolicy.review.cases import Case, CasesInvalid
-from mailpolicy.review.evaluation import mismatches, uncovered
+from mailpolicy.review.evaluation import as_of, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
 from mailpolicy.system.files import MAX_FILE_SIZE, read_regular
@@ -42,8 +43,10 @@ def _test(
     coverage: Annotated[
         bool, typer.Option("--coverage", help="list accounts and services that no case covers")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     read: list[tuple[Document, list[Case]]] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:
@@ -55,11 +58,11 @@ def _test(
     if refused:
         _refuse(out, refused)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=moment)
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(document.path, line, case, mismatches(policy, case))
+        CaseResult(document.path, line, case, mismatches(as_of(policy, case), case))
         for document, found in read
         for case, line in zip(found, _lines(document, found), strict=True)
     ]

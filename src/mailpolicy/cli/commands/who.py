@@ -9,6 +9,7 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import AtOption, when
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.exposure import exposed
 from mailpolicy.policy.lan import EntryRejected, region
@@ -38,8 +39,10 @@ def _who(
     outside_lan: Annotated[
         bool, typer.Option("--outside-lan", help="only accounts admitted from outside the LAN")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     service = service_named(protocol)
     if outside_lan and service.facts.connects_out:
         raise UsageError(f"--outside-lan does not apply to {service.label}: the server connects out")
@@ -49,7 +52,7 @@ def _who(
         raise UsageError(f"--from: {error}") from None
     if service.facts.connects_out:
         asked = ANYWHERE  # as in check, an address must be well-formed but has no effect
-    store, policy = views.open_store(out)
+    store, policy = views.open_store(out, at=moment)
     if outside_lan:
         asked = asked - policy.server.lan
     found = list(exposed(policy, service, asked))

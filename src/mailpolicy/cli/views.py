@@ -10,7 +10,7 @@ from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy, Settings, named_in
+from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
@@ -63,6 +63,9 @@ def show_account(out: Output, address: str, at: When | None = None) -> int:
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
     for service in Service:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
+    extra = policy.extra_lan(account)
+    where = f"{extra.layer} {place(store, policy.key_path(account, EXTRA_LAN, extra.layer))}" if extra.layer else ""
+    rows.append(("networks", ", ".join(extra.names) or "none", where))
     smart_host = smart_host_login(policy, account)
     login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
     rows.append(("smart-host", login, smart_host.why))
@@ -117,6 +120,10 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         }
         if store is not None:
             services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
+    extra = policy.extra_lan(account)
+    networks: dict[str, Any] = {"names": list(extra.names), "layer": extra.layer}
+    if store is not None:
+        networks["line"] = store.line(policy.key_path(account, EXTRA_LAN, extra.layer)) if extra.layer else None
     smart_host = smart_host_login(policy, account)
     content: dict[str, Any] = {
         "address": account.address,
@@ -124,6 +131,7 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         "suspended": account.suspended,
         "own": dict(account.own),
         "services": services,
+        "networks": networks,
         "smart_host": {
             "own_login": account.login,
             "login": smart_host.login,
@@ -161,6 +169,7 @@ def list_accounts(
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
+    with_networks = bool(policy.networks) or not out.context.draws_tables  # a terminal is narrow
     rows = (
         (
             account.address,
@@ -168,13 +177,15 @@ def list_accounts(
             "suspended" if account.suspended else "active",
             *(_short(policy, account, service, lan) for service in Service),
             account.login or "-",
+            *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
         )
         for account in chosen
     )
     columns = [service.facts.column or str(service) for service in Service]
     if out.context.draws_tables:
         columns = [service.facts.short or str(service) for service in Service]
-    out.rows(("address", "template", "state", *columns, "login"), rows, of="account")
+    headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
+    out.rows(headings, rows, of="account")
     return 0
 
 
@@ -202,7 +213,9 @@ def list_templates(out: Output, name: str | None) -> int:
                 "line": store.line(("templates", title)),
                 "accounts": users.get(title, 0),
             }
-            out.json("template/1", {**content, "switches": dict(table)})
+            switches = {switch: table[switch] for switch in SWITCHES if switch in table}
+            networks = list(named_in(table)) if EXTRA_LAN in table else None
+            out.json("template/1", {**content, "switches": switches, "extra_lan": networks})
         return 0
     if name is not None and out.context.draws_tables:
         # 10 ms, only on a terminal
@@ -210,13 +223,14 @@ def list_templates(out: Output, name: str | None) -> int:
 
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
+    with_networks = bool(policy.networks) or not out.context.draws_tables
     cells: dict[object, str] = {True: "on", False: "off", None: "-"}
     rows = [
         (
             title,
             *(cells[table.get(switch)] for switch in SWITCHES),
-            ", ".join(named_in(table)) or "-",
             str(users.get(title, 0)),
+            *([", ".join(named_in(table)) or "-"] if with_networks else []),
         )
         for title, table in chosen.items()
     ]
@@ -224,5 +238,5 @@ def list_templates(out: Output, name: str | None) -> int:
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
         headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
-    out.rows(("template", *headings, "networks", "accounts"), rows, of="template")
+    out.rows(("template", *headings, "accounts", *(["networks"] if with_networks else [])), rows, of="template")
     return 0

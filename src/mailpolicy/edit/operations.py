@@ -52,6 +52,14 @@ class Amend(NamedTuple):
     append: tuple[str, ...]
 
 
+class PutElement(NamedTuple):
+    """Replace one element of the array `path`."""
+
+    path: Path
+    position: int
+    value: str
+
+
 class Drop(NamedTuple):
     """Remove a key or a whole table."""
 
@@ -72,4 +80,4 @@ class Add(NamedTuple):
     table: dict[str, Value]
 
 
-Operation = Put | PutList | Amend | Drop | Rename | Add
+Operation = Put | PutList | PutElement | Amend | Drop | Rename | Add

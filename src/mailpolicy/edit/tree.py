@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Value
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutElement, PutList, Rename, Value
 
 
 def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
                 table[last] = [text for index, text in enumerate(table.get(last, [])) if index not in remove] + list(
                     append
                 )
+            case PutElement(_, index, value):
+                table[last] = [value if at == index else text for at, text in enumerate(table[last])]
             case Drop():
                 del table[last]
             case Rename(_, name):

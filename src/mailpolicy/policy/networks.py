@@ -194,12 +194,15 @@ ANYWHERE = NetworkSet([(bytes(4), b"\xff" * 4), (bytes(16), b"\xff" * 16)])
 
 
 def describe(networks: NetworkSet, lan: NetworkSet | None) -> str:
-    """Return `nowhere`, `anywhere`, `LAN` if the set is `lan`, otherwise its networks."""
+    """Return `nowhere`, `anywhere`, or `LAN` if the set contains `lan` and the networks that it has besides."""
     if not networks:
         return "nowhere"
     if networks == ANYWHERE:
         return "anywhere"
-    return "LAN" if networks == lan else str(networks)
+    if not lan or not lan <= networks:
+        return str(networks)
+    besides = networks - lan
+    return f"LAN, {besides}" if besides else "LAN"
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Value
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutElement, PutList, Rename, Value
 from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
@@ -20,7 +20,7 @@ from mailpolicy.store.locate import HEADER, Entry, header_part
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
-_TOP_ORDER = ("version", "server", "defaults", "templates", "accounts")
+_TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
 
 
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
@@ -69,6 +69,8 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made.append(
                     amend(layout, entry, operation) if entry else _put(layout, path, array(append, layout.newline))
                 )
+            case PutElement(path, index, value):
+                made.append(_put_element(layout, path, index, value))
             case Drop(path):
                 dropped.append(path)
             case Rename(path, name):
@@ -130,6 +132,13 @@ def _put(layout: Layout, path: KeyPath, value: str) -> Splice:
     if (holder := layout.enclosing_value((*table, ""))) is not None:
         raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {value}"])
+
+
+def _put_element(layout: Layout, path: KeyPath, index: int, value: str) -> Splice:
+    element = layout.entry((*path, index))
+    if element is None:
+        raise CannotWrite(layout.first_offset(path), f"{dotted(path)} is not written as one array")
+    return Splice(element.value, element.end, literal(value, layout.text[element.value : element.end]))
 
 
 def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:

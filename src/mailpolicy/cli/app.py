@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "List and change the networks of the LAN."),
     "network": ("network", "Manage named networks and assign them to accounts."),
     "template": ("template", "Manage templates and assign them to accounts."),
+    "temporary": ("temporary", "List and end exceptions of accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
     "who": ("who", "List the accounts that can use a service."),
     "export": ("export", "Write the policy as a file for another program."),
@@ -46,7 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 # The groups of the root's help page, most used first; every command is in one.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "smart-host", "who"),
+    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "temporary", "smart-host", "who"),
     "Server, networks and templates": ("init", "server", "lan", "network", "template"),
     "Review": ("validate", "diff", "test", "replay", "install"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),

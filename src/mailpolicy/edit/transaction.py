@@ -149,7 +149,7 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
     store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
-            splices = splices_for(store.text, plan.operations)
+            splices = splices_for(store.text, plan.operations, followed=partial.is_followed(store))
     except CannotWrite as reason:
         raise _needs_hand_edit(store, reason.offset, str(reason)) from None
     wanted = apply_operations(store.tree, plan.operations)

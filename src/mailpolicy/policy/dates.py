@@ -27,6 +27,11 @@ class End(NamedTuple):
         """Return whether the end has come."""
         return self.instant is not None and moment >= self.instant
 
+    @property
+    def is_instant(self) -> bool:
+        """Return whether the end is written as a date-time, and not as a last day."""
+        return isinstance(self.written, datetime)
+
     def __str__(self) -> str:
         return text(self.written)
 

@@ -17,7 +17,7 @@ from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.service import Service
 
 if TYPE_CHECKING:
-    from mailpolicy.policy.dates import End
+    from mailpolicy.policy.dates import Clock, End
 
 SUSPEND_NOTE = (
     "suspension stops POP, IMAP, MultiPOP and Outlook Connector, but not sending (SMTP), open sessions, "
@@ -133,10 +133,10 @@ def resume(policy: Policy, selection: Selection) -> Plan:
     return _suspension(policy, selection, None)
 
 
-def expire(policy: Policy, selection: Selection, expires: End | None) -> Plan:
+def expire(policy: Policy, selection: Selection, expires: End | None, now: Clock) -> Plan:
     """Plan the date on which accounts expire, or with None that they never do. Raises NotFound."""
     plan = Plan()
-    over = expires is not None and policy.moment is not None and expires.is_over(policy.moment)
+    over = expires is not None and expires.is_over(now())
     state = "never expires" if expires is None else f"{'expired' if over else 'expires'} {_when(expires)}"
     for account in selected_accounts(policy, selection, plan):
         path = ("accounts", account.key, "expires")

@@ -183,7 +183,7 @@ def _expire(
 
     def planner(policy: Policy) -> Plan:
         end = None if asked is None else expiry(out, policy, option, asked, whole_day=last_day is not None)
-        return accounts.expire(policy, chosen, end)
+        return accounts.expire(policy, chosen, end, out.now)
 
     return edit(context, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
 

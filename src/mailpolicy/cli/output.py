@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from mailpolicy.policy.names import json_printable, printable
 if TYPE_CHECKING:
     from mailpolicy.cli.machine import Machine
     from mailpolicy.diagnostics import Finding
+    from mailpolicy.review.guard import Guard
     from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
@@ -32,6 +34,7 @@ class Output:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._machine: Machine | None = None
+        self._without_cases = False
 
     @property
     def cache(self) -> Cache | None:
@@ -54,6 +57,22 @@ class Output:
     def trusted(self) -> Trusted:
         """The group that host.toml lets change the store besides root. Raises StoreError and Refused."""
         return self.machine().trusted
+
+    @cached_property
+    def guard(self) -> Guard | None:
+        """The cases that edits are held against, or None. Raises StoreError and Refused."""
+        if (path := self.machine().settings.cases) is None:
+            return None
+        if self._without_cases:
+            self.message(f"note: --no-cases: not held against {path}")
+            return None
+        from mailpolicy.review.guard import Guard  # 5 ms, only if host.toml names cases
+
+        return Guard(path)
+
+    def skip_cases(self) -> None:
+        """Hold the edit against no cases: `--no-cases` was given."""
+        self._without_cases = True
 
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""

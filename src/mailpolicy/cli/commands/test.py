@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -13,8 +12,8 @@ from mailpolicy.cli.case_results import CaseResult, Results
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.review import cases
-from mailpolicy.review.cases import Case, CasesInvalid
+from mailpolicy.review.case_file import CaseFile
+from mailpolicy.review.cases import CasesInvalid
 from mailpolicy.review.evaluation import mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
@@ -44,12 +43,11 @@ def _test(
     ] = False,
 ) -> int:
     out: Output = context.obj
-    read: list[tuple[Document, list[Case]]] = []
+    read: list[CaseFile] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:
         try:
-            document = _document(name)
-            read.append((document, _cases(document)))
+            read.append(CaseFile(_document(name)))
         except UsageError as error:
             refused.append((name, error))
     if refused:
@@ -59,9 +57,7 @@ def _test(
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(document.path, line, case, mismatches(policy, case))
-        for document, found in read
-        for case, line in zip(found, _lines(document, found), strict=True)
+        CaseResult(file.path, file.line(case), case, mismatches(policy, case)) for file in read for case in file.cases
     ]
     not_covered = uncovered(policy, [result.case for result in results]) if coverage else None
     keys = {key for result in results for miss in result.mismatches for key in miss.keys}
@@ -100,15 +96,3 @@ def _document(name: str) -> Document:
         return Document(name, stdin_bytes(MAX_FILE_SIZE) if name == "-" else read_regular(name))
     except StoreError as error:
         raise UsageError(error.message, file=error.file) from None
-
-
-def _cases(document: Document) -> list[Case]:
-    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
-    if problems:
-        raise CasesInvalid(document.located(problems))
-    return found
-
-
-def _lines(document: Document, found: Sequence[Case]) -> list[int]:
-    lines = document.lines([case.path for case in found])
-    return [lines[case.path] for case in found]

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "List and change the networks of the LAN."),
     "template": ("template", "Manage templates and assign them to accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
-    "who": ("who", "List the accounts that can use a service."),
+    "who": ("who", "List the accounts that can use each service."),
     "export": ("export", "Write the policy as a file for another program."),
     "deploy": ("deploy", "Update this machine's exports, reload servers."),
     "secrets": ("secrets", "Manage the stored passwords and their keys."),

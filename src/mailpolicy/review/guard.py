@@ -121,13 +121,21 @@ class Guard:
 
 def _failures(file: CaseFile, old: Policy | None, new: Policy) -> list[Failure]:
     """Return the cases that are wrong in the new policy, at any moment, for addresses for which they were right in the old."""
-    named = {case.address for case in file.cases}
+    changed = _changed({case.address for case in file.cases}, old, new)
+    cases = [case for case in file.cases if case.address in changed]
     failed = []
-    for before, after in _sides(_limited(old, named) if old is not None else None, _limited(new, named)):
-        for case in file.cases:
+    for before, after in _sides(_limited(old, changed) if old is not None else None, _limited(new, changed)):
+        for case in cases:
             if found := mismatches(after, case, before):
                 failed.append(Failure(file.path, file.line(case), case, found))
     return failed
+
+
+def _changed(addresses: set[str], old: Policy | None, new: Policy) -> set[str]:
+    """Return those of the addresses about which the two policies may decide differently."""
+    if old is None or old._replace(accounts={}) != new._replace(accounts={}):
+        return addresses
+    return {address for address in addresses if old.accounts.get(address) != new.accounts.get(address)}
 
 
 def _sides(old: Policy | None, new: Policy) -> Iterator[tuple[Policy | None, Policy]]:
@@ -136,6 +144,6 @@ def _sides(old: Policy | None, new: Policy) -> Iterator[tuple[Policy | None, Pol
 
 
 def _limited(policy: Policy, addresses: set[str]) -> Policy:
-    """Return the policy with no more than these accounts, as the others are in no case."""
+    """Return the policy with no more than these accounts."""
     accounts = policy.accounts
     return policy._replace(accounts={address: accounts[address] for address in addresses if address in accounts})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from mailpolicy.review.evaluation import mismatches
 from mailpolicy.review.guard import CasesUnusable, Guard
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
-from tests.helpers import MINIMAL, NOBODY, Run, needs_root
+from tests.helpers import MINIMAL, NOBODY, Run, needs_root, never, now
 from tests.policy.trees import probes
 from tests.review.test_cases import networks, one, stores
 from tests.store.index.samples import settle, store_of, verb
@@ -37,7 +38,7 @@ OUTSIDE_DENIED = CASE.format(ALICE, "pop", "203.0.113.0/24", "deny")
 def guard_of(folder: Path, text: str = OUTSIDE_DENIED) -> Guard:
     path = folder / "cases.toml"
     path.write_text(text)
-    return Guard(str(path))
+    return Guard(str(path), now)
 
 
 @given(
@@ -143,9 +144,62 @@ def test_what_was_wrong_stops_nobody(store: Path, tmp_path: Path) -> None:
         edit = verb(services.Verb.ANYWHERE, Service.POP, ALICE)
         if broken:
             with pytest.raises(Refused, match=r"pop 11\.0\.0\.0/8 of 10\.0\.0\.0/7: expected deny, got allow"):
-                transact(Store.read(str(store)), edit, guard=guard)
+                transact(Store.read(str(store)), edit, never, guard=guard)
         else:
-            assert transact(Store.read(str(store)), edit, guard=guard, dry_run=True).changed
+            assert transact(Store.read(str(store)), edit, never, guard=guard, dry_run=True).changed
+
+
+ENDING = MINIMAL.replace("\npop = true", "\npop = true\nexpires = {}")
+EXCEPT = MINIMAL + '\n[accounts."alice@example.com".temporary]\nuntil = {}\npop_lan_only = false\n'
+INSIDE_ALLOWED = CASE.format(ALICE, "pop", "10.0.0.1", "allow")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "case", "told"),
+    [
+        (
+            MINIMAL,
+            ENDING.format("2027-12-31"),
+            INSIDE_ALLOWED,
+            "got deny: account-expired, from 2028-01-01T00:00:00Z on",
+        ),
+        (MINIMAL, ENDING.format("2026-11-01"), INSIDE_ALLOWED, "got deny: account-expired;"),
+        (ENDING.format("2027-12-31"), MINIMAL, INSIDE_ALLOWED, None),
+        (ENDING.format("2027-12-31"), ENDING.format("2028-12-31"), INSIDE_ALLOWED, None),
+        (ENDING.format("2028-12-31"), ENDING.format("2027-12-31"), INSIDE_ALLOWED, "from 2028-01-01T00:00:00Z on"),
+        (MINIMAL, EXCEPT.format("2026-12-04"), OUTSIDE_DENIED, "got allow;"),
+        (EXCEPT.format("2026-12-04"), EXCEPT.format("2026-12-05"), OUTSIDE_DENIED, "from 2026-12-05T00:00:00Z on"),
+        (EXCEPT.format("2026-12-04"), EXCEPT.format("2026-12-03"), OUTSIDE_DENIED, None),
+        (  # masked by the exception until then
+            EXCEPT.format("2026-12-04"),
+            EXCEPT.format("2026-12-04").replace("lan_only = true", "lan_only = false"),
+            OUTSIDE_DENIED,
+            "got allow, from 2026-12-05T00:00:00Z on",
+        ),
+        (MINIMAL, EXCEPT.format("2026-12-04"), OUTSIDE_DENIED + "at = 2026-12-04\n", "got allow;"),
+        (MINIMAL, EXCEPT.format("2026-12-04"), OUTSIDE_DENIED + "at = 2026-12-05\n", None),
+        (MINIMAL, ENDING.format("2027-12-31"), INSIDE_ALLOWED + "at = 2027-12-31T23:59:59Z\n", None),
+        (MINIMAL, ENDING.format("2027-12-31"), INSIDE_ALLOWED + "at = 2028-01-01\n", "got deny: account-expired;"),
+    ],
+)
+def test_every_moment_counts(tmp_path: Path, before: str, after: str, case: str, told: str | None) -> None:
+    old, new = (Store("accounts.toml", text.encode()).policy() for text in (before, after))
+    guard = guard_of(tmp_path, case)
+    if told is None:
+        guard.refuse_broken(old, new)
+    else:
+        with pytest.raises(Refused) as refusal:
+            guard.refuse_broken(old, new)
+        assert told in refusal.value.message
+
+
+def test_deploy_names_what_does_not_hold_now(tmp_path: Path) -> None:
+    guard = guard_of(tmp_path, OUTSIDE_DENIED + OUTSIDE_DENIED + "at = 2026-12-05\n" + INSIDE_ALLOWED)
+    policy = Store("accounts.toml", (EXCEPT.format("2026-12-04")).encode()).policy()
+    assert [failure.line for failure in guard.failures(policy)] == [1]
+    assert [
+        failure.line for failure in Guard(guard.path, lambda: datetime(2027, 1, 1, tzinfo=UTC)).failures(policy)
+    ] == []
 
 
 def test_the_store_is_judged_as_it_is_under_the_lock(store: Path, tmp_path: Path) -> None:
@@ -153,11 +207,11 @@ def test_the_store_is_judged_as_it_is_under_the_lock(store: Path, tmp_path: Path
     read = Store.read(str(store))
     edit = verb(services.Verb.ON, Service.POP, ALICE)
     guard = guard_of(tmp_path)
-    assert transact(read, edit, guard=guard, dry_run=True).changed
+    assert transact(read, edit, never, guard=guard, dry_run=True).changed
     changed = store.read_text().replace("pop_lan_only = true", "pop_lan_only = false")
     store.write_text(changed)
     with pytest.raises(Refused) as refusal:
-        transact(read, edit, guard=guard)
+        transact(read, edit, never, guard=guard)
     assert (refusal.value.code, refusal.value.line) == ("case-broken", 1)
     assert store.read_text() == changed
 
@@ -171,7 +225,7 @@ def test_the_cases_are_those_of_the_moment_of_the_edit(store: Path, tmp_path: Pa
         guard_of(tmp_path)
 
     with pytest.raises(Refused, match="no longer hold"):
-        transact(read, edit, guard=guard, confirm=lambda _: rewrite_cases())
+        transact(read, edit, never, guard=guard, confirm=lambda _: rewrite_cases())
     assert store.read_text() == MINIMAL
 
 
@@ -184,7 +238,12 @@ def test_without_a_policy_before_every_case_held(store: Path, tmp_path: Path, be
     def put(text: str) -> bool:
         new = Store("new.toml", text.encode())
         done = install(
-            str(store), new, allow=lambda _: None, confirm=lambda _: None, guard=guard_of(tmp_path, OUTSIDE_DENIED)
+            str(store),
+            new,
+            never,
+            allow=lambda _: None,
+            confirm=lambda _: None,
+            guard=guard_of(tmp_path, OUTSIDE_DENIED),
         )
         return done.changed
 
@@ -207,9 +266,9 @@ def test_an_edit_of_a_large_store_reads_no_more_than_its_account(tmp_path: Path)
     store = Store.read_for_edit(str(path), [mine], cache)
     assert set(store.policy().accounts) == {mine}
     with pytest.raises(Refused) as refusal:
-        transact(store, verb(off, Service.POP, mine), guard=guard)
+        transact(store, verb(off, Service.POP, mine), never, guard=guard)
     assert refusal.value.line == 1
-    assert transact(store, verb(off, Service.IMAP, mine), guard=guard).changed
+    assert transact(store, verb(off, Service.IMAP, mine), never, guard=guard).changed
 
 
 BROKEN: dict[str, tuple[str | None, str]] = {

@@ -25,7 +25,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "smart-host": ("smart_host", "Manage the logins for outgoing mail."),
     "server": ("server", "Show and change server-wide settings."),
     "lan": ("lan", "List and change the networks of the LAN."),
+    "network": ("network", "Manage named networks and assign them to accounts."),
     "template": ("template", "Manage templates and assign them to accounts."),
+    "temporary": ("temporary", "List and end exceptions of accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
     "who": ("who", "List the accounts that can use each service."),
     "export": ("export", "Write the policy as a file for another program."),
@@ -45,8 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 # The groups of the root's help page, most used first; every command is in one.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "smart-host", "who"),
-    "Server and templates": ("init", "server", "lan", "template"),
+    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "temporary", "smart-host", "who"),
+    "Server, networks and templates": ("init", "server", "lan", "network", "template"),
     "Review": ("validate", "diff", "test", "replay", "install"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),

@@ -17,8 +17,9 @@ from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
-from mailpolicy.policy.model import Tls
+from mailpolicy.policy.model import NamedNetwork
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Tls
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
 
@@ -212,7 +213,13 @@ def _sources(line: Line) -> list[Candidate]:
 
 
 def _networks(line: Line) -> list[Candidate]:
-    return [Candidate(entry.text) for entry in _store(line).policy().server.lan_entries]
+    return [Candidate(name) for name in _store(line).policy().networks]
+
+
+def _entries(line: Line) -> list[Candidate]:
+    policy = _store(line).policy()
+    network = policy.networks.get(line.positionals[0], NamedNetwork()) if line.path != "lan remove" else None
+    return [Candidate(entry.text) for entry in (network.entries if network else policy.server.lan_entries)]
 
 
 def _exports(line: Line) -> list[Candidate]:
@@ -254,7 +261,9 @@ VALUES: dict[str, Values] = {
     **dict.fromkeys(("template show NAME", "template assign NAME", "template remove NAME"), _templates),
     "SOURCE": _sources,
     "multipop source add SOURCE": _nothing,
-    "lan remove NETWORK...": _networks,
+    **dict.fromkeys(("lan remove NETWORK...", "network remove [ENTRY...]"), _entries),
+    **{f"network {verb} NAME": _networks for verb in ("add", "remove", "show", "assign", "unassign")},
+    "network rename OLD": _networks,
     "deploy NAME...": _exports,
     "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
     "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
@@ -276,7 +285,9 @@ VALUES: dict[str, Values] = {
     "SHELL": _words(*SHELLS),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
-    **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),
+    **dict.fromkeys(
+        ("NEW", "NAME", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing
+    ),
     **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
+from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
@@ -74,6 +76,7 @@ def carry_out(
     return transact(
         store,
         planner,
+        out.now,
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
@@ -141,8 +144,18 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
         "changed": outcome.changed,
         "dry_run": dry_run,
         "access": str(outcome.access),
-        "changes": [change._asdict() for change in outcome.plan.changes],
+        "changes": [
+            {**change._asdict(), "old": _plain(change.old), "new": _plain(change.new)}
+            for change in outcome.plan.changes
+        ],
     }
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a key for JSON, which has no dates."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return dates.text(value) if isinstance(value, date) else value

@@ -19,7 +19,7 @@ from mailpolicy.edit.text.layout import CannotWrite
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
-from mailpolicy.policy import access
+from mailpolicy.policy.access import compare
 from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
@@ -30,6 +30,7 @@ from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
@@ -54,6 +55,7 @@ class EditResult(NamedTuple):
 def transact(
     store: Store,
     planner: Planner,
+    now: Clock,
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
@@ -62,7 +64,7 @@ def transact(
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """Edit a store by the plan that `planner` makes of its policy. A dry run neither locks nor writes.
+    """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
     `guard` has the cases that the edit is held against. `confirm` may raise to stop the edit before the lock is taken.
     `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this
@@ -71,11 +73,11 @@ def transact(
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
-    plan = planner(store.policy())
+    plan = planner(store.policy().at_present(now))
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _guarded_rewrite(store, plan, guard)
-        return EditResult(plan, _access(rewrite, plan), rewrite.diff())
+        return EditResult(plan, _access(rewrite, plan, now), rewrite.diff())
     if not plan.operations:
         if guard is not None:
             guard.read()  # cases that cannot be used refuse every edit
@@ -84,7 +86,7 @@ def transact(
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, guard, before_replace)
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, guard, before_replace)
     )
 
 
@@ -93,6 +95,7 @@ def _replace(
     store: Store,
     plan: Plan,
     planner: Planner,
+    now: Clock,
     guard: Guard | None,
     before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
@@ -101,7 +104,7 @@ def _replace(
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planner(current.policy())
+        plan = planner(current.policy().at_present(now))
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan, Direction.SAME, None)
@@ -110,7 +113,8 @@ def _replace(
         before_replace(held)
     content = rewrite.content()
     held.replace(content)
-    return EditResult(plan, _access(rewrite, plan), None, lambda: current.index_replacement(content, rewrite.growth()))
+    access = _access(rewrite, plan, now)
+    return EditResult(plan, access, None, lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -170,7 +174,7 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
     store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
-            splices = splices_for(store.text, plan.operations)
+            splices = splices_for(store.text, plan.operations, followed=partial.is_followed(store))
     except CannotWrite as reason:
         raise _needs_hand_edit(store, reason.offset, str(reason)) from None
     wanted = apply_operations(store.tree, plan.operations)
@@ -228,5 +232,5 @@ def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
 
 
-def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
-    return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)
+def _access(rewrite: _Rewrite, plan: Plan, now: Clock) -> Direction:
+    return compare(rewrite.store.policy(), rewrite.policy, now, plan.affected)

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mailpolicy.policy.model import Policy
-from mailpolicy.policy.networks import NetworkSet
+from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, describe
 from mailpolicy.policy.service import Service
 
 
 class Exposure(NamedTuple):
-    """An account and a service: all admitted addresses, and those of them in the range that was asked."""
+    """An account and a service: all admitted addresses, what admits them, and those in the range that was asked."""
 
     address: str
     service: Service
-    admitted: NetworkSet
+    admitted_by: str
     matching: NetworkSet
 
 
 def exposures(policy: Policy, regions: Mapping[Service, NetworkSet]) -> Iterator[Exposure]:
     """Yield what admits each account to each service, in the order of the store; each service has the range asked for."""
-    known: dict[object, list[tuple[Service, NetworkSet, NetworkSet]]] = {}
+    known: dict[object, list[tuple[Service, str, NetworkSet]]] = {}
     for address, account in policy.accounts.items():
         shape = account.shape
         if shape not in known:
-            admitted = [(service, policy.admitted(address, service), region) for service, region in regions.items()]
-            known[shape] = [(service, networks, networks & region) for service, networks, region in admitted]
-        for service, networks, matching in known[shape]:
-            yield Exposure(address, service, networks, matching)
+            known[shape] = [
+                (service, _admitted_by(policy, account, service), policy.admitted(address, service) & region)
+                for service, region in regions.items()
+            ]
+        for service, admitted_by, matching in known[shape]:
+            yield Exposure(address, service, admitted_by, matching)
+
+
+def _admitted_by(policy: Policy, account: Account, service: Service) -> str:
+    """Return `nowhere`, `anywhere`, or `LAN` and the names of the networks beside it."""
+    admitted = policy.admitted(account.address, service)
+    if admitted in (NOWHERE, ANYWHERE):
+        return describe(admitted, None)
+    return ", ".join(["LAN", *policy.extra_lan(account).names])

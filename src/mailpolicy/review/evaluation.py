@@ -33,6 +33,16 @@ class Mismatch(NamedTuple):
         return f"{asked}: expected {case.expected}, got {self.actual}"
 
 
+def as_of(policy: Policy, case: Case) -> Policy:
+    """Return the policy at the moment that the case names, or the policy itself if it names none."""
+    if case.at is None or not policy.dated:
+        return policy
+    from mailpolicy.policy.dates import FAR, instant  # 1 ms, only for a store with dates
+    from mailpolicy.system.zones import zone
+
+    return policy.at(instant(case.at, zone(policy.server.time_zone)) or FAR)
+
+
 def mismatches(policy: Policy, case: Case, before: Policy | None = None) -> list[Mismatch]:
     """Return the addresses for which the policy decides differently from the case; an empty list if the case holds.
 

@@ -6,18 +6,23 @@ name what does not hold then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import Finding
 from mailpolicy.errors import MailpolicyError, Refused, StoreError
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.moments import moments
 from mailpolicy.policy.names import counted
 from mailpolicy.review.case_file import CaseFile
 from mailpolicy.review.cases import Case, CasesInvalid
-from mailpolicy.review.evaluation import Mismatch, mismatches
+from mailpolicy.review.evaluation import Mismatch, as_of, mismatches
 from mailpolicy.store.document import Document
 from mailpolicy.system.files import MAX_FILE_SIZE, open_trusted, read_all
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mailpolicy.policy.dates import Clock
 
 _MAX_LINES_SHOWN = 20
 
@@ -39,12 +44,13 @@ class CasesUnusable(Refused):
 
 
 class Failure(NamedTuple):
-    """A case that does not hold, with its place, and the addresses for which it fails."""
+    """A case that does not hold, with its place, and the addresses for which it fails; `moment` is set if only then."""
 
     file: str
     line: int
     case: Case
     mismatches: list[Mismatch]
+    moment: datetime | None = None
 
     @property
     def located(self) -> str:
@@ -55,12 +61,13 @@ class Failure(NamedTuple):
         asked: dict[str, list[str]] = {}  # by what is so instead
         for mismatch in self.mismatches:
             asked.setdefault(mismatch.actual, []).append(mismatch.asked)
-        return "; ".join(
+        text = "; ".join(
             [Mismatch(", ".join(texts), actual, "", ()).describe(self.case) for actual, texts in asked.items()]
         )
+        return f"{text}, from {self._moment} on" if self.moment is not None else text
 
     @property
-    def content(self) -> dict[str, str | int]:
+    def content(self) -> dict[str, str | int | None]:
         """Return the failure for JSON."""
         case = self.case
         return {
@@ -68,15 +75,25 @@ class Failure(NamedTuple):
             "name": case.name or case.title,
             "address": case.address,
             "protocol": str(case.service),
+            "moment": self._moment,
             "message": str(self),
         }
 
+    @property
+    def _moment(self) -> str | None:
+        if self.moment is None:
+            return None
+        from mailpolicy.policy.dates import text  # 2 ms, only for a store with dates
+
+        return text(self.moment)
+
 
 class Guard:
-    """The cases that an edit is held against."""
+    """The cases that an edit is held against. `now` is the clock, asked only if there are dates."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, now: Clock) -> None:
         self.path = path
+        self._now = now
         self._file: CaseFile | None = None
 
     def read(self) -> CaseFile:
@@ -91,8 +108,15 @@ class Guard:
         return self._file
 
     def failures(self, policy: Policy) -> list[Failure]:
-        """Return the cases that do not hold. Raises CasesUnusable."""
-        return _failures(self.read(), None, policy)
+        """Return the cases that do not hold now, or at the moment that they name. Raises CasesUnusable."""
+        file = self.read()
+        found = []
+        for case in file.cases:
+            only = _only(policy, case.address)
+            at = as_of(only, case) if case.at is not None else only.at_present(self._now)
+            if missed := mismatches(at, case):
+                found.append(Failure(file.path, file.line(case), case, missed))
+        return found
 
     def refuse_broken(self, old: Policy | None, new: Policy) -> None:
         """Raise Refused if a case becomes wrong for an address for which it was right; without an old policy, it was.
@@ -101,7 +125,13 @@ class Guard:
         are: an account in neither of them is decided alike on both sides.
         """
         file = self.read()
-        if not (failed := _failures(file, old, new)):
+        changed = _changed({case.address for case in file.cases}, old, new)
+        failed = [
+            failure
+            for case in file.cases
+            if case.address in changed and (failure := self._broken(file, case, old, new))
+        ]
+        if not failed:
             return
         first, *others = failed
         more = ""
@@ -118,17 +148,20 @@ class Guard:
             content={"cases": [failure.content for failure in failed]},
         )
 
-
-def _failures(file: CaseFile, old: Policy | None, new: Policy) -> list[Failure]:
-    """Return the cases that are wrong in the new policy, at any moment, for addresses for which they were right in the old."""
-    changed = _changed({case.address for case in file.cases}, old, new)
-    cases = [case for case in file.cases if case.address in changed]
-    failed = []
-    for before, after in _sides(_limited(old, changed) if old is not None else None, _limited(new, changed)):
-        for case in cases:
-            if found := mismatches(after, case, before):
-                failed.append(Failure(file.path, file.line(case), case, found))
-    return failed
+    def _broken(self, file: CaseFile, case: Case, old: Policy | None, new: Policy) -> Failure | None:
+        """Return how an edit breaks a case: at its own moment, else at the first at which it does."""
+        before, after = _only(old, case.address) if old is not None else None, _only(new, case.address)
+        if case.at is not None:
+            found = mismatches(as_of(after, case), case, as_of(before, case) if before is not None else None)
+            return Failure(file.path, file.line(case), case, found) if found else None
+        timeline = moments(
+            before.accounts.get(case.address) if before else None, after.accounts.get(case.address), self._now
+        )
+        for moment in timeline:
+            if found := mismatches(after.at(moment), case, before.at(moment) if before is not None else None):
+                later = moment if moment is not timeline[0] else None
+                return Failure(file.path, file.line(case), case, found, later)
+        return None
 
 
 def _changed(addresses: set[str], old: Policy | None, new: Policy) -> set[str]:
@@ -138,12 +171,7 @@ def _changed(addresses: set[str], old: Policy | None, new: Policy) -> set[str]:
     return {address for address in addresses if old.accounts.get(address) != new.accounts.get(address)}
 
 
-def _sides(old: Policy | None, new: Policy) -> Iterator[tuple[Policy | None, Policy]]:
-    """Yield the two policies as they are at each moment at which they are compared."""
-    yield old, new
-
-
-def _limited(policy: Policy, addresses: set[str]) -> Policy:
-    """Return the policy with no more than these accounts."""
-    accounts = policy.accounts
-    return policy._replace(accounts={address: accounts[address] for address in addresses if address in accounts})
+def _only(policy: Policy, address: str) -> Policy:
+    """Return the policy with no other account, as a large one takes long to resolve at a moment."""
+    account = policy.accounts.get(address)
+    return policy._replace(accounts={address: account} if account is not None else {})

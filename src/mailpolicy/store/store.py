@@ -233,7 +233,7 @@ class Store(Document):
         `ignored` are codes to suppress in the whole file; errors cannot be suppressed.
         """
         from mailpolicy.store import suppressions  # 1 ms, only for validate
-        from mailpolicy.store.hints import count_hints, hints
+        from mailpolicy.store.hints import count_hints, hints, hints_of_dates
         from mailpolicy.store.warnings import warnings
 
         _, problems, policy = self._validation
@@ -241,12 +241,13 @@ class Store(Document):
         left_out = 0
         if policy is not None:
             with without_gc():
+                dated, policy = policy, policy.undated()  # the same warnings on every day
                 groups = list(policy.groups())
                 problems += warnings(policy, groups)
                 if with_hints:
-                    problems += hints(policy)
+                    problems += (*hints(policy), *hints_of_dates(dated))
                 else:
-                    left_out = count_hints(policy, groups)
+                    left_out = count_hints(policy, groups) + len(list(hints_of_dates(dated)))
         if (unsafe := self._unsafe_for_root()) is not None:
             problems.append(unsafe)
         ignored = frozenset(ignored)

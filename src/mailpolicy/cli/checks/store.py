@@ -68,7 +68,7 @@ def check_cases(machine: CheckInput) -> Iterator[CheckResult]:
 
 def check_clients(machine: CheckInput) -> Iterator[CheckResult]:
     """Check that clients reach the server with their own addresses, if the policy depends on them."""
-    policy = machine.store.policy()
+    policy = machine.store.policy().at_present(machine.out.now)
     if all(policy.scope(group[0].address, service) is ANYWHERE for group in policy.groups() for service in Service):
         return  # nobody's access depends on where the client is
     result = clients.inspect_log(policy, machine.log)

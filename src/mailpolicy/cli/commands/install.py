@@ -53,6 +53,7 @@ def _install(
     done = install(
         out.context.file,
         new,
+        out.now,
         allow=_allow(out, wanted, dry_run=dry_run),
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,

@@ -11,10 +11,11 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.case_results import CaseResult, Results
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
+from mailpolicy.cli.when import AtOption, when
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.review.case_file import CaseFile
 from mailpolicy.review.cases import CasesInvalid
-from mailpolicy.review.evaluation import mismatches, uncovered
+from mailpolicy.review.evaluation import as_of, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
 from mailpolicy.system.files import MAX_FILE_SIZE, read_regular
@@ -41,8 +42,10 @@ def _test(
     coverage: Annotated[
         bool, typer.Option("--coverage", help="list accounts and services that no case covers")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     read: list[CaseFile] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:
@@ -53,11 +56,13 @@ def _test(
     if refused:
         _refuse(out, refused)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=moment)
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(file.path, file.line(case), case, mismatches(policy, case)) for file in read for case in file.cases
+        CaseResult(file.path, file.line(case), case, mismatches(as_of(policy, case), case))
+        for file in read
+        for case in file.cases
     ]
     not_covered = uncovered(policy, [result.case for result in results]) if coverage else None
     keys = {key for result in results for miss in result.mismatches for key in miss.keys}

@@ -9,11 +9,12 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import AtOption, when
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.exposure import exposures
 from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.names import counted
-from mailpolicy.policy.networks import ANYWHERE, describe
+from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import service_named
 from mailpolicy.policy.service import Service
 
@@ -41,8 +42,10 @@ def _who(
     outside_lan: Annotated[
         bool, typer.Option("--outside-lan", help="only accounts admitted from outside the LAN")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     service = service_named(protocol) if protocol is not None else None
     if service is not None and outside_lan and service.facts.connects_out:
         raise UsageError(f"--outside-lan does not apply to {service.label}: the server connects out")
@@ -50,10 +53,9 @@ def _who(
         asked = region(source) if source is not None else ANYWHERE
     except EntryRejected as error:
         raise UsageError(f"--from: {error}") from None
-    store, policy = views.open_store(out)
-    lan = policy.server.lan
+    store, policy = views.open_store(out, at=moment)
     if outside_lan:
-        asked = asked - lan
+        asked = asked - policy.server.lan
     # As in check, an address must be well-formed but has no effect if the server connects out.
     regions = {
         each: ANYWHERE if each.facts.connects_out else asked
@@ -70,12 +72,12 @@ def _who(
                     "file": store.path,
                     "address": exposure.address,
                     "protocol": str(exposure.service),
-                    "admitted": describe(exposure.admitted, lan),
+                    "admitted": exposure.admitted_by,
                     "networks": [str(network) for network in exposure.matching.networks()],
                 },
             )
         return 0
-    rows = [[exposure.address, str(exposure.service), describe(exposure.admitted, lan)] for exposure in found]
+    rows = [[exposure.address, str(exposure.service), exposure.admitted_by] for exposure in found]
     columns = ["account", "service", "admitted from"]
     if source is not None:
         columns.append("from the range asked")

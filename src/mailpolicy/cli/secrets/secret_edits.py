@@ -162,7 +162,7 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
 def _planned(out: Output, store: Store, planner: Planner) -> Plan:
     """Plan an edit. Raises Refused, before a keyring is asked, if it must not be made."""
     refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = planner(store.policy().at_present(out.now))
     refuse_broken_cases(store, planned, out.guard)
     return planned
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from mailpolicy.edit.operations import Amend, Scalar
+from mailpolicy.edit.operations import Amend, Value
 from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout
+from mailpolicy.policy import dates
 from mailpolicy.store.locate import Entry, comments
 
 
-def literal(value: Scalar, replaced: str = "") -> str:
+def literal(value: Value, replaced: str = "") -> str:
     """Return a value as TOML writes it on one line, in single quotes if the value that it replaces is."""
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, date):
+        return dates.text(value)
     if not isinstance(value, str):
         return str(value)
     if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:

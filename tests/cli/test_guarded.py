@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mailpolicy.cli import clock
 from mailpolicy.cli.app import root
 from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.model import Policy
@@ -96,8 +97,8 @@ def test_an_edit_is_refused_if_it_changes_a_decision_in_a_case(
     new = Store.read(str(store)).policy()
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    broken = Comparison(old, new).access_changes()
-    give_cases(tmp_path, tmp_path / "guard.toml", cases_of(old, {**old.accounts, **new.accounts}))
+    broken = Comparison(old, new, clock.now).access_changes()
+    give_cases(tmp_path, tmp_path / "guard.toml", cases_of(old.at_present(clock.now), {**old.accounts, **new.accounts}))
     before = content(tmp_path)
     for more in (["--dry-run"], []):
         result = run(*words, *more, "--json")

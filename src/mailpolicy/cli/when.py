@@ -65,6 +65,24 @@ def end_of(out: Output, policy: Policy, option: str, asked: When) -> End:
     return end
 
 
+def expiry(out: Output, policy: Policy, option: str, asked: When, *, whole_day: bool) -> End:
+    """Return the end that was asked for: after a whole day, or at a moment. Raises UsageError."""
+    from mailpolicy.policy import dates
+    from mailpolicy.policy.when import DateRejected
+    from mailpolicy.system.zones import zone
+
+    there = zone(policy.server.time_zone)
+    try:
+        if not whole_day:
+            return dates.end(asked.moment(out.now(), there).astimezone(there), there)
+        end = dates.end(asked.value(out.now(), there), there)
+    except DateRejected as error:
+        raise UsageError(f"{option}: {error}") from None
+    if end.is_instant:
+        raise UsageError(f"{option}: {end} is a moment; a last day is a date, and for a moment there is --at")
+    return end
+
+
 def as_of(out: Output, policy: Policy, asked: When | None) -> Policy:
     """Return the policy as it is at the moment of --at, or now. Raises UsageError."""
     if asked is None:

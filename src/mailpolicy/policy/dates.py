@@ -1,13 +1,13 @@
 """Dates of a store as instants.
 
 A date in the file has no clock of its own: it is a whole day in the server's time zone. Everything that is compared is an
-instant in UTC.
+instant with a fixed offset, as the clocks there show it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
 Clock = Callable[[], datetime]  # asked for the present moment, at most once in a run
@@ -26,6 +26,11 @@ class End(NamedTuple):
     def is_over(self, moment: datetime) -> bool:
         """Return whether the end has come."""
         return self.instant is not None and moment >= self.instant
+
+    @property
+    def is_instant(self) -> bool:
+        """Return whether the end is written as a date-time, and not as a last day."""
+        return isinstance(self.written, datetime)
 
     def __str__(self) -> str:
         return text(self.written)
@@ -49,7 +54,9 @@ def instant(value: Day, zone: tzinfo) -> datetime | None:
         # In the hour that summer time leaves out, fold=0 is the moment of the change: the first one of that day.
         value = datetime(value.year, value.month, value.day, tzinfo=zone)
     try:
-        return value.astimezone(UTC)
+        local = value.astimezone(UTC).astimezone(zone)
+        # With a fixed offset: of two times of one zone, Python compares only what the clock on the wall shows.
+        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))
     except OverflowError:
         return None if value.year > 1 else _AGO
 

@@ -225,8 +225,8 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
 
 def _expiry(account: Account) -> str:
     assert account.expires is not None, "only an account with a date expires"
-    whole_day = len(text := str(account.expires)) == len("2026-12-31")
-    return f"has expired: its last day was {text}" if whole_day else f"has expired, at {text}"
+    end = account.expires
+    return f"has expired, at {end}" if end.is_instant else f"has expired: its last day was {end}"
 
 
 def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:

@@ -17,7 +17,7 @@ from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy.access import EMPTY, Comparison
 from mailpolicy.policy.changes import Direction, direction
 from mailpolicy.policy.model import Policy
-from mailpolicy.render.access_changes import COLUMNS, Changes, Sides, markdown, objects, records, summary
+from mailpolicy.render.access_changes import Changes, Sides, columns, markdown, objects, records, summary
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
@@ -142,7 +142,7 @@ def report(out: Output, comparison: Comparison, changes: Changes, old: Store, ne
     elif out.context.format == "markdown":
         out.lines(markdown(changes, sides).splitlines())
     elif changes:
-        out.rows(COLUMNS, records(changes, sides))
+        out.rows(columns(changes), records(changes, sides))
         out.message(summary(changes))
 
 

@@ -53,10 +53,7 @@ def _list(
         return 0
     out.rows(
         ("until", "account", "what", "settings", "state"),
-        (
-            (str(row.end), row.account.address, row.kind, _text(row.settings), "over" if row.over else "in force")
-            for row in rows
-        ),
+        ((str(row.end), row.account.address, row.kind, _text(row.settings), _state(row)) for row in rows),
         of="date",
     )
     return 0
@@ -75,6 +72,12 @@ def _rows(policy: Policy) -> Iterator[_Row]:
             over = exception.until.is_over(moment)
             found.append(_Row(account, exception.until, "exception", exception.switches, over))
     yield from sorted(found, key=lambda row: (row.end.instant or FAR, row.account.address, row.kind))
+
+
+def _state(row: _Row) -> str:
+    if row.over:
+        return "over"
+    return "coming" if row.kind == "expires" else "in force"
 
 
 def _text(settings: Settings) -> str:

@@ -52,25 +52,24 @@ class Results(NamedTuple):
 
 
 def warnings(results: Results) -> list[tuple[CaseResult, str]]:
-    """Return a warning for each case that says nothing about its account.
+    """Return a warning for each case that the policy answers without deciding about its account and service."""
+    return [
+        (result, f"{result.file}:{result.line}: {text}")
+        for result in results.cases
+        if (text := _warning(results.policy, result.case)) is not None
+    ]
 
-    The account does not exist, perhaps by a typo, or the service is not governed and so open to everybody.
-    """
-    found = []
-    for result in results.cases:
-        case = result.case
-        if not results.policy.governs(case.service):
-            why = f"{case.service} is not governed by the store, so it counts as open to everybody"
-        # A reason of unknown-account shows that the missing account is intended.
-        elif case.address not in results.policy.accounts and not case.allow and case.reason is None:
-            why = (
-                f"no account {case.address}, so everything is denied to it; "
-                "if that is intended, write reason = 'unknown-account'"
-            )
-        else:
-            continue
-        found.append((result, f"{result.file}:{result.line}: {why}"))
-    return found
+
+def _warning(policy: Policy, case: Case) -> str | None:
+    if not policy.governs(case.service):
+        return f"{case.service} is not governed by the store, so it counts as open to everybody from anywhere"
+    # Perhaps a typo; a reason of unknown-account shows that the missing account is intended.
+    if case.address not in policy.accounts and not case.allow and case.reason is None:
+        return (
+            f"no account {case.address}, so everything is denied to it; "
+            "if that is intended, write reason = 'unknown-account'"
+        )
+    return None
 
 
 def summary(results: Results) -> str:

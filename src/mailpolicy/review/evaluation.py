@@ -86,13 +86,14 @@ def _mismatch(policy: Policy, case: Case, part: str, wrong: NetworkSet) -> Misma
         return Mismatch(part, f"deny: {reason.gate}", reason.message, (reason.key,) if reason.key is not None else ())
     service = case.service
     if not policy.governs(service):
-        return Mismatch(part, "allow", f"{service} is not governed", (("server", "govern"),))
+        keys: tuple[KeyPath, ...] = (("server", "govern"),) if "govern" in policy.server.written else ()
+        return Mismatch(part, "allow", f"as {service} is not governed by the store", keys)
     account = policy.accounts[case.address]
     settings = [(switch, policy.setting(account, switch)) for switch in (service.switch, service.lan_switch) if switch]
-    keys = (
+    keys = tuple(
         policy.key_path(account, switch, setting.layer) for switch, setting in settings if setting.layer is not None
     )
-    return Mismatch(part, "allow", "", tuple(keys))
+    return Mismatch(part, "allow", "", keys)
 
 
 def uncovered(policy: Policy, cases: Iterable[Case]) -> dict[str, list[Service]]:

@@ -15,7 +15,7 @@ from mailpolicy.policy.exposure import exposures
 from mailpolicy.policy.lan import EntryRejected, region
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
-from mailpolicy.policy.question import service_named
+from mailpolicy.policy.question import require_governed, service_named
 from mailpolicy.policy.service import Service
 
 
@@ -54,6 +54,8 @@ def _who(
     except EntryRejected as error:
         raise UsageError(f"--from: {error}") from None
     store, policy = views.open_store(out, at=moment)
+    if service is not None:
+        require_governed(policy, service)
     if outside_lan:
         asked = asked - policy.server.lan
     # As in check, an address must be well-formed but has no effect if the server connects out.

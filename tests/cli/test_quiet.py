@@ -62,6 +62,7 @@ template show t
 test cases.toml
 validate doubtful.toml
 validate doubtful.toml --format sarif
+who
 who pop
 """
 

@@ -42,29 +42,34 @@ class Results(NamedTuple):
         return [result for result in self.cases if result.mismatches]
 
     def describe(self, result: CaseResult, miss: Mismatch) -> str:
-        """Return a failure as text, such as `NAME: a@b.example pop 203.0.113.9: expected deny, got allow (KEY FILE:LINE)`."""
-        named = f"{result.case.name}: " if result.case.name else ""
-        asked = f"{named}{result.case.address} {result.case.service} {miss.asked}".rstrip()
+        """Return a failure as text, with the place of each key that decided."""
         why = f", {miss.why}" if miss.why else ""
         keys = ", ".join(f"{dotted(key)} {self._place(key)}" for key in miss.keys)
-        return f"{asked}: expected {result.case.expected}, got {miss.actual}{why}{f' ({keys})' if keys else ''}"
+        return f"{miss.describe(result.case)}{why}{f' ({keys})' if keys else ''}"
 
     def _place(self, key: KeyPath) -> str:
         return f"{self.store.path}:{self.lines[key]}" if key in self.lines else "not set"
 
 
 def warnings(results: Results) -> list[tuple[CaseResult, str]]:
-    """Return a warning for each case that passes only because its account does not exist, perhaps by a typo."""
-    # A reason of unknown-account shows that the missing account is intended.
+    """Return a warning for each case that the policy answers without deciding about its account and service."""
     return [
-        (
-            result,
-            f"{result.file}:{result.line}: no account {result.case.address}, so everything is denied to it; "
-            "if that is intended, write reason = 'unknown-account'",
-        )
+        (result, f"{result.file}:{result.line}: {text}")
         for result in results.cases
-        if result.case.address not in results.policy.accounts and not result.case.allow and result.case.reason is None
+        if (text := _warning(results.policy, result.case)) is not None
     ]
+
+
+def _warning(policy: Policy, case: Case) -> str | None:
+    if not policy.governs(case.service):
+        return f"{case.service} is not governed by the store, so it counts as open to everybody from anywhere"
+    # Perhaps a typo; a reason of unknown-account shows that the missing account is intended.
+    if case.address not in policy.accounts and not case.allow and case.reason is None:
+        return (
+            f"no account {case.address}, so everything is denied to it; "
+            "if that is intended, write reason = 'unknown-account'"
+        )
+    return None
 
 
 def summary(results: Results) -> str:
@@ -80,7 +85,7 @@ def summary(results: Results) -> str:
 def _coverage(results: Results) -> tuple[int, int]:
     """Return the number of decisions that the store makes, and of those that no case covers."""
     left = sum(len(services) for services in (results.uncovered or {}).values())
-    return len(results.policy.accounts) * len(Service), left
+    return len(results.policy.accounts) * len(results.policy.services), left
 
 
 def _text(out: Output, results: Results) -> None:

@@ -80,7 +80,8 @@ def carry_out(
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
-        confirm=None if yes else lambda plan: _confirm(out, plan),
+        guard=out.guard,
+        confirm=None if yes else lambda plan: _confirm(out, store, plan),
         before_replace=first,
     )
 
@@ -91,10 +92,13 @@ def require_machine(out: Output) -> None:
         out.message(Advice(f"warning: {removed}", removed.fix or ()))
 
 
-def _confirm(out: Output, plan: Plan) -> None:
+def _confirm(out: Output, store: Store, plan: Plan) -> None:
+    from mailpolicy.edit.transaction import refuse_broken_cases  # 5 ms, as above
+
     count = len({change.address for change in plan.changes if change.address is not None})
     if count < CONFIRM_FROM or not out.context.can_ask:
         return
+    refuse_broken_cases(store, plan, out.guard)
     if not typer.confirm(f"Change {count} accounts in {printable(out.context.file)}?", err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 

@@ -175,6 +175,7 @@ _TEXTS: dict[str, str] = {
         mailpolicy check alice@example.com imap 10.1.2.3 --quiet || echo denied
         """,
     "who": """
+        mailpolicy who
         mailpolicy who pop
         mailpolicy who imap --from 203.0.113.0/24
         mailpolicy who imap --outside-lan

@@ -14,6 +14,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
@@ -37,6 +38,11 @@ class Exporter:
         self._store.policy()
         self._store.update_index()
         self._vault: Credentials | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the store as it was read last."""
+        return self._store.policy()
 
     def make(self, target: Target, options: Options) -> Exported:
         """Return the file of a target for the store as it is now. Raises StoreError, Refused and KeyringError."""

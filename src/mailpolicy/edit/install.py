@@ -22,6 +22,7 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
 class Installation(NamedTuple):
@@ -60,23 +61,29 @@ def install(
     dry_run: bool = False,
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
+    guard: Guard | None = None,
 ) -> Installation:
-    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds.
+    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds; `guard` has the cases for the edit.
 
     `allow` may raise to stop it, and is called again if the old store has changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     planned = _planned(path, new, _current_store(path, trusted), trusted, now)
+    if guard is not None:
+        guard.read()  # cases that cannot be used refuse every edit
     if not planned.changed:
         return planned
     allow(planned)
+    _refuse_broken_cases(planned, guard)
     if dry_run:
         return planned
     confirm(planned)
-    return under_lock(path, lock_timeout, trusted, lambda held: _replace(held, planned, now, allow), make_folders=0o755)
+    return under_lock(
+        path, lock_timeout, trusted, lambda held: _replace(held, planned, now, allow, guard), make_folders=0o755
+    )
 
 
-def _replace(held: Held, planned: Installation, now: Clock, allow: Check) -> Installation:
+def _replace(held: Held, planned: Installation, now: Clock, allow: Check, guard: Guard | None) -> Installation:
     with held.opened() as descriptor:
         old = Store(held.path, read_all(descriptor)) if descriptor is not None else None
     held.refuse_links()
@@ -84,8 +91,15 @@ def _replace(held: Held, planned: Installation, now: Clock, allow: Check) -> Ins
     if current.changed:
         if _content(current) != _content(planned):  # the comparison that was allowed is out of date
             allow(current)
+        _refuse_broken_cases(current, guard)
         held.replace(planned.new.data)
     return current
+
+
+def _refuse_broken_cases(planned: Installation, guard: Guard | None) -> None:
+    if guard is not None:
+        old = planned.comparison.old if planned.old is not None and planned.comparable else None
+        guard.refuse_broken(old, planned.comparison.new)
 
 
 def _current_store(path: str, trusted: Trusted) -> Store | None:

@@ -31,6 +31,7 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
 class EditResult(NamedTuple):
@@ -59,35 +60,44 @@ def transact(
     dry_run: bool = False,
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
+    guard: Guard | None = None,
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
     """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
-    `confirm` may raise to stop the edit before the lock is taken. `before_replace` runs under the lock just before the
-    file is replaced, to record what the next edit must know if this one is killed. `lock_timeout` is in seconds;
-    `trusted` says who besides root may write the store. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed
-    and NotConfirmed.
+    `guard` has the cases that the edit is held against. `confirm` may raise to stop the edit before the lock is taken.
+    `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this
+    one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store. Raises StoreError,
+    NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
     plan = planner(store.policy().at_present(now))
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
-        rewrite = _rewrite(store, plan)
+        rewrite = _guarded_rewrite(store, plan, guard)
         return EditResult(plan, _access(rewrite, plan, now), rewrite.diff())
     if not plan.operations:
+        if guard is not None:
+            guard.read()  # cases that cannot be used refuse every edit
         store.update_index()
         return EditResult(plan, Direction.SAME, None)
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, before_replace)
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, guard, before_replace)
     )
 
 
 def _replace(
-    held: Held, store: Store, plan: Plan, planner: Planner, now: Clock, before_replace: Callable[[Held], None] | None
+    held: Held,
+    store: Store,
+    plan: Plan,
+    planner: Planner,
+    now: Clock,
+    guard: Guard | None,
+    before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
     with held.opened() as descriptor:
@@ -98,7 +108,7 @@ def _replace(
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan, Direction.SAME, None)
-    rewrite = _rewrite(current, plan)
+    rewrite = _guarded_rewrite(current, plan, guard)
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
@@ -138,6 +148,21 @@ class _Rewrite(NamedTuple):
     def growth(self) -> dict[str, tuple[int, int]] | None:
         """Return the bytes and lines each account grows by, or None if not only accounts' own lines change."""
         return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
+
+
+def refuse_broken_cases(store: Store, plan: Plan, guard: Guard | None) -> None:
+    """Raise Refused if a plan breaks a case, before anybody is asked anything; the edit itself finds it under the lock."""
+    if guard is not None:
+        new = _new_policy(store, plan, apply_operations(store.tree, plan.operations))
+        guard.refuse_broken(store.policy(), new)
+
+
+def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> _Rewrite:
+    """Write the operations of a plan into the text, verify the result and hold it against the cases. Raises Refused."""
+    rewrite = _rewrite(store, plan)
+    if guard is not None:
+        guard.refuse_broken(rewrite.store.policy(), rewrite.policy)
+    return rewrite
 
 
 def _rewrite(store: Store, plan: Plan) -> _Rewrite:

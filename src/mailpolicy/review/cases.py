@@ -8,6 +8,7 @@ but of any size, or an array of these; MultiPOP needs none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
@@ -32,6 +33,7 @@ KEYS: dict[str, str] = {
     "at": "the moment that is asked about: a date, for its first instant, or a date-time with an offset; missing: now",
     "name": "the name of the case in reports; optional",
 }
+_region = lru_cache(1024)(region)  # many cases are about the same few networks
 _REQUIRED = ("address", "protocol", "expect")
 
 
@@ -198,7 +200,7 @@ class _Reading:
                 if type(text) is not str:
                     self._add("MP006", "ip", "ip must be a string or an array of strings")
                 else:
-                    found.append((text, region(text)))
+                    found.append((text, _region(text)))
             except EntryRejected as error:
                 self._add("MP020", "ip", str(error))
         return found

@@ -1,4 +1,4 @@
-"""Evaluate test cases against a policy, and find what no case covers.
+"""Evaluate test cases against a policy or against a change of it, and find what no case covers.
 
 A case about a network is decided for every address in it, as an intersection or difference of sets, never by a sample.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.networks import NetworkSet
+from mailpolicy.policy.networks import NOWHERE, NetworkSet
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import Reason, judge
@@ -26,6 +26,12 @@ class Mismatch(NamedTuple):
     why: str
     keys: tuple[KeyPath, ...]
 
+    def describe(self, case: Case) -> str:
+        """Return the failure as text, such as `NAME: a@b.example pop 203.0.113.9: expected deny, got allow`."""
+        named = f"{case.name}: " if case.name else ""
+        asked = f"{named}{case.address} {case.service} {self.asked}".rstrip()
+        return f"{asked}: expected {case.expected}, got {self.actual}"
+
 
 def as_of(policy: Policy, case: Case) -> Policy:
     """Return the policy at the moment that the case names, or the policy itself if it names none."""
@@ -37,18 +43,30 @@ def as_of(policy: Policy, case: Case) -> Policy:
     return policy.at(instant(case.at, zone(policy.server.time_zone)) or FAR)
 
 
-def mismatches(policy: Policy, case: Case) -> list[Mismatch]:
-    """Return the addresses for which the policy decides differently from the case; an empty list if the case holds."""
+def mismatches(policy: Policy, case: Case, before: Policy | None = None) -> list[Mismatch]:
+    """Return the addresses for which the policy decides differently from the case; an empty list if the case holds.
+
+    With `before`, only addresses for which that policy decides as the case says.
+    """
     found = []
-    admitted = policy.admitted(case.address, case.service)
     for text, asked in case.regions:
-        wrong = asked - admitted if case.allow else asked & admitted
-        if not wrong and case.reason is not None:
-            wrong = asked if _reason(policy, case, asked).gate is not case.reason else wrong
-        if wrong:
+        right = asked
+        for wrong in _wrong(before, case, asked) if before is not None else ():
+            right = right - wrong
+        for wrong in _wrong(policy, case, right):
             part = text if wrong == asked else f"{wrong} of {text}"
             found.append(_mismatch(policy, case, part, wrong))
     return found
+
+
+def _wrong(policy: Policy, case: Case, asked: NetworkSet) -> list[NetworkSet]:
+    """Return the addresses for which the policy decides differently from the case, allowed and denied ones apart."""
+    admitted = policy.admitted(case.address, case.service)
+    inside, outside = asked & admitted, asked - admitted
+    if case.allow:
+        return [outside] if outside else []
+    other = case.reason is not None and outside and _reason(policy, case, outside).gate is not case.reason
+    return [addresses for addresses in (inside, outside if other else NOWHERE) if addresses]
 
 
 def _reason(policy: Policy, case: Case, asked: NetworkSet) -> Reason:
@@ -66,18 +84,23 @@ def _mismatch(policy: Policy, case: Case, part: str, wrong: NetworkSet) -> Misma
     if not verdict.allowed:
         reason = verdict.reasons[0]
         return Mismatch(part, f"deny: {reason.gate}", reason.message, (reason.key,) if reason.key is not None else ())
-    account, service = policy.accounts[case.address], case.service
+    service = case.service
+    if not policy.governs(service):
+        keys: tuple[KeyPath, ...] = (("server", "govern"),) if "govern" in policy.server.written else ()
+        return Mismatch(part, "allow", f"as {service} is not governed by the store", keys)
+    account = policy.accounts[case.address]
     settings = [(switch, policy.setting(account, switch)) for switch in (service.switch, service.lan_switch) if switch]
-    keys = (
+    keys = tuple(
         policy.key_path(account, switch, setting.layer) for switch, setting in settings if setting.layer is not None
     )
-    return Mismatch(part, "allow", "", tuple(keys))
+    return Mismatch(part, "allow", "", keys)
 
 
 def uncovered(policy: Policy, cases: Iterable[Case]) -> dict[str, list[Service]]:
     """Return the services of each account that no case asks about, in the order of the store."""
     covered = {(case.address, case.service) for case in cases}
     left = {
-        address: [service for service in Service if (address, service) not in covered] for address in policy.accounts
+        address: [service for service in policy.services if (address, service) not in covered]
+        for address in policy.accounts
     }
     return {address: services for address, services in left.items() if services}

@@ -8,11 +8,12 @@ import typer
 
 from mailpolicy.cli import machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import NotEnforced, Result, check_enforced, deploy_export, kick_sessions
+from mailpolicy.cli.deployment import NotEnforced, Result, broken_cases, check_enforced, deploy_export, kick_sessions
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
 from mailpolicy.errors import NotFound, Refused, StoreError
+from mailpolicy.review.guard import Failure
 
 
 def app() -> typer.Typer:
@@ -44,6 +45,7 @@ def _deploy(
     known = out.machine().exports
     selected = _selected(machine.path(out.context), known, names or [])
     exporter = Exporter(out)
+    broken = broken_cases(out, exporter.policy)
     default_domains = {export.options.default_domain for export in known if export.options.default_domain is not None}
     results: list[Result] = []
     kicked: list[str] = []
@@ -55,13 +57,13 @@ def _deploy(
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
-        _report(out, results, kicked, failed, dry_run=check or diff)
+        _report(out, results, kicked, failed, broken, dry_run=check or diff)
         raise
     if diff and out.context.format != "json":
         _print_errors(out, results)
         out.patch("".join(result.difference for result in results))
     else:
-        _report(out, results, kicked, failed, dry_run=check or diff)
+        _report(out, results, kicked, failed, broken, dry_run=check or diff)
     if failed:
         if out.context.format != "json":
             why = "; ".join(failed[:20])
@@ -93,13 +95,16 @@ def _print_errors(out: Output, results: list[Result]) -> None:
             out.failure(result.error, about=result.export.name)
 
 
-def _report(out: Output, results: list[Result], kicked: list[str], failed: list[str], *, dry_run: bool) -> None:
+def _report(
+    out: Output, results: list[Result], kicked: list[str], failed: list[str], broken: list[Failure], *, dry_run: bool
+) -> None:
     _print_errors(out, results)
     if not out.shows_results(dry_run=dry_run):
         return
     if out.context.format == "json":
         content = {"file": out.context.file, "exports": [_object(result) for result in results], "kicked": kicked}
-        out.json("deploy/1", {**content, "not_kicked": failed})
+        cases = [failure.content for failure in broken]
+        out.json("deploy/1", {**content, "not_kicked": failed, "cases": cases})
         return
     for result in results:
         out.record((result.export.name, result.export.generated.path, *_row(result, dry_run=dry_run)))

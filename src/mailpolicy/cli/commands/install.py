@@ -59,6 +59,7 @@ def _install(
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
+        guard=out.guard,
     )
     _report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:

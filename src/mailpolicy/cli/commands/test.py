@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,8 +13,8 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.cli.when import AtOption, when
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.review import cases
-from mailpolicy.review.cases import Case, CasesInvalid
+from mailpolicy.review.case_file import CaseFile
+from mailpolicy.review.cases import CasesInvalid
 from mailpolicy.review.evaluation import as_of, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
@@ -47,12 +46,11 @@ def _test(
 ) -> int:
     out: Output = context.obj
     moment = when("--at", at)
-    read: list[tuple[Document, list[Case]]] = []
+    read: list[CaseFile] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:
         try:
-            document = _document(name)
-            read.append((document, _cases(document)))
+            read.append(CaseFile(_document(name)))
         except UsageError as error:
             refused.append((name, error))
     if refused:
@@ -62,9 +60,9 @@ def _test(
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(document.path, line, case, mismatches(as_of(policy, case), case))
-        for document, found in read
-        for case, line in zip(found, _lines(document, found), strict=True)
+        CaseResult(file.path, file.line(case), case, mismatches(as_of(policy, case), case))
+        for file in read
+        for case in file.cases
     ]
     not_covered = uncovered(policy, [result.case for result in results]) if coverage else None
     keys = {key for result in results for miss in result.mismatches for key in miss.keys}
@@ -103,15 +101,3 @@ def _document(name: str) -> Document:
         return Document(name, stdin_bytes(MAX_FILE_SIZE) if name == "-" else read_regular(name))
     except StoreError as error:
         raise UsageError(error.message, file=error.file) from None
-
-
-def _cases(document: Document) -> list[Case]:
-    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
-    if problems:
-        raise CasesInvalid(document.located(problems))
-    return found
-
-
-def _lines(document: Document, found: Sequence[Case]) -> list[int]:
-    lines = document.lines([case.path for case in found])
-    return [lines[case.path] for case in found]

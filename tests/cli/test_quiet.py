@@ -15,7 +15,7 @@ from tests.helpers import MINIMAL, RELAY, RELAYED, Run
 from tests.sealing import options, sealed_file
 
 STORE = (
-    RELAYED
+    RELAYED.replace("imap = true\n", "imap = true\nsmtp = true\nsieve = true\n")
     + """\
 multipop = true
 
@@ -112,7 +112,19 @@ secrets init
 secrets rebind
 secrets rotate
 secrets move --from keyring.backends.null.Keyring --to mailpolicy.sealed.Keyring
+server govern sieve
 server set multipop off
+server ungovern smtp
+sieve anywhere --in-defaults
+sieve inherit --in-defaults
+sieve lan-only --in-defaults
+sieve off --in-defaults
+sieve on --in-template t
+smtp anywhere --in-defaults
+smtp inherit --in-defaults
+smtp lan-only --in-defaults
+smtp off --in-defaults
+smtp on --in-template t
 smart-host clear alice@example.com
 smart-host set alice@example.com --login a --password-file password
 template add u

@@ -121,6 +121,12 @@ _TEXTS: dict[str, str] = {
     "server show": """
         mailpolicy server show
         """,
+    "server govern": """
+        mailpolicy server govern smtp --dry-run
+        """,
+    "server ungovern": """
+        mailpolicy server ungovern sieve
+        """,
     "server set": """
         mailpolicy server set edition pro
         mailpolicy server set multipop on

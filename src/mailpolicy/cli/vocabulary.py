@@ -28,6 +28,8 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("pop3", "pop3s"), "pop"),
     **dict.fromkeys(("imap4", "imaps"), "imap"),
     **dict.fromkeys(("connector", "outlook"), "outlook-connector"),
+    **dict.fromkeys(("submission", "smtps", "send", "sending"), "smtp"),
+    **dict.fromkeys(("managesieve", "filter", "filters"), "sieve"),
     **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
     **dict.fromkeys(("templates", "group", "groups"), "template"),
     **dict.fromkeys(("networks", "net", "nets", "subnet", "subnets", "extra-lan", "extra_lan"), "network"),

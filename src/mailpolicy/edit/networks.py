@@ -186,7 +186,7 @@ def _write(
         return f"{shown} (from {source})" if new else shown, True
     if own is None:
         plan.change(Put(list_path, new), address, key, None, new)
-        return f"{shown} ({', '.join(old)} copied from {source})" if old else shown, True
+        return f"{shown} (own list, copied from {source})" if old else shown, True
     gone = tuple(index for index, name in enumerate(own) if name not in new)
     plan.change(Amend(list_path, gone, tuple(name for name in new if name not in own)), address, key, own, new)
     return shown, True

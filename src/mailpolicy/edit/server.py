@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, Drop, Operation, Path, PutList, Scalar
+from mailpolicy.edit.operations import Amend, Drop, Operation, Path, Put, Scalar
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.errors import Refused
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.service import Service
 
@@ -32,16 +32,16 @@ def govern(policy: Policy, services: Iterable[Service]) -> Plan:
     for service in wanted:
         changed = not policy.governs(service)
         admitted = sum(not after.gates(address, service) for address in after.accounts)
-        if changed and not admitted:
+        if changed and not after.is_granted(service):
             raise Refused(
                 f"no account could use {service} then: grant it first",
                 code="nobody-granted",
                 fix=("mailpolicy", str(service), "on", "--in-defaults"),
             )
-        plan.results.append(Result("server", "govern", str(service), changed))
+        plan.results.append(Result("server", str(service), "governed", changed))
         if changed:
             stopped = len(after.accounts) - admitted
-            plan.notes.append(f"{service} is now refused to {counted(stopped, 'account')} of {len(after.accounts)}")
+            plan.notes.append(f"this closes {service} to {stopped} of {counted(len(after.accounts), 'account')}")
     _govern_change(plan, policy, new)
     return plan
 
@@ -50,14 +50,16 @@ def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
     """Plan that the store no longer decides about these services, which are open to everybody then."""
     wanted = tuple(dict.fromkeys(services))
     plan = Plan()
+    opened = []
     for service in wanted:
         changed = policy.governs(service)
-        plan.results.append(Result("server", "ungovern", str(service), changed))
+        plan.results.append(Result("server", str(service), "not governed", changed))
         if changed:
-            closed = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
-            plan.notes.append(
-                f"{service} is now open from anywhere to {counted(closed, 'account')} that it was not open to"
-            )
+            restricted = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
+            opened.append(f"{counted(restricted, 'more account')} use {service} from anywhere")
+    if opened:
+        plan.question = f"Let {joined(opened)}?"
+        plan.notes.append(f"this lets {joined(opened)}")
     _govern_change(plan, policy, tuple(service for service in policy.server.govern if service not in wanted))
     return plan
 
@@ -73,7 +75,7 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:
-        operation = PutList(path, added)
+        operation = Put(path, added)
     plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
 
 

@@ -286,6 +286,12 @@ class Policy(NamedTuple):
         """Return the services that the store decides about."""
         return tuple(service for service in Service if self.governs(service))
 
+    def is_granted(self, service: Service) -> bool:
+        """Return whether any account may use a service; in a store without accounts, whether one that is added could."""
+        if not self.accounts:
+            return any(layer.get(service.switch) for layer in (self.defaults, *self.templates.values()))
+        return any(not self.gates(group[0].address, service) for group in self.groups())
+
     def gates(self, address: str, service: Service) -> tuple[Gate, ...]:
         """Return the closed gates of a service that do not depend on the IP address, in order: all but `outside-lan`.
 

@@ -31,7 +31,7 @@ def lan_entries(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tup
     entries = []
     for index, text in enumerate(texts):
         if type(text) is not str:
-            problems.append(Problem("MP006", (*path, index), f"a LAN entry must be a string, not {type_name(text)}"))
+            problems.append(Problem("MP006", (*path, index), f"an entry must be a string, not {type_name(text)}"))
             continue
         try:
             entries.append(LanEntry(text, lan_entry(text), index))

@@ -229,8 +229,8 @@ def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem
     """Add a problem for each value that has the right type and is not an allowed one."""
     for key in table.keys() & CHOICES.keys():
         if table[key] not in CHOICES[key]:
-            *first, last = (f"'{choice}'" for choice in CHOICES[key])
-            message = f"{key} is '{names.short(table[key])}': write {', '.join(first)} or {last}"
+            choices = names.joined((f"'{choice}'" for choice in CHOICES[key]), "or")
+            message = f"{key} is '{names.short(table[key])}': write {choices}"
             problems.append(Problem("MP008", (*path, key), message))
     for key in table.keys() & RANGES.keys():
         least, most = RANGES[key]
@@ -280,15 +280,24 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     )
 
 
+def _govern_hint(text: str, choices: str) -> str:
+    match BY_NAME.get(text.lower()):
+        case None:
+            return f"which is no service: choose {choices}"
+        case service if service.facts.optional:
+            return f"did you mean '{service}'?"
+        case _:
+            return "which every store governs: remove it"
+
+
 def _govern(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[Service, ...]:
     services = {str(service): service for service in GOVERNABLE}
-    choices = " and ".join(f"'{name}'" for name in services)
+    choices = names.joined((f"'{name}'" for name in services), "or")
     for index, text in enumerate(texts):
         if type(text) is not str:
-            message = f"a service must be a string, not {type_name(text)}: write one of {choices}"
+            message = f"a service must be a string, not {type_name(text)}: write {choices}"
             problems.append(Problem("MP006", (*path, index), message))
         elif text not in services:
-            always = f"{text} is always governed: remove it" if text in BY_NAME else f"choose among {choices}"
-            message = f"govern names '{names.short(text)}', which it cannot: {always}"
+            message = f"govern names '{names.short(text)}', {_govern_hint(text, choices)}"
             problems.append(Problem("MP008", (*path, index), message))
     return tuple(services[text] for text in texts if type(text) is str and text in services)

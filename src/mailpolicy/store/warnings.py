@@ -104,7 +104,7 @@ def _governed(policy: Policy) -> Iterator[Problem]:
     """Yield a warning for each governed service that nobody is granted, and for keys of one that is not governed."""
     for service in GOVERNABLE:
         if policy.governs(service):
-            if all(policy.gates(group[0].address, service) for group in policy.groups()):
+            if not policy.is_granted(service):
                 position = policy.server.govern.index(service)
                 message = f"{service} is governed, but no account is granted it: nobody can use it"
                 yield Problem("MP041", ("server", "govern", position), message)

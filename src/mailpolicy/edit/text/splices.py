@@ -1,7 +1,7 @@
 """Turn the operations of an edit into splices of a store's text.
 
 Only the text that an operation needs is touched, and a comment goes only with the key, table or element it belongs to.
-A style that cannot be edited safely raises CannotWrite. tomlkit changes single arrays and is given nothing else.
+A style that cannot be edited safely raises CannotWrite.
 """
 
 from __future__ import annotations

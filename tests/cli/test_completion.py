@@ -20,6 +20,8 @@ STORE = (
     + """
 [templates.contractor]
 imap = true
+[networks]
+home = ["192.0.2.0/24", "198.51.100.7"]
 [accounts."zoe@beta.example"]
 [accounts."zoe@beta.example".sources.gmx]
 host = "pop.gmx.example"
@@ -57,6 +59,16 @@ ROWS = [
     ("account rename zo", ["zoe@beta.example"]),
     ("template assign con", ["contractor"]),
     ("template assign contractor zo", ["zoe@beta.example"]),
+    ("network assign ", ["home"]),
+    ("network assign home zo", ["zoe@beta.example"]),
+    ("network add h", ["home"]),
+    ("network add home ", []),
+    ("network remove h", ["home"]),
+    ("network remove home 1", ["192.0.2.0/24", "198.51.100.7"]),
+    ("network remove other ", []),
+    ("network rename ", ["home"]),
+    ("network rename home ", []),
+    ("network show ", ["home"]),
     ("multipop source remove zoe@beta.example ", ["gmx"]),
     ("multipop source add zoe@beta.example ", []),
     ("server set ed", ["edition"]),

@@ -56,11 +56,21 @@ def show_account(out: Output, address: str, at: When | None = None) -> int:
         # 10 ms, only on a terminal
         from mailpolicy.cli import mail_services, terminal
 
-        terminal.show_page(out.context, out.data, mail_services.account_page(policy, account, store.path, store.line))
+        page = mail_services.account_page(policy, account, store.path, store.line, out.now)
+        terminal.show_page(out.context, out.data, page)
         return 0
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
     rows.append(("template", account.template or "none", ""))
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
+    if account.dated:
+        from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+        for name, key, value in (
+            ("expires", "expires", dates.expiry(account, out.now)),
+            ("exception", "temporary", dates.exception(account, out.now)),
+        ):
+            written = value not in ("never", "none")
+            rows.append((name, value, place(store, ("accounts", account.key, key)) if written else ""))
     for service in Service:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
     extra = policy.extra_lan(account)
@@ -129,6 +139,9 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         "address": account.address,
         "template": account.template,
         "suspended": account.suspended,
+        "expires": str(account.expires) if account.expires is not None else None,
+        "expired": account.expired,
+        "temporary": _exception_object(account),
         "own": dict(account.own),
         "services": services,
         "networks": networks,
@@ -140,6 +153,13 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         },
     }
     return {"file": store.path, **content} if store is not None else content
+
+
+def _exception_object(account: Account) -> dict[str, Any] | None:
+    if (exception := account.temporary) is None:
+        return None
+    in_force = bool(account.in_force)
+    return {"until": str(exception.until), "in_force": in_force, "settings": dict(exception.switches)}
 
 
 def list_accounts(
@@ -174,7 +194,7 @@ def list_accounts(
         (
             account.address,
             account.template or "-",
-            "suspended" if account.suspended else "active",
+            _state(out, account),
             *(_short(policy, account, service, lan) for service in Service),
             account.login or "-",
             *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
@@ -187,6 +207,14 @@ def list_accounts(
     headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
     out.rows(headings, rows, of="account")
     return 0
+
+
+def _state(out: Output, account: Account) -> str:
+    if not account.dated:
+        return "suspended" if account.suspended else "active"
+    from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+    return dates.state(account, out.now)
 
 
 def _short(policy: Policy, account: Account, service: Service, lan: str) -> str:

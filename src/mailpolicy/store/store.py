@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.errors import FileMissing, StoreError
-from mailpolicy.policy.model import Policy
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
@@ -226,6 +226,16 @@ class Store(Document):
         if policy is None:
             raise StoreInvalid(self.located(problems))
         return policy
+
+    @property
+    def has_errors(self) -> bool:
+        """Return whether the store has no policy."""
+        return self._validation.policy is None
+
+    @property
+    def draft(self) -> Policy:
+        """Return the policy of the parts without an error: for words about a store with errors, never for a verdict."""
+        return self._validation.draft or Policy(Server(), {}, {}, {})
 
     def diagnose(self, ignored: Iterable[str] = (), *, with_hints: bool = False) -> tuple[list[Finding], int]:
         """Return all findings by line, and the number of hints that were left out (none `with_hints`).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from mailpolicy.cli.checks.dates import check_dates
 from mailpolicy.cli.checks.exports import check_dovecot, check_exports
 from mailpolicy.cli.checks.result import CheckInput, CheckResult
 from mailpolicy.cli.checks.secrets import check_keyring, check_pending_changes, check_sealed_file, check_secrets
@@ -20,6 +21,7 @@ CHECKS: dict[str, Check] = {
     "secrets": check_secrets,
     "unfinished": check_pending_changes,
     "exports": check_exports,
+    "dates": check_dates,
     "dovecot": check_dovecot,
     "clients": check_clients,
 }

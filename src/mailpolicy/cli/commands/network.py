@@ -42,8 +42,7 @@ _ENTRY = "CIDR, address, range a-b or 192.168.*.*"
 def app() -> typer.Typer:
     """Build the command and its subcommands."""
     group = new_app(
-        help="Add, remove, rename, list, show, assign and unassign named networks: for the accounts that have one, LAN only "
-        "means the LAN or that network.",
+        help="Manage named networks. For the accounts that have one, LAN only means the LAN or that network.",
         no_args_is_help=True,
     )
     group.command("add", help="Add a network, or entries to one that exists.")(_add)
@@ -51,12 +50,10 @@ def app() -> typer.Typer:
     group.command("rename", help="Rename a network, also in the lists that name it.")(_rename)
     group.command("list", help="List the networks, and how many accounts have each.")(_list)
     group.command("show", help="Show one network and who uses it.")(_show)
-    group.command("assign", help="Assign a network to accounts, a template or the defaults, beside those they have.")(
+    group.command("assign", help="Assign a network to accounts or a layer, beside others.")(
         _assignment(networks.assign)
     )
-    group.command("unassign", help="Take a network from accounts, a template or the defaults.")(
-        _assignment(networks.unassign)
-    )
+    group.command("unassign", help="Take a network from accounts or a layer.")(_assignment(networks.unassign))
     return group
 
 

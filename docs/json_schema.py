@@ -13,6 +13,7 @@ from typing import Any
 
 from mailpolicy.policy import names
 from mailpolicy.policy.model import EXTRA_LAN
+from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.store import schema
 from mailpolicy.store.tables import NETWORKS, TABLES, Table, When
 
@@ -50,6 +51,7 @@ _VALUES: dict[str, dict[str, Any]] = {
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
     "lan": _ENTRIES,
+    "govern": {"items": {"enum": list(GOVERNABLE)}},
     EXTRA_LAN: {"items": {"type": "string"} | _NETWORK},
     **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
     **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},

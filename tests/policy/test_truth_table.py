@@ -140,10 +140,10 @@ def test_resolution_covers_every_layer() -> None:
 
 def test_networks_come_from_the_first_layer_that_names_some() -> None:
     for service, on_account, on_template, on_defaults, confined in product(
-        ("pop", "imap", "multipop", "outlook-connector"), LISTS, LISTS, LISTS, (True, False)
+        SERVICES, LISTS, LISTS, LISTS, (True, False)
     ):
-        lan = {"pop_lan_only": confined, "imap_lan_only": confined}
-        on = {"outlook_connector": True, "imap": True, "pop": True, "multipop": True}
+        lan = dict.fromkeys(("pop_lan_only", "imap_lan_only", "smtp_lan_only", "sieve_lan_only"), confined)
+        on = {service.replace("-", "_"): True, "imap": True}
         facts = {
             "account": {**on, "extra_lan": on_account},
             "template": {"extra_lan": on_template},
@@ -152,6 +152,7 @@ def test_networks_come_from_the_first_layer_that_names_some() -> None:
             "edition": "pro",
             "installed": True,
             "server_multipop": True,
+            "governed": GOVERNED[0],
         }
         compare(facts, service)
 

@@ -21,6 +21,7 @@ from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.policy.source import Tls
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
+from mailpolicy.system import zones
 
 SHELLS = ("bash", "zsh", "fish")
 FILES = ":files"  # stands for candidates: the shell completes file names itself
@@ -168,7 +169,10 @@ def _keys(_line: Line) -> list[Candidate]:
 
 
 def _key_values(line: Line) -> list[Candidate]:
-    return [Candidate(word) for word in (schema.EDITIONS if line.positionals[0] == "edition" else ("on", "off"))]
+    key = line.positionals[0].replace("-", "_")
+    return [
+        Candidate(word) for word in (zones.known() if key == "time_zone" else schema.CHOICES.get(key, ("on", "off")))
+    ]
 
 
 def _formats(line: Line) -> list[Candidate]:
@@ -216,12 +220,15 @@ VALUES: dict[str, Values] = {
     "--color": _words(*COLORS),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
+    "WHEN": _words("today"),
+    "--until": _words("today", "+1d", "+3d", "+7d", "+12h"),
     "COMMAND...": _commands,
     "SHELL": _words(*SHELLS),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
     **dict.fromkeys(
-        ("NEW", "NAME", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing
+        ("NEW", "NAME", "DATE", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"),
+        _nothing,
     ),
     **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }

@@ -11,6 +11,7 @@ _SERVICE = {
         """,
     "off": """
         mailpolicy {0} off alice@example.com bob@example.com
+        mailpolicy {0} off alice@example.com --until +3d
         mailpolicy {0} off --in-defaults
         """,
     "lan-only": """
@@ -69,6 +70,24 @@ _TEXTS: dict[str, str] = {
     "account suspend": """
         mailpolicy account suspend alice@example.com
         mailpolicy account suspend --with-template staff --dry-run
+        """,
+    "account expire": """
+        mailpolicy account expire alice@example.com --last-day 2099-12-31
+        mailpolicy account expire bob@example.com --at 2099-12-31T18:00:00+01:00
+        mailpolicy account expire alice@example.com --never
+        """,
+    "temporary": """
+        mailpolicy imap off alice@example.com --until +3d
+        mailpolicy temporary list
+        mailpolicy temporary end alice@example.com
+        """,
+    "temporary list": """
+        mailpolicy temporary list
+        mailpolicy temporary list --over
+        """,
+    "temporary end": """
+        mailpolicy temporary end alice@example.com
+        mailpolicy temporary end --over
         """,
     "account resume": """
         mailpolicy account resume alice@example.com
@@ -171,6 +190,7 @@ _TEXTS: dict[str, str] = {
         """,
     "network assign": """
         mailpolicy network assign branch alice@example.com
+        mailpolicy network assign branch alice@example.com --until +3d
         mailpolicy network assign branch --in-template staff
         """,
     "network unassign": """
@@ -209,6 +229,7 @@ _TEXTS: dict[str, str] = {
         mailpolicy check alice@example.com imap 10.1.2.3 --quiet || echo denied
         """,
     "who": """
+        mailpolicy who
         mailpolicy who pop
         mailpolicy who imap --from 203.0.113.0/24
         mailpolicy who imap --outside-lan

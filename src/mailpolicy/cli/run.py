@@ -11,12 +11,17 @@ import signal
 import sys
 from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mailpolicy.cli import was_interrupted
+from mailpolicy.cli.clock import now
 from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, require_format, split_options
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
 
@@ -25,8 +30,8 @@ class Terminated(BaseException):
     """SIGTERM arrived. Raised by the signal handler, so that `finally` blocks and context managers clean up."""
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status."""
+def run(arguments: list[str], clock: Clock = now) -> int:
+    """Run one command and return its exit status; `clock` says what time it is."""
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
     _buffer_stdout()
@@ -39,7 +44,7 @@ def run(arguments: list[str]) -> int:
     try:
         _require_posix()
         options, rest = split_options(arguments)
-        out = Output(Context.from_environment(options, os.environ))
+        out = Output(Context.from_environment(options, os.environ), clock)
         for name in out.context.ignored:
             out.message(f"note: {name} is ignored under sudo; {IGNORED_UNDER_SUDO[name]}")
         status = _command(out, rest)

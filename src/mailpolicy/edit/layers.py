@@ -22,7 +22,7 @@ class LayerTarget(NamedTuple):
 
     def keeping(self, policy: Policy, key: str) -> list[Account]:
         """Return the accounts that this layer does not reach, as they have the key themselves or by template."""
-        return [account for account in self.users if policy.resolved(account, key)[1] in self.above]
+        return [account for account in self.users if policy.resolved(account.without_exception(), key)[1] in self.above]
 
     def reach(self, keeping: list[Account]) -> str:
         """Return how many accounts the layer reaches, in words."""

@@ -33,6 +33,9 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
             case Gate.ACCOUNT_SUSPENDED:
                 text = f"{label} stays unavailable while suspended: {named}"
                 notes.append(with_command(text, ("account", "resume"), whom))
+            case Gate.ACCOUNT_EXPIRED:
+                text = f"{label} stays unavailable, because the account has expired: {named}"
+                notes.append(with_command(text, ("account", "expire", "--never"), whom))
             case Gate.SERVICE_OFF:
                 notes.append(with_command(f"{label} is still off for {named}", (service.value, "on"), whom))
             case Gate.CONNECTOR_NEEDS_IMAP:

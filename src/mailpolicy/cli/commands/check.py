@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import AtOption, as_of, when
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.model import Gate, Policy
@@ -22,6 +23,9 @@ from mailpolicy.policy.question import Question, QuestionRejected, question, req
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
 
 # White space that str.split() would take for a separator, though a batch is separated by blanks and tabs only.
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
@@ -52,12 +56,14 @@ def _check(
         str | None,
         typer.Option("--batch", metavar="FILE", help="answer lines ADDRESS PROTOCOL IP from FILE (- for stdin)"),
     ] = None,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     if batch is not None:
         if address is not None:
             raise UsageError("--batch reads the questions from its file and cannot be combined with ADDRESS")
-        return _batch(out, batch)
+        return _batch(out, batch, moment)
     if address is None:
         raise UsageError(
             "missing account, protocol and IP address",
@@ -66,9 +72,9 @@ def _check(
     if protocol is None:
         from mailpolicy.cli.selection import address as normalised  # 2 ms, only for one address without a protocol
 
-        return views.show_account(out, normalised(address))
+        return views.show_account(out, normalised(address), moment)
     asked = question(address, protocol, ip)
-    store, policy = views.open_store(out, [asked.address])
+    store, policy = views.open_store(out, [asked.address], at=moment)
     require_governed(policy, asked.service)
     verdict = judge(policy, asked)
     if not out.context.quiet:
@@ -76,7 +82,7 @@ def _check(
 
         def lets_in() -> int:
             # Of a large store only the lines about this account were read; the count needs all accounts.
-            whole = policy if store.subset is None else Store.read(store.path).policy()
+            whole = policy if store.subset is None else as_of(out, Store.read(store.path).policy(), moment)
             return whole.count_lan_only_accounts()
 
         if out.context.format == "json":
@@ -115,11 +121,11 @@ def _report_sources(out: Output, policy: Policy, asked: Question) -> None:
         out.detail(Advice("no sources to poll yet", add))
 
 
-def _batch(out: Output, name: str) -> int:
+def _batch(out: Output, name: str, at: When | None) -> int:
     # The batch is opened before the store, because a usage error (2) comes before an error of the store (3).
     descriptor = line_reader.open_lines(name)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=at)
         status = (
             _objects(out, store, policy, line_reader.chunks(name, descriptor))
             if out.context.format == "json"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailpolicy.cli import plain
+from mailpolicy.cli import answers, plain
 from mailpolicy.cli.context import OPTIONS
 from mailpolicy.cli.run import by_typer, run
 from tests.helpers import MINIMAL, Result
@@ -30,12 +30,13 @@ one two three four
 """
 FILES = {
     "good.toml": MINIMAL,
+    "dated.toml": MINIMAL.replace("pop = true", "pop = true\nexpires = 2026-11-30"),
     "broken.toml": MINIMAL.replace("pop = true", "pop = yes"),
     "invalid.toml": MINIMAL.replace("pop = true", "popp = true"),
     "questions": QUESTIONS,
     "empty": "",
 }
-STORES = ("good.toml", "good.toml", "good.toml", "broken.toml", "invalid.toml", "missing.toml")
+STORES = ("good.toml", "good.toml", "dated.toml", "broken.toml", "invalid.toml", "missing.toml")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +56,7 @@ def ran(arguments: list[str], *, typer: bool) -> Result:
     with open("questions", encoding="utf-8") as questions:
         sys.stdin, sys.stdout, sys.stderr = questions, out, err
         try:
-            status = run(arguments, by_typer) if typer else run(arguments)
+            status = run(arguments, command=by_typer) if typer else run(arguments)
         finally:
             sys.stdin, sys.stdout, sys.stderr = streams
     return Result(status, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())
@@ -65,6 +66,7 @@ VALUES = {
     "--file": STORES,
     "--format": ("text", "json", "github", "xml"),
     "--color": ("always", "never", "auto", "maybe"),
+    "--at": ("2026-12-31", "2026-12-31T08:00:00Z", "today", "soon", ""),
     "--lock-timeout": ("1", "-1", "soon"),
 }
 ADDRESSES = (
@@ -96,15 +98,18 @@ ODD = (
 )
 
 
+KNOWN = {**OPTIONS, **answers.OPTIONS}
+
+
 def option(name: str) -> st.SearchStrategy[list[str]]:
-    """An option of every command, as it can be written."""
-    if OPTIONS[name][0] is None:
+    """An option of `check` or of every command, as it can be written."""
+    if KNOWN[name][0] is None:
         return st.just([name])
     value = st.sampled_from(VALUES.get(name, ("value", "")))
     return st.one_of(value.map(lambda value: [name, value]), value.map(lambda value: [f"{name}={value}"]))
 
 
-COMMON = st.sampled_from(sorted(OPTIONS)).flatmap(option)
+COMMON = st.sampled_from(sorted(KNOWN)).flatmap(option)
 BATCH = st.builds(
     lambda name, joined: [f"--batch={name}"] if joined else ["--batch", name], st.sampled_from(BATCHES), st.booleans()
 )
@@ -131,6 +136,7 @@ def lines(draw: st.DrawFn) -> list[str]:
 @example(["--file", "good.toml", "check", "--batch", "questions", "--json"])
 @example(["--file", "good.toml", "check", "--batch", "-"])
 @example(["--file", "good.toml", "check", "--batch"])
+@example(["--file", "dated.toml", "check", "alice@example.com", "pop", "10.0.0.1", "--at", "2026-12-31"])
 def test_both_ways_answer_alike(line: list[str]) -> None:
     assert ran(line, typer=False) == ran(line, typer=True)
 

@@ -24,6 +24,9 @@ host = "pop.isp.example"
 login = "b"
 
 [templates.t]
+
+[networks]
+branch = ["192.0.2.0/24"]
 """
 )
 CASES = '[[case]]\naddress = "alice@example.com"\nprotocol = "pop"\nip = "10.0.0.1"\nexpect = "deny"\n'
@@ -49,6 +52,9 @@ export dovecot --output out --diff
 deploy --check
 deploy --diff
 lan list
+network list
+network show branch
+temporary list
 multipop source list
 multipop source print-password bob@example.com isp
 replay log
@@ -62,6 +68,7 @@ template show t
 test cases.toml
 validate doubtful.toml
 validate doubtful.toml --format sarif
+who
 who pop
 """
 
@@ -70,6 +77,7 @@ EDITS = """
 account add new@example.com
 account remove bob@example.com
 account rename bob@example.com rob@example.com
+account expire alice@example.com --never
 account resume alice@example.com
 account suspend alice@example.com
 imap anywhere alice@example.com
@@ -82,6 +90,11 @@ install new.toml
 lan add 192.168.1.0/24
 lan remove 10.0.0.0/8
 lan reset
+network add home 203.0.113.0/24
+network assign branch alice@example.com
+network remove branch
+network rename branch office
+network unassign branch bob@example.com
 multipop inherit bob@example.com
 multipop off bob@example.com
 multipop on alice@example.com
@@ -116,6 +129,7 @@ smtp off --in-defaults
 smtp on --in-template t
 smart-host clear alice@example.com
 smart-host set alice@example.com --login a --password-file password
+temporary end alice@example.com
 template add u
 template assign t alice@example.com
 template remove t

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mailpolicy.cli import views
 from mailpolicy.cli.context import Description
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import AT, as_of, when
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
@@ -24,6 +25,7 @@ ARGUMENTS: Mapping[str, str] = {
 }
 OPTIONS: Mapping[str, Description] = {
     "--batch": ("FILE", "answer lines ADDRESS PROTOCOL IP from FILE (- for stdin)"),
+    "--at": AT,
 }
 
 
@@ -34,14 +36,16 @@ def check(
     ip: str | None = None,
     *,
     batch: str | None = None,
+    at: str | None = None,
 ) -> int:
     """Answer one question or, with `batch`, a file of them; return the exit status."""
+    moment = when("--at", at)
     if batch is not None:
         if address is not None:
             raise UsageError("--batch reads the questions from its file and cannot be combined with ADDRESS")
         from mailpolicy.cli.batch import answer_batch
 
-        return answer_batch(out, batch)
+        return answer_batch(out, batch, moment)
     if address is None:
         raise UsageError(
             "missing account, protocol and IP address",
@@ -50,9 +54,9 @@ def check(
     if protocol is None:
         from mailpolicy.cli.selection import address as normalised  # 2 ms, only for one address without a protocol
 
-        return views.show_account(out, normalised(address))
+        return views.show_account(out, normalised(address), moment)
     asked = question(address, protocol, ip)
-    store, policy = views.open_store(out, [asked.address])
+    store, policy = views.open_store(out, [asked.address], at=moment)
     require_governed(policy, asked.service)
     verdict = judge(policy, asked)
     if not out.context.quiet:
@@ -60,7 +64,7 @@ def check(
 
         def lets_in() -> int:
             # Of a large store only the lines about this account were read; the count needs all accounts.
-            whole = policy if store.subset is None else Store.read(store.path).policy()
+            whole = policy if store.subset is None else as_of(out, Store.read(store.path).policy(), moment)
             return whole.count_lan_only_accounts()
 
         if out.context.format == "json":

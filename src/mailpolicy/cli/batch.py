@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from mailpolicy.cli import line_reader, views
 from mailpolicy.cli.output import Output
@@ -16,6 +17,9 @@ from mailpolicy.policy.question import QuestionRejected, question, require_gover
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
+
 # White space that str.split() would take for a separator, though a batch is separated by blanks and tabs only.
 _OTHER_SPACE = "\v\f\x1c\x1d\x1e\x1f"
 _WIDE_SPACE = "[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
@@ -23,12 +27,12 @@ _FIELDS = "expected three fields: ADDRESS PROTOCOL IP"
 FirstReason = Callable[[str, str, str | None], Gate | None]
 
 
-def answer_batch(out: Output, name: str) -> int:
-    """Answer the questions in a file, or on stdin for `-`. Raises UsageError and StoreError."""
+def answer_batch(out: Output, name: str, at: When | None) -> int:
+    """Answer the questions in a file, or on stdin for `-`, as of a moment. Raises UsageError and StoreError."""
     # The batch is opened before the store, because a usage error (2) comes before an error of the store (3).
     descriptor = line_reader.open_lines(name)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=at)
         status = (
             _objects(out, store, policy, line_reader.chunks(name, descriptor))
             if out.context.format == "json"

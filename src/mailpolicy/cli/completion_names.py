@@ -5,18 +5,29 @@ A TAB should be quick, so what only few kinds of names need is imported by those
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.cli.completion_line import Candidate, Line
+from mailpolicy.cli.command_line import Line
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.policy.service import GOVERNABLE, Service
 
 if TYPE_CHECKING:
     from mailpolicy.policy.model import Policy
 
+FILES = ":files"  # stands for candidates: the shell completes file names itself
 _MAX_ADDRESSES = 1000  # a longer list helps nobody
+
+
+class Candidate(NamedTuple):
+    """A word that may be completed, and its description."""
+
+    word: str
+    help: str = ""
+
+
+Values = Callable[[Line], Iterable[Candidate] | str]
 
 
 def accounts(line: Line) -> list[Candidate]:
@@ -61,8 +72,17 @@ def sources(line: Line) -> list[Candidate]:
 
 
 def networks(line: Line) -> list[Candidate]:
-    """Return the entries of the LAN list."""
-    return [Candidate(entry.text) for entry in _policy(line).server.lan_entries]
+    """Return the named networks."""
+    return [Candidate(name) for name in _policy(line).networks]
+
+
+def entries(line: Line) -> list[Candidate]:
+    """Return the entries of the network that the line names, or of the LAN list."""
+    policy = _policy(line)
+    network = policy.networks.get(line.positionals[0]) if line.path != "lan remove" else None
+    if line.path != "lan remove" and network is None:
+        return []
+    return [Candidate(entry.text) for entry in (network.entries if network else policy.server.lan_entries)]
 
 
 def protocols(line: Line) -> list[Candidate]:

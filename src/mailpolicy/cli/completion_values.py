@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailpolicy.cli import command_tree, completion_names
+from mailpolicy.cli.command_line import Line
 from mailpolicy.cli.command_tree import Command
-from mailpolicy.cli.completion_line import FILES, Candidate, Line, Values
+from mailpolicy.cli.completion_names import FILES, Candidate, Values
 from mailpolicy.cli.context import COLORS
 from mailpolicy.policy.service import Service
 
@@ -57,7 +58,7 @@ def _export_option(constant: str, *, first: int = 0) -> Values:
 
 
 def _tls_modes(_line: Line) -> list[Candidate]:
-    from mailpolicy.policy.model import Tls
+    from mailpolicy.policy.source import Tls
 
     return [Candidate(mode) for mode in Tls]
 
@@ -75,9 +76,12 @@ def _keys(_line: Line) -> list[Candidate]:
 
 
 def _key_values(line: Line) -> list[Candidate]:
-    from mailpolicy.store.schema import EDITIONS
+    from mailpolicy.store import schema
+    from mailpolicy.system import zones
 
-    return [Candidate(word) for word in (EDITIONS if line.positionals[0] == "edition" else ("on", "off"))]
+    key = line.positionals[0].replace("-", "_")
+    known = zones.known() if key == "time_zone" else schema.CHOICES.get(key, ("on", "off"))
+    return [Candidate(word) for word in known]
 
 
 def _formats(line: Line) -> list[Candidate]:
@@ -107,7 +111,9 @@ VALUES: dict[str, Values] = {
     **dict.fromkeys(("template show NAME", "template assign NAME", "template remove NAME"), completion_names.templates),
     "SOURCE": completion_names.sources,
     "multipop source add SOURCE": _nothing,
-    "lan remove NETWORK...": completion_names.networks,
+    **dict.fromkeys(("lan remove NETWORK...", "network remove [ENTRY...]"), completion_names.entries),
+    **{f"network {verb} NAME": completion_names.networks for verb in ("add", "remove", "show", "assign", "unassign")},
+    "network rename OLD": completion_names.networks,
     "deploy NAME...": completion_names.exports,
     "TARGET": _targets,
     "PROTOCOL": completion_names.protocols,
@@ -127,10 +133,15 @@ VALUES: dict[str, Values] = {
     "--color": _words(*COLORS),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
+    "WHEN": _words("today"),
+    "--until": _words("today", "+1d", "+3d", "+7d", "+12h"),
     "COMMAND...": _commands,
     "SHELL": _words(*SHELLS),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
-    **dict.fromkeys(("NEW", "NAME", "NETWORK...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing),
+    **dict.fromkeys(
+        ("NEW", "NAME", "DATE", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"),
+        _nothing,
+    ),
     **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }

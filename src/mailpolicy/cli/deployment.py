@@ -13,6 +13,8 @@ from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, updat
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, Refused, WriteFailed
 from mailpolicy.export.dovecot import narrowed
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.policy.model import Policy
+from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
 
 
@@ -97,6 +99,20 @@ def deploy_export(
     for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
+
+
+def broken_cases(out: Output, policy: Policy) -> list[Failure]:
+    """Return the cases of host.toml that do not hold, and warn of each: an edit by hand is held against none."""
+    if out.guard is None:
+        return []
+    try:
+        broken = out.guard.failures(policy)
+    except CasesUnusable as error:
+        out.message(f"warning: {error}")
+        return []
+    for failure in broken:
+        out.message(f"warning: {failure.located}")
+    return broken
 
 
 def check_enforced(out: Output, results: list[Result]) -> None:

@@ -11,6 +11,7 @@ _SERVICE = {
         """,
     "off": """
         mailpolicy {0} off alice@example.com bob@example.com
+        mailpolicy {0} off alice@example.com --until +3d
         mailpolicy {0} off --in-defaults
         """,
     "lan-only": """
@@ -69,6 +70,24 @@ _TEXTS: dict[str, str] = {
     "account suspend": """
         mailpolicy account suspend alice@example.com
         mailpolicy account suspend --with-template staff --dry-run
+        """,
+    "account expire": """
+        mailpolicy account expire alice@example.com --last-day 2099-12-31
+        mailpolicy account expire bob@example.com --at 2099-12-31T18:00:00+01:00
+        mailpolicy account expire alice@example.com --never
+        """,
+    "temporary": """
+        mailpolicy imap off alice@example.com --until +3d
+        mailpolicy temporary list
+        mailpolicy temporary end alice@example.com
+        """,
+    "temporary list": """
+        mailpolicy temporary list
+        mailpolicy temporary list --over
+        """,
+    "temporary end": """
+        mailpolicy temporary end alice@example.com
+        mailpolicy temporary end --over
         """,
     "account resume": """
         mailpolicy account resume alice@example.com
@@ -148,6 +167,35 @@ _TEXTS: dict[str, str] = {
     "lan reset": """
         mailpolicy lan reset --dry-run
         """,
+    "network": """
+        mailpolicy network add home 203.0.113.0/24
+        mailpolicy network assign branch alice@example.com
+        """,
+    "network add": """
+        mailpolicy network add home 203.0.113.0/24 2001:db8:7::/48
+        mailpolicy network add branch 198.51.100.7
+        """,
+    "network remove": """
+        mailpolicy network remove unused
+        mailpolicy network remove branch 192.0.2.0/24
+        """,
+    "network rename": """
+        mailpolicy network rename branch office
+        """,
+    "network list": """
+        mailpolicy network list
+        """,
+    "network show": """
+        mailpolicy network show branch
+        """,
+    "network assign": """
+        mailpolicy network assign branch alice@example.com
+        mailpolicy network assign branch alice@example.com --until +3d
+        mailpolicy network assign branch --in-template staff
+        """,
+    "network unassign": """
+        mailpolicy network unassign branch bob@example.com
+        """,
     "template": """
         mailpolicy template add contractor
         mailpolicy template assign staff alice@example.com
@@ -181,6 +229,7 @@ _TEXTS: dict[str, str] = {
         mailpolicy check alice@example.com imap 10.1.2.3 --quiet || echo denied
         """,
     "who": """
+        mailpolicy who
         mailpolicy who pop
         mailpolicy who imap --from 203.0.113.0/24
         mailpolicy who imap --outside-lan

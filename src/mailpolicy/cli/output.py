@@ -6,17 +6,23 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from mailpolicy.cli import clock as system_clock
 from mailpolicy.cli.context import Context, split_options
 from mailpolicy.cli.streams import quoted
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, UsageError
 from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mailpolicy.cli.machine import Machine
     from mailpolicy.diagnostics import Finding
+    from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard
     from mailpolicy.store.index.cache import Cache
     from mailpolicy.system.trust import Trusted
 
@@ -28,9 +34,18 @@ _WITHOUT_STORE = ("diff", "explain", "schema")  # commands that read neither the
 class Output:
     """Writes data and messages in the form that the context asks for."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, clock: Clock = system_clock.now) -> None:
         self.context = context
+        self._clock = clock
+        self._now: datetime | None = None
         self._machine: Machine | None = None
+        self._without_cases = False
+
+    def now(self) -> datetime:
+        """Return the present moment, the same for the whole run; asked only if the store has dates."""
+        if self._now is None:
+            self._now = self._clock()
+        return self._now
 
     @property
     def cache(self) -> Cache | None:
@@ -53,6 +68,22 @@ class Output:
     def trusted(self) -> Trusted:
         """The group that host.toml lets change the store besides root. Raises StoreError and Refused."""
         return self.machine().trusted
+
+    @cached_property
+    def guard(self) -> Guard | None:
+        """The cases that edits are held against, or None. Raises StoreError and Refused."""
+        if (path := self.machine().settings.cases) is None:
+            return None
+        if self._without_cases:
+            self.message(f"note: --no-cases: not held against {path}")
+            return None
+        from mailpolicy.review.guard import Guard  # 5 ms, only if host.toml names cases
+
+        return Guard(path, self.now)
+
+    def skip_cases(self) -> None:
+        """Hold the edit against no cases: `--no-cases` was given."""
+        self._without_cases = True
 
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""

@@ -12,12 +12,17 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mailpolicy.cli import plain, was_interrupted
+from mailpolicy.cli.clock import now
 from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, require_format, split_options
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED, CRASHED = 130, 141, 143, 70
 
@@ -26,8 +31,11 @@ class Terminated(BaseException):
     """SIGTERM arrived. Raised by the signal handler, so that `finally` blocks and context managers clean up."""
 
 
-def run(arguments: list[str], command: Callable[[Output, list[str]], int] | None = None) -> int:
-    """Run one command and return its exit status; by default `command` takes the short way if there is one."""
+def run(arguments: list[str], clock: Clock = now, command: Callable[[Output, list[str]], int] | None = None) -> int:
+    """Run one command and return its exit status; `clock` says what time it is.
+
+    By default `command` takes the short way if there is one.
+    """
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
     _buffer_stdout()
@@ -40,7 +48,7 @@ def run(arguments: list[str], command: Callable[[Output, list[str]], int] | None
     try:
         _require_posix()
         options, rest = split_options(arguments)
-        out = Output(Context.from_environment(options, os.environ))
+        out = Output(Context.from_environment(options, os.environ), clock)
         for name in out.context.ignored:
             out.message(f"note: {name} is ignored under sudo; {IGNORED_UNDER_SUDO[name]}")
         status = (command or _command)(out, rest)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
+
 
 def open_store(
-    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY, at: When | None = None
 ) -> tuple[Store, Policy]:
-    """Open the store and return it with its policy; warn if root should not trust it. Raises StoreError.
+    """Open the store and return it with its policy as it is now, or `at` a moment. Raises StoreError and UsageError.
 
+    Warns if root should not trust the store.
     With `addresses` only these accounts need to be in the policy, so that an index can save reading the others.
     `trusted` is the group of host.toml, from the commands that read it.
     """
@@ -33,15 +39,15 @@ def open_store(
         store = Store.read(out.context.file, out.cache)
         # All of the store was read anyway, so the next command may find its index.
         store.update_index()
-    policy = store.policy()
+    policy = as_of(out, store.policy(), at)
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 
 
-def show_account(out: Output, address: str) -> int:
+def show_account(out: Output, address: str, at: When | None = None) -> int:
     """Show the Mail Services of one account. Raises NotFound."""
-    store, policy = open_store(out, [address])
+    store, policy = open_store(out, [address], at=at)
     account = require_account(policy, address)
     if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))
@@ -50,14 +56,27 @@ def show_account(out: Output, address: str) -> int:
         # 10 ms, only on a terminal
         from mailpolicy.cli import mail_services, terminal
 
-        terminal.show_page(out.context, out.data, mail_services.account_page(policy, account, store.path, store.line))
+        page = mail_services.account_page(policy, account, store.path, store.line, out.now)
+        terminal.show_page(out.context, out.data, page)
         return 0
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
     rows.append(("template", account.template or "none", ""))
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
+    if account.dated:
+        from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+        for name, key, value in (
+            ("expires", "expires", dates.expiry(account, out.now)),
+            ("exception", "temporary", dates.exception(account, out.now)),
+        ):
+            written = value not in ("never", "none")
+            rows.append((name, value, place(store, ("accounts", account.key, key)) if written else ""))
     for service in policy.services:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
-    smart_host = policy.smart_host_login(account)
+    extra = policy.extra_lan(account)
+    where = f"{extra.layer} {place(store, policy.key_path(account, EXTRA_LAN, extra.layer))}" if extra.layer else ""
+    rows.append(("networks", ", ".join(extra.names) or "none", where))
+    smart_host = smart_host_login(policy, account)
     login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
     rows.append(("smart-host", login, smart_host.why))
     out.rows(("mail service", address, "why"), rows)
@@ -111,13 +130,21 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         }
         if store is not None:
             services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
-    smart_host = policy.smart_host_login(account)
+    extra = policy.extra_lan(account)
+    networks: dict[str, Any] = {"names": list(extra.names), "layer": extra.layer}
+    if store is not None:
+        networks["line"] = store.line(policy.key_path(account, EXTRA_LAN, extra.layer)) if extra.layer else None
+    smart_host = smart_host_login(policy, account)
     content: dict[str, Any] = {
         "address": account.address,
         "template": account.template,
         "suspended": account.suspended,
+        "expires": str(account.expires) if account.expires is not None else None,
+        "expired": account.expired,
+        "temporary": _exception_object(account),
         "own": dict(account.own),
         "services": services,
+        "networks": networks,
         "smart_host": {
             "own_login": account.login,
             "login": smart_host.login,
@@ -126,6 +153,13 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         },
     }
     return {"file": store.path, **content} if store is not None else content
+
+
+def _exception_object(account: Account) -> dict[str, Any] | None:
+    if (exception := account.temporary) is None:
+        return None
+    in_force = bool(account.in_force)
+    return {"until": str(exception.until), "in_force": in_force, "settings": dict(exception.switches)}
 
 
 def list_accounts(
@@ -155,22 +189,33 @@ def list_accounts(
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
+    with_networks = bool(policy.networks) or not out.context.draws_tables  # a terminal is narrow
     services = policy.services
     rows = (
         (
             account.address,
             account.template or "-",
-            "suspended" if account.suspended else "active",
+            _state(out, account),
             *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
+            *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
         )
         for account in chosen
     )
     columns = [service.facts.column or str(service) for service in services]
     if out.context.draws_tables:
         columns = [service.facts.short or str(service) for service in services]
-    out.rows(("address", "template", "state", *columns, "login"), rows, of="account", optional="login")
+    headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
+    out.rows(headings, rows, of="account", optional="login")
     return 0
+
+
+def _state(out: Output, account: Account) -> str:
+    if not account.dated:
+        return "suspended" if account.suspended else "active"
+    from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+    return dates.state(account, out.now)
 
 
 def _short(policy: Policy, account: Account, service: Service, lan: str) -> str:
@@ -188,16 +233,18 @@ def list_templates(out: Output, name: str | None) -> int:
     for account in policy.accounts.values():
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
-    chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
+    chosen: Mapping[str, Settings] = policy.templates if name is None else {name: policy.templates[name]}
     if out.context.format == "json":
         for title, table in chosen.items():
-            content = {
+            content: dict[str, Any] = {
                 "file": store.path,
                 "name": title,
                 "line": store.line(("templates", title)),
                 "accounts": users.get(title, 0),
             }
-            out.json("template/1", {**content, "switches": dict(table)})
+            content["switches"] = {switch: table[switch] for switch in SWITCHES if switch in table}
+            content["extra_lan"] = list(named_in(table)) if EXTRA_LAN in table else None
+            out.json("template/1", content)
         return 0
     if name is not None and out.context.draws_tables:
         # 10 ms, only on a terminal
@@ -205,15 +252,21 @@ def list_templates(out: Output, name: str | None) -> int:
 
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
-    cells = {True: "on", False: "off", None: "-"}
-    switches = [switch for service in policy.services for switch in service.switches]
+    with_networks = bool(policy.networks) or not out.context.draws_tables
+    cells: dict[object, str] = {True: "on", False: "off", None: "-"}
+    switches = [switch for service in policy.template_services for switch in service.switches]
     rows = [
-        (title, *(cells[table.get(switch)] for switch in switches), str(users.get(title, 0)))
+        (
+            title,
+            *(cells[table.get(switch)] for switch in switches),
+            str(users.get(title, 0)),
+            *([", ".join(named_in(table)) or "-"] if with_networks else []),
+        )
         for title, table in chosen.items()
     ]
     headings = [switch.replace("_", " ") for switch in switches]
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
         headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in switches]
-    out.rows(("template", *headings, "accounts"), rows, of="template")
+    out.rows(("template", *headings, "accounts", *(["networks"] if with_networks else [])), rows, of="template")
     return 0

@@ -1,11 +1,12 @@
-"""Add, remove, rename, suspend and resume accounts."""
+"""Add, remove, rename, suspend, resume and expire accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from mailpolicy.edit import remarks
-from mailpolicy.edit.operations import Add, Drop, Rename, Scalar, differences
+from mailpolicy.edit.operations import Add, Drop, Rename, Value, differences
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector, require_governed
@@ -16,8 +17,11 @@ from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock, End
 
-def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]) -> Plan:
+
+def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value]) -> Plan:
     """Plan new accounts with these settings in their own tables. Raises NotFound and Refused.
 
     An account that already exists with the same settings is left alone; one with different settings is refused.
@@ -51,7 +55,7 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]
     return plan
 
 
-def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> Iterator[remarks.Note]:
+def _notes(policy: Policy, new: list[str], settings: Mapping[str, Value]) -> Iterator[remarks.Note]:
     """Yield notes about settings that new accounts inherit, and services that were switched on and stay closed."""
     account = _new_account(new[0], settings)  # all new accounts resolve alike
     if inherited := remarks.inherited(policy, account, settings):
@@ -65,10 +69,10 @@ def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> It
         yield passwords_to_set([Owner(address) for address in new])
 
 
-def _new_account(address: str, settings: Mapping[str, Scalar]) -> Account:
+def _new_account(address: str, settings: Mapping[str, Value]) -> Account:
     template = settings.get("template")
-    switches = {key: value for key, value in settings.items() if isinstance(value, bool)}
-    return Account(address, address, switches, template if isinstance(template, str) else None)
+    own = {key: value for key, value in settings.items() if isinstance(value, bool | tuple)}
+    return Account(address, address, own, template if isinstance(template, str) else None)
 
 
 def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
@@ -84,14 +88,16 @@ def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
     return plan
 
 
-def _table(account: Account) -> dict[str, Scalar]:
-    table: dict[str, Scalar] = dict(account.own)
+def _table(account: Account) -> dict[str, Value]:
+    table: dict[str, Value] = dict(account.own)
     if account.template is not None:
         table["template"] = account.template
     if account.suspended:
         table["suspended"] = True
     if account.login is not None:
         table["smart_host_login"] = account.login
+    if account.expires is not None:
+        table["expires"] = account.expires.written
     return table
 
 
@@ -125,6 +131,23 @@ def suspend(policy: Policy, selection: Selection) -> Plan:
 def resume(policy: Policy, selection: Selection) -> Plan:
     """Plan the end of accounts' suspension; the key is removed. Raises NotFound."""
     return _suspension(policy, selection, None)
+
+
+def expire(policy: Policy, selection: Selection, expires: End | None, now: Clock) -> Plan:
+    """Plan the date on which accounts expire, or with None that they never do. Raises NotFound."""
+    plan = Plan()
+    over = expires is not None and expires.is_over(now())
+    state = "never expires" if expires is None else f"{'expired' if over else 'expires'} {_when(expires)}"
+    for account in selected_accounts(policy, selection, plan):
+        path = ("accounts", account.key, "expires")
+        old = account.expires.written if account.expires is not None else None
+        changed = plan.set(path, account.address, "expires", old, expires.written if expires is not None else None)
+        plan.results.append(Result(account.address, "account", state, changed))
+    return plan
+
+
+def _when(end: End) -> str:
+    return f"at {end}" if end.is_instant else f"after {end}"
 
 
 def _suspension(policy: Policy, selection: Selection, suspended: bool | None) -> Plan:

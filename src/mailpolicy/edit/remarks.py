@@ -13,7 +13,7 @@ from mailpolicy.policy.model import Account, Gate, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
 
-_MAX_NAMED = 20  # how many accounts a sentence names before it only counts
+MAX_NAMED = 20  # how many accounts a sentence names before it only counts
 
 Note = str | Advice
 
@@ -32,6 +32,9 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
             case Gate.ACCOUNT_SUSPENDED:
                 text = f"{label} stays unavailable while suspended: {named}"
                 notes.append(with_command(text, ("account", "resume"), whom))
+            case Gate.ACCOUNT_EXPIRED:
+                text = f"{label} stays unavailable, because the account has expired: {named}"
+                notes.append(with_command(text, ("account", "expire", "--never"), whom))
             case Gate.SERVICE_OFF:
                 notes.append(with_command(f"{label} is still off for {named}", (service.value, "on"), whom))
             case Gate.CONNECTOR_NEEDS_IMAP:
@@ -63,7 +66,7 @@ def server_gates(policy: Policy, service: Service) -> list[Note]:
 
 def with_command(text: str, command: Command, addresses: list[str]) -> Note:
     """Return a note with the command for these addresses, or without it if there are many."""
-    return Advice(text, ("mailpolicy", *command, *addresses)) if len(addresses) <= _MAX_NAMED else text
+    return Advice(text, ("mailpolicy", *command, *addresses)) if len(addresses) <= MAX_NAMED else text
 
 
 def inherited(policy: Policy, account: Account, settings: Iterable[str]) -> list[str]:
@@ -100,4 +103,4 @@ def state_text(service: Service, on: bool | None, lan_only: bool | None) -> str:
 def names_or_count(addresses: Iterable[str]) -> str:
     """Return the addresses, or their number if there are more than 20."""
     listed = list(addresses)
-    return ", ".join(listed) if len(listed) <= _MAX_NAMED else counted(len(listed), "account")
+    return ", ".join(listed) if len(listed) <= MAX_NAMED else counted(len(listed), "account")

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.edit import remarks
-from mailpolicy.edit.operations import Path
+from mailpolicy.edit import exceptions, remarks
+from mailpolicy.edit.layers import selected_layer
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.lookup import require_template
-from mailpolicy.policy.model import Account, Gate, Layer, Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.model import Account, Gate, Policy
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import End
 
 
 class Verb(StrEnum):
@@ -31,10 +32,17 @@ class Verb(StrEnum):
     INHERIT = "inherit"
 
 
-def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, restriction: Verb | None = None) -> Plan:
+def switch(
+    policy: Policy,
+    service: Service,
+    verb: Verb,
+    selection: Selection,
+    restriction: Verb | None = None,
+    until: End | None = None,
+) -> Plan:
     """Plan one verb; with `restriction`, `lan-only` or `anywhere` is written in the same step as `on`.
 
-    Raises NotFound and Refused.
+    With `until` the keys are written into the exceptions of the accounts. Raises NotFound and Refused.
     """
     wanted = _wanted_keys(service, verb, restriction)
     plan = Plan()
@@ -48,20 +56,34 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
         refuse_connector(policy, accounts)
     if service is Service.IMAP and verb is Verb.OFF:
         _note_connector_stops(policy, accounts, plan)
+    if until is not None:
+        exceptions.refuse_second(policy, accounts, _values(wanted), until)
+    closing = _closing(service, wanted)
     pinned = []
+    taken: list[Account] = []
+    left: list[Account] = []
     effects: dict[tuple[object, ...], _Effect] = {}  # by shape: accounts of one shape resolve alike
     closed: list[tuple[str, tuple[Gate, ...]]] = []
     for account in accounts:
         shape = account.shape
         if (effect := effects.get(shape)) is None:
-            effect = effects[shape] = _effect(policy, account, service, wanted)
+            effect = effects[shape] = _effect(policy, account, service, wanted, until)
         if effect.pins:
             pinned.append(account.address)
         closed.append((account.address, effect.gates))
-        changed = False
-        for key, value in wanted.items():
-            old = account.own.get(key)
-            changed = plan.set(("accounts", account.key, key), account.address, key, old, value) or changed
+        if until is not None:
+            changed = exceptions.write(policy, plan, account, _values(wanted), until)
+        else:
+            changed = False
+            for key, value in wanted.items():
+                old = account.own.get(key)
+                changed = plan.set(("accounts", account.key, key), account.address, key, old, value) or changed
+            if account.in_force:
+                if account.in_force.keys() & (wanted.keys() - closing):
+                    left.append(account)
+                if exceptions.take_out(plan, account, closing):
+                    taken.append(account)
+                    changed = True
         plan.results.append(Result(account.address, str(service), effect.state, changed))
     if pinned:
         has = "has its" if len(pinned) == 1 else "have their"
@@ -69,6 +91,7 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
             f"{names_or_count(pinned)} now {has} own setting, with the value inherited until now; to inherit it again"
         )
         plan.notes.append(remarks.with_command(text, (service.value, "inherit"), pinned))
+    plan.notes += exceptions.notes(taken, left, sorted(closing))
     if verb not in (Verb.OFF, Verb.INHERIT):
         plan.notes += remarks.still_closed(service, closed)
     return plan
@@ -92,16 +115,32 @@ class _Effect(NamedTuple):
     gates: tuple[Gate, ...]  # still closed afterwards
 
 
-def _effect(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> _Effect:
-    pins = any(
-        value is not None and account.own.get(key) is None and policy.setting(account, key).value is value
+def _effect(
+    policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None], until: End | None
+) -> _Effect:
+    permanent = account.without_exception()
+    pins = until is None and any(
+        value is not None and account.own.get(key) is None and policy.setting(permanent, key).value is value
         for key, value in wanted.items()
     )
-    own = {key: value for key, value in account.own.items() if key not in wanted}
-    own |= {key: value for key, value in wanted.items() if value is not None}
-    new = account._replace(own=own)
+    if until is not None:
+        new = exceptions.with_keys(policy, account, _values(wanted))
+        state = f"{remarks.service_state(policy, new, service)}, until {until}"
+    else:
+        own = {key: value for key, value in account.own.items() if key not in wanted}
+        new = account._replace(own=own | _values(wanted))
+        state = remarks.service_state(policy, new.without_exception(), service)
     gates = policy._replace(accounts={new.address: new}).gates(new.address, service)
-    return _Effect(pins, remarks.service_state(policy, new, service), gates)
+    return _Effect(pins, state, gates)
+
+
+def _values(wanted: Mapping[str, bool | None]) -> dict[str, bool]:
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _closing(service: Service, wanted: Mapping[str, bool | None]) -> set[str]:
+    """Return the keys that are written so as to let in nobody, or fewer: an exception must not keep that door open."""
+    return {key for key, value in wanted.items() if value is (key != service.switch)}
 
 
 def refuse_connector(policy: Policy, accounts: Iterable[Account], *, new: bool = False) -> None:
@@ -145,32 +184,20 @@ def _wanted_keys(service: Service, verb: Verb, restriction: Verb | None) -> dict
 def _switch_layer(
     policy: Policy, service: Service, wanted: Mapping[str, bool | None], selection: Selection, plan: Plan
 ) -> Plan:
-    path: Path
-    if selection.in_template is not None:
-        require_template(policy, selection.in_template)
-        path, subject = ("templates", selection.in_template), f"template {selection.in_template}"
-        table = policy.templates[selection.in_template]
-    else:
-        path, subject, table = ("defaults",), "defaults", policy.defaults
-    new = {**table, **wanted}
+    layer = selected_layer(policy, selection)
+    new = {**layer.table, **wanted}
     changed = False
     for key, value in wanted.items():
-        changed = plan.set((*path, key), None, ".".join((*path, key)), table.get(key), value) or changed
+        path = (*layer.path, key)
+        changed = plan.set(path, None, ".".join(path), layer.table.get(key), value) or changed
     kept = {key: value for key, value in new.items() if value is not None}
-    if selection.in_template is not None:
-        after = policy._replace(templates={**policy.templates, selection.in_template: kept})
-        users = [account for account in policy.accounts.values() if account.template == selection.in_template]
-        layers: tuple[Layer, ...] = (Layer.ACCOUNT,)
-    else:
-        after = policy._replace(defaults=kept)
-        users = list(policy.accounts.values())
-        layers = (Layer.ACCOUNT, Layer.TEMPLATE)
+    after, users = layer.replaced(policy, kept), layer.users
     # The first key is the one the command is about: accounts that set it, themselves or by template, are not reached.
-    key = next(iter(wanted))
-    keeping = [account for account in users if policy.setting(account, key).layer in layers]
+    keeping = layer.keeping(policy, next(iter(wanted)))
     lan = service.lan_switch
-    said = remarks.state_text(service, kept.get(service.switch), kept.get(lan) if lan is not None else None)
-    plan.results.append(Result(subject, str(service), said, changed))
+    switches = {key: value for key, value in kept.items() if isinstance(value, bool)}
+    said = remarks.state_text(service, switches.get(service.switch), switches.get(lan) if lan is not None else None)
+    plan.results.append(Result(layer.subject, str(service), said, changed))
     if wanted.get(service.switch) and service is not Service.CONNECTOR:
         plan.notes += remarks.server_gates(after, service)
     if wanted.get(Service.CONNECTOR.switch):
@@ -189,9 +216,7 @@ def _switch_layer(
     if not policy.governs(service):
         govern = ("mailpolicy", "server", "govern", str(service))
         plan.notes.append(Advice(f"note: {service} is not governed yet, so this has no effect until it is", govern))
-    keep = "keeps its" if len(keeping) == 1 else "keep their"
-    reached = counted(len(users) - len(keeping), "account")
-    plan.notes.append(f"applies to {reached}; {len(keeping)} {keep} own setting")
+    plan.notes.append(layer.reach(keeping))
     return plan
 
 

@@ -16,6 +16,7 @@ from mailpolicy.edit.plan import Plan, Planner
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite
+from mailpolicy.edit.text.splices import settled
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
@@ -29,6 +30,8 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
     from mailpolicy.policy.changes import Direction
+    from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
 class EditResult(NamedTuple):
@@ -39,6 +42,7 @@ class EditResult(NamedTuple):
 
     plan: Plan
     rewrite: Rewrite | None = None
+    now: Clock | None = None
     diff: str | None = None
     update_index: Callable[[], None] = lambda: None
 
@@ -47,9 +51,9 @@ class EditResult(NamedTuple):
         """Return the direction in which the edit changes access."""
         from mailpolicy.policy import access, changes  # 3 ms, only for --verbose and JSON
 
-        if self.rewrite is None:
+        if self.rewrite is None or self.now is None:
             return changes.Direction.SAME
-        return access.compare(self.rewrite.store.policy(), self.rewrite.policy, self.plan.affected)
+        return access.compare(self.rewrite.store.policy(), self.rewrite.policy, self.now, self.plan.affected)
 
     @property
     def changed(self) -> bool:
@@ -61,55 +65,65 @@ class EditResult(NamedTuple):
 def transact(
     store: Store,
     planner: Planner,
+    now: Clock,
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
+    guard: Guard | None = None,
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """Edit a store by the plan that `planner` makes of its policy. A dry run neither locks nor writes.
+    """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
-    `confirm` may raise to stop the edit before the lock is taken. `before_replace` runs under the lock just before the
-    file is replaced, to record what the next edit must know if this one is killed. `lock_timeout` is in seconds;
-    `trusted` says who besides root may write the store. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed
-    and NotConfirmed.
+    `guard` has the cases that the edit is held against. `confirm` may raise to stop the edit before the lock is taken.
+    `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this
+    one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store. Raises StoreError,
+    NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
-    plan = planner(store.policy())
+    plan = planner(store.policy().at_present(now))
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
-        rewrite = _rewrite(store, plan)
-        return EditResult(plan, rewrite, rewrite.diff())
+        rewrite = _guarded_rewrite(store, plan, guard)
+        return EditResult(plan, rewrite, now, rewrite.diff())
     if not plan.operations:
+        if guard is not None:
+            guard.read()  # cases that cannot be used refuse every edit
         store.update_index()
         return EditResult(plan)
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, before_replace)
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, guard, before_replace)
     )
 
 
 def _replace(
-    held: Held, store: Store, plan: Plan, planner: Planner, before_replace: Callable[[Held], None] | None
+    held: Held,
+    store: Store,
+    plan: Plan,
+    planner: Planner,
+    now: Clock,
+    guard: Guard | None,
+    before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
     with held.opened() as descriptor:
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planner(current.policy())
+        plan = planner(current.policy().at_present(now))
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan)
-    rewrite = _rewrite(current, plan)
+    rewrite = _guarded_rewrite(current, plan, guard)
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
     held.replace(content)
-    return EditResult(plan, rewrite, update_index=lambda: current.index_replacement(content, rewrite.growth()))
+    return EditResult(plan, rewrite, now, update_index=lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -145,6 +159,21 @@ class Rewrite(NamedTuple):
         return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
 
 
+def refuse_broken_cases(store: Store, plan: Plan, guard: Guard | None) -> None:
+    """Raise Refused if a plan breaks a case, before anybody is asked anything; the edit itself finds it under the lock."""
+    if guard is not None:
+        new = _new_policy(store, plan, apply_operations(store.tree, plan.operations))
+        guard.refuse_broken(store.policy(), new)
+
+
+def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> Rewrite:
+    """Write the operations of a plan into the text, verify the result and hold it against the cases. Raises Refused."""
+    rewrite = _rewrite(store, plan)
+    if guard is not None:
+        guard.refuse_broken(rewrite.store.policy(), rewrite.policy)
+    return rewrite
+
+
 def _rewrite(store: Store, plan: Plan) -> Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
@@ -154,10 +183,11 @@ def _rewrite(store: Store, plan: Plan) -> Rewrite:
     store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
-            splices = splices_for(store.text, plan.operations)
+            operations = settled(store.text, plan.operations)
+            splices = splices_for(store.text, operations, followed=partial.is_followed(store))
     except CannotWrite as reason:
         raise _needs_hand_edit(store, reason.offset, str(reason)) from None
-    wanted = apply_operations(store.tree, plan.operations)
+    wanted = apply_operations(store.tree, operations)
     new = Store(store.path, diff.apply_splices(store.text, splices).encode("utf-8"))
     if _without_empty(new.tree) != _without_empty(wanted):
         offset = splices[0].start

@@ -6,15 +6,33 @@ all ask it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet
+from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet, union
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Source
+
+if TYPE_CHECKING:
+    from datetime import datetime  # 2 ms, only for a store with dates
+
+    from mailpolicy.policy.dates import Clock, End
+
+EXTRA_LAN = "extra_lan"  # the key that names the networks which LAN only admits beside the LAN
+
+# The keys that account, template and defaults share, with their values: the switches, and a tuple for EXTRA_LAN.
+Value = bool | tuple[str, ...]
+Settings = Mapping[str, Value]
+
+
+def named_in(table: Settings) -> tuple[str, ...]:
+    """Return the networks that a table names."""
+    value = table.get(EXTRA_LAN)
+    return value if isinstance(value, tuple) else ()
 
 
 class Gate(StrEnum):
@@ -22,6 +40,7 @@ class Gate(StrEnum):
 
     UNKNOWN_ACCOUNT = "unknown-account"
     ACCOUNT_SUSPENDED = "account-suspended"
+    ACCOUNT_EXPIRED = "account-expired"
     SERVICE_OFF = "service-off"
     IMAP_NEEDS_PRO = "imap-needs-pro"
     CONNECTOR_NOT_INSTALLED = "connector-not-installed"
@@ -33,7 +52,7 @@ class Gate(StrEnum):
 def can_close(gate: Gate, service: Service) -> bool:
     """Return whether a gate can ever be closed for a service."""
     match gate:
-        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.SERVICE_OFF:
+        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.ACCOUNT_EXPIRED | Gate.SERVICE_OFF:
             return True
         case Gate.IMAP_NEEDS_PRO:
             return service.facts.needs_pro
@@ -48,6 +67,7 @@ def can_close(gate: Gate, service: Service) -> bool:
 class Layer(StrEnum):
     """The part of the store that sets a value."""
 
+    TEMPORARY = "temporary"
     ACCOUNT = "account"
     TEMPLATE = "template"
     DEFAULTS = "defaults"
@@ -55,11 +75,18 @@ class Layer(StrEnum):
 
 
 class LanEntry(NamedTuple):
-    """One entry of the LAN list: its text, its networks, and its `position` in the list, from 0."""
+    """One entry of the LAN or of a named network: its text, its networks, and its `position` in the list, from 0."""
 
     text: str
     networks: tuple[Network, ...]
     position: int = 0
+
+
+class NamedNetwork(NamedTuple):
+    """A network of [networks]: its entries, and the addresses in them."""
+
+    entries: tuple[LanEntry, ...] = ()
+    addresses: NetworkSet = NOWHERE
 
 
 class Server(NamedTuple):
@@ -75,6 +102,7 @@ class Server(NamedTuple):
     smart_host_login: str | None = None
     per_account_auth: bool = False
     govern: tuple[Service, ...] = ()  # the optional services, as written
+    time_zone: str = "UTC"
     written: frozenset[str] = frozenset()
 
     @property
@@ -83,42 +111,54 @@ class Server(NamedTuple):
         return self.smart_host_port if self.smart_host_port is not None else 587
 
 
-class Tls(StrEnum):
-    """How the connection to a source is protected."""
+class Temporary(NamedTuple):
+    """An exception of an account: settings that stand above its own until an end."""
 
-    IMPLICIT = "implicit"
-    STARTTLS = "starttls"
-    NONE = "none"
-
-    @property
-    def port(self) -> int:
-        """Return the default port. Source: RFC 8314, 3.2 and RFC 1939, 3."""
-        return 995 if self is Tls.IMPLICIT else 110
-
-
-class Source(NamedTuple):
-    """A remote POP3 mailbox that MultiPOP collects from; sizes in KiB, ages in days, None for no limit."""
-
-    host: str
-    port: int
-    login: str
-    tls: Tls = Tls.IMPLICIT
-    keep: bool = True
-    enabled: bool = True
-    max_size_kb: int | None = None
-    delete_after_days: int | None = None
+    until: End
+    switches: Settings
 
 
 class Account(NamedTuple):
-    """One account: its normalised address, the key of its table, and the settings in it."""
+    """One account: its normalised address, the key of its table, and the settings in it.
+
+    `expires` and `temporary` are as written. What they mean at a moment is in `expired` and `in_force`, which only
+    `at()` sets.
+    """
 
     address: str
     key: str
-    own: Mapping[str, bool]
+    own: Settings
     template: str | None = None
     suspended: bool = False
     login: str | None = None
     sources: Mapping[str, Source] = MappingProxyType({})
+    expires: End | None = None
+    temporary: Temporary | None = None
+    expired: bool = False
+    in_force: Settings = MappingProxyType({})  # the switches of an exception that is not over
+
+    @property
+    def dated(self) -> bool:
+        """Return whether the account changes with time."""
+        return self.expires is not None or self.temporary is not None
+
+    def at(self, moment: datetime | None) -> Account:
+        """Return the account as it is at a moment; for None as it is in its policy."""
+        expires, temporary = self.expires, self.temporary
+        if moment is None or not self.dated:
+            return self
+        return self._replace(
+            expired=expires is not None and expires.is_over(moment),
+            in_force={} if temporary is None or temporary.until.is_over(moment) else temporary.switches,
+        )
+
+    def without_own(self) -> Account:
+        """Return the account without settings of its own, for what it inherits."""
+        return self._replace(own={}, in_force={})
+
+    def without_exception(self) -> Account:
+        """Return the account without its exception, for what it is when that is over."""
+        return self._replace(temporary=None, in_force={})
 
     @property
     def domain(self) -> str:
@@ -131,12 +171,14 @@ class Account(NamedTuple):
 
         A field counts unless it is known to decide nothing, so that a new field is never forgotten.
         """
-        return (*_deciding(self), *self.own.items())
+        shape = (*_deciding(self), *self.own.items())
+        return (*shape, None, *self.in_force.items()) if self.in_force else shape
 
 
-_NOT_DECIDING = ("address", "key", "login", "sources")
+# Dates decide nothing by themselves, only what they mean at a moment.
+_NOT_DECIDING = ("address", "key", "login", "sources", "expires", "temporary")
 _deciding: Callable[[Account], tuple[object, ...]] = itemgetter(
-    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own"))
+    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own", "in_force"))
 )
 
 
@@ -147,46 +189,93 @@ class Setting(NamedTuple):
     layer: Layer | None
 
 
-class SmartHostLogin(NamedTuple):
-    """The login that an account's mail goes out with: its owner (account, server or None), its name, and the reason."""
+class ExtraLan(NamedTuple):
+    """The names of the networks that LAN only admits beside the LAN, and the layer that has the list; None if none has."""
 
-    owner: Layer | None
-    login: str | None
-    why: str
-
-
-_OFF = Setting(False, None)
+    names: tuple[str, ...]
+    layer: Layer | None
 
 
 class Policy(NamedTuple):
-    """The whole policy of one store."""
+    """The whole policy of one store.
+
+    One with dates decides nothing until at() has said for which moment.
+    """
 
     server: Server
-    defaults: Mapping[str, bool]
-    templates: Mapping[str, Mapping[str, bool]]
+    defaults: Settings
+    templates: Mapping[str, Settings]
     accounts: Mapping[str, Account]
+    networks: Mapping[str, NamedNetwork] = MappingProxyType({})
+    moment: datetime | None = None
+
+    @property
+    def dated(self) -> list[Account]:
+        """Return the accounts that change with time."""
+        return [account for account in self.accounts.values() if account.dated]
+
+    def at(self, moment: datetime | None) -> Policy:
+        """Return the policy as it is at a moment, in which nothing depends on time any more.
+
+        Nothing else knows a clock. A policy without dates is the same at every moment, for which None stands.
+        """
+        dated = self.dated
+        if moment is None or not dated:
+            return self
+        accounts = {**self.accounts, **{account.address: account.at(moment) for account in dated}}
+        return self._replace(accounts=accounts, moment=moment)
+
+    def at_present(self, now: Clock) -> Policy:
+        """Return the policy as it is now; the clock is asked only if there are dates."""
+        return self.at(now()) if self.dated else self
+
+    def undated(self) -> Policy:
+        """Return the policy without its dates, for what is true of a file on every day."""
+        if not (dated := self.dated):
+            return self
+        bare = {account.address: account._replace(expires=None, temporary=None) for account in dated}
+        return self._replace(accounts={**self.accounts, **bare})
 
     def setting(self, account: Account, switch: str) -> Setting:
-        """Return a switch of an account: its own value, else its template's, else the default, else off."""
-        if (value := account.own.get(switch)) is not None:
-            return Setting(value, Layer.ACCOUNT)
-        return self.inherited(account, switch)
+        """Return a switch of an account: that of its exception, its own, its template's, the default, or off."""
+        value, layer = self.resolved(account, switch)
+        return Setting(value is True, layer)
 
-    def inherited(self, account: Account, switch: str) -> Setting:
-        """Return the value that a switch has, or would have, without the account's own setting."""
-        if account.template is not None and (value := self.templates[account.template].get(switch)) is not None:
-            return Setting(value, Layer.TEMPLATE)
-        if (value := self.defaults.get(switch)) is not None:
-            return Setting(value, Layer.DEFAULTS)
-        return _OFF
+    def extra_lan(self, account: Account) -> ExtraLan:
+        """Return the networks that an account has beside the LAN; the first layer with a list decides, as for a switch."""
+        value, layer = self.resolved(account, EXTRA_LAN)
+        return ExtraLan(named_in({EXTRA_LAN: value}), layer)
 
-    def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
-        """Return the path of a switch's key in `layer`; for None, its path in the account's own table."""
+    def resolved(self, account: Account, key: str) -> tuple[Value, Layer | None]:
+        """Return the value of a shared key and the first layer that has it; off or no networks if none has."""
+        if account.in_force and (value := account.in_force.get(key)) is not None:
+            return value, Layer.TEMPORARY
+        if (value := account.own.get(key)) is not None:
+            return value, Layer.ACCOUNT
+        if account.template is not None and (value := self.templates[account.template].get(key)) is not None:
+            return value, Layer.TEMPLATE
+        if (value := self.defaults.get(key)) is not None:
+            return value, Layer.DEFAULTS
+        return () if key == EXTRA_LAN else False, None
+
+    def layers(self) -> Iterator[tuple[KeyPath, Settings]]:
+        """Yield every table that has shared keys: its path and its keys."""
+        yield ("defaults",), self.defaults
+        yield from ((("templates", name), table) for name, table in self.templates.items())
+        for account in self.accounts.values():
+            yield ("accounts", account.key), account.own
+            if account.temporary is not None:
+                yield ("accounts", account.key, "temporary"), account.temporary.switches
+
+    def key_path(self, account: Account, key: str, layer: Layer | None) -> KeyPath:
+        """Return the path of a key in `layer`; for None, its path in the account's own table."""
+        if layer is Layer.TEMPORARY:
+            return ("accounts", account.key, "temporary", key)
         if layer is Layer.TEMPLATE:
-            return ("templates", account.template or "", switch)
+            return ("templates", account.template or "", key)
         if layer is Layer.DEFAULTS:
-            return ("defaults", switch)
-        return ("accounts", account.key, switch)
+            return ("defaults", key)
+        return ("accounts", account.key, key)
 
     def governs(self, service: Service) -> bool:
         """Return whether the store decides about a service."""
@@ -196,6 +285,14 @@ class Policy(NamedTuple):
     def services(self) -> tuple[Service, ...]:
         """Return the services that the store decides about."""
         return tuple(service for service in Service if self.governs(service))
+
+    @property
+    def template_services(self) -> tuple[Service, ...]:
+        """Return the services that the store decides about, and those that a template is prepared for."""
+        prepared = {switch for table in self.templates.values() for switch in table}
+        return tuple(
+            service for service in Service if self.governs(service) or not prepared.isdisjoint(service.switches)
+        )
 
     def is_granted(self, service: Service) -> bool:
         """Return whether any account may use a service; in a store without accounts, whether one that is added could."""
@@ -213,10 +310,14 @@ class Policy(NamedTuple):
         account = self.accounts.get(address)
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
+        if self.moment is None and account.dated:
+            raise AssertionError("a policy with dates decides at a moment: Policy.at()")
         server = self.server
         failing = []
         if account.suspended:
             failing.append(Gate.ACCOUNT_SUSPENDED)
+        if account.expired:
+            failing.append(Gate.ACCOUNT_EXPIRED)
         if not self.setting(account, service.switch).value:
             failing.append(Gate.SERVICE_OFF)
         if service.facts.needs_pro and server.edition != "pro":
@@ -238,7 +339,14 @@ class Policy(NamedTuple):
         switch = service.lan_switch
         if account is None:
             return NOWHERE
-        return self.server.lan if switch is not None and self.setting(account, switch).value else ANYWHERE
+        if switch is None or not self.setting(account, switch).value:
+            return ANYWHERE
+        return self.lan_of(account)
+
+    def lan_of(self, account: Account) -> NetworkSet:
+        """Return the addresses that LAN only admits for an account: the LAN, and the networks of its list."""
+        names = self.extra_lan(account).names
+        return union(self.server.lan, *(self.networks[name].addresses for name in names)) if names else self.server.lan
 
     def admitted(self, address: str, service: Service) -> NetworkSet:
         """Return the addresses from which the account may use the service."""
@@ -270,24 +378,3 @@ class Policy(NamedTuple):
         if self.gates(account.address, Service.MULTIPOP):
             return {}
         return {name: source for name, source in account.sources.items() if source.enabled}
-
-    def smart_host_login(self, account: Account) -> SmartHostLogin:
-        """Return the login that the account's mail goes out with.
-
-        Source: MDaemon's *Allow per-account authentication*: an account's own login is used only if it is on, and an
-        account without one falls back to the server's.
-        """
-        server = self.server
-        if server.per_account_auth and account.login is not None:
-            return SmartHostLogin(
-                Layer.ACCOUNT, account.login, "per-account authentication is on and the account has a login"
-            )
-        if not server.per_account_auth and account.login is not None:
-            why = "per-account authentication is off, so the account's own login is not used"
-        elif server.per_account_auth:
-            why = "the account has no login of its own"
-        else:
-            why = "per-account authentication is off"
-        if server.smart_host_login is not None:
-            return SmartHostLogin(Layer.SERVER, server.smart_host_login, why)
-        return SmartHostLogin(None, None, f"{why}, and the server has no login: mail goes out unauthenticated")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import LAN, counted
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.verdict import Grant, Reason, Verdict
 
@@ -40,10 +40,12 @@ def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> 
         f"  {_place(file, line_of(grant.key))}: {question.address} may use {question.service.label}"
         f" ({dotted(grant.key)}, {grant.layer})"
     ]
-    if grant.network is not None:
-        key: KeyPath = ("server", "lan", grant.network.position)
-        place = _place(file, line_of(key))
-        text.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
+    if (admission := grant.admission) is not None:
+        place, key = _place(file, line_of(admission.key)), dotted(admission.key)
+        where, source = "the LAN", "server"
+        if admission.name is not None:
+            where, source = f"the network {admission.name}", f"through {dotted(admission.through or ())}"
+        text.append(f"  {place}: {question.ip} is in {where}, in {admission.entry.text} ({key}, {source})")
     return text
 
 
@@ -52,9 +54,11 @@ def _steps(verdict: Verdict, lets_in: Count, format_command: Format) -> list[str
     steps = [
         f"  {'then' if number else 'fix'}: {format_command(command)}" for number, command in enumerate(verdict.fixes)
     ]
-    for command in verdict.alternatives:
+    if verdict.for_now is not None:
+        steps.append(f"  or: {format_command(verdict.for_now)}")
+    if verdict.lan_fix is not None:
         # The count stands behind a #, so that the line can be pasted into a shell.
-        steps.append(f"  or: {format_command(command)}  # lets in {counted(lets_in(), 'account')}")
+        steps.append(f"  or: {format_command(verdict.lan_fix)}  # lets in {counted(lets_in(), 'account')}")
     return steps + [f"  then, for the whole server: {format_command(command)}" for command in verdict.server_fixes]
 
 
@@ -95,7 +99,7 @@ def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dic
             for reason in verdict.reasons
         ],
     }
-    if verdict.alternatives:
+    if verdict.lan_fix is not None:
         answer["lets_in"] = lets_in()
     if (grant := verdict.grant) is not None:
         answer["granted_by"] = {
@@ -103,6 +107,7 @@ def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dic
             "layer": grant.layer,
             "file": file,
             "line": line_of(grant.key),
-            "network": grant.network.text if grant.network is not None else None,
+            "network": grant.admission.entry.text if grant.admission is not None else None,
+            "network_name": (grant.admission.name or LAN) if grant.admission is not None else None,
         }
     return answer

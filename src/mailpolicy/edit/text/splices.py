@@ -1,50 +1,55 @@
 """Turn the operations of an edit into splices of a store's text.
 
 Only the text that an operation needs is touched, and a comment goes only with the key, table or element it belongs to.
-A style that cannot be edited safely raises CannotWrite. tomlkit changes single arrays and is given nothing else.
+A style that cannot be edited safely raises CannotWrite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
+from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
 from mailpolicy.edit.text import inline, removal
-from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
 from mailpolicy.edit.text.values import amend, array, literal
 from mailpolicy.store import outline
-from mailpolicy.store.locate import HEADER, Entry, header_part
+from mailpolicy.store.locate import HEADER, Entry, header_part, key_prefix
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
-_TOP_ORDER = ("version", "server", "defaults", "templates", "accounts")
+_TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
 
 
-def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
+def splices(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Splice]:
     """Return the splices that write the operations, sorted and without overlaps. Raises CannotWrite.
 
-    If all operations are about keys of accounts, only the lines of these accounts are scanned.
+    If all operations are about keys and sub-tables of accounts, only the lines of these accounts are scanned. `followed`
+    says that another table comes after the text.
     """
     newline = newline_of(text)
     by_key: dict[str, list[Operation]] = {}
     for operation in operations:
-        if len(operation.path) != 3 or operation.path[0] != "accounts":
+        if len(operation.path) < 3 or operation.path[0] != "accounts":
             return _splices(Layout(text, newline), operations)
         by_key.setdefault(operation.path[1], []).append(operation)
-    # A piece contains all lines of its account, so it can be laid out like a text of its own.
+    # A piece contains all lines of its account, so it can be laid out like a text of its own, up to the next header.
     found = outline.outline(text)
     pieces = [piece for piece in found.accounts if piece.key in by_key] if found is not None else []
     if len(pieces) != len(by_key):
         return _splices(Layout(text, newline), operations)
-    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, by_key[str(piece.key)])]
+    end = "[next]" if followed else ""
+    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, by_key[str(piece.key)], end)]
 
 
-def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation]) -> list[Splice]:
+def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation], end: str) -> list[Splice]:
+    # With the header that follows: a comment that touches it is not the account's.
+    following = text[piece.end : text.find("\n", piece.end) + 1] if piece.end < len(text) else end
     try:
-        made = _splices(Layout(text[piece.start : piece.end], newline), operations)
+        made = _splices(Layout(text[piece.start : piece.end] + following, newline), operations)
     except CannotWrite as reason:
         raise CannotWrite(piece.start + reason.offset, str(reason)) from None
     return [Splice(piece.start + start, piece.start + end, new) for start, end, new in made]
@@ -62,13 +67,15 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             case Put(path, value):
                 old = layout.entry(path)
                 made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
-            case PutList(path, values, one_line):
-                made.append(_put(layout, path, array(values, layout.newline, one_line=one_line)))
+            case PutList(path, values):
+                made.append(_put(layout, path, array(values, layout.newline)))
             case Amend(path, _, append):
                 entry = layout.entry(path)
                 made.append(
                     amend(layout, entry, operation) if entry else _put(layout, path, array(append, layout.newline))
                 )
+            case PutElement(path, index, value):
+                made.append(_put_element(layout, path, index, value))
             case Drop(path):
                 dropped.append(path)
             case Rename(path, name):
@@ -79,13 +86,27 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     return _sorted(made + removal.splices(layout, dropped))
 
 
+def settled(text: str, operations: Sequence[Operation]) -> list[Operation]:
+    """Return the operations with every DropList decided: as a Drop if adding the key again would give the same text."""
+    return [_settled(text, operation) if isinstance(operation, DropList) else operation for operation in operations]
+
+
+def _settled(text: str, operation: DropList) -> Operation:
+    path, values = operation
+    with suppress(CannotWrite):
+        without = apply_splices(text, splices(text, [Drop(path)]))
+        if apply_splices(without, splices(without, [Put(path, values)])) == text:
+            return Drop(path)
+    return Amend(path, tuple(range(len(values))), ())
+
+
 def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
     """Return the operations with all keys for a table that is not written yet combined into one new table."""
     result: list[Operation] = []
-    new: dict[KeyPath, dict[str, Scalar]] = {}
+    new: dict[KeyPath, dict[str, Value]] = {}
     for operation in operations:
         table, key = operation.path[:-1], operation.path[-1]
-        if isinstance(operation, Put) and layout.entry(operation.path) is None and not layout.is_written(table):
+        if isinstance(operation, Put) and layout.entry(operation.path) is None and layout.lacks(table):
             if table not in new:
                 result.append(Add(table, new.setdefault(table, {})))
             new[table][key] = operation.value
@@ -132,6 +153,13 @@ def _put(layout: Layout, path: KeyPath, value: str) -> Splice:
     return _add(layout, table, [f"{key} = {value}"])
 
 
+def _put_element(layout: Layout, path: KeyPath, index: int, value: str) -> Splice:
+    element = layout.entry((*path, index))
+    if element is None:
+        raise CannotWrite(layout.first_offset(path), f"{dotted(path)} is not written as one array")
+    return Splice(element.value, element.end, literal(value, layout.text[element.value : element.end]))
+
+
 def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     quoted = dotted((name,))
     if removal.tables(layout, path):
@@ -151,10 +179,21 @@ def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
             inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
+    if len(path) > 2 and (last := layout.last_dotted(path[:2])) is not None:
+        return _add_dotted(layout, last, path, pairs)
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
     text = newline.join([f"[{dotted(path)}]", *pairs])
     return Splice(end, end, newline * (blank_lines + 1) + text)
+
+
+def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:
+    """Add a table below the dotted keys that its account is written with, in their style."""
+    end = layout.line_end(last.end)
+    indent = layout.text[layout.line_start(last.start) : last.start]
+    prefix = f"{indent}{key_prefix(layout.text, last, path[:2])}.{dotted(path[2:])}"
+    newline = layout.newline_at(end)
+    return Splice(end, end, "".join(f"{newline}{prefix}.{pair}" for pair in pairs))
 
 
 def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
@@ -177,6 +216,8 @@ def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
         end = layout.end_of_root_keys
     # As many blank lines as above the neighbour, unless that is the first table of the file, which needs none.
     blank_lines = 1
+    if path[0] == "accounts" and len(path) > 2:
+        neighbour = layout.last_below(path[:2])
     if neighbour is not None and layout.content_before(neighbour.start) > 0:
         blank_lines = layout.blank_lines_above(neighbour.start)
     if layout.is_comment(layout.line_start(end), end):

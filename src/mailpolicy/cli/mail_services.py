@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import KeyPath
@@ -76,7 +76,7 @@ def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Sect
     at = _at(line)
     switches = policy.templates[name]
     boxes = []
-    for indent, service in _in_order(policy):
+    for indent, service in _in_order(policy.template_services):
         rows = [(indent, _label(service, indent), service.switch)]
         if service.own_lan_switch is not None:
             rows.append((indent + _BELOW, "...but only from LAN IPs", service.own_lan_switch))
@@ -115,12 +115,12 @@ def _at(line: Line) -> Callable[[KeyPath], str]:
     return at
 
 
-def _in_order(policy: Policy) -> Iterator[tuple[str, Service]]:
-    """Yield the services with their indentation: one that uses another stands below it, as on the page."""
-    for service in policy.services:
+def _in_order(services: Sequence[Service]) -> Iterator[tuple[str, Service]]:
+    """Yield services with their indentation: one that uses another stands below it, as on the page."""
+    for service in services:
         if service.facts.uses is None:
             yield "", service
-            yield from ((_BELOW, other) for other in policy.services if other.facts.uses == service)
+            yield from ((_BELOW, other) for other in services if other.facts.uses == service)
 
 
 def _label(service: Service, indent: str) -> str:
@@ -129,7 +129,7 @@ def _label(service: Service, indent: str) -> str:
 
 
 def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
-    for indent, service in _in_order(policy):
+    for indent, service in _in_order(policy.services):
         setting = policy.setting(account, service.switch)
         reasons = judge(policy, Question(account.address, service, None, None)).reasons if setting.value else ()
         text = _source(policy, account, service.switch, setting.layer, at)

@@ -255,7 +255,7 @@ def list_templates(out: Output, name: str | None) -> int:
         return 0
     with_networks = bool(policy.networks) or not out.context.draws_tables
     cells: dict[object, str] = {True: "on", False: "off", None: "-"}
-    switches = [switch for service in policy.services for switch in service.switches]
+    switches = [switch for service in policy.template_services for switch in service.switches]
     rows = [
         (
             title,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, Drop, Operation, Path, Put, Scalar
+from mailpolicy.edit.operations import Amend, DropList, Operation, Path, Put, Scalar
 from mailpolicy.edit.plan import Plan, Result
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Command, Refused
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted, joined
@@ -31,19 +31,39 @@ def govern(policy: Policy, services: Iterable[Service]) -> Plan:
     plan = Plan()
     for service in wanted:
         changed = not policy.governs(service)
-        admitted = sum(not after.gates(address, service) for address in after.accounts)
         if changed and not after.is_granted(service):
-            raise Refused(
-                f"no account could use {service} then: grant it first",
-                code="nobody-granted",
-                fix=("mailpolicy", str(service), "on", "--in-defaults"),
-            )
+            fix = _first_grant(after, service)
+            why = "grant it first" if fix else "each is suspended, has it switched off itself or needs a LAN"
+            raise Refused(f"no account could use {service} then: {why}", code="nobody-granted", fix=fix)
         plan.results.append(Result("server", str(service), "governed", changed))
         if changed:
-            stopped = len(after.accounts) - admitted
-            plan.notes.append(f"this closes {service} to {stopped} of {counted(len(after.accounts), 'account')}")
+            plan.notes.append(_closing(after, service))
     _govern_change(plan, policy, new)
     return plan
+
+
+def _closing(after: Policy, service: Service) -> str:
+    """Return how many accounts a service is closed or restricted to, now that it is governed."""
+    admitted = [after.admitted(address, service) for address in after.accounts]
+    closed = sum(not networks for networks in admitted)
+    restricted = sum(networks != ANYWHERE for networks in admitted) - closed
+    return (
+        f"this closes {service} to {closed} of {counted(len(admitted), 'account')}, and restricts it for {restricted}"
+    )
+
+
+def _first_grant(after: Policy, service: Service) -> Command | None:
+    """Return the command on a layer that lets some account use a service; None if no single one does."""
+    on: dict[str, bool] = {service.switch: True}
+    anywhere = on | ({service.own_lan_switch: False} if service.own_lan_switch else {})
+    for keys, options in ((on, ()), (anywhere, ("--anywhere",))):
+        begin = ("mailpolicy", str(service), "on", *options)
+        if after._replace(defaults={**after.defaults, **keys}).is_granted(service):
+            return (*begin, "--in-defaults")
+        for name, table in after.templates.items():
+            if after._replace(templates={**after.templates, name: {**table, **keys}}).is_granted(service):
+                return (*begin, "--in-template", name)
+    return None
 
 
 def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
@@ -71,7 +91,7 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     added = tuple(str(service) for service in new if service not in old)
     gone = tuple(index for index, service in enumerate(old) if service not in new)
     if not new:
-        operation: Operation = Drop(path)
+        operation: Operation = DropList(path, tuple(map(str, old)))
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:

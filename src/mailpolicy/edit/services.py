@@ -50,7 +50,8 @@ def switch(
     # In a layer Outlook Connector without IMAP is only a warning: an account that uses the layer may still set IMAP.
     if selection.layer is not None:
         return _switch_layer(policy, service, wanted, selection, plan)
-    require_governed(policy, service)
+    if verb is not Verb.INHERIT:  # to remove a key that has no effect does no harm
+        require_governed(policy, service)
     accounts = selected_accounts(policy, selection, plan)
     if wanted.get(Service.CONNECTOR.switch):
         refuse_connector(policy, accounts)

@@ -203,11 +203,19 @@ class Policy(NamedTuple):
         """Return the services that the store decides about."""
         return tuple(service for service in Service if self.governs(service))
 
+    @property
+    def template_services(self) -> tuple[Service, ...]:
+        """Return the services that the store decides about, and those that a template is prepared for."""
+        prepared = {switch for table in self.templates.values() for switch in table}
+        return tuple(
+            service for service in Service if self.governs(service) or not prepared.isdisjoint(service.switches)
+        )
+
     def is_granted(self, service: Service) -> bool:
         """Return whether any account may use a service; in a store without accounts, whether one that is added could."""
         if not self.accounts:
             return any(layer.get(service.switch) for layer in (self.defaults, *self.templates.values()))
-        return any(not self.gates(group[0].address, service) for group in self.groups())
+        return any(self.admitted(group[0].address, service) for group in self.groups())
 
     def gates(self, address: str, service: Service) -> tuple[Gate, ...]:
         """Return the closed gates of a service that do not depend on the IP address, in order: all but `outside-lan`.

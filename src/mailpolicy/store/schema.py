@@ -279,7 +279,8 @@ def _server(table: Any, problems: list[Problem]) -> Server:
 def _govern_hint(text: str, choices: str) -> str:
     match BY_NAME.get(text.lower()):
         case None:
-            return f"which is no service: choose {choices}"
+            near = nearest(text, list(map(str, GOVERNABLE)))
+            return f"did you mean '{near}'?" if near is not None else f"which is no service: choose {choices}"
         case service if service.facts.optional:
             return f"did you mean '{service}'?"
         case _:

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.store import schema
 from mailpolicy.store.tables import NETWORKS, TABLES, Table, When

@@ -23,6 +23,10 @@ multipop = true
 host = "pop.isp.example"
 login = "b"
 
+[accounts."bob@example.com".temporary]
+until = 2099-12-31
+pop = false
+
 [templates.t]
 
 [networks]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.lan import lan_entry
-from mailpolicy.policy.model import Account, Gate, LanEntry, NamedNetwork, Policy, Server, can_close
+from mailpolicy.policy.model import Gate, LanEntry, NamedNetwork, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.question import NotGoverned, question
 from mailpolicy.policy.service import BY_NAME, Service

@@ -77,7 +77,6 @@ _TEXTS: dict[str, str] = {
         mailpolicy account expire alice@example.com --never
         """,
     "temporary": """
-        mailpolicy imap off alice@example.com --until +3d
         mailpolicy temporary list
         mailpolicy temporary end alice@example.com
         """,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy, named_in
+from mailpolicy.policy.account import EXTRA_LAN, Account, named_in
+from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question

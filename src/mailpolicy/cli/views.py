@@ -9,8 +9,9 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question

@@ -11,9 +11,10 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector, require_governed
 from mailpolicy.errors import Refused
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
 

@@ -18,8 +18,9 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Command, Refused
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_network
-from mailpolicy.policy.model import EXTRA_LAN, Account, ExtraLan, Layer, Policy, Settings, named_in
+from mailpolicy.policy.model import ExtraLan, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 

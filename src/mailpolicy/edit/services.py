@@ -15,7 +15,8 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.model import Account, Gate, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.service import Service
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailpolicy.policy.account import EXTRA_LAN, Account
 from mailpolicy.policy.changes import AccessChange, Cause
-from mailpolicy.policy.model import EXTRA_LAN, Account, NamedNetwork, Policy
+from mailpolicy.policy.model import NamedNetwork, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.dates import Clock, End
-from mailpolicy.policy.model import Account
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

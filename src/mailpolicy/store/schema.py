@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Server, Settings
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
@@ -153,12 +154,7 @@ def _account(
 ) -> Account:
     path: KeyPath = ("accounts", key)
     template, suspended, login, sources, expires, temporary = (
-        table.pop("template", None),
-        table.pop("suspended", False),
-        table.pop("smart_host_login", None),
-        table.pop("sources", None),
-        table.pop("expires", None),
-        table.pop("temporary", None),
+        table.pop(own, None) for own in ("template", "suspended", "smart_host_login", "sources", "expires", "temporary")
     )
     if template is not None and template not in templates:
         meant = nearest(template, templates) if len(problems) < MAX_GUESSES else None
@@ -170,7 +166,7 @@ def _account(
         template = None
     if login is not None:
         check_name(names.login, login, "MP014", (*path, "smart_host_login"), problems)
-    account = Account(address, key, table, template, suspended, login)
+    account = Account(address, key, table, template, suspended is True, login)
     if sources is not None:
         account = account._replace(sources=_sources(sources, (*path, "sources"), problems))
     if expires is not None:

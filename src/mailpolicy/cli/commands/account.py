@@ -57,9 +57,10 @@ def app() -> typer.Typer:
     group.command("show", help="Show the services of an account, and why.")(_show)
     group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(_suspend)
     group.command("resume", help="Lift a suspension.")(account_command(_resume))
-    group.command("expire", help="Set the last day on which accounts can be used, or the moment at which they expire.")(
-        _expire
-    )
+    group.command(
+        "expire",
+        help="Set the last day of accounts, or a moment.\n\nAfterwards every service that the store governs is denied to them.",
+    )(_expire)
     return group
 
 

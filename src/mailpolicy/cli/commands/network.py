@@ -33,8 +33,9 @@ from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.lookup import require_network
-from mailpolicy.policy.model import EXTRA_LAN, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:

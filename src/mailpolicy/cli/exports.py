@@ -13,6 +13,7 @@ from mailpolicy.cli.context import DEFAULT_FILE
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
@@ -40,6 +41,11 @@ class Exporter:
         request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
         with without_gc():
             return target.export(request)
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the store as it was last read."""
+        return self._store.policy()
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
         return self._keyring().get_many(users) if users else {}

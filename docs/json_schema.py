@@ -12,9 +12,10 @@ import json
 from typing import Any
 
 from mailpolicy.policy import names
+from mailpolicy.policy.model import EXTRA_LAN
 from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.store import schema
-from mailpolicy.store.tables import TABLES, Table
+from mailpolicy.store.tables import NETWORKS, TABLES, Table
 
 _TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object"}
 _BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space that is no control character
@@ -34,6 +35,8 @@ _ANY_LETTER = r"([A-Za-z0-9.-]|[^\x00-\x7f])"
 _HOST = {
     "pattern": rf"^({_LABEL}(\.{_LABEL})*|{_ANY_LETTER}*[^\x00-\x7f]{_ANY_LETTER}*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%{names.ZONE_PATTERN})?)$"
 } | _ONE_LINE
+_ENTRIES = {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}}  # all characters of any form of an entry
+_NETWORK = _NAME | {"not": {"anyOf": [_ONE_LINE["not"], {"const": names.LAN}]}}
 # Further constraints on a key, in whichever table it is.
 _VALUES: dict[str, dict[str, Any]] = {
     "version": {"const": schema.VERSION},
@@ -41,9 +44,9 @@ _VALUES: dict[str, dict[str, Any]] = {
     "template": _NAME,
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
-    # All characters that occur in any form of an entry.
-    "lan": {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}},
+    "lan": _ENTRIES,
     "govern": {"items": {"enum": list(GOVERNABLE)}},
+    EXTRA_LAN: {"items": {"type": "string"} | _NETWORK},
     **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
     **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},
 }
@@ -74,6 +77,10 @@ def text() -> str:
 
 
 def _table(path: tuple[str, ...], table: Table) -> dict[str, Any]:
+    if table.keys is NETWORKS:
+        ((kind, meaning),) = NETWORKS.values()
+        entries = {"description": meaning, "type": _TYPES[kind]} | _ENTRIES
+        return {"type": "object", "propertyNames": _NETWORK, "additionalProperties": entries}
     properties = {key: _key((*path, key), kind, meaning) for key, (kind, meaning) in table.keys.items()}
     found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
     return found | ({"required": list(table.required)} if table.required else {})

@@ -20,6 +20,7 @@ ADDRESSES = (
     "0.9@corp.local",
 )
 LANS = ("10.0.0.0/8", "192.168.7.*", "192.168.7.5-192.168.7.9", "203.0.113.7", "fd00::/8", "::1", "127.0.0.0/8")
+NETWORKS = ("branch", "home", "vpn")
 IPS = (
     *("10.0.0.0", "10.255.255.255", "11.0.0.0", "9.255.255.255", "192.168.7.4", "192.168.7.5", "192.168.7.9"),
     *("192.168.7.10", "203.0.113.7", "203.0.113.8", "127.5.5.5", "0.0.0.0", "255.255.255.255", "::1", "::", "fd00::1"),
@@ -45,7 +46,12 @@ class Invented(NamedTuple):
 def policies(draw: st.DrawFn) -> Invented:
     """A policy of a few accounts, with all the passwords it needs."""
     secrets: dict[str, str] = {}
-    table = st.dictionaries(st.sampled_from(SWITCHES), st.booleans(), max_size=5)
+    networks = draw(st.dictionaries(st.sampled_from(NETWORKS), st.lists(st.sampled_from(LANS), max_size=2)))
+    extra = st.lists(st.sampled_from(sorted(networks)), max_size=2) if networks else st.just([])
+    switches = st.dictionaries(st.sampled_from(SWITCHES), st.booleans(), max_size=5)
+    table = st.builds(
+        lambda keys, names: keys | names, switches, st.fixed_dictionaries({}, optional={"extra_lan": extra})
+    )
     server: dict[str, Any] = {
         "edition": draw(st.sampled_from(["pro", "pro", "standard"])),
         "outlook_connector_installed": draw(st.booleans()),
@@ -75,6 +81,7 @@ def policies(draw: st.DrawFn) -> Invented:
         accounts[address] = account
     templates = {"one": draw(table), "two": draw(table)}
     tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}
+    tree |= {"networks": networks}
     policy, problems, _ = schema.validate(tree)
     assert policy is not None, problems
     return Invented(policy, secrets)

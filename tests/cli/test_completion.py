@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailpolicy.cli import completion
+from mailpolicy.cli import command_line, completion
 from mailpolicy.cli.app import COMMANDS, root
 from mailpolicy.store import addresses
 from mailpolicy.store.index import reader
@@ -20,6 +20,8 @@ STORE = (
     + """
 [templates.contractor]
 imap = true
+[networks]
+home = ["192.0.2.0/24", "198.51.100.7"]
 [accounts."zoe@beta.example"]
 [accounts."zoe@beta.example".sources.gmx]
 host = "pop.gmx.example"
@@ -57,6 +59,16 @@ ROWS = [
     ("account rename zo", ["zoe@beta.example"]),
     ("template assign con", ["contractor"]),
     ("template assign contractor zo", ["zoe@beta.example"]),
+    ("network assign ", ["home"]),
+    ("network assign home zo", ["zoe@beta.example"]),
+    ("network add h", ["home"]),
+    ("network add home ", []),
+    ("network remove h", ["home"]),
+    ("network remove home 1", ["192.0.2.0/24", "198.51.100.7"]),
+    ("network remove other ", []),
+    ("network rename ", ["home"]),
+    ("network rename home ", []),
+    ("network show ", ["home"]),
     ("multipop source remove zoe@beta.example ", ["gmx"]),
     ("multipop source add zoe@beta.example ", []),
     ("server set ed", ["edition"]),
@@ -115,7 +127,7 @@ def test_a_store_with_errors_still_has_its_accounts(run: Run, there: Path) -> No
     ],
 )
 def test_a_line_is_split_as_the_shell_splits_it(line: str, words: list[str]) -> None:
-    assert completion.split_line(line) == words
+    assert command_line.split_line(line) == words
 
 
 def test_every_argument_and_option_has_its_kind() -> None:

@@ -18,9 +18,10 @@ from mailpolicy.cli.app import COMMANDS, SECTIONS, root
 from tests.helpers import RELAYED, ROOT, Run
 from tests.sealing import host_config, sealed_file
 
+NETWORKS = '[networks]\nbranch = ["192.0.2.0/24", "198.51.100.9"]\nunused = ["198.51.100.9"]\n\n'
 STORE = (
     RELAYED.replace("imap = true\n", "imap = true\nsmtp = true\nsieve = true\n").replace(
-        "[accounts", "[templates.staff]\nimap = true\n\n[templates.unused]\n\n[accounts", 1
+        "[accounts", NETWORKS + "[templates.staff]\nimap = true\n\n[templates.unused]\n\n[accounts", 1
     )
     + """
 multipop = true

@@ -24,6 +24,9 @@ host = "pop.isp.example"
 login = "b"
 
 [templates.t]
+
+[networks]
+branch = ["192.0.2.0/24"]
 """
 )
 CASES = '[[case]]\naddress = "alice@example.com"\nprotocol = "pop"\nip = "10.0.0.1"\nexpect = "deny"\n'
@@ -49,6 +52,8 @@ export dovecot --output out --diff
 deploy --check
 deploy --diff
 lan list
+network list
+network show branch
 multipop source list
 multipop source print-password bob@example.com isp
 replay log
@@ -82,6 +87,11 @@ install new.toml
 lan add 192.168.1.0/24
 lan remove 10.0.0.0/8
 lan reset
+network add home 203.0.113.0/24
+network assign branch alice@example.com
+network remove branch
+network rename branch office
+network unassign branch bob@example.com
 multipop inherit bob@example.com
 multipop off bob@example.com
 multipop on alice@example.com

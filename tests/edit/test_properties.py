@@ -77,7 +77,7 @@ def test_a_toggle_there_and_back_gives_the_original_bytes(
     path = written(tmp_path, text)
     own = Store.read(str(path)).policy().accounts[address].own
     there = own.get(service.switch)
-    verbs = {
+    verbs: dict[object, tuple[services.Verb, ...]] = {
         None: (services.Verb.ON, services.Verb.OFF, services.Verb.INHERIT),
         True: (services.Verb.OFF, services.Verb.ON),
         False: (services.Verb.ON, services.Verb.OFF),

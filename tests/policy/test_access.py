@@ -13,7 +13,7 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.question import question
 from mailpolicy.policy.service import SWITCHES, Service
 from mailpolicy.policy.verdict import judge
-from tests.policy.trees import ADDRESSES, Tree, probes, shown, store, switches, trees, written
+from tests.policy.trees import ADDRESSES, Tree, lans, probes, shown, store, switches, trees, written
 
 
 def decided(policy: Policy, address: str, service: Service, ips: list[str]) -> list[bool]:
@@ -47,7 +47,8 @@ def rewritten(draw: st.DrawFn, tree: Tree) -> str:
     for address, account in list(new["accounts"].items()):
         held = policy.accounts[address]
         how = draw(st.sampled_from(["as it is", "pinned", "by a template of its own", "from the defaults"]))
-        resolved = {switch: policy.setting(held, switch).value for switch in SWITCHES}
+        resolved: Tree = {switch: policy.setting(held, switch).value for switch in SWITCHES}
+        resolved["extra_lan"] = draw(st.permutations(policy.extra_lan(held).names))
         rest = {key: thing for key, thing in account.items() if key == "suspended"}
         if how == "pinned":
             new["accounts"][address] = {**account, **resolved}
@@ -56,12 +57,15 @@ def rewritten(draw: st.DrawFn, tree: Tree) -> str:
             new["templates"][name] = resolved
             new["accounts"][address] = {"template": name, **rest}
         elif how == "from the defaults" and account.get("template") is None:
-            left = {key: thing for key, thing in resolved.items() if thing is not new["defaults"].get(key, False)}
+            above = {**dict.fromkeys(SWITCHES, False), "extra_lan": [], **new["defaults"]}
+            left = {key: thing for key, thing in resolved.items() if thing != above[key]}
             new["accounts"][address] = {**left, **rest}
     if draw(st.booleans()):
         new["server"]["lan"] = [
             str(network) for entry in policy.server.lan_entries for network in entry.networks
         ] + new["server"]["lan"][:1]
+    if draw(st.booleans()):
+        new["networks"]["unused"] = draw(lans)
     if draw(st.booleans()):
         new["templates"]["unused"] = draw(switches)
     if draw(st.booleans()):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mailpolicy.export import TARGETS, Options, Request
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
-from mailpolicy.policy.model import Policy, Server, Source, Tls
+from mailpolicy.policy.model import Policy, Server
+from mailpolicy.policy.source import Source, Tls
 from tests.machine import ALICE
 from tests.policies import LOGINS
 

@@ -10,28 +10,35 @@ import pytest
 
 from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.lan import lan_entry
-from mailpolicy.policy.model import Account, Gate, LanEntry, Policy, Server, can_close
+from mailpolicy.policy.model import Account, Gate, LanEntry, NamedNetwork, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.question import NotGoverned, question
 from mailpolicy.policy.service import BY_NAME, Service
 from mailpolicy.policy.verdict import judge
 
 LAN = ["10.0.0.0/8", "192.168.*.*", "fd00::/8"]
+NETWORKS = {"branch": ["203.0.113.0/28", "2001:db8::1"], "home": ["203.0.113.9", "10.1.2.3"], "empty": []}
+# The networks that have each address.
 IPS = {
-    "10.1.2.3": True,
-    "203.0.113.9": False,
-    "::ffff:10.1.2.3": True,
-    "::ffff:203.0.113.9": False,
-    "fd00::1%eth0": True,
-    "2001:db8::1": False,
+    "10.1.2.3": {"lan", "home"},
+    "10.1.2.4": {"lan"},
+    "203.0.113.9": {"branch", "home"},
+    "203.0.113.8": {"branch"},
+    "203.0.113.16": set(),
+    "::ffff:10.1.2.3": {"lan", "home"},
+    "::ffff:203.0.113.8": {"branch"},
+    "fd00::1%eth0": {"lan"},
+    "2001:db8::1": {"branch"},
+    "2001:db8::2": set(),
 }
+LISTS = (None, (), ("branch",), ("home",), ("home", "branch"), ("empty",))
 MAYBE = (None, True, False)
 SERVICES = ("pop", "imap", "multipop", "outlook-connector", "smtp", "sieve")
 GOVERNED: tuple[tuple[str, ...], ...] = (("smtp", "sieve"), ("smtp",), ("sieve",), ())
 CLOSED: set[tuple[Gate, Service]] = set()  # which gates were seen closed for which services
 
 
-def naive(facts: dict[str, Any], service: str, inside: bool) -> list[str]:
+def naive(facts: dict[str, Any], service: str, having: set[str]) -> list[str]:
     """The rules one by one, as a person would read them off the page; shares no code with the program."""
 
     def resolved(key: str) -> bool:
@@ -43,6 +50,12 @@ def naive(facts: dict[str, Any], service: str, inside: bool) -> list[str]:
 
     if service in ("smtp", "sieve") and service not in facts["governed"]:
         return []
+    named: tuple[str, ...] = ()
+    for layer in ("account", "template", "defaults"):
+        if facts[layer].get("extra_lan") is not None:
+            named = facts[layer]["extra_lan"]
+            break
+    inside = "lan" in having or any(name in having for name in named)
     reasons = []
     if facts["suspended"]:
         reasons.append("account-suspended")
@@ -82,7 +95,7 @@ def naive(facts: dict[str, Any], service: str, inside: bool) -> list[str]:
 
 
 def policy_of(facts: dict[str, Any]) -> Policy:
-    def given(layer: str) -> dict[str, bool]:
+    def given(layer: str) -> dict[str, Any]:
         return {key: value for key, value in facts[layer].items() if value is not None}
 
     networks = tuple(LanEntry(text, lan_entry(text)) for text in LAN)
@@ -96,7 +109,11 @@ def policy_of(facts: dict[str, Any]) -> Policy:
         written=frozenset(["edition", "outlook_connector_installed", "multipop", "lan"]),
     )
     account = Account("a@x.example", "a@x.example", given("account"), "t", facts["suspended"])
-    return Policy(server, given("defaults"), {"t": given("template")}, {account.address: account})
+    own_networks = {}
+    for name, texts in NETWORKS.items():
+        entries = tuple(LanEntry(text, lan_entry(text)) for text in texts)
+        own_networks[name] = NamedNetwork(entries, network_set(one for entry in entries for one in entry.networks))
+    return Policy(server, given("defaults"), {"t": given("template")}, {account.address: account}, own_networks)
 
 
 def test_resolution_covers_every_layer() -> None:
@@ -117,6 +134,25 @@ def test_resolution_covers_every_layer() -> None:
             "installed": True,
             "server_multipop": True,
             "governed": ("smtp", "sieve"),
+        }
+        compare(facts, service)
+
+
+def test_networks_come_from_the_first_layer_that_names_some() -> None:
+    for service, on_account, on_template, on_defaults, confined in product(
+        SERVICES, LISTS, LISTS, LISTS, (True, False)
+    ):
+        lan = dict.fromkeys(("pop_lan_only", "imap_lan_only", "smtp_lan_only", "sieve_lan_only"), confined)
+        on = {service.replace("-", "_"): True, "imap": True}
+        facts = {
+            "account": {**on, "extra_lan": on_account},
+            "template": {"extra_lan": on_template},
+            "defaults": {**lan, "extra_lan": on_defaults},
+            "suspended": False,
+            "edition": "pro",
+            "installed": True,
+            "server_multipop": True,
+            "governed": GOVERNED[0],
         }
         compare(facts, service)
 
@@ -153,11 +189,13 @@ def test_every_combination_of_the_switches() -> None:
 def compare(facts: dict[str, Any], service: str) -> None:
     policy = policy_of(facts)
     answers = BatchAnswers(policy)
-    for ip, inside in IPS.items():
-        expected = naive(facts, service, inside)
+    for ip, having in IPS.items():
+        expected = naive(facts, service, having)
         verdict = judge(policy, question("a@x.example", service, ip))
         assert [str(reason.gate) for reason in verdict.reasons] == expected, (facts, service, ip)
         assert verdict.allowed is (not expected)
+        if verdict.grant is not None and verdict.grant.admission is not None:
+            assert (verdict.grant.admission.name or "lan") in having
         CLOSED.update((reason.gate, verdict.question.service) for reason in verdict.reasons)
         if policy.governs(verdict.question.service):
             first = answers.first_reason("a@x.example", service, ip)

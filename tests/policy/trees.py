@@ -22,7 +22,10 @@ Tree = dict[str, Any]
 ADDRESSES = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 PIECES = ("10.0.0.0/8", "10.1.0.0/16", "192.168.*.*", "172.16.0.5-172.16.0.9", "fd00::/8", "203.0.113.7")
 
-switches = st.dictionaries(st.sampled_from(SWITCHES), st.booleans())
+NETWORKS = ("branch", "home")
+
+lists = st.fixed_dictionaries({}, optional={"extra_lan": st.lists(st.sampled_from(NETWORKS), max_size=2)})
+switches = st.builds(lambda keys, names: keys | names, st.dictionaries(st.sampled_from(SWITCHES), st.booleans()), lists)
 governed = st.lists(st.sampled_from(GOVERNABLE), unique=True)
 lans = st.lists(st.sampled_from(PIECES), max_size=3, unique=True)
 
@@ -49,6 +52,7 @@ def trees(draw: st.DrawFn) -> Tree:
     names = draw(st.lists(st.sampled_from(ADDRESSES), min_size=1, unique=True))
     return {
         "server": server,
+        "networks": {name: draw(lans) for name in NETWORKS},
         "defaults": draw(switches),
         "templates": {"one": draw(switches), "two": draw(switches)},
         "accounts": {name: draw(accounts()) for name in names},
@@ -62,7 +66,9 @@ def written(tree: Tree) -> str:
         return json.dumps(thing)
 
     lines = ["version = 1"]
-    tables: list[tuple[str, Mapping[str, Any]]] = [("server", tree["server"]), ("defaults", tree["defaults"])]
+    tables: list[tuple[str, Mapping[str, Any]]] = [
+        (name, tree.get(name, {})) for name in ("server", "networks", "defaults")
+    ]
     tables += [(f"templates.{name}", table) for name, table in tree["templates"].items()]
     tables += [(f"accounts.{value(name)}", table) for name, table in tree["accounts"].items()]
     for name, table in tables:
@@ -92,7 +98,8 @@ def probes(*policies: Policy) -> list[str]:
     """Addresses at, beside and far from every edge of the LANs: what no two of them tell apart, nothing does."""
     numbers = {4: {0, 2**32 - 1, 0x08080808}, 6: {0, 2**128 - 1, 0x20010DB8 << 96}}
     for policy in policies:
-        for entry in policy.server.lan_entries:
+        lists = [policy.server.lan_entries, *(network.entries for network in policy.networks.values())]
+        for entry in (entry for listed in lists for entry in listed):
             for network in entry.networks:
                 for edge in (int(network.network_address), int(network.broadcast_address)):
                     numbers[network.version] |= {edge - 1, edge, edge + 1}

@@ -22,13 +22,16 @@ from mailpolicy.store.store import Store
 from tests.helpers import MINIMAL, Run
 from tests.policy.trees import probes, written
 
-switches = st.fixed_dictionaries(dict.fromkeys(SWITCHES, st.booleans()))
+switches = st.fixed_dictionaries(
+    dict.fromkeys(SWITCHES, st.booleans()), optional={"extra_lan": st.sampled_from([[], ["branch"]])}
+)
 stores = st.builds(
     lambda mine, lan, edition: Store(
         "accounts.toml",
         written(
             {
                 "server": {"edition": edition, "outlook_connector_installed": True, "multipop": False, "lan": lan},
+                "networks": {"branch": ["10.64.0.8-10.64.0.20", "203.0.113.0/25"]},
                 "defaults": {},
                 "templates": {},
                 "accounts": {"ann@x.example": mine},

@@ -148,6 +148,34 @@ _TEXTS: dict[str, str] = {
     "lan reset": """
         mailpolicy lan reset --dry-run
         """,
+    "network": """
+        mailpolicy network add home 203.0.113.0/24
+        mailpolicy network assign branch alice@example.com
+        """,
+    "network add": """
+        mailpolicy network add home 203.0.113.0/24 2001:db8:7::/48
+        mailpolicy network add branch 198.51.100.7
+        """,
+    "network remove": """
+        mailpolicy network remove unused
+        mailpolicy network remove branch 192.0.2.0/24
+        """,
+    "network rename": """
+        mailpolicy network rename branch office
+        """,
+    "network list": """
+        mailpolicy network list
+        """,
+    "network show": """
+        mailpolicy network show branch
+        """,
+    "network assign": """
+        mailpolicy network assign branch alice@example.com
+        mailpolicy network assign branch --in-template staff
+        """,
+    "network unassign": """
+        mailpolicy network unassign branch bob@example.com
+        """,
     "template": """
         mailpolicy template add contractor
         mailpolicy template assign staff alice@example.com

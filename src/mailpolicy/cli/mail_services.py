@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.model import Account, Gate, Layer, Policy, Setting
+from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy, named_in
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.render.page import Entry, Section
 
@@ -17,7 +18,7 @@ Line = Callable[[KeyPath], int | None]  # the line of a key in the store
 
 _TICKED, _EMPTY, _STRUCK = "[x]", "[ ]", "[-]"
 _BELOW = "    "
-_FROM_LAN = "the LAN"
+_LAN = "the LAN"
 
 
 def account_page(policy: Policy, account: Account, file: str, line: Line) -> list[Section]:
@@ -25,7 +26,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
     at = _at(line)
     template = f"{account.template}{at(('templates', account.template))}" if account.template else "none"
     suspended = f"suspended{at(('accounts', account.key, 'suspended'))}: every service is closed"
-    smart_host = policy.smart_host_login(account)
+    smart_host = smart_host_login(policy, account)
     return [
         Section(
             account.address,
@@ -33,6 +34,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
                 Entry("store", f"{file}{at(('accounts', account.key))}"),
                 Entry("template", template),
                 Entry("state", suspended if account.suspended else "active", "suspended" if account.suspended else ""),
+                *_networks(policy, account, at),
             ],
         ),
         Section("Mail Services", list(_boxes(policy, account, at))),
@@ -56,7 +58,7 @@ def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Sect
     at = _at(line)
     switches = policy.templates[name]
     boxes = []
-    for indent, service in _in_order(policy):
+    for indent, service in _in_order(policy.template_services):
         rows = [(indent, _label(service, indent), service.switch)]
         if service.own_lan_switch is not None:
             rows.append((indent + _BELOW, "...but only from LAN IPs", service.own_lan_switch))
@@ -65,12 +67,26 @@ def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Sect
             where = f"line {line(('templates', name, switch))}" if value is not None else "not set: the defaults decide"
             mark = "   " if value is None else _TICKED if value else _EMPTY
             boxes.append(Entry(f"{margin}{mark} {label}", where, "-" if not value else ""))
+    if EXTRA_LAN in switches:
+        boxes.append(
+            Entry(
+                f"networks: {', '.join(named_in(switches)) or 'none'}", f"line {line(('templates', name, EXTRA_LAN))}"
+            )
+        )
     users = [account.address for account in policy.accounts.values() if account.template == name]
     return [
         Section(f"template {name}", [Entry("store", f"{file}{at(('templates', name))}")]),
         Section("Mail Services", boxes),
         Section(f"Used by {counted(len(users), 'account')}", [Entry(address) for address in users]),
     ]
+
+
+def _networks(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
+    """Yield the account's networks, if there are any in the store."""
+    if policy.networks:
+        extra = policy.extra_lan(account)
+        where = f" ({_source(policy, account, EXTRA_LAN, extra.layer, at)})" if extra.layer is not None else ""
+        yield Entry("networks", f"{', '.join(extra.names) or 'none'}{where}")
 
 
 def _at(line: Line) -> Callable[[KeyPath], str]:
@@ -81,12 +97,12 @@ def _at(line: Line) -> Callable[[KeyPath], str]:
     return at
 
 
-def _in_order(policy: Policy) -> Iterator[tuple[str, Service]]:
-    """Yield the services with their indentation: one that uses another stands below it, as on the page."""
-    for service in policy.services:
+def _in_order(services: Sequence[Service]) -> Iterator[tuple[str, Service]]:
+    """Yield services with their indentation: one that uses another stands below it, as on the page."""
+    for service in services:
         if service.facts.uses is None:
             yield "", service
-            yield from ((_BELOW, other) for other in policy.services if other.facts.uses == service)
+            yield from ((_BELOW, other) for other in services if other.facts.uses == service)
 
 
 def _label(service: Service, indent: str) -> str:
@@ -95,10 +111,10 @@ def _label(service: Service, indent: str) -> str:
 
 
 def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
-    for indent, service in _in_order(policy):
+    for indent, service in _in_order(policy.services):
         setting = policy.setting(account, service.switch)
         reasons = judge(policy, Question(account.address, service, None, None)).reasons if setting.value else ()
-        text = _source(policy, account, service.switch, setting, at)
+        text = _source(policy, account, service.switch, setting.layer, at)
         mark = _STRUCK if reasons else _TICKED if setting.value else _EMPTY
         yield Entry(
             f"{indent}{mark} {_label(service, indent)}", text, "struck" if reasons else "" if setting.value else "-"
@@ -111,12 +127,12 @@ def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> It
             lan = policy.setting(account, switch)
             mark = _TICKED if lan.value else _EMPTY
             label = f"{indent}{_BELOW}{mark} ...but only from LAN IPs"
-            yield Entry(label, _source(policy, account, switch, lan, at), "" if lan.value else "-")
+            yield Entry(label, _source(policy, account, switch, lan.layer, at), "" if lan.value else "-")
 
 
-def _source(policy: Policy, account: Account, switch: str, setting: Setting, at: Callable[[KeyPath], str]) -> str:
-    line = at(policy.key_path(account, switch, setting.layer)).strip(" ()")
-    match setting.layer:
+def _source(policy: Policy, account: Account, key: str, layer: Layer | None, at: Callable[[KeyPath], str]) -> str:
+    line = at(policy.key_path(account, key, layer)).strip(" ()")
+    match layer:
         case None:
             return "not set"
         case Layer.ACCOUNT:
@@ -124,7 +140,7 @@ def _source(policy: Policy, account: Account, switch: str, setting: Setting, at:
         case Layer.TEMPLATE:
             return f"template {account.template}, {line}"
         case _:
-            return f"{setting.layer}, {line}"
+            return f"{layer}, {line}"
 
 
 def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
@@ -137,13 +153,19 @@ def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> 
 
 
 def _usable(policy: Policy, account: Account) -> Iterator[Entry]:
-    found = {service: _usable_from(policy, account, service) for service in policy.services}
+    places = [_LAN, *policy.extra_lan(account).names]
+    found = {service: _usable_from(policy, account, service, " or ".join(places)) for service in policy.services}
     yield from (Entry(service.label, text) for service, text in found.items())
-    if _FROM_LAN in found.values():
-        yield Entry(_FROM_LAN, ", ".join(entry.text for entry in policy.server.lan_entries))
+    if " or ".join(places) in found.values():
+        yield Entry(_LAN, _texts(policy.server.lan_entries))
+        yield from (Entry(name, _texts(policy.networks[name].entries)) for name in places[1:])
 
 
-def _usable_from(policy: Policy, account: Account, service: Service) -> str:
+def _texts(entries: Iterable[LanEntry]) -> str:
+    return ", ".join(entry.text for entry in entries) or "empty"
+
+
+def _usable_from(policy: Policy, account: Account, service: Service, places: str) -> str:
     closed = policy.gates(account.address, service)
     if closed:
         return f"nowhere: {', '.join(map(_closed_by, closed))}"
@@ -152,7 +174,7 @@ def _usable_from(policy: Policy, account: Account, service: Service) -> str:
     admitted = policy.admitted(account.address, service)
     if admitted == ANYWHERE:
         return "anywhere"
-    return _FROM_LAN if admitted else "nowhere: LAN only, and the LAN is empty"
+    return places if admitted else "nowhere: LAN only, and the LAN is empty"
 
 
 def _closed_by(gate: Gate) -> str:

@@ -11,6 +11,7 @@ from mailpolicy.cli import line_reader
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.system.files import MAX_FILE_SIZE
 
 Addresses = Annotated[
@@ -48,6 +49,19 @@ def address(text: str) -> str:
         return names.account_address(text)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
+
+
+def entries(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return entries of the LAN or a network without repetitions. Raises UsageError naming those that are none."""
+    wrong = []
+    for text in (found := tuple(dict.fromkeys(texts))):
+        try:
+            lan_entry(text)
+        except EntryRejected as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return found
 
 
 def addresses(texts: Iterable[str]) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from mailpolicy.cli.output import Output
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import SWITCHES, Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
@@ -57,7 +58,10 @@ def show_account(out: Output, address: str) -> int:
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
     for service in policy.services:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
-    smart_host = policy.smart_host_login(account)
+    extra = policy.extra_lan(account)
+    where = f"{extra.layer} {place(store, policy.key_path(account, EXTRA_LAN, extra.layer))}" if extra.layer else ""
+    rows.append(("networks", ", ".join(extra.names) or "none", where))
+    smart_host = smart_host_login(policy, account)
     login = f"{smart_host.login} ({smart_host.owner})" if smart_host.login else "no login"
     rows.append(("smart-host", login, smart_host.why))
     out.rows(("mail service", address, "why"), rows)
@@ -111,13 +115,18 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         }
         if store is not None:
             services[str(service)]["line"] = store.line(policy.key_path(account, service.switch, setting.layer))
-    smart_host = policy.smart_host_login(account)
+    extra = policy.extra_lan(account)
+    networks: dict[str, Any] = {"names": list(extra.names), "layer": extra.layer}
+    if store is not None:
+        networks["line"] = store.line(policy.key_path(account, EXTRA_LAN, extra.layer)) if extra.layer else None
+    smart_host = smart_host_login(policy, account)
     content: dict[str, Any] = {
         "address": account.address,
         "template": account.template,
         "suspended": account.suspended,
         "own": dict(account.own),
         "services": services,
+        "networks": networks,
         "smart_host": {
             "own_login": account.login,
             "login": smart_host.login,
@@ -155,6 +164,7 @@ def list_accounts(
             out.json("account/1", {"file": out.context.file, **account_object(None, policy, account)})
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
+    with_networks = bool(policy.networks) or not out.context.draws_tables  # a terminal is narrow
     services = policy.services
     rows = (
         (
@@ -163,13 +173,15 @@ def list_accounts(
             "suspended" if account.suspended else "active",
             *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
+            *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
         )
         for account in chosen
     )
     columns = [service.facts.column or str(service) for service in services]
     if out.context.draws_tables:
         columns = [service.facts.short or str(service) for service in services]
-    out.rows(("address", "template", "state", *columns, "login"), rows, of="account", optional="login")
+    headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
+    out.rows(headings, rows, of="account", optional="login")
     return 0
 
 
@@ -188,16 +200,18 @@ def list_templates(out: Output, name: str | None) -> int:
     for account in policy.accounts.values():
         if account.template is not None:
             users[account.template] = users.get(account.template, 0) + 1
-    chosen: Mapping[str, Mapping[str, bool]] = policy.templates if name is None else {name: policy.templates[name]}
+    chosen: Mapping[str, Settings] = policy.templates if name is None else {name: policy.templates[name]}
     if out.context.format == "json":
         for title, table in chosen.items():
-            content = {
+            content: dict[str, Any] = {
                 "file": store.path,
                 "name": title,
                 "line": store.line(("templates", title)),
                 "accounts": users.get(title, 0),
             }
-            out.json("template/1", {**content, "switches": dict(table)})
+            content["switches"] = {switch: table[switch] for switch in SWITCHES if switch in table}
+            content["extra_lan"] = list(named_in(table)) if EXTRA_LAN in table else None
+            out.json("template/1", content)
         return 0
     if name is not None and out.context.draws_tables:
         # 10 ms, only on a terminal
@@ -205,15 +219,21 @@ def list_templates(out: Output, name: str | None) -> int:
 
         terminal.show_page(out.context, out.data, mail_services.template_page(policy, name, store.path, store.line))
         return 0
-    cells = {True: "on", False: "off", None: "-"}
-    switches = [switch for service in policy.services for switch in service.switches]
+    with_networks = bool(policy.networks) or not out.context.draws_tables
+    cells: dict[object, str] = {True: "on", False: "off", None: "-"}
+    switches = [switch for service in policy.template_services for switch in service.switches]
     rows = [
-        (title, *(cells[table.get(switch)] for switch in switches), str(users.get(title, 0)))
+        (
+            title,
+            *(cells[table.get(switch)] for switch in switches),
+            str(users.get(title, 0)),
+            *([", ".join(named_in(table)) or "-"] if with_networks else []),
+        )
         for title, table in chosen.items()
     ]
     headings = [switch.replace("_", " ") for switch in switches]
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
         headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in switches]
-    out.rows(("template", *headings, "accounts"), rows, of="template")
+    out.rows(("template", *headings, "accounts", *(["networks"] if with_networks else [])), rows, of="template")
     return 0

@@ -18,7 +18,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("get", "info", "view", "display", "cat", "print"), ("show", "list")),
     **dict.fromkeys(("add", "update", "change"), ("set",)),
     **dict.fromkeys(("remove",), ("clear", "unassign")),
-    **dict.fromkeys(("apply", "use"), ("assign",)),
+    **dict.fromkeys(("apply", "use", "give", "grant", "attach"), ("assign",)),
+    **dict.fromkeys(("take", "revoke", "detach"), ("unassign",)),
 }
 
 
@@ -31,6 +32,7 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("managesieve", "filter", "filters"), "sieve"),
     **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
     **dict.fromkeys(("templates", "group", "groups"), "template"),
+    **dict.fromkeys(("networks", "net", "nets", "subnet", "subnets", "extra-lan", "extra_lan"), "network"),
     **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
     **dict.fromkeys(("lint", "verify"), "validate"),
     **dict.fromkeys(("can", "may", "ask", "why"), "check"),

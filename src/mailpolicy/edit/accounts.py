@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from mailpolicy.edit import remarks
-from mailpolicy.edit.operations import Add, Drop, Rename, Scalar, differences
+from mailpolicy.edit.operations import Add, Drop, Rename, Value, differences
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector, require_governed
@@ -17,7 +17,7 @@ from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
 
 
-def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]) -> Plan:
+def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value]) -> Plan:
     """Plan new accounts with these settings in their own tables. Raises NotFound and Refused.
 
     An account that already exists with the same settings is left alone; one with different settings is refused.
@@ -51,7 +51,7 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Scalar]
     return plan
 
 
-def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> Iterator[remarks.Note]:
+def _notes(policy: Policy, new: list[str], settings: Mapping[str, Value]) -> Iterator[remarks.Note]:
     """Yield notes about settings that new accounts inherit, and services that were switched on and stay closed."""
     account = _new_account(new[0], settings)  # all new accounts resolve alike
     if inherited := remarks.inherited(policy, account, settings):
@@ -65,10 +65,10 @@ def _notes(policy: Policy, new: list[str], settings: Mapping[str, Scalar]) -> It
         yield passwords_to_set([Owner(address) for address in new])
 
 
-def _new_account(address: str, settings: Mapping[str, Scalar]) -> Account:
+def _new_account(address: str, settings: Mapping[str, Value]) -> Account:
     template = settings.get("template")
-    switches = {key: value for key, value in settings.items() if isinstance(value, bool)}
-    return Account(address, address, switches, template if isinstance(template, str) else None)
+    own = {key: value for key, value in settings.items() if isinstance(value, bool | tuple)}
+    return Account(address, address, own, template if isinstance(template, str) else None)
 
 
 def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
@@ -84,8 +84,8 @@ def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
     return plan
 
 
-def _table(account: Account) -> dict[str, Scalar]:
-    table: dict[str, Scalar] = dict(account.own)
+def _table(account: Account) -> dict[str, Value]:
+    table: dict[str, Value] = dict(account.own)
     if account.template is not None:
         table["template"] = account.template
     if account.suspended:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 Scalar = bool | int | str
+Value = Scalar | tuple[str, ...]  # a tuple is written as an array on one line
 Path = tuple[str, ...]
 
 
-def differences(existing: Mapping[str, Scalar | None], wanted: Mapping[str, Scalar | None]) -> str:
+def differences(existing: Mapping[str, Value | None], wanted: Mapping[str, Value | None]) -> str:
     """Return the existing settings that are not as wanted, such as `pop = true, no template`; "" if all are."""
     return ", ".join(
         f"no {key}" if (old := existing.get(key)) is None else f"{key} = {_toml_text(old)}"
@@ -21,9 +22,11 @@ def differences(existing: Mapping[str, Scalar | None], wanted: Mapping[str, Scal
     )
 
 
-def _toml_text(value: Scalar) -> str:
+def _toml_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml_text, value))}]"
     return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value
 
 
@@ -31,15 +34,14 @@ class Put(NamedTuple):
     """Set the key `path`, in its place or after the last key of its table."""
 
     path: Path
-    value: Scalar
+    value: Value
 
 
 class PutList(NamedTuple):
-    """Write the array `path` anew, with one element a line or all in one line."""
+    """Write the array `path` anew, with one element a line."""
 
     path: Path
     values: tuple[str, ...]
-    one_line: bool = False
 
 
 class Amend(NamedTuple):
@@ -50,10 +52,25 @@ class Amend(NamedTuple):
     append: tuple[str, ...]
 
 
+class PutElement(NamedTuple):
+    """Replace one element of the array `path`."""
+
+    path: Path
+    position: int
+    value: str
+
+
 class Drop(NamedTuple):
     """Remove a key or a whole table."""
 
     path: Path
+
+
+class DropList(NamedTuple):
+    """Remove the array `path` with its elements, or only these if the key would not come back as it was written."""
+
+    path: Path
+    values: tuple[str, ...]
 
 
 class Rename(NamedTuple):
@@ -67,7 +84,7 @@ class Add(NamedTuple):
     """Add a table."""
 
     path: Path
-    table: dict[str, Scalar]
+    table: dict[str, Value]
 
 
-Operation = Put | PutList | Amend | Drop | Rename | Add
+Operation = Put | PutList | PutElement | Amend | Drop | DropList | Rename | Add

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mailpolicy.edit.operations import Drop, Operation, Path, Put, Scalar
+from mailpolicy.edit.operations import Drop, Operation, Path, Put, Value
 from mailpolicy.errors import Advice
 from mailpolicy.policy.model import Policy
 
@@ -48,7 +48,7 @@ class Plan:
         elif address is None:
             self.affected = None
 
-    def set(self, path: Path, address: str | None, key: str, old: Scalar | None, new: Scalar | None) -> bool:
+    def set(self, path: Path, address: str | None, key: str, old: Value | None, new: Value | None) -> bool:
         """Set a key to another value, or remove it if `new` is None. Returns False if it already has that value."""
         if old == new:
             return False

@@ -14,7 +14,7 @@ from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import SERVER_GATES
 
-_MAX_NAMED = 20  # how many accounts a sentence names before it only counts
+MAX_NAMED = 20  # how many accounts a sentence names before it only counts
 
 Note = str | Advice
 
@@ -60,7 +60,7 @@ def server_gates(policy: Policy, service: Service) -> list[Note]:
 
 def with_command(text: str, command: Command, addresses: list[str]) -> Note:
     """Return a note with the command for these addresses, or without it if there are many."""
-    return Advice(text, ("mailpolicy", *command, *addresses)) if len(addresses) <= _MAX_NAMED else text
+    return Advice(text, ("mailpolicy", *command, *addresses)) if len(addresses) <= MAX_NAMED else text
 
 
 def inherited(policy: Policy, account: Account, settings: Iterable[str]) -> list[str]:
@@ -97,4 +97,4 @@ def state_text(service: Service, on: bool | None, lan_only: bool | None) -> str:
 def names_or_count(addresses: Iterable[str]) -> str:
     """Return the addresses, or their number if there are more than 20."""
     listed = list(addresses)
-    return ", ".join(listed) if len(listed) <= _MAX_NAMED else counted(len(listed), "account")
+    return ", ".join(listed) if len(listed) <= MAX_NAMED else counted(len(listed), "account")

@@ -1,20 +1,16 @@
-"""Change settings of the whole server: its keys, the LAN, and the smart host logins.
-
-Networks are compared as networks and not as text, and the LAN is judged as it is after the whole command.
-"""
+"""Change settings of the whole server: its keys, the services that it governs, and the smart host logins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, Drop, Operation, Path, PutList, Scalar
+from mailpolicy.edit.operations import Amend, DropList, Operation, Path, Put, Scalar
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.errors import Command, Refused
-from mailpolicy.policy.lan import RESERVED, is_reserved, lan_entry
 from mailpolicy.policy.lookup import require_account
-from mailpolicy.policy.model import LanEntry, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted, joined
-from mailpolicy.policy.networks import ANYWHERE, Network, network_set
+from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.service import Service
 
 
@@ -95,11 +91,11 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     added = tuple(str(service) for service in new if service not in old)
     gone = tuple(index for index, service in enumerate(old) if service not in new)
     if not new:
-        operation: Operation = Drop(path)
+        operation: Operation = DropList(path, tuple(map(str, old)))
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:
-        operation = PutList(path, added, one_line=True)
+        operation = Put(path, added)
     plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
 
 
@@ -108,95 +104,6 @@ def display_text(value: Scalar | None) -> str:
     if value is None:
         return "not set"
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
-
-
-def lan_add(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Plan the addition of networks to the LAN. A network that the LAN or another argument already contains is not added."""
-    plan = Plan()
-    existing = list(policy.server.lan_entries)
-    named = [LanEntry(text, lan_entry(text)) for text in texts]
-    fresh: list[LanEntry] = []
-    for entry in named:
-        same, wider = _find([*existing, *fresh], entry.networks)
-        wider = wider or _find(named, entry.networks)[1]
-        if same is None and wider is None:
-            fresh.append(entry)
-            plan.results.append(Result("lan", entry.text, "in the LAN", True))
-            if not is_reserved(entry.networks):
-                plan.notes.append(f"warning: {entry.text} is not entirely within the ranges reserved for local use")
-        else:
-            covering = f"in the LAN, inside {wider.text}" if same is None and wider is not None else "in the LAN"
-            plan.results.append(Result("lan", entry.text, covering, False))
-    if fresh:
-        added = tuple(entry.text for entry in fresh)
-        _list_change(plan, policy, Amend(("server", "lan"), (), added), [entry.text for entry in (*existing, *fresh)])
-    plan.notes.append(_lan_only_count(policy))
-    return plan
-
-
-def lan_remove(policy: Policy, texts: tuple[str, ...]) -> Plan:
-    """Plan the removal of networks from the LAN, with a warning if other entries still contain addresses of them."""
-    plan = Plan()
-    entries = policy.server.lan_entries
-    named = [LanEntry(text, lan_entry(text)) for text in texts]
-    # Compared as sets of addresses: 10.0.0.0/8 and 10.*.*.* are the same entry.
-    wanted = {network_set(entry.networks) for entry in named}
-    gone = tuple(index for index, entry in enumerate(entries) if network_set(entry.networks) in wanted)
-    kept = [entry for index, entry in enumerate(entries) if index not in gone]
-    left = network_set(network for entry in kept for network in entry.networks)
-    for text, networks in ((entry.text, network_set(entry.networks)) for entry in named):
-        removed = any(network_set(entries[index].networks) == networks for index in gone)
-        through = [entry.text for entry in kept if network_set(entry.networks) & networks]
-        if not through:
-            plan.results.append(Result("lan", text, "not in the LAN", removed))
-            continue
-        whole = networks <= left
-        plan.results.append(Result("lan", text, "still in the LAN" if whole else "partly in the LAN", removed))
-        still = "still" if whole else "still partly"
-        plan.notes.append(f"warning: {text} is {still} in the LAN, through {', '.join(through)}")
-    if gone:
-        _list_change(plan, policy, Amend(("server", "lan"), gone, ()), [entry.text for entry in kept])
-    plan.notes.append(_lan_only_count(policy))
-    return plan
-
-
-def lan_reset(policy: Policy) -> Plan:
-    """Plan a LAN of exactly the reserved ranges."""
-    plan = Plan()
-    changed = tuple(entry.text for entry in policy.server.lan_entries) != RESERVED
-    if changed:
-        _list_change(plan, policy, PutList(("server", "lan"), RESERVED), list(RESERVED))
-    plan.results.append(Result("lan", "reset", ", ".join(RESERVED), changed))
-    plan.notes.append(_lan_only_count(policy))
-    return plan
-
-
-def _list_change(plan: Plan, policy: Policy, operation: Amend | PutList, new: list[str]) -> None:
-    old = [entry.text for entry in policy.server.lan_entries] if "lan" in policy.server.written else None
-    plan.change(operation, None, "server.lan", old, new)
-
-
-def _find(entries: list[LanEntry], networks: tuple[Network, ...]) -> tuple[LanEntry | None, LanEntry | None]:
-    """Return the entry that is the same network, and one that is wider."""
-    wanted = network_set(networks)
-    sets = [(entry, network_set(entry.networks)) for entry in entries]
-    same = next((entry for entry, existing in sets if existing == wanted), None)
-    wider = next((entry for entry, existing in sets if wanted <= existing != wanted), None)
-    return same, wider
-
-
-def _lan_only_count(policy: Policy) -> str:
-    restrictable = [service for service in policy.services if service.own_lan_switch is not None]
-    lan_only = sum(
-        any(
-            policy.setting(account, service.switch).value
-            and policy.setting(account, service.own_lan_switch or "").value
-            for service in restrictable
-        )
-        for account in policy.accounts.values()
-    )
-    services = joined([service.label for service in restrictable], "or")
-    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for {services}"
 
 
 def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:

@@ -10,14 +10,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mailpolicy.edit import remarks
-from mailpolicy.edit.operations import Path
+from mailpolicy.edit.layers import selected_layer
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.lookup import require_template
-from mailpolicy.policy.model import Account, Gate, Layer, Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.model import Account, Gate, Policy
 from mailpolicy.policy.service import Service
 
 
@@ -145,32 +143,20 @@ def _wanted_keys(service: Service, verb: Verb, restriction: Verb | None) -> dict
 def _switch_layer(
     policy: Policy, service: Service, wanted: Mapping[str, bool | None], selection: Selection, plan: Plan
 ) -> Plan:
-    path: Path
-    if selection.in_template is not None:
-        require_template(policy, selection.in_template)
-        path, subject = ("templates", selection.in_template), f"template {selection.in_template}"
-        table = policy.templates[selection.in_template]
-    else:
-        path, subject, table = ("defaults",), "defaults", policy.defaults
-    new = {**table, **wanted}
+    layer = selected_layer(policy, selection)
+    new = {**layer.table, **wanted}
     changed = False
     for key, value in wanted.items():
-        changed = plan.set((*path, key), None, ".".join((*path, key)), table.get(key), value) or changed
+        path = (*layer.path, key)
+        changed = plan.set(path, None, ".".join(path), layer.table.get(key), value) or changed
     kept = {key: value for key, value in new.items() if value is not None}
-    if selection.in_template is not None:
-        after = policy._replace(templates={**policy.templates, selection.in_template: kept})
-        users = [account for account in policy.accounts.values() if account.template == selection.in_template]
-        layers: tuple[Layer, ...] = (Layer.ACCOUNT,)
-    else:
-        after = policy._replace(defaults=kept)
-        users = list(policy.accounts.values())
-        layers = (Layer.ACCOUNT, Layer.TEMPLATE)
+    after, users = layer.replaced(policy, kept), layer.users
     # The first key is the one the command is about: accounts that set it, themselves or by template, are not reached.
-    key = next(iter(wanted))
-    keeping = [account for account in users if policy.setting(account, key).layer in layers]
+    keeping = layer.keeping(policy, next(iter(wanted)))
     lan = service.lan_switch
-    said = remarks.state_text(service, kept.get(service.switch), kept.get(lan) if lan is not None else None)
-    plan.results.append(Result(subject, str(service), said, changed))
+    switches = {key: value for key, value in kept.items() if isinstance(value, bool)}
+    said = remarks.state_text(service, switches.get(service.switch), switches.get(lan) if lan is not None else None)
+    plan.results.append(Result(layer.subject, str(service), said, changed))
     if wanted.get(service.switch) and service is not Service.CONNECTOR:
         plan.notes += remarks.server_gates(after, service)
     if wanted.get(Service.CONNECTOR.switch):
@@ -189,9 +175,7 @@ def _switch_layer(
     if not policy.governs(service):
         govern = ("mailpolicy", "server", "govern", str(service))
         plan.notes.append(Advice(f"note: {service} is not governed yet, so this has no effect until it is", govern))
-    keep = "keeps its" if len(keeping) == 1 else "keep their"
-    reached = counted(len(users) - len(keeping), "account")
-    plan.notes.append(f"applies to {reached}; {len(keeping)} {keep} own setting")
+    plan.notes.append(layer.reach(keeping))
     return plan
 
 

@@ -10,9 +10,10 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.server import display_text
 from mailpolicy.errors import NotFound, Refused
 from mailpolicy.policy.lookup import require_account
-from mailpolicy.policy.model import Account, Policy, Source
+from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Source
 
 
 def add(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar], source: Source) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutElement, PutList, Rename, Value
 
 
 def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
@@ -29,13 +29,15 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
             table = table[part]
         match operation:
             case Put(_, value):
-                table[last] = value
-            case PutList(_, values, _):
+                table[last] = _toml_value(value)
+            case PutList(_, values):
                 table[last] = list(values)
             case Amend(_, remove, append):
                 table[last] = [text for index, text in enumerate(table.get(last, [])) if index not in remove] + list(
                     append
                 )
+            case PutElement(_, index, value):
+                table[last] = [value if at == index else text for at, text in enumerate(table[last])]
             case Drop():
                 del table[last]
             case Rename(_, name):
@@ -43,5 +45,9 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
                 table.clear()
                 table.update(items)
             case Add(_, fresh):
-                table[last] = dict(fresh)
+                table[last] = {key: _toml_value(value) for key, value in fresh.items()}
     return new
+
+
+def _toml_value(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value

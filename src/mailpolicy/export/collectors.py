@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mailpolicy.policy.bindings import Secret, source_secret
-from mailpolicy.policy.model import Policy, Source
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.source import Source
 
 
 class PolledSource(NamedTuple):

@@ -12,6 +12,7 @@ from mailpolicy.export.request import CannotCarry, Request
 from mailpolicy.policy.bindings import smart_host_secret
 from mailpolicy.policy.model import Layer, Policy
 from mailpolicy.policy.names import unicode_address
+from mailpolicy.policy.smart_host import smart_host_login
 
 
 class Login(NamedTuple):
@@ -36,7 +37,7 @@ def accounts_with_own_login(policy: Policy) -> list[str]:
     owned = (
         account.address
         for account in policy.accounts.values()
-        if policy.smart_host_login(account).owner is Layer.ACCOUNT
+        if smart_host_login(policy, account).owner is Layer.ACCOUNT
     )
     return sorted(owned)
 

@@ -12,7 +12,7 @@ import re
 from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.export.stamp import MASK, masked_unless_plain
-from mailpolicy.policy.model import Tls
+from mailpolicy.policy.source import Tls
 
 _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck', Tls.NONE: 'sslproto ""'}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from mailpolicy.errors import NotFound, UsageError
 from mailpolicy.export.collectors import PolledSource, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
-from mailpolicy.policy.model import Policy, Tls
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.source import Tls
 
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian keeps them
 

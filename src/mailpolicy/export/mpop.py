@@ -10,7 +10,7 @@ import shlex
 
 from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import Exported, Request
-from mailpolicy.policy.model import Tls
+from mailpolicy.policy.source import Tls
 
 _TLS = {
     Tls.IMPLICIT: ("tls on", "tls_starttls off"),

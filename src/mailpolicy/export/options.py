@@ -75,12 +75,12 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     return Options(**chosen)
 
 
-def explain_lock(names: Any) -> tuple[str, Command]:
+def explain_lock(value: Any) -> tuple[str, Command]:
     """Return what replaces the former option `lock`, which closed services of Dovecot to suspended accounts.
 
     The command is safe in every store: it is refused, with the grant to make first, if nobody could use the service.
     """
-    listed = names if isinstance(names, list) else str(names).split(",")
+    listed = value if isinstance(value, list) else str(value).split(",")
     services = list(
         dict.fromkeys(SERVICES[name] for name in listed if name in SERVICES and SERVICES[name].facts.optional)
     )
@@ -89,7 +89,7 @@ def explain_lock(names: Any) -> tuple[str, Command]:
     govern = ("server", "govern", *wanted)
     return (
         f"lock is no longer an option, as the store itself governs sending: unless it governs {names.joined(wanted)} "
-        f"already, {', then '.join([*steps, ' '.join(govern)])}; then remove lock"
+        f"already, {', then '.join([*steps, ' '.join(govern)])}"
     ), ("mailpolicy", *govern)
 
 

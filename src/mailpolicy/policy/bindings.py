@@ -14,7 +14,8 @@ from typing import NamedTuple
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import Advice, Command
 from mailpolicy.policy import names
-from mailpolicy.policy.model import Policy, Server, Source
+from mailpolicy.policy.model import Policy, Server
+from mailpolicy.policy.source import Source
 
 _USER = re.compile(r"(?:smart-host/([^/]+)|multipop/([^/]+)/([^/]+))/(.*)", re.DOTALL)
 _SERVER = "@server"

@@ -6,12 +6,15 @@ put alone into the old policy, and taken back alone from the new one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailpolicy.policy.changes import AccessChange, Cause
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import EXTRA_LAN, Account, NamedNetwork, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
-_Setting = tuple[str, str]  # "account" or "server", and the key
+_SHARED = (*SWITCHES, EXTRA_LAN)
+_Setting = tuple[str, str]  # "account", "server" or "networks", and the key
 
 
 def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]:
@@ -27,8 +30,10 @@ def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]
         return [Cause(("accounts", key), new_account is not None)]
     if old_account is None or new_account is None:
         return [Cause(("server", "govern"), "govern" in new.server.written)]
-    before, after = _flattened(old, old_account), _flattened(new, new_account)
-    settings = [("account", key) for key in (*SWITCHES, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+    named = {*old.extra_lan(old_account).names, *new.extra_lan(new_account).names}
+    before, after = _flattened(old, old_account, named), _flattened(new, new_account, named)
+    settings = [("account", key) for key in (*_SHARED, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+    settings += [("networks", name) for name in sorted(named)]
     gained, lost = change.after - change.before, change.before - change.after
     complete: list[_Setting] = []
     partial: list[_Setting] = []
@@ -52,29 +57,35 @@ def _cause(old: Policy, new: Policy, address: str, setting: _Setting) -> Cause:
     level, key = setting
     if level == "server":
         return Cause(setting, key in new.server.written)
+    if level == "networks":
+        return Cause(setting, key in new.networks)
     account = new.accounts[address]
     if key == "suspended":
         return Cause(("accounts", account.key, key), account.suspended)
-    return _switch_cause(old, new, old.accounts[address], account, key)
+    return _shared_cause(old, new, old.accounts[address], account, key)
 
 
-def _switch_cause(old: Policy, new: Policy, before: Account, after: Account, switch: str) -> Cause:
-    if before.own.get(switch) is not after.own.get(switch):
-        return Cause(("accounts", after.key, switch), switch in after.own)
-    old_value = old.templates.get(before.template or "", {}).get(switch)
-    new_value = new.templates.get(after.template or "", {}).get(switch)
-    if old_value is new_value:
-        return Cause(("defaults", switch), switch in new.defaults)
+def _shared_cause(old: Policy, new: Policy, before: Account, after: Account, key: str) -> Cause:
+    if before.own.get(key) != after.own.get(key):
+        return Cause(("accounts", after.key, key), key in after.own)
+    old_value = old.templates.get(before.template or "", {}).get(key)
+    new_value = new.templates.get(after.template or "", {}).get(key)
+    if old_value == new_value:
+        return Cause(("defaults", key), key in new.defaults)
     if before.template != after.template:
         return Cause(("accounts", after.key, "template"), after.template is not None)
-    return Cause(("templates", after.template or "", switch), new_value is not None)
+    return Cause(("templates", after.template or "", key), new_value is not None)
 
 
-def _flattened(policy: Policy, account: Account) -> Policy:
-    """Return a policy of this account alone, with every inherited switch written as its own."""
-    own = {switch: policy.setting(account, switch).value for switch in SWITCHES}
+def _flattened(policy: Policy, account: Account, named: Iterable[str]) -> Policy:
+    """Return a policy of this account alone, with every inherited key written as its own.
+
+    Of the networks it has those that are named, which are empty if the policy does not have them.
+    """
+    own = {key: policy.resolved(account, key)[0] for key in _SHARED}
     alone = Account(account.address, account.address, own, None, account.suspended)
-    return Policy(policy.server, {}, {}, {account.address: alone})
+    networks = {name: policy.networks.get(name, NamedNetwork()) for name in named}
+    return Policy(policy.server, {}, {}, {account.address: alone}, networks)
 
 
 def _with_setting(policy: Policy, other: Policy, setting: _Setting) -> Policy:
@@ -82,6 +93,8 @@ def _with_setting(policy: Policy, other: Policy, setting: _Setting) -> Policy:
     level, key = setting
     if level == "server":
         return policy._replace(server=policy.server._replace(**{key: getattr(other.server, key)}))
+    if level == "networks":
+        return policy._replace(networks={**policy.networks, key: other.networks[key]})
     ((address, account),) = policy.accounts.items()
     theirs = other.accounts[address]
     changed = {"suspended": theirs.suspended} if key == "suspended" else {"own": {**account.own, key: theirs.own[key]}}

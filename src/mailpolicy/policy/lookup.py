@@ -1,8 +1,10 @@
-"""Look up accounts and templates by name; report a missing one with the nearest name that exists."""
+"""Look up accounts, templates and networks by name; report a missing one with the nearest name that exists."""
 
 from __future__ import annotations
 
-from mailpolicy.errors import NotFound
+from collections.abc import Collection
+
+from mailpolicy.errors import Command, NotFound
 from mailpolicy.policy.model import Account, Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.policy.nearest import nearest, nearest_address
@@ -35,9 +37,17 @@ def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
     If none has a similar name and `offer` is set, the failure offers to add the template.
     """
     if name not in policy.templates:
-        hint = nearest(name, policy.templates)
-        raise NotFound(
-            f"no template {printable(name)}" + (f", did you mean {hint}?" if hint else ""),
-            code="no-such-template",
-            fix=("mailpolicy", "template", "add", name) if offer and not hint else None,
-        )
+        raise _no_such("template", name, policy.templates, ("mailpolicy", "template", "add", name) if offer else None)
+
+
+def require_network(policy: Policy, name: str, *, offer: bool = True) -> None:
+    """Raise NotFound if there is no such network; like require_template()."""
+    if name not in policy.networks:
+        add = ("mailpolicy", "network", "add", name, "ENTRY...")
+        raise _no_such("network", name, policy.networks, add if offer else None)
+
+
+def _no_such(kind: str, name: str, known: Collection[str], add: Command | None) -> NotFound:
+    hint = nearest(name, known)
+    message = f"no {kind} {printable(name)}" + (f", did you mean {hint}?" if hint else "")
+    return NotFound(message, code=f"no-such-{kind}", fix=add if not hint else None)

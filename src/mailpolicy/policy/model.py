@@ -6,15 +6,28 @@ all ask it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet
+from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet, union
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Source
+
+EXTRA_LAN = "extra_lan"  # the key that names the networks which LAN only admits beside the LAN
+
+# The keys that account, template and defaults share, with their values: the switches, and a tuple for EXTRA_LAN.
+Value = bool | tuple[str, ...]
+Settings = Mapping[str, Value]
+
+
+def named_in(table: Settings) -> tuple[str, ...]:
+    """Return the networks that a table names."""
+    value = table.get(EXTRA_LAN)
+    return value if isinstance(value, tuple) else ()
 
 
 class Gate(StrEnum):
@@ -55,11 +68,18 @@ class Layer(StrEnum):
 
 
 class LanEntry(NamedTuple):
-    """One entry of the LAN list: its text, its networks, and its `position` in the list, from 0."""
+    """One entry of the LAN or of a named network: its text, its networks, and its `position` in the list, from 0."""
 
     text: str
     networks: tuple[Network, ...]
     position: int = 0
+
+
+class NamedNetwork(NamedTuple):
+    """A network of [networks]: its entries, and the addresses in them."""
+
+    entries: tuple[LanEntry, ...] = ()
+    addresses: NetworkSet = NOWHERE
 
 
 class Server(NamedTuple):
@@ -83,42 +103,20 @@ class Server(NamedTuple):
         return self.smart_host_port if self.smart_host_port is not None else 587
 
 
-class Tls(StrEnum):
-    """How the connection to a source is protected."""
-
-    IMPLICIT = "implicit"
-    STARTTLS = "starttls"
-    NONE = "none"
-
-    @property
-    def port(self) -> int:
-        """Return the default port. Source: RFC 8314, 3.2 and RFC 1939, 3."""
-        return 995 if self is Tls.IMPLICIT else 110
-
-
-class Source(NamedTuple):
-    """A remote POP3 mailbox that MultiPOP collects from; sizes in KiB, ages in days, None for no limit."""
-
-    host: str
-    port: int
-    login: str
-    tls: Tls = Tls.IMPLICIT
-    keep: bool = True
-    enabled: bool = True
-    max_size_kb: int | None = None
-    delete_after_days: int | None = None
-
-
 class Account(NamedTuple):
     """One account: its normalised address, the key of its table, and the settings in it."""
 
     address: str
     key: str
-    own: Mapping[str, bool]
+    own: Settings
     template: str | None = None
     suspended: bool = False
     login: str | None = None
     sources: Mapping[str, Source] = MappingProxyType({})
+
+    def without_own(self) -> Account:
+        """Return the account without settings of its own, for what it inherits."""
+        return self._replace(own={})
 
     @property
     def domain(self) -> str:
@@ -147,46 +145,55 @@ class Setting(NamedTuple):
     layer: Layer | None
 
 
-class SmartHostLogin(NamedTuple):
-    """The login that an account's mail goes out with: its owner (account, server or None), its name, and the reason."""
+class ExtraLan(NamedTuple):
+    """The names of the networks that LAN only admits beside the LAN, and the layer that has the list; None if none has."""
 
-    owner: Layer | None
-    login: str | None
-    why: str
-
-
-_OFF = Setting(False, None)
+    names: tuple[str, ...]
+    layer: Layer | None
 
 
 class Policy(NamedTuple):
     """The whole policy of one store."""
 
     server: Server
-    defaults: Mapping[str, bool]
-    templates: Mapping[str, Mapping[str, bool]]
+    defaults: Settings
+    templates: Mapping[str, Settings]
     accounts: Mapping[str, Account]
+    networks: Mapping[str, NamedNetwork] = MappingProxyType({})
 
     def setting(self, account: Account, switch: str) -> Setting:
         """Return a switch of an account: its own value, else its template's, else the default, else off."""
-        if (value := account.own.get(switch)) is not None:
-            return Setting(value, Layer.ACCOUNT)
-        return self.inherited(account, switch)
+        value, layer = self.resolved(account, switch)
+        return Setting(value is True, layer)
 
-    def inherited(self, account: Account, switch: str) -> Setting:
-        """Return the value that a switch has, or would have, without the account's own setting."""
-        if account.template is not None and (value := self.templates[account.template].get(switch)) is not None:
-            return Setting(value, Layer.TEMPLATE)
-        if (value := self.defaults.get(switch)) is not None:
-            return Setting(value, Layer.DEFAULTS)
-        return _OFF
+    def extra_lan(self, account: Account) -> ExtraLan:
+        """Return the networks that an account has beside the LAN; the first layer with a list decides, as for a switch."""
+        value, layer = self.resolved(account, EXTRA_LAN)
+        return ExtraLan(named_in({EXTRA_LAN: value}), layer)
 
-    def key_path(self, account: Account, switch: str, layer: Layer | None) -> KeyPath:
-        """Return the path of a switch's key in `layer`; for None, its path in the account's own table."""
+    def resolved(self, account: Account, key: str) -> tuple[Value, Layer | None]:
+        """Return the value of a shared key and the first layer that has it; off or no networks if none has."""
+        if (value := account.own.get(key)) is not None:
+            return value, Layer.ACCOUNT
+        if account.template is not None and (value := self.templates[account.template].get(key)) is not None:
+            return value, Layer.TEMPLATE
+        if (value := self.defaults.get(key)) is not None:
+            return value, Layer.DEFAULTS
+        return () if key == EXTRA_LAN else False, None
+
+    def layers(self) -> Iterator[tuple[KeyPath, Settings]]:
+        """Yield every table that has shared keys: its path and its keys."""
+        yield ("defaults",), self.defaults
+        yield from ((("templates", name), table) for name, table in self.templates.items())
+        yield from ((("accounts", account.key), account.own) for account in self.accounts.values())
+
+    def key_path(self, account: Account, key: str, layer: Layer | None) -> KeyPath:
+        """Return the path of a key in `layer`; for None, its path in the account's own table."""
         if layer is Layer.TEMPLATE:
-            return ("templates", account.template or "", switch)
+            return ("templates", account.template or "", key)
         if layer is Layer.DEFAULTS:
-            return ("defaults", switch)
-        return ("accounts", account.key, switch)
+            return ("defaults", key)
+        return ("accounts", account.key, key)
 
     def governs(self, service: Service) -> bool:
         """Return whether the store decides about a service."""
@@ -196,6 +203,14 @@ class Policy(NamedTuple):
     def services(self) -> tuple[Service, ...]:
         """Return the services that the store decides about."""
         return tuple(service for service in Service if self.governs(service))
+
+    @property
+    def template_services(self) -> tuple[Service, ...]:
+        """Return the services that the store decides about, and those that a template is prepared for."""
+        prepared = {switch for table in self.templates.values() for switch in table}
+        return tuple(
+            service for service in Service if self.governs(service) or not prepared.isdisjoint(service.switches)
+        )
 
     def is_granted(self, service: Service) -> bool:
         """Return whether any account may use a service; in a store without accounts, whether one that is added could."""
@@ -238,7 +253,14 @@ class Policy(NamedTuple):
         switch = service.lan_switch
         if account is None:
             return NOWHERE
-        return self.server.lan if switch is not None and self.setting(account, switch).value else ANYWHERE
+        if switch is None or not self.setting(account, switch).value:
+            return ANYWHERE
+        return self.lan_of(account)
+
+    def lan_of(self, account: Account) -> NetworkSet:
+        """Return the addresses that LAN only admits for an account: the LAN, and the networks of its list."""
+        names = self.extra_lan(account).names
+        return union(self.server.lan, *(self.networks[name].addresses for name in names)) if names else self.server.lan
 
     def admitted(self, address: str, service: Service) -> NetworkSet:
         """Return the addresses from which the account may use the service."""
@@ -270,24 +292,3 @@ class Policy(NamedTuple):
         if self.gates(account.address, Service.MULTIPOP):
             return {}
         return {name: source for name, source in account.sources.items() if source.enabled}
-
-    def smart_host_login(self, account: Account) -> SmartHostLogin:
-        """Return the login that the account's mail goes out with.
-
-        Source: MDaemon's *Allow per-account authentication*: an account's own login is used only if it is on, and an
-        account without one falls back to the server's.
-        """
-        server = self.server
-        if server.per_account_auth and account.login is not None:
-            return SmartHostLogin(
-                Layer.ACCOUNT, account.login, "per-account authentication is on and the account has a login"
-            )
-        if not server.per_account_auth and account.login is not None:
-            why = "per-account authentication is off, so the account's own login is not used"
-        elif server.per_account_auth:
-            why = "the account has no login of its own"
-        else:
-            why = "per-account authentication is off"
-        if server.smart_host_login is not None:
-            return SmartHostLogin(Layer.SERVER, server.smart_host_login, why)
-        return SmartHostLogin(None, None, f"{why}, and the server has no login: mail goes out unauthenticated")

@@ -13,7 +13,8 @@ _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-TEMPLATE_PATTERN = "[a-z0-9][a-z0-9_-]{0,62}"  # a template's name or a source's
+TEMPLATE_PATTERN = "[a-z0-9][a-z0-9_-]{0,62}"  # the name of a template, a network or a source
+LAN = "lan"  # not the name of a network: the LAN of the whole server
 ZONE_PATTERN = "[A-Za-z0-9._~-]+"  # of an IPv6 address; RFC 6874, 2
 _LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 _DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
@@ -177,6 +178,13 @@ def unicode_address(address: str) -> str | None:
 def template_name(text: str) -> str:
     """Return a valid template name unchanged, or raise NameRejected."""
     return _plain_name(text, "template")
+
+
+def network_name(text: str) -> str:
+    """Return a valid name of a network unchanged, or raise NameRejected."""
+    if text == LAN:
+        raise NameRejected(f"'{LAN}' is the LAN of the whole server, not the name of a network: use another name")
+    return _plain_name(text, "network")
 
 
 def source_name(text: str) -> str:

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 from mailpolicy.policy.names import ZONE_PATTERN
@@ -75,7 +76,7 @@ def without_zeros(text: str) -> str:
 class NetworkSet:
     """A set of IP addresses, IPv4 and IPv6 apart, as sorted spans that neither overlap nor touch."""
 
-    __slots__ = ("_ends", "_starts", "spans")
+    __slots__ = ("_ends", "_hash", "_starts", "spans")
 
     def __init__(self, spans: Iterable[Span]) -> None:
         # Spans that touch are merged too, so that equal sets have equal spans. Sorting by length keeps IPv4 and IPv6
@@ -89,6 +90,7 @@ class NetworkSet:
         self.spans: tuple[Span, ...] = tuple((first, last) for first, last in merged)
         self._starts = {size: [first for first, _ in self.spans if len(first) == size] for size in (4, 16)}
         self._ends = {size: [last for _, last in self.spans if len(last) == size] for size in (4, 16)}
+        self._hash = hash(self.spans)
 
     def __contains__(self, packed: bytes) -> bool:
         """Return whether the packed address is in the set."""
@@ -103,7 +105,7 @@ class NetworkSet:
         return isinstance(other, NetworkSet) and self.spans == other.spans
 
     def __hash__(self) -> int:
-        return hash(self.spans)
+        return self._hash
 
     def __and__(self, other: NetworkSet) -> NetworkSet:
         """Return the addresses that are in both sets."""
@@ -188,12 +190,21 @@ ANYWHERE = NetworkSet([(bytes(4), b"\xff" * 4), (bytes(16), b"\xff" * 16)])
 
 
 def describe(networks: NetworkSet, lan: NetworkSet | None) -> str:
-    """Return `nowhere`, `anywhere`, `LAN` if the set is `lan`, otherwise its networks."""
+    """Return `nowhere`, `anywhere`, or `LAN` if the set contains `lan` and the networks that it has besides."""
     if not networks:
         return "nowhere"
     if networks == ANYWHERE:
         return "anywhere"
-    return "LAN" if networks == lan else str(networks)
+    if not lan or not lan <= networks:
+        return str(networks)
+    besides = networks - lan
+    return f"LAN, {besides}" if besides else "LAN"
+
+
+@lru_cache(maxsize=1024)
+def union(*sets: NetworkSet) -> NetworkSet:
+    """Return the addresses that are in any of the sets; the same object for the same sets, so that it is made once."""
+    return NetworkSet(span for each in sets for span in each.spans)
 
 
 def network_set(networks: Iterable[Network]) -> NetworkSet:

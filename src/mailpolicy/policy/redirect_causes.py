@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mailpolicy.policy.changes import Cause
-from mailpolicy.policy.model import Policy, Source
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.source import Source
 
 
 def smart_host_causes(old: Policy, new: Policy) -> list[Cause]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import Account, Gate, LanEntry, Layer, Policy
+from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.networks import ANYWHERE, network_of, network_set
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service, service_of_lan_switch
@@ -47,12 +48,24 @@ class Reason(NamedTuple):
     server_fix: Command | None = None
 
 
+class Admission(NamedTuple):
+    """The entry that has the IP address, with its key; `name` is that of its network, None for the LAN.
+
+    `through` is the list that names the network.
+    """
+
+    entry: LanEntry
+    key: KeyPath
+    name: str | None = None
+    through: KeyPath | None = None
+
+
 class Grant(NamedTuple):
-    """The setting that allows an access: its key and layer, and if it is LAN only the entry that has the IP address."""
+    """The setting that allows an access: its key and layer, and if it is LAN only what admits the IP address."""
 
     key: KeyPath
     layer: Layer
-    network: LanEntry | None
+    admission: Admission | None
 
 
 class Verdict(NamedTuple):
@@ -111,10 +124,21 @@ def judge(policy: Policy, question: Question) -> Verdict:
 def _grant(policy: Policy, question: Question, account: Account) -> Grant:
     setting = policy.setting(account, question.service.switch)
     assert setting.layer is not None, "a switch that no layer sets is off"
-    network = None
+    admission = None
     if question.packed is not None and policy.scope(question.address, question.service) is not ANYWHERE:
-        network = next(entry for entry in policy.server.lan_entries if question.packed in network_set(entry.networks))
-    return Grant(policy.key_path(account, question.service.switch, setting.layer), setting.layer, network)
+        found = _admissions(policy, account)
+        admission = next(each for each in found if question.packed in network_set(each.entry.networks))
+    return Grant(policy.key_path(account, question.service.switch, setting.layer), setting.layer, admission)
+
+
+def _admissions(policy: Policy, account: Account) -> Iterator[Admission]:
+    """Yield the entries of the LAN and of the account's networks."""
+    yield from (Admission(entry, ("server", "lan", entry.position)) for entry in policy.server.lan_entries)
+    extra = policy.extra_lan(account)
+    through = policy.key_path(account, EXTRA_LAN, extra.layer)
+    for name in extra.names:
+        for entry in policy.networks[name].entries:
+            yield Admission(entry, ("networks", name, entry.position), name, through)
 
 
 def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
@@ -136,7 +160,12 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
         case Gate.OUTSIDE_LAN:
             switch = service.lan_switch or ""
             setting = policy.setting(account, switch)
-            message = f"{address} may use {service.label} only from the LAN, and {question.ip} is outside it"
+            names = policy.extra_lan(account).names
+            places, outside = "the LAN", "outside it"
+            if names:
+                places += f" or the network{'s' * (len(names) > 1)} {', '.join(names)}"
+                outside = "in neither" if len(names) == 1 else "in none of them"
+            message = f"{address} may use {service.label} only from {places}, and {question.ip} is {outside}"
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 message += f" (the LAN is empty{missing})"

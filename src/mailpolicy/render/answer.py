@@ -8,7 +8,7 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import LAN, counted
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.verdict import Grant, Reason, Verdict
 
@@ -41,10 +41,12 @@ def _explained(question: Question, grant: Grant, file: str, line_of: LineOf) -> 
         f"  {_place(file, line_of(grant.key))}: {question.address} may use {question.service.label}"
         f" ({dotted(grant.key)}, {grant.layer})"
     ]
-    if grant.network is not None:
-        key: KeyPath = ("server", "lan", grant.network.position)
-        place = _place(file, line_of(key))
-        text.append(f"  {place}: {question.ip} is in the LAN, in {grant.network.text} ({dotted(key)}, server)")
+    if (admission := grant.admission) is not None:
+        place, key = _place(file, line_of(admission.key)), dotted(admission.key)
+        where, source = "the LAN", "server"
+        if admission.name is not None:
+            where, source = f"the network {admission.name}", f"through {dotted(admission.through or ())}"
+        text.append(f"  {place}: {question.ip} is in {where}, in {admission.entry.text} ({key}, {source})")
     return text
 
 
@@ -102,6 +104,7 @@ def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dic
             "layer": grant.layer,
             "file": file,
             "line": line_of(grant.key),
-            "network": grant.network.text if grant.network is not None else None,
+            "network": grant.admission.entry.text if grant.admission is not None else None,
+            "network_name": (grant.admission.name or LAN) if grant.admission is not None else None,
         }
     return answer

@@ -1,39 +1,53 @@
-"""Hints: keys and LAN entries that could be removed without changing anything."""
+"""Hints: keys, entries and networks that could be removed without changing anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from mailpolicy.diagnostics import Problem
-from mailpolicy.policy.model import Account, LanEntry, Policy, Setting
+from mailpolicy.diagnostics import KeyPath, Problem
+from mailpolicy.policy.model import Account, LanEntry, Layer, Policy, Settings, Value, named_in
+from mailpolicy.policy.names import short
 from mailpolicy.policy.networks import network_set
 
 
 def hints(policy: Policy) -> Iterator[Problem]:
-    """Yield a hint for each key and LAN entry that changes nothing."""
-    for entry, wider in _redundant_entries(policy):
-        yield Problem("MP051", ("server", "lan", entry.position), f"{entry.text} is already inside {wider.text}")
+    """Yield a hint for each key, entry and network that changes nothing."""
+    for path, entry, wider in _redundant_entries(policy):
+        yield Problem("MP051", path, f"{entry.text} is already inside {wider.text}")
+    for name in _unused_networks(policy):
+        yield Problem("MP052", ("networks", name), f"nobody uses the network {short(name)}")
     for name, table in policy.templates.items():
-        for switch, value in _redundant_in_template(policy, table):
-            message = f"{switch} is {_toml(value)} without this line too"
-            yield Problem("MP050", ("templates", name, switch), message)
+        for key, value in _redundant_in_template(policy, table):
+            message = f"{key} is {_toml(value)} without this line too"
+            yield Problem("MP050", ("templates", name, key), message)
     for account in policy.accounts.values():
-        for switch, inherited in _redundant(policy, account):
-            source = f"from {inherited.layer}" if inherited.layer else "because nothing else sets it"
-            message = f"{switch} is {_toml(inherited.value)} without this line too, {source}"
-            yield Problem("MP050", ("accounts", account.key, switch), message)
+        for key, value, layer in _redundant(policy, account):
+            source = f"from {layer}" if layer else "because nothing else sets it"
+            message = f"{key} is {_toml(value)} without this line too, {source}"
+            yield Problem("MP050", ("accounts", account.key, key), message)
 
 
 def count_hints(policy: Policy, groups: Iterable[list[Account]]) -> int:
     """Return the number of hints without making each; `groups` are those of Policy.groups()."""
     in_templates = sum(len(_redundant_in_template(policy, table)) for table in policy.templates.values())
     in_accounts = sum(len(_redundant(policy, accounts[0])) * len(accounts) for accounts in groups)
-    return len(_redundant_entries(policy)) + in_templates + in_accounts
+    return len(_redundant_entries(policy)) + len(_unused_networks(policy)) + in_templates + in_accounts
 
 
-def _redundant_entries(policy: Policy) -> list[tuple[LanEntry, LanEntry]]:
-    """Return the LAN entries that lie inside another one, each with that one; of two equal ones the later counts."""
-    ranges = [(*network_set(entry.networks).spans[0], entry) for entry in policy.server.lan_entries]
+def _redundant_entries(policy: Policy) -> list[tuple[KeyPath, LanEntry, LanEntry]]:
+    """Return the path of each entry that lies inside another one of its list, the entry, and the other one."""
+    lists: dict[KeyPath, tuple[LanEntry, ...]] = {("server", "lan"): policy.server.lan_entries}
+    lists |= {("networks", name): network.entries for name, network in policy.networks.items()}
+    return [
+        ((*path, entry.position), entry, wider)
+        for path, entries in lists.items()
+        for entry, wider in _inside_another(entries)
+    ]
+
+
+def _inside_another(entries: Iterable[LanEntry]) -> list[tuple[LanEntry, LanEntry]]:
+    """Return the entries that lie inside another one, each with that one; of two equal ones the later counts."""
+    ranges = [(*network_set(entry.networks).spans[0], entry) for entry in entries]
     widest: dict[int, tuple[bytes, LanEntry]] = {}  # by IP version: of the entries so far, the one that ends last
     redundant = []
     # One pass in order of the first addresses: an entry lies inside another exactly if it ends no later than the widest.
@@ -50,17 +64,24 @@ def _descending(packed: bytes) -> int:
     return -int.from_bytes(packed, "big")
 
 
-def _redundant_in_template(policy: Policy, table: Mapping[str, bool]) -> list[tuple[str, bool]]:
-    return [(switch, value) for switch, value in table.items() if value is policy.defaults.get(switch, False)]
+def _unused_networks(policy: Policy) -> list[str]:
+    used = {name for _, keys in policy.layers() for name in named_in(keys)} if policy.networks else set()
+    return [name for name in policy.networks if name not in used]
 
 
-def _redundant(policy: Policy, account: Account) -> list[tuple[str, Setting]]:
-    return [
-        (switch, inherited)
-        for switch, value in account.own.items()
-        if value is (inherited := policy.inherited(account, switch)).value
-    ]
+def _redundant_in_template(policy: Policy, table: Settings) -> list[tuple[str, Value]]:
+    nobody = Account("", "", {})
+    return [(key, value) for key, value in table.items() if value == policy.resolved(nobody, key)[0]]
 
 
-def _toml(value: bool) -> str:
+def _redundant(policy: Policy, account: Account) -> list[tuple[str, Value, Layer | None]]:
+    """Return the keys of an account's own table that have the inherited value, with the layer that it comes from."""
+    bare = account.without_own()
+    inherited = [(key, value, *policy.resolved(bare, key)) for key, value in account.own.items()]
+    return [(key, value, layer) for key, value, other, layer in inherited if value == other]
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(ascii, value))}]"
     return "true" if value else "false"

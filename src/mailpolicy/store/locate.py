@@ -228,6 +228,11 @@ def _value(text: str, position: int, path: KeyPath, only_in: Container[KeyPath] 
     return position + 1, inner
 
 
+def skip_blank(text: str, position: int) -> int:
+    """Return the offset of the next character that is neither blank nor in a comment."""
+    return _BLANK.match(text, position).end()  # type: ignore[union-attr]
+
+
 def comments(text: str) -> Iterator[tuple[int, str]]:
     """Yield the offset and the text of every comment, from its # to the end of the line.
 

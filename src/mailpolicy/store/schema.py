@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.lan import EntryRejected, lan_entry
-from mailpolicy.policy.model import Account, LanEntry, Policy, Server, Source, Tls
+from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Server, Settings
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import BY_NAME, GOVERNABLE, SWITCHES, Service
+from mailpolicy.policy.source import Source, Tls
+from mailpolicy.store.networks import lan_entries, named_networks, networks_of
 from mailpolicy.store.tables import (
     ACCOUNT,
     SERVER,
+    SHARED_KEYS,
     SMART_HOST,
     SOURCE,
-    SWITCH_KEYS,
     TABLES,
     TOP,
     check_name,
@@ -36,16 +37,6 @@ EDITIONS = ("pro", "standard")
 # The values that a key may have in any table, if its type allows more.
 CHOICES: dict[str, tuple[str, ...]] = {"edition": EDITIONS, "tls": tuple(Tls)}
 RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days": (1, 2147483647)}
-_ENTRY_CODES = {
-    "not-a-network": "MP020",
-    "host-bits": "MP021",
-    "netmask": "MP022",
-    "wildcard": "MP023",
-    "leading-zeros": "MP024",
-    "range": "MP025",
-    "zone": "MP026",
-    "too-large": "MP027",
-}
 
 
 class Validation(NamedTuple):
@@ -80,19 +71,36 @@ def validate(tree: Mapping[str, Any]) -> Validation:
         if newer:
             return Validation(None, problems)
     server = _server(top.get("server"), problems)
-    defaults = valid_entries(top.get("defaults", {}), SWITCH_KEYS, ("defaults",), problems)
-    templates: dict[str, dict[str, bool]] = {}
+    networks = networks_of(top.get("networks", {}), problems)
+    defaults = _settings(top.get("defaults", {}), ("defaults",), networks, problems)
+    templates: dict[str, Settings] = {}
     for name, table in top.get("templates", {}).items():
         check_name(names.template_name, name, "MP013", ("templates", name), problems)
         templates[name] = {}  # even if it is invalid, so that accounts that use it get no error of their own
         if require_table(table, ("templates", name), problems):
-            templates[name] = valid_entries(table, SWITCH_KEYS, ("templates", name), problems)
-    accounts = _accounts(top.get("accounts", {}), templates, problems)
-    policy = Policy(server, defaults, templates, accounts)
+            templates[name] = _settings(table, ("templates", name), networks, problems)
+    accounts = _accounts(top.get("accounts", {}), templates, networks, problems)
+    policy = Policy(server, defaults, templates, accounts, networks)
     return Validation(None if problems else policy, problems, policy)
 
 
-def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems: list[Problem]) -> dict[str, Account]:
+def _settings(table: Any, path: KeyPath, networks: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Return the valid keys of a template or the defaults."""
+    return _with_names(valid_entries(table, SHARED_KEYS, path, problems), path, networks, problems)
+
+
+def _with_names(
+    table: dict[str, Any], path: KeyPath, networks: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, Any]:
+    """Return a table with the list of networks, if it has one, as a tuple of those that exist."""
+    if EXTRA_LAN in table:
+        table[EXTRA_LAN] = named_networks(table[EXTRA_LAN], (*path, EXTRA_LAN), networks, problems)
+    return table
+
+
+def _accounts(
+    tables: Mapping[str, Any], templates: Mapping[str, Any], networks: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
     switches = frozenset(SWITCHES)
     address_of = names.account_address
@@ -112,9 +120,9 @@ def _accounts(tables: Mapping[str, Any], templates: Mapping[str, Any], problems:
         else:
             if not require_table(table, ("accounts", key), problems):
                 continue
-            account = _account(
-                address, key, valid_entries(table, ACCOUNT, ("accounts", key), problems), templates, problems
-            )
+            path = ("accounts", key)
+            known = _with_names(valid_entries(table, ACCOUNT, path, problems), path, networks, problems)
+            account = _account(address, key, known, templates, problems)
         if address in accounts and address:
             message = f"account {address} is defined twice: it is also written '{names.short(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
@@ -232,7 +240,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     if (login := smart_host.get("login")) is not None:
         check_name(names.login, login, "MP014", (*path, "smart_host", "login"), problems)
     govern = _govern(server.get("govern", []), (*path, "govern"), problems)
-    entries = _lan(server.get("lan", []), (*path, "lan"), problems)
+    entries = lan_entries(server.get("lan", []), (*path, "lan"), problems)
     written = frozenset([*there, *(f"smart_host.{key}" for key in (below if isinstance(below, dict) else SMART_HOST))])
     return Server(
         edition=edition,
@@ -252,7 +260,8 @@ def _server(table: Any, problems: list[Problem]) -> Server:
 def _govern_hint(text: str, choices: str) -> str:
     match BY_NAME.get(text.lower()):
         case None:
-            return f"which is no service: choose {choices}"
+            near = nearest(text, list(map(str, GOVERNABLE)))
+            return f"did you mean '{near}'?" if near is not None else f"which is no service: choose {choices}"
         case service if service.facts.optional:
             return f"did you mean '{service}'?"
         case _:
@@ -270,16 +279,3 @@ def _govern(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[S
             message = f"govern names '{names.short(text)}', {_govern_hint(text, choices)}"
             problems.append(Problem("MP008", (*path, index), message))
     return tuple(services[text] for text in texts if type(text) is str and text in services)
-
-
-def _lan(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[LanEntry, ...]:
-    entries = []
-    for index, text in enumerate(texts):
-        if type(text) is not str:
-            problems.append(Problem("MP006", (*path, index), f"a LAN entry must be a string, not {type_name(text)}"))
-            continue
-        try:
-            entries.append(LanEntry(text, lan_entry(text), index))
-        except EntryRejected as error:
-            problems.append(Problem(_ENTRY_CODES[error.kind], (*path, index), str(error)))
-    return tuple(entries)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
+from mailpolicy.policy.model import EXTRA_LAN
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.policy.service import SWITCH_MEANINGS
@@ -39,6 +40,7 @@ TOP: dict[str, tuple[type, str]] = {
     "version": (int, "the version of this format: 1"),
     "server": (dict, "settings of the whole server"),
     "defaults": (dict, "switches that apply if neither the account nor its template sets them"),
+    "networks": (dict, 'named networks beside the LAN, `NAME = ["203.0.113.0/24"]`, with entries as in `lan`'),
     "templates": (dict, "named sets of switches, `[templates.NAME]`"),
     "accounts": (dict, 'the accounts, `[accounts."ADDRESS"]`'),
 }
@@ -64,13 +66,20 @@ SMART_HOST: dict[str, tuple[type, str]] = {
         "*Allow per-account authentication*: use the login of the sending account; missing: false",
     ),
 }
-SWITCH_KEYS: dict[str, tuple[type, str]] = {key: (bool, meaning) for key, meaning in SWITCH_MEANINGS.items()}
+# The keys that account, template and defaults share.
+SHARED_KEYS: dict[str, tuple[type, str]] = {
+    **{key: (bool, meaning) for key, meaning in SWITCH_MEANINGS.items()},
+    EXTRA_LAN: (list, "the names of networks that count as the LAN here too, `[networks]`"),
+}
 ACCOUNT: dict[str, tuple[type, str]] = {
-    **SWITCH_KEYS,
+    **SHARED_KEYS,
     "template": (str, "the template for switches that the account does not set"),
     "suspended": (bool, "true closes the four services"),
     "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
     "sources": (dict, 'the mailboxes elsewhere that MultiPOP collects mail from, `[accounts."ADDRESS".sources.NAME]`'),
+}
+NETWORKS: dict[str, tuple[type, str]] = {
+    "NAME": (list, "the network's entries, as those of `lan`; any name but `lan`, as many networks as are needed"),
 }
 SOURCE: dict[str, tuple[type, str]] = {
     "host": (str, "the POP3 server's name or IP address; required"),
@@ -91,13 +100,14 @@ class Table(NamedTuple):
     required: tuple[str, ...] = ()
 
 
-# The path of each table; NAME and ADDRESS stand for any name and any address.
+# The path of each table; NAME and ADDRESS stand for any name and any address, as a key too.
 TABLES: dict[tuple[str, ...], Table] = {
     (): Table(TOP, ("version",)),
     ("server",): Table(SERVER),
     ("server", "smart_host"): Table(SMART_HOST),
-    ("defaults",): Table(SWITCH_KEYS),
-    ("templates", "NAME"): Table(SWITCH_KEYS),
+    ("networks",): Table(NETWORKS),
+    ("defaults",): Table(SHARED_KEYS),
+    ("templates", "NAME"): Table(SHARED_KEYS),
     ("accounts", "ADDRESS"): Table(ACCOUNT),
     ("accounts", "ADDRESS", "sources", "NAME"): Table(SOURCE, ("host", "login")),
 }
@@ -107,7 +117,7 @@ _KEYS_BY_TITLE = {
     "[server.smart_host]": SMART_HOST,
     "an account": ACCOUNT,
     "a source of an account": SOURCE,
-    "[defaults], a template or an account": SWITCH_KEYS,
+    "[defaults], a template or an account": SHARED_KEYS,
     "the top of the file": TOP,
 }
 
@@ -115,6 +125,7 @@ _KEYS_BY_TITLE = {
 _HEADERS = {
     "server": "[server]",
     "defaults": "[defaults]",
+    "networks": "[networks]",
     "templates": "[templates.NAME]",
     "accounts": '[accounts."ADDRESS"]',
 }

@@ -5,14 +5,15 @@ There is one finding for each key that decides, however many accounts it affects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import Account, Gate, Policy, Setting, Tls
+from mailpolicy.policy.model import Account, Gate, Policy, Setting
 from mailpolicy.policy.names import counted, short
 from mailpolicy.policy.service import GOVERNABLE, Service
+from mailpolicy.policy.source import Tls
 
 # For each deciding key the addresses it affects.
 _Affected = dict[KeyPath, list[str]]
@@ -31,7 +32,7 @@ def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
     lan_only: _Affected = {}
     lan_is_empty = not policy.server.lan_entries  # else LAN-only services need no warning, and no look
     for accounts in groups:
-        decisions = _decisions(policy, accounts[0], with_lan=lan_is_empty)
+        decisions = _decisions(policy, accounts[0], with_lan=lan_is_empty and not policy.lan_of(accounts[0]))
         for account in accounts if decisions.ineffective or decisions.lan_only else ():
             for gate, switch, setting in decisions.ineffective:
                 path = policy.key_path(account, switch, setting.layer)
@@ -101,9 +102,6 @@ def _decisions(policy: Policy, account: Account, *, with_lan: bool) -> _Decision
 
 def _governed(policy: Policy) -> Iterator[Problem]:
     """Yield a warning for each governed service that nobody is granted, and for keys of one that is not governed."""
-    layers: list[tuple[KeyPath, Mapping[str, bool]]] = [(("defaults",), policy.defaults)]
-    layers += [(("templates", name), table) for name, table in policy.templates.items()]
-    layers += [(("accounts", account.key), account.own) for account in policy.accounts.values()]
     for service in GOVERNABLE:
         if policy.governs(service):
             if not policy.is_granted(service):
@@ -112,7 +110,7 @@ def _governed(policy: Policy) -> Iterator[Problem]:
                 yield Problem("MP041", ("server", "govern", position), message)
             continue
         keys = {service.switch, service.own_lan_switch}
-        found = [(*path, key) for path, table in layers for key in table if key in keys]
+        found = [(*path, key) for path, table in policy.layers() for key in table if key in keys]
         if found:
             more = f"; {counted(len(found), 'such key')} in the file" if len(found) > 1 else ""
             yield Problem("MP042", found[0], f"{service} is not governed, so its keys have no effect{more}")

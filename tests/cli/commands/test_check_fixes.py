@@ -166,7 +166,8 @@ def test_an_allow_says_why(run: Run, store: Path) -> None:
         return json.loads(run("--file", file, "check", *asked, "--json").out)["granted_by"]
 
     def why(key: str, layer: str, line: int, network: str | None = None) -> dict[str, object]:
-        return {"key": key, "layer": layer, "file": file, "line": line, "network": network}
+        name = "lan" if network is not None else None
+        return {"key": key, "layer": layer, "file": file, "line": line, "network": network, "network_name": name}
 
     own = 'accounts."alice@example.com".pop'
     for ip, network in (("10.1.2.3", "10.0.0.0/8"), ("::ffff:10.1.2.3", "10.0.0.0/8"), ("fd00::1", "fd00::/8")):

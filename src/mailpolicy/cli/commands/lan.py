@@ -10,10 +10,9 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import DryRun
-from mailpolicy.edit import server
-from mailpolicy.errors import UsageError
-from mailpolicy.policy.lan import EntryRejected, is_reserved, lan_entry
+from mailpolicy.cli.selection import DryRun, entries
+from mailpolicy.edit import lan
+from mailpolicy.policy.lan import is_reserved
 
 _Networks = Annotated[
     list[str], typer.Argument(metavar="NETWORK...", help="CIDR, address, range a-b or 192.168.*.*", show_default=False)
@@ -51,27 +50,15 @@ def _list(context: typer.Context) -> int:
     return 0
 
 
-def _checked(networks: list[str]) -> tuple[str, ...]:
-    wrong = []
-    for text in networks:
-        try:
-            lan_entry(text)
-        except EntryRejected as error:
-            wrong.append(str(error))
-    if wrong:
-        raise UsageError("; ".join(wrong))
-    return tuple(dict.fromkeys(networks))
-
-
 def _add(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
-    texts = _checked(networks)
-    return edit(context, lambda policy: server.lan_add(policy, texts), dry_run=dry_run, yes=True)
+    texts = entries(networks)
+    return edit(context, lambda policy: lan.add(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _remove(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
-    texts = _checked(networks)
-    return edit(context, lambda policy: server.lan_remove(policy, texts), dry_run=dry_run, yes=True)
+    texts = entries(networks)
+    return edit(context, lambda policy: lan.remove(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _reset(context: typer.Context, dry_run: DryRun = False) -> int:
-    return edit(context, server.lan_reset, dry_run=dry_run, yes=True)
+    return edit(context, lan.reset, dry_run=dry_run, yes=True)

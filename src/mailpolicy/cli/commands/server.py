@@ -14,9 +14,9 @@ from mailpolicy.cli.selection import DryRun, YesOpen
 from mailpolicy.edit import server
 from mailpolicy.edit.server import display_text
 from mailpolicy.errors import Command, UsageError
-from mailpolicy.policy.names import joined
-from mailpolicy.policy.question import service_named
-from mailpolicy.policy.service import GOVERNABLE, Service
+from mailpolicy.policy.names import joined, short
+from mailpolicy.policy.nearest import nearest
+from mailpolicy.policy.service import BY_NAME, GOVERNABLE, Service
 from mailpolicy.store import schema, tables
 
 _KEYS = tables.SERVER_VALUES
@@ -71,7 +71,11 @@ def _services(texts: list[str]) -> list[Service]:
     """Return the services that a store may govern or not. Raises UsageError."""
     found = []
     for text in texts:
-        service = service_named(text)
+        service = BY_NAME.get(text.lower())
+        if service is None:
+            known = f"name {joined(GOVERNABLE, 'or')}"
+            meant = nearest(text, GOVERNABLE)
+            raise UsageError(f"unknown service {short(text)}: {f'did you mean {meant}?' if meant else known}")
         if service not in GOVERNABLE:
             raise UsageError(f"{service} is always governed: name {joined(GOVERNABLE, 'or')}")
         found.append(service)
@@ -98,7 +102,7 @@ def _set(
     if name == "govern":
         raise UsageError(
             "govern is a list: add to it with server govern, and take away with server ungovern",
-            fix=("mailpolicy", "server", "govern", value),
+            fix=("mailpolicy", "server", "govern", value if BY_NAME.get(value) in GOVERNABLE else GOVERNABLE[0]),
         )
     if name not in _KEYS:
         smart_host = ("mailpolicy", "smart-host", "set", "--server")

@@ -16,8 +16,9 @@ from mailpolicy.edit.sources import as_table
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account
-from mailpolicy.policy.model import Policy, Tls
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.source import Tls
 from mailpolicy.store.schema import RANGES
 
 _MOST = RANGES["max_size_kb"][1]

@@ -14,6 +14,7 @@ from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.service import Service
+from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import SERVICE, Credentials, KeyringConfig
 from mailpolicy.store.host import Host
@@ -52,7 +53,7 @@ def show(out: Output, address: str | None) -> int:
         if login is None:
             why = "the server has no login: accounts without their own send unauthenticated"
     else:
-        used = policy.smart_host_login(require_account(policy, address))
+        used = smart_host_login(policy, require_account(policy, address))
         login, owner, why = used.login, str(used.owner) if used.owner else "none", used.why
     secret = bindings.smart_host_secret(policy.server, address if owner == "account" else None)
     password = _password_state(out, secret) if login else "none needed"

@@ -1,4 +1,4 @@
-"""Rules about the entries of the LAN list."""
+"""Rules about the LAN and the named networks."""
 
 from __future__ import annotations
 
@@ -81,14 +81,51 @@ LAN = {
         wrong="0.0.0.0/0",
         right="10.0.0.0/8",
     ),
+    "MP028": Rule(
+        ERROR,
+        "not a network name",
+        "use a-z, 0-9, _ and -, and not `lan`",
+        meaning="A network's name has 1 to 63 of `a-z 0-9 _ -` and starts with a letter or a digit, so that it needs no "
+        "quotes in TOML or in a shell. `lan` is the list `server.lan`, which every account has.",
+        example='version = 1\n\n[networks]\nBranch = ["203.0.113.0/24"]\n\n[defaults]\nextra_lan = ["Branch"]\n',
+        wrong='Branch = ["203.0.113.0/24"]\n\n[defaults]\nextra_lan = ["Branch"]',
+        right='branch = ["203.0.113.0/24"]\n\n[defaults]\nextra_lan = ["branch"]',
+    ),
+    "MP029": Rule(
+        ERROR,
+        "no such network",
+        "add the network to `[networks]`, or name one that exists",
+        meaning="`extra_lan` lists names of `[networks]`, not addresses. This name is not there. It may have been meant to "
+        "let somebody in or to keep somebody out, so nothing is decided.",
+        example="""\
+version = 1
+
+[networks]
+branch = ["203.0.113.0/24"]
+
+[accounts."alice@example.com"]
+extra_lan = ["brunch"]
+""",
+        wrong="brunch",
+        right="branch",
+    ),
     "MP051": Rule(
         HINT,
-        "LAN entry inside another",
+        "entry inside another",
         "remove the narrower entry, unless it should stay when the wider one is removed",
-        meaning="Every address of this entry is also in another entry, so this one has no effect as long as the "
-        "wider one exists. Shown with `--hints`.",
+        meaning="Every address of this entry is also in another entry of the LAN, or of the same network, so it has "
+        "no effect as long as the wider one exists. Shown with `--hints`.",
         example='version = 1\n\n[server]\nlan = ["10.0.0.0/8", "10.7.0.0/16"]\n',
         wrong=', "10.7.0.0/16"',
+        right="",
+    ),
+    "MP052": Rule(
+        HINT,
+        "network that nobody uses",
+        "remove it, or assign it to accounts",
+        meaning="No `extra_lan` names this network, so it admits nobody. Shown with `--hints`.",
+        example='version = 1\n\n[networks]\nbranch = ["203.0.113.0/24"]\n',
+        wrong='[networks]\nbranch = ["203.0.113.0/24"]\n',
         right="",
     ),
 }

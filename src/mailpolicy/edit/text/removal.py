@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.text import inline
-from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.store.locate import INLINE, Entry, key_prefix
 
@@ -36,7 +36,20 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
     # All pairs of one inline table at once: a comma between two of them must go only once.
     for table_path, gone in pairs.items():
         made += inline.remove(layout, table_path, gone)
-    return made
+    return _with_header(layout, made) if any(path[0] == "networks" for path in paths) else made
+
+
+def _with_header(layout: Layout, made: list[Splice]) -> list[Splice]:
+    """Let the header of [networks] go with the last network, so that adding and removing the first undo each other."""
+    table = layout.table(("networks",))
+    if table is None:
+        return made
+    inside = [splice for splice in made if table.start <= splice.start and splice.end <= table.end]
+    shifted = [Splice(splice.start - table.start, splice.end - table.start, splice.text) for splice in inside]
+    left = apply_splices(layout.text[table.start : table.end], shifted)
+    if left.strip() != layout.text[table.header.start : table.header.end]:
+        return made  # another network, or a comment
+    return [*(splice for splice in made if splice not in inside), _remove_table(layout, table, None)]
 
 
 def tables(layout: Layout, path: KeyPath) -> list[Table]:

@@ -1,17 +1,18 @@
 """Turn the operations of an edit into splices of a store's text.
 
 Only the text that an operation needs is touched, and a comment goes only with the key, table or element it belongs to.
-A style that cannot be edited safely raises CannotWrite. tomlkit changes single arrays and is given nothing else.
+A style that cannot be edited safely raises CannotWrite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutList, Rename, Scalar
+from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
 from mailpolicy.edit.text import inline, removal
-from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
 from mailpolicy.edit.text.values import amend, array, literal
@@ -20,7 +21,7 @@ from mailpolicy.store.locate import HEADER, Entry, header_part
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
-_TOP_ORDER = ("version", "server", "defaults", "templates", "accounts")
+_TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
 
 
 def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
@@ -62,13 +63,15 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             case Put(path, value):
                 old = layout.entry(path)
                 made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
-            case PutList(path, values, one_line):
-                made.append(_put(layout, path, array(values, layout.newline, one_line=one_line)))
+            case PutList(path, values):
+                made.append(_put(layout, path, array(values, layout.newline)))
             case Amend(path, _, append):
                 entry = layout.entry(path)
                 made.append(
                     amend(layout, entry, operation) if entry else _put(layout, path, array(append, layout.newline))
                 )
+            case PutElement(path, index, value):
+                made.append(_put_element(layout, path, index, value))
             case Drop(path):
                 dropped.append(path)
             case Rename(path, name):
@@ -79,10 +82,24 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     return _sorted(made + removal.splices(layout, dropped))
 
 
+def settled(text: str, operations: Sequence[Operation]) -> list[Operation]:
+    """Return the operations with every DropList decided: as a Drop if adding the key again would give the same text."""
+    return [_settled(text, operation) if isinstance(operation, DropList) else operation for operation in operations]
+
+
+def _settled(text: str, operation: DropList) -> Operation:
+    path, values = operation
+    with suppress(CannotWrite):
+        without = apply_splices(text, splices(text, [Drop(path)]))
+        if apply_splices(without, splices(without, [Put(path, values)])) == text:
+            return Drop(path)
+    return Amend(path, tuple(range(len(values))), ())
+
+
 def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
     """Return the operations with all keys for a table that is not written yet combined into one new table."""
     result: list[Operation] = []
-    new: dict[KeyPath, dict[str, Scalar]] = {}
+    new: dict[KeyPath, dict[str, Value]] = {}
     for operation in operations:
         table, key = operation.path[:-1], operation.path[-1]
         if isinstance(operation, Put) and layout.entry(operation.path) is None and not layout.is_written(table):
@@ -130,6 +147,13 @@ def _put(layout: Layout, path: KeyPath, value: str) -> Splice:
     if (holder := layout.enclosing_value((*table, ""))) is not None:
         raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {value}"])
+
+
+def _put_element(layout: Layout, path: KeyPath, index: int, value: str) -> Splice:
+    element = layout.entry((*path, index))
+    if element is None:
+        raise CannotWrite(layout.first_offset(path), f"{dotted(path)} is not written as one array")
+    return Splice(element.value, element.end, literal(value, layout.text[element.value : element.end]))
 
 
 def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:

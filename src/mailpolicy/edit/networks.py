@@ -1,0 +1,213 @@
+"""Add, remove, rename and assign named networks. One that is in use cannot be removed.
+
+An assignment writes the list in force on the account or layer, plus or less the network: where the list is inherited it
+is copied first. A list that equals the inherited one is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mailpolicy.diagnostics import KeyPath
+from mailpolicy.edit import entries, remarks
+from mailpolicy.edit.entries import EntryList
+from mailpolicy.edit.layers import selected_layer
+from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutElement, Rename
+from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.remarks import names_or_count
+from mailpolicy.edit.selection import Selection, selected_accounts
+from mailpolicy.errors import Advice, Command, Refused
+from mailpolicy.policy.lookup import require_network
+from mailpolicy.policy.model import EXTRA_LAN, Account, ExtraLan, Layer, Policy, Settings, named_in
+from mailpolicy.policy.names import counted
+from mailpolicy.policy.networks import ANYWHERE
+
+_Change = Callable[[tuple[str, ...]], tuple[str, ...]]  # of a list of names
+
+
+def add(policy: Policy, name: str, texts: tuple[str, ...]) -> Plan:
+    """Plan a network with these entries, or more entries of one that exists."""
+    plan = Plan()
+    network = policy.networks.get(name)
+    entries.add(plan, _listed(policy, name), texts)
+    if network is None:
+        plan.notes.append(Advice("nobody uses it yet", ("mailpolicy", "network", "assign", name, "TARGET...")))
+    else:
+        plan.notes.append(_count(policy, name))
+    return plan
+
+
+def remove(policy: Policy, name: str, texts: tuple[str, ...] = (), *, if_exists: bool = False) -> Plan:
+    """Plan the removal of entries of a network, or of the whole if none are named. Raises NotFound and Refused."""
+    plan = Plan()
+    if if_exists and name not in policy.networks:
+        plan.results.append(Result(f"network {name}", "network", "does not exist", False))
+        return plan
+    require_network(policy, name, offer=False)
+    if texts:
+        left = entries.remove(plan, _listed(policy, name), texts)
+        plan.notes.append(_count(policy, name))
+        if not left:
+            command = ("mailpolicy", "network", "remove", name)
+            plan.notes.append(
+                Advice(f"the network {name} has no entries now, so it admits nobody; to remove it", command)
+            )
+        return plan
+    if users := users_of(policy, name):
+        raise Refused(
+            f"the network {name} is in use by {names_or_count(user.title for user in users)}",
+            code="in-use",
+            fix=_unassign_all(name, users),
+        )
+    old = [entry.text for entry in policy.networks[name].entries]
+    plan.change(Drop(("networks", name)), None, f"networks.{name}", old, None)
+    plan.results.append(Result(f"network {name}", "network", "removed", True))
+    return plan
+
+
+class User(NamedTuple):
+    """A table that names a network: its path, and the address if it is an account's."""
+
+    path: KeyPath
+    address: str | None
+
+    @property
+    def title(self) -> str:
+        """Return the name of the table in a sentence."""
+        if self.address is not None:
+            return self.address
+        return f"the template {self.path[1]}" if self.path[0] == "templates" else "the defaults"
+
+
+def users_of(policy: Policy, name: str) -> list[User]:
+    """Return the tables that name a network, in the order of the layers."""
+    addresses = {account.key: account.address for account in policy.accounts.values()}
+    return [
+        User(path, addresses[str(path[1])] if path[0] == "accounts" else None)
+        for path, table in policy.layers()
+        if name in named_in(table)
+    ]
+
+
+def _unassign_all(name: str, users: list[User]) -> Command:
+    """Return the command for the first users, the layers before the accounts; of many accounts, the one that lists them.
+
+    An account's list that equals what it inherits then is removed, so the layers must be first.
+    """
+    unassign = ("mailpolicy", "network", "unassign", name)
+    layer, *_ = users[0].path
+    if layer == "defaults":
+        return (*unassign, "--in-defaults")
+    if layer == "templates":
+        return (*unassign, "--in-template", str(users[0].path[1]))
+    addresses = dict.fromkeys(user.address for user in users if user.address is not None)
+    return (*unassign, *addresses) if len(addresses) <= remarks.MAX_NAMED else ("mailpolicy", "network", "show", name)
+
+
+def rename(policy: Policy, old: str, new: str) -> Plan:
+    """Plan another name for a network, in all lists that name it too. Raises NotFound and Refused."""
+    require_network(policy, old, offer=False)
+    plan = Plan()
+    if old == new:
+        plan.results.append(Result(f"network {new}", "network", "already has this name", False))
+        return plan
+    if new in policy.networks:
+        raise Refused(f"the network {new} already exists; {old} was not renamed", code="exists")
+    plan.change(Rename(("networks", old), new), None, f"networks.{old}", old, new)
+    plan.results.append(Result(f"network {new}", "network", f"renamed from {old}", True))
+    tables = dict(policy.layers())
+    for path, address in users_of(policy, old):
+        listed = named_in(tables[path])
+        changed = tuple(new if name == old else name for name in listed)
+        key = _change_key(path, address)
+        for index in (index for index, name in enumerate(listed) if name == old):
+            plan.change(PutElement((*map(str, path), EXTRA_LAN), index, new), address, key, listed, changed)
+    return plan
+
+
+def assign(policy: Policy, name: str, selection: Selection) -> Plan:
+    """Plan a further network for accounts or a layer. Raises NotFound."""
+    require_network(policy, name)
+    plan = _assignment(policy, selection, lambda names: (*names, name) if name not in names else names)
+    given = [policy.accounts[result.subject] for result in plan.results if result.subject in policy.accounts]
+    if unrestricted := [account.address for account in given if not _is_restricted(policy, account)]:
+        named = names_or_count(unrestricted)
+        plan.notes.append(
+            f"note: no service is open to the LAN only for {named}, so the network makes no difference yet"
+        )
+    return plan
+
+
+def unassign(policy: Policy, name: str, selection: Selection) -> Plan:
+    """Plan accounts or a layer without a network. Raises NotFound."""
+    require_network(policy, name, offer=False)
+    return _assignment(policy, selection, lambda names: tuple(other for other in names if other != name))
+
+
+def _assignment(policy: Policy, selection: Selection, change: _Change) -> Plan:
+    plan = Plan()
+    if selection.layer is not None:
+        layer = selected_layer(policy, selection)
+        above = policy.defaults if layer.path[0] == "templates" else {}
+        inherited = ExtraLan(named_in(above), Layer.DEFAULTS if EXTRA_LAN in above else None)
+        state, changed = _write(plan, layer.path, None, layer.table, inherited, change)
+        plan.results.append(Result(layer.subject, "networks", state, changed))
+        plan.notes.append(layer.reach(layer.keeping(policy, EXTRA_LAN)))
+        return plan
+    for account in selected_accounts(policy, selection, plan):
+        inherited = policy.extra_lan(account.without_own())
+        path = ("accounts", account.key)
+        state, changed = _write(plan, path, account.address, account.own, inherited, change, account.template)
+        plan.results.append(Result(account.address, "networks", state, changed))
+    return plan
+
+
+def _write(
+    plan: Plan,
+    path: Path,
+    address: str | None,
+    table: Settings,
+    inherited: ExtraLan,
+    change: _Change,
+    template: str | None = None,
+) -> tuple[str, bool]:
+    """Plan the changed list of one table; return the state in words, and whether it is new."""
+    own = named_in(table) if EXTRA_LAN in table else None
+    old = inherited.names if own is None else own
+    new = change(old)
+    key, list_path = _change_key(path, address), (*path, EXTRA_LAN)
+    source = f"the template {template}" if inherited.layer is Layer.TEMPLATE else f"the {inherited.layer}"
+    shown = ", ".join(dict.fromkeys(new)) or "none"
+    if new == old:
+        return shown if own is not None or not new else f"{shown} (from {source})", False
+    if set(new) == set(inherited.names):
+        plan.change(Drop(list_path), address, key, own, None)
+        return f"{shown} (from {source})" if new else shown, True
+    if own is None:
+        plan.change(Put(list_path, new), address, key, None, new)
+        return f"{shown} (own list, copied from {source})" if old else shown, True
+    gone = tuple(index for index, name in enumerate(own) if name not in new)
+    plan.change(Amend(list_path, gone, tuple(name for name in new if name not in own)), address, key, own, new)
+    return shown, True
+
+
+def _change_key(path: KeyPath, address: str | None) -> str:
+    """Return the key as an edit reports it: of an account without its table."""
+    return ".".join(map(str, (*path[2 if address is not None else 0 :], EXTRA_LAN)))
+
+
+def _is_restricted(policy: Policy, account: Account) -> bool:
+    return any(policy.scope(account.address, service) is not ANYWHERE for service in policy.services)
+
+
+def _listed(policy: Policy, name: str) -> EntryList:
+    network = policy.networks.get(name)
+    return EntryList(
+        ("networks", name), f"network {name}", f"the network {name}", network.entries if network is not None else None
+    )
+
+
+def _count(policy: Policy, name: str) -> str:
+    users = sum(len(group) for group in policy.groups() if name in policy.extra_lan(group[0]).names)
+    return f"{counted(users, 'account')} {'has' if users == 1 else 'have'} the network {name}"

@@ -54,11 +54,6 @@ class Exporter:
         with without_gc():
             return target.export(request)
 
-    @property
-    def policy(self) -> Policy:
-        """Return the policy of the store as it was last read."""
-        return self._store.policy()
-
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
         return self._keyring().get_many(users) if users else {}
 

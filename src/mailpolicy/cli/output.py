@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mailpolicy.cli import clock as system_clock
 from mailpolicy.cli.context import Context, split_options
 from mailpolicy.cli.streams import quoted
-from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, UsageError
+from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed
 from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class Output:
         """Write a unified diff: byte for byte to a program, escaped to a terminal and to GitHub's log."""
         if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
-            text = "".join([f"{self._painted_hunk(self._escaped(_printable_diff_line(line)))}\n" for line in lines])
+            text = "".join(
+                [f"{self._painted(self._escaped(_printable_diff_line(line)), hunk=True)}\n" for line in lines]
+            )
         self.data(text)
 
     def rows(
@@ -174,19 +176,12 @@ class Output:
             lines.append(separator.join(fields))
         self.data("\n".join([*(self._painted(self._escaped(line)) for line in lines), ""]))
 
-    def _painted(self, line: str) -> str:
+    def _painted(self, line: str, *, hunk: bool = False) -> str:
         if not self.context.color:
             return line
         from mailpolicy.render import colour  # only on a terminal
 
-        return colour.painted_line(line)
-
-    def _painted_hunk(self, line: str) -> str:
-        if not self.context.color:
-            return line
-        from mailpolicy.render import colour  # only on a terminal
-
-        return colour.painted_hunk(line)
+        return colour.painted_hunk(line) if hunk else colour.painted_line(line)
 
     def _escaped(self, line: str) -> str:
         """Return a line that GitHub's runner does not take for a command, whatever names it contains.
@@ -250,25 +245,9 @@ class Output:
         """
         findings: list[Finding] = getattr(error, "findings", [])
         if self.context.format == "json":
-            import shlex  # 0.5 ms, only for a command to print
+            from mailpolicy.cli import error_object  # only for an error in JSON
 
-            content: dict[str, Any] = {
-                "exit": error.exit_status,
-                "code": error.code,
-                "message": error.message,
-                "fix": shlex.join(error.fix) if error.fix is not None else None,
-            }
-            if error.file is not None:
-                content["file"] = error.file
-            # Most usage errors are about the command line, not about the store.
-            elif error.about_store or error.exit_status != UsageError.exit_status:
-                content["file"] = self.context.file
-            if error.line is not None:
-                content["line"] = error.line
-            if findings:
-                content["findings"] = [finding.content for finding in findings]
-            content |= error.content
-            self.json("error/1", content)
+            self.json("error/1", error_object.content(error, self.context.file))
             return
         with suppress(BrokenPipeError, OutputFailed):  # the flush at the end of the run reports it
             self.flush()

@@ -25,4 +25,4 @@ def content(error: MailpolicyError, store: str) -> dict[str, Any]:
         found["line"] = error.line
     if findings := getattr(error, "findings", []):
         found["findings"] = [finding.content for finding in findings]
-    return found | error.content
+    return {**found, **error.content}

@@ -43,8 +43,7 @@ class Output:
 
     def now(self) -> datetime:
         """Return the present moment, the same for the whole run; asked only if the store has dates."""
-        if self._now is None:
-            self._now = self._clock()
+        self._now = self._now or self._clock()
         return self._now
 
     @property
@@ -293,7 +292,7 @@ class Output:
 
 
 def _printable_diff_line(line: str) -> str:
-    """Return a line of a file with its tabs kept and the carriage return at its end removed."""
+    """Return a line with its tabs kept and the carriage return at its end removed."""
     return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
 
 

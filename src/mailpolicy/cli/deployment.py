@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
@@ -10,23 +11,13 @@ from mailpolicy.cli.output import Output
 from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
-from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, Refused, WriteFailed
-from mailpolicy.export.dovecot import narrowed
+from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
+from mailpolicy.export.dovecot import ALWAYS, narrowed
+from mailpolicy.export.dovecot import governed as covering
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.policy.model import Policy
+from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
-
-
-class NotEnforced(Refused):
-    """The file was written, but its service does not enforce it."""
-
-    code = "not-obeyed"
-
-
-class NotAsked(NotEnforced):
-    """Dovecot does not ask the policy about a service that the store governs, or about one that it does not govern."""
-
-    exit_status = 1
-    code = "not-asked"
 
 
 class Result(NamedTuple):
@@ -60,6 +51,8 @@ def deploy_export(
     body: list[str] = []
     changes = ""
     doveconf, exports = dovecot.Doveconf(export.doveconf), out.machine().exports
+    is_snippet, data = export.target_name == "dovecot-conf", export.options.data or ""
+    wait = out.context.lock_timeout
 
     def make(before: bytes | None) -> bytes:
         made = exporter.make(export.target, export.options)
@@ -71,8 +64,8 @@ def deploy_export(
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
         if server is not None:
             dovecot.refuse_broken(server, doveconf, export.generated.path, wanted)
-        for data in coverage.data_read(exports, export):
-            coverage.refuse_uncovered(data, body[0])
+        if is_snippet:
+            coverage.refuse_uncovered(exports, data, body[0])
         if users := _narrowed(export, before, body):
             sessions.record(file, sessions.login_names(users, default_domains))
 
@@ -80,7 +73,7 @@ def deploy_export(
         if export.error is not None:
             raise export.error
         refuse_own(out, export.generated.path)
-        server = doveconf.configuration() if export.target_name == "dovecot-conf" else None
+        server = doveconf.configuration() if is_snippet else None
         if server is not None:
             dovecot.refuse_other_version(server, export.options)
         if dry_run:
@@ -88,18 +81,40 @@ def deploy_export(
             wanted = stamped(export.target_name, body[0])
             changes = difference(export.generated.path, export.target, deployed.before, wanted)
         else:
-            deployed = update(export.generated, make, out.context.lock_timeout, before_replace)
+            coverage.owe_confirmation(exports, export, wait)
+            deployed = update(export.generated, make, wait, before_replace)
+            if deployed.reloaded:
+                # Without the date the lines stay, and the next deploy reloads once more.
+                with suppress(MailpolicyError):
+                    coverage.note_reload(exports, export, wait)
     except MailpolicyError as error:
         return Result(export, None, error)
     except OSError as error:  # an unexpected one, too, ends only this export
         why = (error.strerror or "input/output error").lower()
         return Result(export, None, WriteFailed(why, file=error.filename or export.generated.path))
+    if is_snippet and deployed.state is not State.CURRENT:
+        reloads = dry_run or bool(export.generated.commands)
+        notes += coverage.explain_change(data, deployed.before, body[0], reloads=reloads)
     for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
 
 
-def check_enforced(out: Output, results: list[Result]) -> None:
+def broken_cases(out: Output, policy: Policy) -> list[Failure]:
+    """Return the cases of host.toml that do not hold, and warn of each: an edit by hand is held against none."""
+    if out.guard is None:
+        return []
+    try:
+        broken = out.guard.failures(policy)
+    except CasesUnusable as error:
+        out.message(f"warning: {error}")
+        return []
+    for failure in broken:
+        out.message(f"warning: {failure.located}")
+    return broken
+
+
+def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> None:
     """Add an error to each result whose file Dovecot does not enforce; that of a snippet stands for its data file too."""
     snippets_first = sorted(range(len(results)), key=lambda index: results[index].export.target_name == "dovecot")
     failed = False
@@ -108,26 +123,28 @@ def check_enforced(out: Output, results: list[Result]) -> None:
         is_snippet = result.export.target_name == "dovecot-conf"
         if result.error is None and result.outcome is not None and (is_snippet or not failed):
             try:
-                results[index] = result._replace(error=_not_enforced(out, result.export, result.outcome))
+                _refuse_unenforced(out, exporter, result.export, result.outcome)
             except MailpolicyError as error:
                 results[index] = result._replace(error=error)
         failed = failed or (is_snippet and results[index].error is not None)
 
 
-def _not_enforced(out: Output, export: ConfiguredExport, deployed: DeployResult) -> NotEnforced | None:
-    """Return the reason if Dovecot does not enforce an installed file."""
-    exports = out.machine().exports
-    if not (deployed.written or deployed.state is State.CURRENT):
-        return None
-    if export.target_name == "dovecot" and (gap := coverage.find_gap(exports, export)) is not None:
-        return NotAsked(gap.message, fix=gap.fix)
-    if export.target_name != "dovecot-conf":
-        return None
-    doveconf = dovecot.Doveconf(export.doveconf)
-    enforcement = dovecot.check_enforcement(doveconf, export.options, export.generated.path, data_files(exports))
-    if enforcement.enforced is None and deployed.written:
-        out.message(f"{export.name}: warning: {enforcement.message}")
-    return NotEnforced(enforcement.message) if enforcement.enforced is False else None
+def _refuse_unenforced(out: Output, exporter: Exporter, export: ConfiguredExport, deployed: DeployResult) -> None:
+    """Raise NotEnforced or Refused if Dovecot does not enforce an installed file."""
+    exports, path = out.machine().exports, export.generated.path
+    if export.target_name == "dovecot":
+        governed = covering(exporter.policy)
+        known = coverage.refuse_gap(exports, export, governed)
+        if not known and deployed.written and governed != ALWAYS and not coverage.readers(exports, path):
+            unknown = f"whether Dovecot asks about {path} was not checked: {dovecot.Doveconf(export.doveconf)}"
+            out.message(f"{export.name}: warning: {unknown} is not installed")
+    elif export.target_name == "dovecot-conf" and (deployed.written or deployed.state is State.CURRENT):
+        doveconf = dovecot.Doveconf(export.doveconf)
+        enforcement = dovecot.check_enforcement(doveconf, export.options, path, data_files(exports))
+        if enforcement.enforced is None and deployed.written:
+            out.message(f"{export.name}: warning: {enforcement.message}")
+        if enforcement.enforced is False:
+            raise dovecot.NotEnforced(enforcement.message)
 
 
 def _narrowed(export: ConfiguredExport, before: bytes | None, body: list[str]) -> tuple[str, ...]:

@@ -9,13 +9,16 @@ import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from mailpolicy.export.dovecot import kept
+from mailpolicy.export.stamp import stamped
 from tests.real.clients import Attempt
-from tests.real.deploy.site import Mailpolicy, checked
+from tests.real.deploy.site import Mailpolicy, all_checked, checked
 from tests.real.dovecot import Dovecot
 from tests.real.loopback import until
 
@@ -37,6 +40,8 @@ sieve = true
 [accounts."reads@example.com"]
 imap = true
 """
+STAMP = "%Y-%m-%dT%H:%M:%SZ"
+SUSPENDED_TOO = "lets everybody in, suspended accounts too"
 USERS = ("on@example.com", "off@example.com", "reads@example.com")
 
 
@@ -68,6 +73,29 @@ class Site:
         self.dovecot.start()
         self.host.write_text(self.dovecot.exports(reload=True, **options))
         self.deploy()
+
+    def kept(self) -> str:
+        """What the data file says of the lines of smtp that it only keeps, "" if it has none."""
+        text = self.dovecot.data.read_text()
+        found = re.search("(?m)^# no longer covered(?: (since) .*)?: smtp submission$", text)
+        assert (found is not None) is ("smtp/on@example.com:" in text)
+        return (found[1] or "waiting") if found is not None else ""
+
+    def let_pass(self, *, minutes: int) -> None:
+        """Move the time in the data file back, as if this had happened so long ago."""
+        body = self.dovecot.data.read_text().split("\n", 2)[2]
+        since = kept(body).since
+        assert since is not None
+        earlier = (since - timedelta(minutes=minutes)).strftime(STAMP)
+        self.dovecot.data.write_bytes(stamped("dovecot", body.replace(since.strftime(STAMP), earlier)))
+
+    def export_snippet(self, *arguments: str, status: int = 0) -> str:
+        """Write the snippet by hand; what is printed."""
+        version, data, path = self.dovecot.release.version, str(self.dovecot.data), str(self.dovecot.snippet)
+        line = ("export", "dovecot-conf", "--dovecot", version, "--data", data, "--output", path, *arguments)
+        result = self.mailpolicy(*line)
+        assert result.status == status, result
+        return result.err
 
     def open_to(self, user: str) -> set[str]:
         """The services that are open to a user."""
@@ -151,16 +179,106 @@ def until_open(site: Site, user: str, services: set[str]) -> None:
     until(f"{sorted(services)} are open to {user}", lambda: site.open_to(user) == services)
 
 
-def test_what_is_no_longer_covered_goes_when_no_process_can_ask_about_it(site: Site) -> None:
+def test_what_is_no_longer_covered_goes_an_hour_after_the_reload(site: Site) -> None:
     site.start("smtp")
     site.govern()
-    site.deploy()
-    assert "smtp/on@example.com:" in site.dovecot.data.read_text()
+    assert SUSPENDED_TOO in site.deploy()
+    site.deploy("--check")
+    assert site.deploy().count("\tok\n") == 2
+    assert site.kept() == "since"
+    site.let_pass(minutes=59)
     assert site.deploy("--check").count("\tok\n") == 2
-    os.utime(site.dovecot.snippet, (0, 0))
+    site.let_pass(minutes=2)
     assert "out of date\tdiffers" in site.deploy("--check", status=1)
     site.deploy()
-    assert "smtp" not in site.dovecot.data.read_text()
+    assert site.kept() == ""
+    assert site.deploy().count("\tok\n") == 2
+
+
+def test_the_hour_begins_with_the_reload(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    host = site.host.read_text()
+    site.host.write_text(re.sub("(?m)^reload = .*", 'reload = ["false"]', host))
+    for _ in range(2):
+        site.deploy(status=5)
+    assert checked(site.mailpolicy)[0] == "warning"
+    os.utime(site.dovecot.snippet, (0, 0))
+    assert site.kept() == "waiting"
+    site.host.write_text(host)
+    site.deploy()
+    site.deploy()
+    assert site.kept() == "since"
+    for user in USERS:
+        until_open(site, user, _open(user, ()))
+
+
+def test_a_snippet_that_somebody_replaced_is_reloaded_before_the_hour_begins(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    made = site.export_snippet()
+    assert SUSPENDED_TOO in made
+    assert "doveadm reload" in made
+    assert site.open_to("off@example.com") == {"sieve"}
+    site.deploy()
+    assert site.kept() == "since"
+    for user in USERS:
+        until_open(site, user, _open(user, ()))
+
+
+def test_the_hour_ends_for_nothing_if_dovecot_asks_again(site: Site) -> None:
+    site.start("smtp")
+    asking = site.dovecot.snippet.read_text()
+    site.govern()
+    site.deploy()
+    site.let_pass(minutes=120)
+    again = site.dovecot.folder / "conf.d" / "01-again.conf"
+    again.write_text(re.sub("mailpolicy-(?=imap|pop3|smtp|submission)", "again-", asking))
+    site.mailpolicy("deploy")
+    assert site.kept() == "waiting"
+
+
+@pytest.mark.parametrize("case", ["by hand", "no doveconf", "another's doveconf", "broken", "no reload"])
+def test_what_is_no_longer_covered_stays_for_good_if_nobody_knows_what_dovecot_asks(
+    site: Site, tmp_path: Path, case: str
+) -> None:
+    """Dovecot, which nobody reloads, still asks about smtp: nobody is locked out, and the file is not written anew."""
+    site.start("smtp")
+    reloading = case in ("no doveconf", "another's doveconf")
+    host = site.dovecot.exports(reload=reloading)
+    if case in ("by hand", "broken"):
+        host = f"{host.partition('[exports.dovecot-conf]')[0]}doveconf = {json.dumps(site.dovecot.doveconf)}\n"
+    elif case != "no reload":
+        other = tmp_path / "doveconf"
+        if case == "another's doveconf":
+            (tmp_path / "dovecot.conf").write_text("")
+            other.write_text(f"#!/bin/sh\necho '# {site.dovecot.release.version}.0 (x): {tmp_path}/dovecot.conf'\n")
+            other.chmod(0o755)
+        host = re.sub("(?m)^doveconf = .*", f'doveconf = ["{other}"]', host)
+        host = re.sub("(?m)^reload = .*", 'reload = ["true"]', host)
+    site.host.write_text(host)
+    site.govern()
+    if case == "broken":
+        (site.dovecot.folder / "conf.d" / "99-broken.conf").write_text("no_such_setting = 1\n")
+    written: set[int] = set()
+    for number in range(3):
+        result = site.mailpolicy("deploy")
+        written.add(site.dovecot.data.stat().st_mtime_ns)
+        assert result.status == {"by hand": 1, "broken": 5, "another's doveconf": 5}.get(case, 0), result
+        if case == "no reload":
+            assert ("doveadm reload" in result.err) is (number == 0)
+        assert site.kept() == "waiting"
+        os.utime(site.dovecot.snippet, (0, 0))
+    assert len(written) == 1
+    for user in USERS:
+        assert site.open_to(user) == _open(user, ("smtp",))
+    checks = json.loads(site.mailpolicy("doctor", "--json").out)["checks"]
+    (line,) = [one["fix"] for one in checks if "still has the lines of smtp, submission" in one["message"]]
+    words = shlex.split(line.removeprefix("mailpolicy "))
+    assert site.mailpolicy(*words).status == 0
+    assert site.kept() == ""
+    site.mailpolicy("deploy")
+    assert site.kept() == ""
 
 
 def test_the_data_stay_for_a_snippet_that_cannot_be_replaced(site: Site) -> None:
@@ -210,9 +328,7 @@ def test_a_governed_service_that_dovecot_does_not_ask_about_is_an_error_with_the
         site.govern(*after)
         said = [site.deploy(status=1), site.deploy(status=1), site.deploy("--check", status=1)]
         assert all(wrong in one for one in said)
-        found = checked(site.mailpolicy)
-        assert found[0] == "error"
-        assert wrong in found[1]
+        assert [state for state, message in all_checked(site.mailpolicy) if wrong in message] == ["error"]
         if strategy == "allow-list":
             assert site.open_to("on@example.com") >= SENDS
         (line,) = set(re.findall(r"mailpolicy (export dovecot-conf .*?) --file", said[0]))

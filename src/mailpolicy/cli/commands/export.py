@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
+from mailpolicy.deploy import coverage
 from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
@@ -16,6 +19,10 @@ from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.options import OptionRejected, explain_lock, parse_options, target_named
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.system.held import Held
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
 
 
 def app() -> typer.Typer:
@@ -78,8 +85,10 @@ def _export(
     source: Annotated[
         str | None, typer.Option("--source", metavar="ADDRESS/NAME", help="getmail: the source to collect from")
     ] = None,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     if lock is not None:
         message, fix = explain_lock(lock)
         raise UsageError(f"--lock: {message}", fix=fix)
@@ -109,17 +118,19 @@ def _export(
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):
             if value:
                 raise UsageError(f"{name} needs a file: --output PATH")
-        return _to_stdout(out, target, wanted, chosen)
+        return _to_stdout(out, target, wanted, chosen, moment)
+    if moment is not None:
+        raise UsageError("--at shows what an export will be, so it cannot be combined with --output")
     return _to_file(
         out, target, chosen, default_file(wanted, output, postmap=postmap)._replace(force=force), check, diff
     )
 
 
-def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
+def _to_stdout(out: Output, name: str, target: Target, chosen: Options, at: When | None) -> int:
     secret = target.secret or (chosen.token is not None and name == "dovecot")
     if secret and out.context.stdout_is_terminal:
         raise Refused(f"{name} contains secrets and is not written to a terminal: use --output PATH", code="terminal")
-    made = Exporter(out).make(target, chosen)
+    made = Exporter(out, at).make(target, chosen)
     for note in made.notes:
         out.message(note)
     content = stamped(name, made.body).decode("utf-8")
@@ -137,13 +148,22 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
     notes: list[str] = []
     made: list[bytes] = []
 
+    is_snippet, data, dry_run = name == "dovecot-conf", chosen.data or "", check or diff
+    body: list[str] = []
+
     def make(_: bytes | None) -> bytes:
         exported = exporter.make(target, chosen)
-        notes[:] = exported.notes
+        notes[:], body[:] = exported.notes, [exported.body]
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = inspect(generated, make) if check or diff else update(generated, make, out.context.lock_timeout)
+    def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
+        if is_snippet:
+            coverage.refuse_uncovered(out.machine().exports, data, body[0])
+
+    found = inspect(generated, make) if dry_run else update(generated, make, out.context.lock_timeout, before_replace)
+    if is_snippet and found.state is not State.CURRENT:
+        notes += coverage.explain_change(data, found.before, body[0], reloads=dry_run)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)

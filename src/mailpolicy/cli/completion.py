@@ -59,7 +59,7 @@ def _of(line: Line) -> Iterable[Candidate] | str:
             Candidate(name, option.help or "")
             for option in options(line.command)
             for name in option.opts
-            if name.startswith("--")
+            if name.startswith("--") and not option.hidden
         ]
         everywhere = [Candidate(name, text) for name, (_, text) in OPTIONS.items()]
         return [*own, *everywhere, Candidate("--help", "show this message and exit")]

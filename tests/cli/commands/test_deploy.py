@@ -129,6 +129,29 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
     assert asked.read_text() == "alice@example.com\n" * 3
 
 
+@pytest.mark.parametrize(
+    ("closing", "opening"),
+    [
+        (("pop", "off", "alice@example.com"), ("pop", "on", "alice@example.com")),
+        (("server", "govern", "smtp"), ("server", "ungovern", "smtp", "--yes")),
+    ],
+)
+def test_no_kick_is_owed_to_who_has_the_access_again(
+    deploy: Run, tmp_path: Path, closing: tuple[str, ...], opening: tuple[str, ...]
+) -> None:
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nkick = ["false"]\n'
+    continues = "open sessions of alice@example.com"
+    deploy(text, "pop", "on", "alice@example.com", "--anywhere")
+    deploy(text, "smtp", "on", "--in-defaults", "--lan-only")
+    deploy(text)
+    assert deploy(text, *closing).status == 0
+    assert continues in deploy(text).err
+    assert deploy(text, *opening).status == 0
+    assert continues not in deploy(text).err
+    assert deploy(text, "deploy", "--kick").status == 0
+    assert not (tmp_path / "a.kick").exists()
+
+
 def test_two_exports_of_one_path(deploy: Run) -> None:
     export = 'target = "dovecot"\npath = "/x"\n'
     other = export.replace("/x", "/y/../x")

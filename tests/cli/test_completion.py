@@ -46,6 +46,7 @@ def words(run: Run, line: str) -> list[str]:
 
 ROWS = [
     ("che", ["check"]),
+    ("export dovecot --lo", ["--lock-timeout"]),  # --lock is only there to be refused
     ("account re", ["remove", "rename", "resume"]),
     ("check zo", ["zoe@beta.example"]),
     ("check zoe@beta.example po", ["pop"]),

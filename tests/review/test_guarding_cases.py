@@ -10,7 +10,7 @@ import pytest
 
 from mailpolicy.review.guard import CasesUnusable
 from tests.helpers import MINIMAL, NOBODY, Run, needs_root
-from tests.review.test_guard import BOB_ANYWHERE, ALICE, OUTSIDE_DENIED, guard_of
+from tests.review.test_guard import ALICE, BOB_ANYWHERE, OUTSIDE_DENIED, guard_of
 
 BROKEN: dict[str, tuple[str | None, str]] = {
     "missing": (None, "no such file or directory"),

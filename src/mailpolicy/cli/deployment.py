@@ -12,7 +12,7 @@ from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
-from mailpolicy.export.dovecot import ALWAYS, narrowed
+from mailpolicy.export.dovecot import ALWAYS, narrowed, restricted
 from mailpolicy.export.dovecot import governed as covering
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy.model import Policy
@@ -43,9 +43,7 @@ class Result(NamedTuple):
         return self.dry_run and (self.outcome.state is not State.CURRENT or bool(self.outcome.notes))
 
 
-def deploy_export(
-    out: Output, exporter: Exporter, export: ConfiguredExport, default_domains: set[str], *, dry_run: bool
-) -> Result:
+def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, dry_run: bool) -> Result:
     """Deploy one export, or with `dry_run` only compare it; an error is returned in the result."""
     notes: list[str] = []
     body: list[str] = []
@@ -66,8 +64,8 @@ def deploy_export(
             dovecot.refuse_broken(server, doveconf, export.generated.path, wanted)
         if is_snippet:
             coverage.refuse_uncovered(exports, data, body[0])
-        if users := _narrowed(export, before, body):
-            sessions.record(file, sessions.login_names(users, default_domains))
+        if keys := _narrowed(export, before, body):
+            sessions.record(file, keys)
 
     try:
         if export.error is not None:
@@ -153,21 +151,32 @@ def _narrowed(export: ConfiguredExport, before: bytes | None, body: list[str]) -
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
-def kick_sessions(out: Output, result: Result, kicked: list[str], failed: list[str], *, ask: bool) -> None:
+def kick_sessions(
+    out: Output, result: Result, default_domains: set[str], kicked: list[str], failed: list[str], *, ask: bool
+) -> None:
     """End the pending sessions of an export and add to `kicked` and `failed`; without `ask` only print that there are some."""
     if result.export.target_name != "dovecot" or result.outcome is None:
         return
+    generated, strategy = result.export.generated, result.export.options.strategy
     try:
-        pending = sessions.pending(result.export.generated.path)
+        recorded = sessions.pending(generated.path)
+        # Who got the access back since, or whose service is no longer governed, has no session to lose.
+        still = {*restricted(recorded, dovecot.text_of(generated.path), strategy)} if recorded else set()
+        names = {
+            key: sessions.login_names([sessions.user_of(key)], default_domains)
+            for key in recorded
+            if key in still or "/" not in key
+        }
+        pending = list(dict.fromkeys(name for listed in names.values() for name in listed))
         if pending and not ask:
             named = ", ".join(pending) if len(pending) <= 20 else f"{len(pending)} accounts"
             said = f"{result.export.name}: open sessions of {named} continue"
             out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
-        elif pending:
+        elif recorded and ask:
             kick_result = sessions.kick(result.export.kick, pending, out.message)
             kicked += kick_result.kicked
             failed += kick_result.failed.values()
-            generated, wait = result.export.generated, out.context.lock_timeout
-            sessions.clear(generated.path, pending, kick_result.failed, wait, trusted_with(generated))
+            done = {key for key in recorded if kick_result.failed.keys().isdisjoint(names.get(key, ()))}
+            sessions.clear(generated.path, done, out.context.lock_timeout, trusted_with(generated))
     except MailpolicyError as error:
         failed.append(str(Advice(str(error), error.fix)) if error.fix else str(error))

@@ -11,7 +11,7 @@ key is `service/user`, with a backslash before \\ " and '.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -216,26 +216,32 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def narrowed(old: str, new: str, strategy: str) -> list[str]:
-    """Return the users who lose access to a service, from all or from some addresses, when `new` replaces `old`.
+    """Return the keys `SERVICE/USER` that lose access, from all or from some addresses, when `new` replaces `old`.
 
     A service that a file does not cover is open to everybody.
     """
     deny = strategy == "deny-list"
     before, after = parsed(old), parsed(new)
     was, now = set(covered(old)), covered(new)
-    users = {
-        key.partition("/")[2]
+    lost = {
+        key
         for key in (after if deny else before)
         if before.get(key) != after.get(key)
         and key.partition("/")[0] in now
         and not _admitted_by(before.get(key), deny) <= _admitted_by(after.get(key), deny)
     }
     if added := [name for name in now if name not in was]:
-        known = {key.partition("/")[2] for key in (*before, *after)}
-        users |= {
-            user for user in known for name in added if _admitted_by(after.get(f"{name}/{user}"), deny) != ANYWHERE
-        }
-    return sorted(users)
+        users = {key.partition("/")[2] for key in (*before, *after)}
+        lost |= set(restricted([f"{name}/{user}" for user in users for name in added], new, strategy))
+    return sorted(lost)
+
+
+def restricted(keys_of: Collection[str], text: str, strategy: str) -> list[str]:
+    """Return those of the keys that a file refuses, from all or from some addresses."""
+    lines, covers, deny = parsed(text), covered(text), strategy == "deny-list"
+    return [
+        key for key in keys_of if key.partition("/")[0] in covers and _admitted_by(lines.get(key), deny) != ANYWHERE
+    ]
 
 
 def _admitted_by(fields: str | None, deny: bool) -> NetworkSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from mailpolicy.export.stamp import stamped
 from tests.real.clients import Attempt
 from tests.real.deploy.site import Mailpolicy
 from tests.real.dovecot import Dovecot
+from tests.real.loopback import until
 
 OTHERS = ("smtp", "submission", "sieve")
 STORE = """\
@@ -35,6 +37,9 @@ imap = true
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 SUSPENDED_TOO = "lets everybody in, suspended accounts too"
 USERS = ("on@example.com", "off@example.com", "reads@example.com")
+
+ALL = {"imap", "pop3", *OTHERS}
+SENDS = {"smtp", "submission"}
 
 
 class Site:
@@ -72,6 +77,12 @@ class Site:
         found = re.search("(?m)^# no longer covered(?: (since) .*)?: smtp submission$", text)
         assert (found is not None) is ("smtp/on@example.com:" in text)
         return (found[1] or "waiting") if found is not None else ""
+
+    def by_hand(self, **options: object) -> None:
+        """Export only the data from now on."""
+        table = self.dovecot.exports().partition("[exports.dovecot-conf]")[0]
+        keys = {"doveconf": self.dovecot.doveconf, **options}
+        self.host.write_text(table + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()))
 
     def let_pass(self, *, minutes: int) -> None:
         """Move the time in the data file back, as if this had happened so long ago."""
@@ -121,3 +132,14 @@ class Site:
         finally:
             over.set()
             watcher.join()
+
+
+def expected_open(user: str, govern: tuple[str, ...]) -> set[str]:
+    """The services that are open to a user of STORE."""
+    free = {one for one in OTHERS if ("sieve" if one == "sieve" else "smtp") not in govern}
+    return free | {"on@example.com": ALL, "reads@example.com": {"imap"}}.get(user, set())
+
+
+def until_open(site: Site, user: str, services: set[str]) -> None:
+    """Wait until exactly these services are open to the user; a changed file is noticed within a second or two."""
+    until(f"{sorted(services)} are open to {user}", lambda: site.open_to(user) == services)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.deploy.governing import OTHERS, SUSPENDED_TOO, USERS, Site
-from tests.real.deploy.site import Mailpolicy, all_checked, checked
+from tests.real.deploy.governing import ALL, SENDS, SUSPENDED_TOO, USERS, Site, expected_open, until_open
+from tests.real.deploy.site import Mailpolicy, checked
 from tests.real.dovecot import Dovecot
-from tests.real.loopback import until
 
 pytestmark = pytest.mark.real
 
@@ -23,8 +22,6 @@ def site(dovecot: Dovecot, mailpolicy: Mailpolicy, tmp_path: Path) -> Site:
     return Site(dovecot, mailpolicy, tmp_path)
 
 
-ALL = {"imap", "pop3", *OTHERS}
-SENDS = {"smtp", "submission"}
 CHANGES = [
     ((), ("smtp",)),
     (("smtp",), ()),
@@ -34,36 +31,25 @@ CHANGES = [
 ]
 
 
-def _open(user: str, govern: tuple[str, ...]) -> set[str]:
-    """The services that are open to a user of STORE."""
-    free = {one for one in OTHERS if ("sieve" if one == "sieve" else "smtp") not in govern}
-    return free | {"on@example.com": ALL, "reads@example.com": {"imap"}}.get(user, set())
-
-
 @pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
 @pytest.mark.parametrize(("before", "after"), CHANGES)
 def test_nothing_opens_or_closes_that_stays_as_it_is(
     site: Site, before: tuple[str, ...], after: tuple[str, ...], strategy: str
 ) -> None:
     site.start(*before, strategy=strategy)
-    assert {user: site.open_to(user) for user in USERS} == {user: _open(user, before) for user in USERS}
+    assert {user: site.open_to(user) for user in USERS} == {user: expected_open(user, before) for user in USERS}
     with site.watched() as seen:
         site.govern(*after)
         site.deploy()
         for user in USERS:
-            until_open(site, user, _open(user, after))
+            until_open(site, user, expected_open(user, after))
     for (service, user), answers in seen.items():
-        was, now = service in _open(user, before), service in _open(user, after)
+        was, now = service in expected_open(user, before), service in expected_open(user, after)
         assert answers <= {was, now}, (service, user)
     assert len(seen) == len(USERS) * len(ALL)
     site.deploy("--check")
     assert site.deploy().count("\tok\n") == 2
     assert checked(site.mailpolicy)[0] == "ok"
-
-
-def until_open(site: Site, user: str, services: set[str]) -> None:
-    """Wait until exactly these services are open to the user; a changed file is noticed within a second or two."""
-    until(f"{sorted(services)} are open to {user}", lambda: site.open_to(user) == services)
 
 
 def test_what_is_no_longer_covered_goes_an_hour_after_the_reload(site: Site) -> None:
@@ -97,7 +83,7 @@ def test_the_hour_begins_with_the_reload(site: Site) -> None:
     site.deploy()
     assert site.kept() == "since"
     for user in USERS:
-        until_open(site, user, _open(user, ()))
+        until_open(site, user, expected_open(user, ()))
 
 
 def test_a_snippet_that_somebody_replaced_is_reloaded_before_the_hour_begins(site: Site) -> None:
@@ -110,7 +96,7 @@ def test_a_snippet_that_somebody_replaced_is_reloaded_before_the_hour_begins(sit
     site.deploy()
     assert site.kept() == "since"
     for user in USERS:
-        until_open(site, user, _open(user, ()))
+        until_open(site, user, expected_open(user, ()))
 
 
 def test_the_hour_ends_for_nothing_if_dovecot_asks_again(site: Site) -> None:
@@ -133,8 +119,9 @@ def test_what_is_no_longer_covered_stays_for_good_if_nobody_knows_what_dovecot_a
     site.start("smtp")
     reloading = case in ("no doveconf", "another's doveconf")
     host = site.dovecot.exports(reload=reloading)
+    site.host.write_text(host)
     if case in ("by hand", "broken"):
-        host = f"{host.partition('[exports.dovecot-conf]')[0]}doveconf = {json.dumps(site.dovecot.doveconf)}\n"
+        site.by_hand()
     elif case != "no reload":
         other = tmp_path / "doveconf"
         if case == "another's doveconf":
@@ -142,8 +129,7 @@ def test_what_is_no_longer_covered_stays_for_good_if_nobody_knows_what_dovecot_a
             other.write_text(f"#!/bin/sh\necho '# {site.dovecot.release.version}.0 (x): {tmp_path}/dovecot.conf'\n")
             other.chmod(0o755)
         host = re.sub("(?m)^doveconf = .*", f'doveconf = ["{other}"]', host)
-        host = re.sub("(?m)^reload = .*", 'reload = ["true"]', host)
-    site.host.write_text(host)
+        site.host.write_text(re.sub("(?m)^reload = .*", 'reload = ["true"]', host))
     site.govern()
     if case == "broken":
         (site.dovecot.folder / "conf.d" / "99-broken.conf").write_text("no_such_setting = 1\n")
@@ -158,7 +144,7 @@ def test_what_is_no_longer_covered_stays_for_good_if_nobody_knows_what_dovecot_a
         os.utime(site.dovecot.snippet, (0, 0))
     assert len(written) == 1
     for user in USERS:
-        assert site.open_to(user) == _open(user, ("smtp",))
+        assert site.open_to(user) == expected_open(user, ("smtp",))
     checks = json.loads(site.mailpolicy("doctor", "--json").out)["checks"]
     (line,) = [one["fix"] for one in checks if "still has the lines of smtp, submission" in one["message"]]
     words = shlex.split(line.removeprefix("mailpolicy "))
@@ -177,11 +163,11 @@ def test_the_data_stay_for_a_snippet_that_cannot_be_replaced(site: Site) -> None
         assert "Dovecot would not start" in site.deploy(status=5)
     os.utime(site.dovecot.snippet, (0, 0))
     site.deploy(status=5)
-    assert [site.open_to(user) for user in USERS] == [_open(user, ("smtp",)) for user in USERS]
+    assert [site.open_to(user) for user in USERS] == [expected_open(user, ("smtp",)) for user in USERS]
     broken.unlink()
     site.deploy()
     for user in USERS:
-        until_open(site, user, _open(user, ()))
+        until_open(site, user, expected_open(user, ()))
 
 
 def test_the_snippet_waits_for_data_that_cannot_be_written(site: Site) -> None:
@@ -196,32 +182,3 @@ def test_the_snippet_waits_for_data_that_cannot_be_written(site: Site) -> None:
     site.host.write_text(host)
     site.deploy()
     assert site.open_to("off@example.com") == {"sieve"}
-
-
-@pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
-def test_a_governed_service_that_dovecot_does_not_ask_about_is_an_error_with_the_line_that_helps(
-    site: Site, strategy: str
-) -> None:
-    """The snippet is no export: somebody put it there with the line that is shown."""
-    site.start(strategy=strategy)
-    host = site.dovecot.exports(strategy=strategy)
-    doveconf = f"doveconf = {json.dumps(site.dovecot.doveconf)}\n"
-    site.host.write_text(host.partition("[exports.dovecot-conf]")[0] + doveconf)
-    site.deploy()
-    for before, after, wrong in (
-        ((), ("smtp",), "does not ask the policy about smtp, submission"),
-        (("smtp",), ("sieve",), "does not ask the policy about sieve; Dovecot asks about smtp, submission"),
-    ):
-        site.govern(*after)
-        said = [site.deploy(status=1), site.deploy(status=1), site.deploy("--check", status=1)]
-        assert all(wrong in one for one in said)
-        assert [state for state, message in all_checked(site.mailpolicy) if wrong in message] == ["error"]
-        if strategy == "allow-list":
-            assert site.open_to("on@example.com") >= SENDS
-        (line,) = set(re.findall(r"mailpolicy (export dovecot-conf .*?) --file", said[0]))
-        assert site.mailpolicy(*shlex.split(line)).status == 0, before
-        site.dovecot.doveadm("reload")
-        site.deploy()
-        assert site.deploy("--check")
-        for user in USERS:
-            until_open(site, user, _open(user, after))

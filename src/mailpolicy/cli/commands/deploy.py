@@ -63,10 +63,10 @@ def _deploy(
     failed: list[str] = []
     try:
         for export in selected:
-            results.append(deploy_export(out, exporter, export, default_domains, dry_run=check or diff))
+            results.append(deploy_export(out, exporter, export, dry_run=check or diff))
         check_enforced(out, exporter, results)
         for result in results if not (check or diff) else ():
-            kick_sessions(out, result, kicked, failed, ask=kick)
+            kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
         _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
         raise

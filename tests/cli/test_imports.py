@@ -44,6 +44,14 @@ def test_check_imports_nothing_heavy(arguments: str) -> None:
         for name in loaded
         if name.startswith(("mailpolicy.export", "mailpolicy.secrets", "mailpolicy.edit", "mailpolicy.cli.app"))
     }
+    # A store without dates asks no clock.
+    assert not loaded & {
+        "zoneinfo",
+        "datetime",
+        "mailpolicy.policy.dates",
+        "mailpolicy.policy.moments",
+        "mailpolicy.policy.when",
+    }
     if "imani@acme.example" in arguments:
         assert "mailpolicy.store.locate" not in loaded
 

@@ -47,7 +47,6 @@ def test_check_imports_nothing_heavy(arguments: str) -> None:
     # A store without dates asks no clock.
     assert not loaded & {
         "zoneinfo",
-        "datetime",
         "mailpolicy.policy.dates",
         "mailpolicy.policy.moments",
         "mailpolicy.policy.when",

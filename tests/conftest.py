@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from mailpolicy.cli import main
-from tests.helpers import EXAMPLES, MINIMAL, PROGRAM, Expected, Result, Run
+from tests.helpers import EXAMPLES, MINIMAL, PROGRAM, Expected, Result, Run, now
 from tests.machine import ALICE, JSON, Machine
 
 settings.register_profile("mailpolicy", deadline=None, max_examples=EXAMPLES)
@@ -80,7 +80,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
     def run(*arguments: str) -> Result:
         capsys.readouterr()
-        status = main(list(arguments))
+        status = main(list(arguments), now)
         return Result(status, *capsys.readouterr())
 
     return run

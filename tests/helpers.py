@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -47,6 +48,18 @@ def mount_namespace() -> str:
     if os.geteuid() != 0 or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
         missing("this kernel gives this user no mount namespace")
     return unshare
+
+
+NOW = datetime(2026, 11, 27, 12, 30, 45, tzinfo=UTC)  # the present moment of tests with dates
+
+
+def now() -> datetime:
+    return NOW
+
+
+def never() -> datetime:
+    """The clock of tests without dates: nothing asks it."""
+    raise AssertionError("the clock was asked")
 
 
 class Result(NamedTuple):

@@ -115,6 +115,7 @@ def test_doctor_tells_of_it_once(run: Run, tmp_path: Path, given: list[str]) -> 
         ["store", "ok"],
         ["permissions", "ok"],
         ["host.toml", "error"],
+        ["cases", "skipped"],
         ["keyring", "skipped"],
         ["sealed file", "skipped"],
         ["secrets", "skipped"],
@@ -124,7 +125,7 @@ def test_doctor_tells_of_it_once(run: Run, tmp_path: Path, given: list[str]) -> 
     ]
     assert result.out.count("keyrings") == 1
     assert rows[2][3] == "edit host.toml:2"
-    assert {row[2] for row in rows[3:8]} == {"host.toml cannot be read"}
+    assert {row[2] for row in rows[3:9]} == {"host.toml cannot be read"}
 
 
 def test_doctor_tells_of_a_broken_store_once(run: Run, tmp_path: Path, store: Path) -> None:

@@ -23,6 +23,10 @@ multipop = true
 host = "pop.isp.example"
 login = "b"
 
+[accounts."bob@example.com".temporary]
+until = 2099-12-31
+pop = false
+
 [templates.t]
 
 [networks]
@@ -54,6 +58,7 @@ deploy --diff
 lan list
 network list
 network show branch
+temporary list
 multipop source list
 multipop source print-password bob@example.com isp
 replay log
@@ -67,6 +72,7 @@ template show t
 test cases.toml
 validate doubtful.toml
 validate doubtful.toml --format sarif
+who
 who pop
 """
 
@@ -75,6 +81,7 @@ EDITS = """
 account add new@example.com
 account remove bob@example.com
 account rename bob@example.com rob@example.com
+account expire alice@example.com --never
 account resume alice@example.com
 account suspend alice@example.com
 imap anywhere alice@example.com
@@ -126,6 +133,7 @@ smtp off --in-defaults
 smtp on --in-template t
 smart-host clear alice@example.com
 smart-host set alice@example.com --login a --password-file password
+temporary end alice@example.com
 template add u
 template assign t alice@example.com
 template remove t

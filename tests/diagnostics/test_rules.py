@@ -16,6 +16,8 @@ from tests.machine import JSON, Machine, user
 
 BY_TEXT = [code for code, rule in RULES.items() if not rule.given or rule.encoding != "utf-8"]
 
+LEFT = {"MP070": {"MP073"}}  # the hint on a date, which is what is to be written
+
 
 def codes(text: bytes) -> set[str]:
     """The codes of what is found in a store, and that of a hint only where there is nothing else."""
@@ -37,7 +39,7 @@ def test_what_is_to_be_written_instead_has_no_finding(code: str) -> None:
         assert codes(rule.example.replace("version = 2", "version = 1").encode()) == set()
         return
     assert rule.example.count(rule.wrong) == 1
-    assert codes(rule.example.replace(rule.wrong, rule.right).encode()) == set()
+    assert codes(rule.example.replace(rule.wrong, rule.right).encode()) <= LEFT.get(code, set())
 
 
 def test_the_examples_that_take_more_than_a_text() -> None:
@@ -87,7 +89,7 @@ def test_explain_says_everything(code: str, run: Run) -> None:
     assert answer["schema"] == "mailpolicy.rule/1"
     assert (answer["example"], answer["cure"], answer["given"]) == (rule.example, rule.fix, rule.given or None)
     if answer["mended"] is not None:
-        assert codes(answer["mended"].encode()) == set()
+        assert codes(answer["mended"].encode()) <= LEFT.get(code, set())
 
 
 def test_explain_lists_and_refuses(run: Run) -> None:

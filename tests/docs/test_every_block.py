@@ -20,6 +20,7 @@ git init -q -b main; git add .; git commit -q -m policy; git checkout -q -b tidy
 """
 _TIDIED = "sed -i '/^.templates.contractor.$/,/^$/{/imap_lan_only/d}' accounts.toml; git commit -q -a -m tidy"
 _KEYRING = "mailpolicy secrets init --secrets-file /var/lib/mailpolicy/secrets --key-file /etc/mailpolicy/key"
+_GUARD = """echo 'cases = "/etc/mailpolicy/cases.toml"' > /etc/mailpolicy/host.toml"""
 
 # By the page: what happens before its blocks, by the block's first line; "" is the first of all.
 RUN_HERE: Mapping[str, Mapping[str, str]] = {
@@ -40,7 +41,10 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
             cp mail.log /var/log
             """,
     },
-    "docs/cases.md": {"": "cp accounts.toml.example accounts.toml"},
+    "docs/cases.md": {
+        "": "cp accounts.toml.example accounts.toml",
+        "$ mailpolicy pop anywhere alice@acme.example --file accounts.toml": f"{_GUARD}; cp cases.toml /etc/mailpolicy",
+    },
     "docs/ci.md": {
         "": _REPOSITORY,
         "$ git diff --no-ext-diff -U1 main -- accounts.toml | tail -n 3": _TIDIED,
@@ -132,7 +136,7 @@ def test_what_a_page_shows_happens(page: str, tmp_path: Path, expected: Expected
     folder = Folder(tmp_path)
     (folder.work / "mail.log").write_text(shown(LOG)[0].output, encoding="utf-8")
     if page in CASES:
-        (cases,) = [block for block in blocks(CASES[page]) if block.kind == "toml"]
+        cases = next(block for block in blocks(CASES[page]) if block.kind == "toml")
         (folder.work / "cases.toml").write_text(cases.text, encoding="utf-8")
     here = [block for block in blocks(page) if is_left(block)]
     assert here

@@ -15,6 +15,7 @@ from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import Refused
 from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
+from tests.helpers import never
 
 ALICE = "alice@x.example"
 NETWORKS = 'a = ["192.0.2.1"]\nb = ["192.0.2.2"]\nnew = ["192.0.2.3"]\n'
@@ -87,7 +88,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def edit(path: Path, planner: Callable[[Policy], Plan]) -> EditResult:
-    return transact(Store.read(str(path)), planner)
+    return transact(Store.read(str(path)), planner, never)
 
 
 def text_of(holder: str, listed: str | None, newline: str = "\n") -> str:

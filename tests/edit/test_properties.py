@@ -17,6 +17,7 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.errors import Refused
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store
+from tests.helpers import never
 from tests.patches import patched
 from tests.stores import ADDRESS, KEYS, store_text
 
@@ -34,7 +35,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def edit(path: Path, planner: object) -> None:
-    transact(Store.read(str(path)), planner)  # type: ignore[arg-type]
+    transact(Store.read(str(path)), planner, never)  # type: ignore[arg-type]
 
 
 def tree(text: str) -> dict:  # type: ignore[type-arg]
@@ -187,7 +188,7 @@ def test_the_diff_is_the_edit(tmp_path: Path, text: str, address: str, service: 
         return services.switch(policy, service, verb, Selection((address,)))  # type: ignore[arg-type]
 
     try:
-        outcome = transact(Store.read(str(path)), planner, dry_run=True)  # type: ignore[arg-type]
+        outcome = transact(Store.read(str(path)), planner, never, dry_run=True)  # type: ignore[arg-type]
     except Refused:
         return
     assert path.read_bytes() == text.encode()

@@ -16,6 +16,7 @@ from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import GOVERNABLE, SWITCHES
 from mailpolicy.store.store import Store
+from tests.helpers import now
 
 Tree = dict[str, Any]
 
@@ -83,7 +84,7 @@ def store(text: str, name: str = "accounts.toml") -> Store:
 def shown(old: str, new: str) -> list[dict[str, Any]]:
     """The changes that `diff --json` prints."""
     before, after = store(old, "old.toml"), store(new, "new.toml")
-    comparison = Comparison(before.policy(), after.policy())
+    comparison = Comparison(before.policy(), after.policy(), now)
     printed: list[dict[str, Any]] = []
 
     class Caught(Output):

@@ -15,7 +15,7 @@ from mailpolicy.edit.transaction import transact
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.held import Held
-from tests.helpers import MINIMAL, Run
+from tests.helpers import MINIMAL, Run, never
 from tests.system.victims import VICTIM
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what only root can be led to do")
@@ -33,6 +33,7 @@ def _edit(store: Path, first: Callable[[], None]) -> None:
     transact(
         Store.read(str(store)),
         lambda policy: services.switch(policy, Service.POP, Verb.ON, Selection(("bob@example.com",))),
+        never,
         before_replace=once,
     )
 

@@ -8,10 +8,19 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailpolicy.cli.clock import now
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; `arguments` are without the program's name and default to sys.argv."""
+def main(arguments: Sequence[str] | None = None, clock: Clock = now) -> int:
+    """Run one command and return its exit status; `arguments` are without the program's name and default to sys.argv.
+
+    `clock` says what time it is.
+    """
     if arguments is None:
         # Imported modules are never garbage, and looking for some takes a tenth of the time of a short command.
         gc.set_threshold(50_000)
@@ -21,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run,
         )
 
-        status = run(list(sys.argv[1:] if arguments is None else arguments))
+        status = run(list(sys.argv[1:] if arguments is None else arguments), clock)
         if arguments is None:
             restore_default_signals()
             gc.freeze()  # the process frees all it has; Python would look for garbage first, an eighth of a short command

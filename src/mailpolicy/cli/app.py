@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 from typer.main import get_command, get_group
 
 from mailpolicy import __version__
-from mailpolicy.cli.context import OPTIONS, require_format
+from mailpolicy.cli.context import OPTIONS, USUAL_FORMATS, require_format
 from mailpolicy.errors import UsageError
 
 # name: (module, short help)
@@ -29,8 +29,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "List and change the networks of the LAN."),
     "network": ("network", "Manage named networks and assign them to accounts."),
     "template": ("template", "Manage templates and assign them to accounts."),
+    "temporary": ("temporary", "List and end exceptions of accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
-    "who": ("who", "List the accounts that can use a service."),
+    "who": ("who", "List the accounts that can use each service."),
     "export": ("export", "Write the policy as a file for another program."),
     "deploy": ("deploy", "Update this machine's exports, reload servers."),
     "secrets": ("secrets", "Manage the stored passwords and their keys."),
@@ -57,6 +58,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "outlook-connector",
         "smtp",
         "sieve",
+        "temporary",
         "smart-host",
         "who",
     ),
@@ -65,7 +67,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
-USUAL_FORMATS = ("text", "json")
 _EPILOG = "Options of every command, such as --file and --json: mailpolicy --help"
 
 
@@ -158,13 +159,16 @@ def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
 
 
 def _finish(command: Any) -> None:
-    """Add the examples, the common epilog and the check of --format to a command and its subcommands."""
+    """Add the examples, the common epilog, --no-cases and the check of --format to a command and its subcommands."""
     command.epilog = _EPILOG
     _show_examples(command)
     if hasattr(command, "commands"):
         for inner in command.commands.values():
             _finish(inner)
         return
+    dry_run = [index for index, parameter in enumerate(command.params) if "--dry-run" in parameter.opts]
+    if dry_run and not hasattr(command.callback, "unguarded"):
+        command.params.insert(dry_run[0], _no_cases())
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
@@ -193,6 +197,25 @@ def with_formats(function: Callable[..., int], *names: str) -> Callable[..., int
     """Declare the output formats of a command that has others than text and JSON."""
     function.formats = names  # type: ignore[attr-defined]
     return function
+
+
+def unguarded(function: Callable[..., int]) -> Callable[..., int]:
+    """Declare that a command with a dry run changes no store that is there, so that no cases are held against it."""
+    function.unguarded = True  # type: ignore[attr-defined]
+    return function
+
+
+def _no_cases() -> TyperOption:
+    """Return the option that every command that edits the store has; what a command is held against is no business of its own."""
+
+    def skip(context: typer.Context, _option: object, given: bool) -> None:
+        if given and not context.resilient_parsing:
+            context.obj.skip_cases()
+
+    text = "do not hold this edit against the cases that host.toml names"
+    return TyperOption(
+        param_decls=["--no-cases"], is_flag=True, default=False, expose_value=False, callback=skip, help=text
+    )
 
 
 def new_app(**settings: Any) -> typer.Typer:

@@ -42,12 +42,10 @@ class Results(NamedTuple):
         return [result for result in self.cases if result.mismatches]
 
     def describe(self, result: CaseResult, miss: Mismatch) -> str:
-        """Return a failure as text, such as `NAME: a@b.example pop 203.0.113.9: expected deny, got allow (KEY FILE:LINE)`."""
-        named = f"{result.case.name}: " if result.case.name else ""
-        asked = f"{named}{result.case.address} {result.case.service} {miss.asked}".rstrip()
+        """Return a failure as text, with the place of each key that decided."""
         why = f", {miss.why}" if miss.why else ""
         keys = ", ".join(f"{dotted(key)} {self._place(key)}" for key in miss.keys)
-        return f"{asked}: expected {result.case.expected}, got {miss.actual}{why}{f' ({keys})' if keys else ''}"
+        return f"{miss.describe(result.case)}{why}{f' ({keys})' if keys else ''}"
 
     def _place(self, key: KeyPath) -> str:
         return f"{self.store.path}:{self.lines[key]}" if key in self.lines else "not set"

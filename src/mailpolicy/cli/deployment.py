@@ -15,6 +15,8 @@ from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
 from mailpolicy.export.dovecot import ALWAYS, narrowed, restricted
 from mailpolicy.export.dovecot import governed as covering
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.policy.model import Policy
+from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
 
 
@@ -54,7 +56,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
         made = exporter.make(export.target, export.options)
         notes[:], body[:] = made.notes, [made.body]
         if export.target_name == "dovecot":
-            body[:] = [coverage.body_for_now(exports, export, made.body, before)]
+            body[:] = [coverage.body_for_now(exports, export, made.body, before, out.now)]
         return stamped(export.target_name, body[0])
 
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
@@ -82,7 +84,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
             if deployed.reloaded:
                 # Without the date the lines stay, and the next deploy reloads once more.
                 with suppress(MailpolicyError):
-                    coverage.note_reload(exports, export, wait)
+                    coverage.note_reload(exports, export, out.now, wait)
     except MailpolicyError as error:
         return Result(export, None, error)
     except OSError as error:  # an unexpected one, too, ends only this export
@@ -94,6 +96,20 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
     for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
+
+
+def broken_cases(out: Output, policy: Policy) -> list[Failure]:
+    """Return the cases of host.toml that do not hold, and warn of each: an edit by hand is held against none."""
+    if out.guard is None:
+        return []
+    try:
+        broken = out.guard.failures(policy)
+    except CasesUnusable as error:
+        out.message(f"warning: {error}")
+        return []
+    for failure in broken:
+        out.message(f"warning: {failure.located}")
+    return broken
 
 
 def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
+from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
@@ -74,10 +76,12 @@ def carry_out(
     return transact(
         store,
         planner,
+        out.now,
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
-        confirm=None if yes else lambda plan: _confirm(out, plan),
+        guard=out.guard,
+        confirm=None if yes else lambda plan: _confirm(out, store, plan),
         before_replace=first,
     )
 
@@ -88,13 +92,16 @@ def require_machine(out: Output) -> None:
         out.message(Advice(f"warning: {removed}", removed.fix or ()))
 
 
-def _confirm(out: Output, plan: Plan) -> None:
+def _confirm(out: Output, store: Store, plan: Plan) -> None:
+    from mailpolicy.edit.transaction import refuse_broken_cases  # 5 ms, as above
+
     question = plan.question
     count = len({change.address for change in plan.changes if change.address is not None})
     if question is None and count >= CONFIRM_FROM:
         question = f"Change {count} accounts in {printable(out.context.file)}?"
     if question is None or not out.context.can_ask:
         return
+    refuse_broken_cases(store, plan, out.guard)
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
@@ -118,7 +125,8 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
         out.message(note)
     if dry_run and not outcome.changed:
         out.message(f"{out.context.file}: nothing would change")
-    out.detail(f"{out.context.file}: access {outcome.access}")
+    if out.context.verbose:
+        out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
         remind_to_deploy(out)
     # Writing the index may take a while; whoever waits for the result should have it first.
@@ -140,8 +148,18 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
         "changed": outcome.changed,
         "dry_run": dry_run,
         "access": str(outcome.access),
-        "changes": [change._asdict() for change in outcome.plan.changes],
+        "changes": [
+            {**change._asdict(), "old": _plain(change.old), "new": _plain(change.new)}
+            for change in outcome.plan.changes
+        ],
     }
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a key for JSON, which has no dates."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return dates.text(value) if isinstance(value, date) else value

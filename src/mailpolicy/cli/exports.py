@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mailpolicy.cli import machine
 from mailpolicy.cli.context import DEFAULT_FILE
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Refused
 from mailpolicy.export import Exported, Options, Request, Target
 from mailpolicy.policy.model import Policy
@@ -19,33 +20,39 @@ from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
     from mailpolicy.secrets.credentials import Credentials
 
 
 class Exporter:
-    """Builds any number of targets from one store and one keyring; the store is parsed again only if it changed."""
+    """Builds any number of targets from one store and one keyring; the store is parsed again only if it changed.
 
-    def __init__(self, out: Output) -> None:
+    `at` is a moment to build them for instead of now.
+    """
+
+    def __init__(self, out: Output, at: When | None = None) -> None:
         self._out = out
+        self._at = at
         out.machine().refuse_removed_key()
         self._store = Store.read(out.context.file, out.cache, out.trusted)
         self._store.policy()
         self._store.update_index()
         self._vault: Credentials | None = None
 
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the store as it was read last."""
+        return self._store.policy()
+
     def make(self, target: Target, options: Options) -> Exported:
         """Return the file of a target for the store as it is now. Raises StoreError, Refused and KeyringError."""
         current = Store.read(self._out.context.file, trusted=self._out.trusted)
         if current.data != self._store.data:
             self._store = current
-        request = Request(self._store.policy(), options, self._secrets, _command(self._out), self._names)
+        policy = as_of(self._out, self._store.policy(), self._at)
+        request = Request(policy, options, self._secrets, _command(self._out), self._names)
         with without_gc():
             return target.export(request)
-
-    @property
-    def policy(self) -> Policy:
-        """Return the policy of the store as it was last read."""
-        return self._store.policy()
 
     def _secrets(self, users: Collection[str]) -> dict[str, str]:
         return self._keyring().get_many(users) if users else {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy, named_in
+from mailpolicy.policy.account import EXTRA_LAN, Account, named_in
+from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
@@ -14,6 +16,9 @@ from mailpolicy.policy.smart_host import smart_host_login
 from mailpolicy.policy.verdict import judge
 from mailpolicy.render.page import Entry, Section
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
+
 Line = Callable[[KeyPath], int | None]  # the line of a key in the store
 
 _TICKED, _EMPTY, _STRUCK = "[x]", "[ ]", "[-]"
@@ -21,7 +26,7 @@ _BELOW = "    "
 _LAN = "the LAN"
 
 
-def account_page(policy: Policy, account: Account, file: str, line: Line) -> list[Section]:
+def account_page(policy: Policy, account: Account, file: str, line: Line, now: Clock) -> list[Section]:
     """Return the sections of an account's page; `line` places keys in `file`, which is named once."""
     at = _at(line)
     template = f"{account.template}{at(('templates', account.template))}" if account.template else "none"
@@ -34,6 +39,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
                 Entry("store", f"{file}{at(('accounts', account.key))}"),
                 Entry("template", template),
                 Entry("state", suspended if account.suspended else "active", "suspended" if account.suspended else ""),
+                *(_dates(account, at, now) if account.dated else ()),
                 *_networks(policy, account, at),
             ],
         ),
@@ -51,6 +57,18 @@ def account_page(policy: Policy, account: Account, file: str, line: Line) -> lis
         Section("MultiPOP Sources", list(_sources(policy, account, at))),
         Section("Can be used from", list(_usable(policy, account))),
     ]
+
+
+def _dates(account: Account, at: Callable[[KeyPath], str], now: Clock) -> Iterator[Entry]:
+    from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+    path = ("accounts", account.key)
+    if account.expires is not None:
+        closed = ": every service is closed" if account.expired else ""
+        style = "suspended" if account.expired else ""
+        yield Entry("expires", f"{dates.expiry(account, now)}{at((*path, 'expires'))}{closed}", style)
+    if account.temporary is not None:
+        yield Entry("exception", f"{dates.exception(account, now)}{at((*path, 'temporary'))}")
 
 
 def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Section]:
@@ -119,9 +137,9 @@ def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> It
         yield Entry(
             f"{indent}{mark} {_label(service, indent)}", text, "struck" if reasons else "" if setting.value else "-"
         )
-        # That the account is suspended is said once, at its state.
+        # That the account is suspended or expired is said once, at its state.
         for reason in reasons:
-            if reason.gate is not Gate.ACCOUNT_SUSPENDED:
+            if reason.gate not in (Gate.ACCOUNT_SUSPENDED, Gate.ACCOUNT_EXPIRED):
                 yield Entry(f"{indent}{_BELOW}no effect: {reason.message}", style="off")
         if (switch := service.own_lan_switch) is not None:
             lan = policy.setting(account, switch)
@@ -139,6 +157,8 @@ def _source(policy: Policy, account: Account, key: str, layer: Layer | None, at:
             return line
         case Layer.TEMPLATE:
             return f"template {account.template}, {line}"
+        case Layer.TEMPORARY:
+            return f"exception, {line}"
         case _:
             return f"{layer}, {line}"
 
@@ -182,6 +202,8 @@ def _closed_by(gate: Gate) -> str:
     match gate:
         case Gate.ACCOUNT_SUSPENDED:
             return "suspended"
+        case Gate.ACCOUNT_EXPIRED:
+            return "expired"
         case Gate.SERVICE_OFF:
             return "off"
         case Gate.IMAP_NEEDS_PRO:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
@@ -19,12 +21,16 @@ from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
 from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_root
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
+
 
 def open_store(
-    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY
+    out: Output, addresses: Collection[str] | None = None, *, trusted: Trusted = ROOT_ONLY, at: When | None = None
 ) -> tuple[Store, Policy]:
-    """Open the store and return it with its policy; warn if root should not trust it. Raises StoreError.
+    """Open the store and return it with its policy as it is now, or `at` a moment. Raises StoreError and UsageError.
 
+    Warns if root should not trust the store.
     With `addresses` only these accounts need to be in the policy, so that an index can save reading the others.
     `trusted` is the group of host.toml, from the commands that read it.
     """
@@ -34,15 +40,15 @@ def open_store(
         store = Store.read(out.context.file, out.cache)
         # All of the store was read anyway, so the next command may find its index.
         store.update_index()
-    policy = store.policy()
+    policy = as_of(out, store.policy(), at)
     if out.context.is_root and (cure := fix_for_root(out.context.file, trusted)) is not None:
         out.message(Advice(f"warning: {out.context.file}: can be changed by users other than root", cure))
     return store, policy
 
 
-def show_account(out: Output, address: str) -> int:
+def show_account(out: Output, address: str, at: When | None = None) -> int:
     """Show the Mail Services of one account. Raises NotFound."""
-    store, policy = open_store(out, [address])
+    store, policy = open_store(out, [address], at=at)
     account = require_account(policy, address)
     if out.context.format == "json":
         out.json("account/1", account_object(store, policy, account))
@@ -51,11 +57,21 @@ def show_account(out: Output, address: str) -> int:
         # 10 ms, only on a terminal
         from mailpolicy.cli import mail_services, terminal
 
-        terminal.show_page(out.context, out.data, mail_services.account_page(policy, account, store.path, store.line))
+        page = mail_services.account_page(policy, account, store.path, store.line, out.now)
+        terminal.show_page(out.context, out.data, page)
         return 0
     rows = [("account", account.address, place(store, ("accounts", account.key)))]
     rows.append(("template", account.template or "none", ""))
     rows.append(("suspended", "yes" if account.suspended else "no", ""))
+    if account.dated:
+        from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+        for name, key, value in (
+            ("expires", "expires", dates.expiry(account, out.now)),
+            ("exception", "temporary", dates.exception(account, out.now)),
+        ):
+            written = value not in ("never", "none")
+            rows.append((name, value, place(store, ("accounts", account.key, key)) if written else ""))
     for service in policy.services:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
     extra = policy.extra_lan(account)
@@ -124,6 +140,9 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         "address": account.address,
         "template": account.template,
         "suspended": account.suspended,
+        "expires": str(account.expires) if account.expires is not None else None,
+        "expired": account.expired,
+        "temporary": _exception_object(account),
         "own": dict(account.own),
         "services": services,
         "networks": networks,
@@ -135,6 +154,13 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
         },
     }
     return {"file": store.path, **content} if store is not None else content
+
+
+def _exception_object(account: Account) -> dict[str, Any] | None:
+    if (exception := account.temporary) is None:
+        return None
+    in_force = bool(account.in_force)
+    return {"until": str(exception.until), "in_force": in_force, "settings": dict(exception.switches)}
 
 
 def list_accounts(
@@ -170,7 +196,7 @@ def list_accounts(
         (
             account.address,
             account.template or "-",
-            "suspended" if account.suspended else "active",
+            _state(out, account),
             *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
             *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
@@ -183,6 +209,14 @@ def list_accounts(
     headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
     out.rows(headings, rows, of="account", optional="login")
     return 0
+
+
+def _state(out: Output, account: Account) -> str:
+    if not account.dated:
+        return "suspended" if account.suspended else "active"
+    from mailpolicy.render import dates  # 2 ms, only for an account with dates
+
+    return dates.state(account, out.now)
 
 
 def _short(policy: Policy, account: Account, service: Service, lan: str) -> str:

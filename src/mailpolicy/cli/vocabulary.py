@@ -17,7 +17,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ls", "all"), ("list", "show")),
     **dict.fromkeys(("get", "info", "view", "display", "cat", "print"), ("show", "list")),
     **dict.fromkeys(("add", "update", "change"), ("set",)),
-    **dict.fromkeys(("remove",), ("clear", "unassign")),
+    **dict.fromkeys(("remove",), ("clear", "unassign", "end")),
     **dict.fromkeys(("apply", "use", "give", "grant", "attach"), ("assign",)),
     **dict.fromkeys(("take", "revoke", "detach"), ("unassign",)),
 }
@@ -32,6 +32,7 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("managesieve", "filter", "filters"), "sieve"),
     **dict.fromkeys(("smarthost", "relay", "relayhost", "smart_host"), "smart-host"),
     **dict.fromkeys(("templates", "group", "groups"), "template"),
+    **dict.fromkeys(("exception", "exceptions", "temp"), "temporary"),
     **dict.fromkeys(("networks", "net", "nets", "subnet", "subnets", "extra-lan", "extra_lan"), "network"),
     **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
     **dict.fromkeys(("lint", "verify"), "validate"),

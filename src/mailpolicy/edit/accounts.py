@@ -1,8 +1,9 @@
-"""Add, remove, rename, suspend and resume accounts."""
+"""Add, remove, rename, suspend, resume and expire accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Rename, Value, differences
@@ -10,11 +11,15 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector, require_governed
 from mailpolicy.errors import Refused
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock, End
 
 
 def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value]) -> Plan:
@@ -92,6 +97,8 @@ def _table(account: Account) -> dict[str, Value]:
         table["suspended"] = True
     if account.login is not None:
         table["smart_host_login"] = account.login
+    if account.expires is not None:
+        table["expires"] = account.expires.written
     return table
 
 
@@ -125,6 +132,23 @@ def suspend(policy: Policy, selection: Selection) -> Plan:
 def resume(policy: Policy, selection: Selection) -> Plan:
     """Plan the end of accounts' suspension; the key is removed. Raises NotFound."""
     return _suspension(policy, selection, None)
+
+
+def expire(policy: Policy, selection: Selection, expires: End | None, now: Clock) -> Plan:
+    """Plan the date on which accounts expire, or with None that they never do. Raises NotFound."""
+    plan = Plan()
+    over = expires is not None and expires.is_over(now())
+    state = "never expires" if expires is None else f"{'expired' if over else 'expires'} {_when(expires)}"
+    for account in selected_accounts(policy, selection, plan):
+        path = ("accounts", account.key, "expires")
+        old = account.expires.written if account.expires is not None else None
+        changed = plan.set(path, account.address, "expires", old, expires.written if expires is not None else None)
+        plan.results.append(Result(account.address, "account", state, changed))
+    return plan
+
+
+def _when(end: End) -> str:
+    return f"at {end}" if end.is_instant else f"after {end}"
 
 
 def _suspension(policy: Policy, selection: Selection, suspended: bool | None) -> Plan:

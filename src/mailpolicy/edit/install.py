@@ -7,7 +7,7 @@ written.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.edit.locking import under_lock
 from mailpolicy.edit.text import diff
@@ -19,6 +19,10 @@ from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system.files import read_all
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
 class Installation(NamedTuple):
@@ -50,38 +54,52 @@ Check = Callable[[Installation], None]
 def install(
     path: str,
     new: Store,
+    now: Clock,
     *,
     allow: Check,
     confirm: Check,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
+    guard: Guard | None = None,
 ) -> Installation:
-    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds.
+    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds; `guard` has the cases for the edit.
 
     `allow` may raise to stop it, and is called again if the old store has changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
-    planned = _planned(path, new, _current_store(path, trusted), trusted)
+    planned = _planned(path, new, _current_store(path, trusted), trusted, now)
+    if guard is not None:
+        guard.read()  # cases that cannot be used refuse every edit
     if not planned.changed:
         return planned
     allow(planned)
+    _refuse_broken_cases(planned, guard)
     if dry_run:
         return planned
     confirm(planned)
-    return under_lock(path, lock_timeout, trusted, lambda held: _replace(held, planned, allow), make_folders=0o755)
+    return under_lock(
+        path, lock_timeout, trusted, lambda held: _replace(held, planned, now, allow, guard), make_folders=0o755
+    )
 
 
-def _replace(held: Held, planned: Installation, allow: Check) -> Installation:
+def _replace(held: Held, planned: Installation, now: Clock, allow: Check, guard: Guard | None) -> Installation:
     with held.opened() as descriptor:
         old = Store(held.path, read_all(descriptor)) if descriptor is not None else None
     held.refuse_links()
-    current = _planned(held.path, planned.new, old, held.trusted)
+    current = _planned(held.path, planned.new, old, held.trusted, now)
     if current.changed:
         if _content(current) != _content(planned):  # the comparison that was allowed is out of date
             allow(current)
+        _refuse_broken_cases(current, guard)
         held.replace(planned.new.data)
     return current
+
+
+def _refuse_broken_cases(planned: Installation, guard: Guard | None) -> None:
+    if guard is not None:
+        old = planned.comparison.old if planned.old is not None and planned.comparable else None
+        guard.refuse_broken(old, planned.comparison.new)
 
 
 def _current_store(path: str, trusted: Trusted) -> Store | None:
@@ -94,7 +112,7 @@ def _current_store(path: str, trusted: Trusted) -> Store | None:
         return None
 
 
-def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Installation:
+def _planned(path: str, new: Store, old: Store | None, trusted: Trusted, now: Clock) -> Installation:
     policy = new.policy()
     notes = pending.warnings(path, trusted)
     # Against an empty policy all access of the new store counts as widened, so --fail-on widened refuses it.
@@ -106,7 +124,7 @@ def _planned(path: str, new: Store, old: Store | None, trusted: Trusted) -> Inst
         notes.append(
             f"the current store has errors, so access is compared with that of an empty store: {error.findings[0]}"
         )
-    comparison = Comparison(before, policy)
+    comparison = Comparison(before, policy, now)
     return Installation(path, old, new, comparison, comparison.changes(), notes, comparable)
 
 

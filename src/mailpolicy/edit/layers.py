@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from mailpolicy.edit.operations import Path
 from mailpolicy.edit.selection import Selection
+from mailpolicy.policy.account import Account, Settings
 from mailpolicy.policy.lookup import require_template
-from mailpolicy.policy.model import Account, Layer, Policy, Settings
+from mailpolicy.policy.model import Layer, Policy
 from mailpolicy.policy.names import counted
 
 
@@ -22,7 +23,7 @@ class LayerTarget(NamedTuple):
 
     def keeping(self, policy: Policy, key: str) -> list[Account]:
         """Return the accounts that this layer does not reach, as they have the key themselves or by template."""
-        return [account for account in self.users if policy.resolved(account, key)[1] in self.above]
+        return [account for account in self.users if policy.resolved(account.without_exception(), key)[1] in self.above]
 
     def reach(self, keeping: list[Account]) -> str:
         """Return how many accounts the layer reaches, in words."""

@@ -6,9 +6,12 @@ They do not check whether the changed tree is a valid store.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import NamedTuple
 
-Scalar = bool | int | str
+from mailpolicy.policy import dates
+
+Scalar = bool | int | str | date
 Value = Scalar | tuple[str, ...]  # a tuple is written as an array on one line
 Path = tuple[str, ...]
 
@@ -27,6 +30,8 @@ def _toml_text(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml_text, value))}]"
+    if isinstance(value, date):
+        return dates.text(value)
     return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value
 
 

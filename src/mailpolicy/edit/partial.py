@@ -22,8 +22,13 @@ ByPiece = Mapping[Piece, Sequence[Splice]]
 
 
 def changes_only_account_keys(plan: Plan) -> bool:
-    """Return whether a plan changes nothing but keys in accounts' own tables."""
-    return all(len(operation.path) == 3 and operation.path[0] == "accounts" for operation in plan.operations)
+    """Return whether a plan changes nothing but keys and sub-tables of accounts."""
+    return all(len(operation.path) >= 3 and operation.path[0] == "accounts" for operation in plan.operations)
+
+
+def is_followed(store: Store) -> bool:
+    """Return whether the file goes on where the text of a subset ends."""
+    return store.subset is not None and store.subset.pieces[-1].end < len(store.data)
 
 
 def limited_to_accounts(store: Store, plan: Plan) -> Store:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.edit import remarks
+from mailpolicy.edit import exceptions, remarks
 from mailpolicy.edit.layers import selected_layer
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.model import Account, Gate, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import End
 
 
 class Verb(StrEnum):
@@ -29,10 +33,17 @@ class Verb(StrEnum):
     INHERIT = "inherit"
 
 
-def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, restriction: Verb | None = None) -> Plan:
+def switch(
+    policy: Policy,
+    service: Service,
+    verb: Verb,
+    selection: Selection,
+    restriction: Verb | None = None,
+    until: End | None = None,
+) -> Plan:
     """Plan one verb; with `restriction`, `lan-only` or `anywhere` is written in the same step as `on`.
 
-    Raises NotFound and Refused.
+    With `until` the keys are written into the exceptions of the accounts. Raises NotFound and Refused.
     """
     wanted = _wanted_keys(service, verb, restriction)
     plan = Plan()
@@ -46,20 +57,34 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
         refuse_connector(policy, accounts)
     if service is Service.IMAP and verb is Verb.OFF:
         _note_connector_stops(policy, accounts, plan)
+    if until is not None:
+        exceptions.refuse_second(policy, accounts, _values(wanted), until)
+    closing = _closing(service, wanted)
     pinned = []
+    taken: list[Account] = []
+    left: list[Account] = []
     effects: dict[tuple[object, ...], _Effect] = {}  # by shape: accounts of one shape resolve alike
     closed: list[tuple[str, tuple[Gate, ...]]] = []
     for account in accounts:
         shape = account.shape
         if (effect := effects.get(shape)) is None:
-            effect = effects[shape] = _effect(policy, account, service, wanted)
+            effect = effects[shape] = _effect(policy, account, service, wanted, until)
         if effect.pins:
             pinned.append(account.address)
         closed.append((account.address, effect.gates))
-        changed = False
-        for key, value in wanted.items():
-            old = account.own.get(key)
-            changed = plan.set(("accounts", account.key, key), account.address, key, old, value) or changed
+        if until is not None:
+            changed = exceptions.write(policy, plan, account, _values(wanted), until)
+        else:
+            changed = False
+            for key, value in wanted.items():
+                old = account.own.get(key)
+                changed = plan.set(("accounts", account.key, key), account.address, key, old, value) or changed
+            if account.in_force:
+                if account.in_force.keys() & (wanted.keys() - closing):
+                    left.append(account)
+                if exceptions.take_out(plan, account, closing):
+                    taken.append(account)
+                    changed = True
         plan.results.append(Result(account.address, str(service), effect.state, changed))
     if pinned:
         has = "has its" if len(pinned) == 1 else "have their"
@@ -67,6 +92,7 @@ def switch(policy: Policy, service: Service, verb: Verb, selection: Selection, r
             f"{names_or_count(pinned)} now {has} own setting, with the value inherited until now; to inherit it again"
         )
         plan.notes.append(remarks.with_command(text, (service.value, "inherit"), pinned))
+    plan.notes += exceptions.notes(taken, left, sorted(closing))
     if verb not in (Verb.OFF, Verb.INHERIT):
         plan.notes += remarks.still_closed(service, closed)
     return plan
@@ -90,16 +116,32 @@ class _Effect(NamedTuple):
     gates: tuple[Gate, ...]  # still closed afterwards
 
 
-def _effect(policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None]) -> _Effect:
-    pins = any(
-        value is not None and account.own.get(key) is None and policy.setting(account, key).value is value
+def _effect(
+    policy: Policy, account: Account, service: Service, wanted: Mapping[str, bool | None], until: End | None
+) -> _Effect:
+    permanent = account.without_exception()
+    pins = until is None and any(
+        value is not None and account.own.get(key) is None and policy.setting(permanent, key).value is value
         for key, value in wanted.items()
     )
-    own = {key: value for key, value in account.own.items() if key not in wanted}
-    own |= {key: value for key, value in wanted.items() if value is not None}
-    new = account._replace(own=own)
+    if until is not None:
+        new = exceptions.with_keys(policy, account, _values(wanted))
+        state = f"{remarks.service_state(policy, new, service)}, until {until}"
+    else:
+        own = {key: value for key, value in account.own.items() if key not in wanted}
+        new = account._replace(own=own | _values(wanted))
+        state = remarks.service_state(policy, new.without_exception(), service)
     gates = policy._replace(accounts={new.address: new}).gates(new.address, service)
-    return _Effect(pins, remarks.service_state(policy, new, service), gates)
+    return _Effect(pins, state, gates)
+
+
+def _values(wanted: Mapping[str, bool | None]) -> dict[str, bool]:
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _closing(service: Service, wanted: Mapping[str, bool | None]) -> set[str]:
+    """Return the keys that are written so as to let in nobody, or fewer: an exception must not keep that door open."""
+    return {key for key, value in wanted.items() if value is (key != service.switch)}
 
 
 def refuse_connector(policy: Policy, accounts: Iterable[Account], *, new: bool = False) -> None:

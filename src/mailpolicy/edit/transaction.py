@@ -7,7 +7,7 @@ written. Secrets that go with an edit are the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit import partial
 from mailpolicy.edit.locking import under_lock
@@ -20,8 +20,6 @@ from mailpolicy.edit.text.splices import settled
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
-from mailpolicy.policy import access
-from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
@@ -30,17 +28,32 @@ from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.changes import Direction
+    from mailpolicy.policy.dates import Clock
+    from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
+
 
 class EditResult(NamedTuple):
-    """The result of an edit. `diff` is the unified diff, made only for a dry run.
+    """The result of an edit. `rewrite` is None if it changed no text, `diff` the unified diff, made only for a dry run.
 
     `update_index` indexes the new content. It takes a while, so call it when everything is printed.
     """
 
     plan: Plan
-    access: Direction
-    diff: str | None
+    rewrite: Rewrite | None = None
+    now: Clock | None = None
+    diff: str | None = None
     update_index: Callable[[], None] = lambda: None
+
+    @property
+    def access(self) -> Direction:
+        """Return the direction in which the edit changes access."""
+        from mailpolicy.policy import access, changes  # 3 ms, only for --verbose and JSON
+
+        if self.rewrite is None or self.now is None:
+            return changes.Direction.SAME
+        return access.compare(self.rewrite.store.policy(), self.rewrite.policy, self.now, self.plan.affected)
 
     @property
     def changed(self) -> bool:
@@ -52,55 +65,65 @@ class EditResult(NamedTuple):
 def transact(
     store: Store,
     planner: Planner,
+    now: Clock,
     *,
     dry_run: bool = False,
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
+    guard: Guard | None = None,
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """Edit a store by the plan that `planner` makes of its policy. A dry run neither locks nor writes.
+    """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
-    `confirm` may raise to stop the edit before the lock is taken. `before_replace` runs under the lock just before the
-    file is replaced, to record what the next edit must know if this one is killed. `lock_timeout` is in seconds;
-    `trusted` says who besides root may write the store. Raises StoreError, NotFound, Refused, StillLocked, WriteFailed
-    and NotConfirmed.
+    `guard` has the cases that the edit is held against. `confirm` may raise to stop the edit before the lock is taken.
+    `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this
+    one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store. Raises StoreError,
+    NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
-    plan = planner(store.policy())
+    plan = planner(store.policy().at_present(now))
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
-        rewrite = _rewrite(store, plan)
-        return EditResult(plan, _access(rewrite, plan), rewrite.diff())
+        rewrite = _guarded_rewrite(store, plan, guard)
+        return EditResult(plan, rewrite, now, rewrite.diff())
     if not plan.operations:
+        if guard is not None:
+            guard.read()  # cases that cannot be used refuse every edit
         store.update_index()
-        return EditResult(plan, Direction.SAME, None)
+        return EditResult(plan)
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, before_replace)
+        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, guard, before_replace)
     )
 
 
 def _replace(
-    held: Held, store: Store, plan: Plan, planner: Planner, before_replace: Callable[[Held], None] | None
+    held: Held,
+    store: Store,
+    plan: Plan,
+    planner: Planner,
+    now: Clock,
+    guard: Guard | None,
+    before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
     with held.opened() as descriptor:
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planner(current.policy())
+        plan = planner(current.policy().at_present(now))
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
-            return EditResult(plan, Direction.SAME, None)
-    rewrite = _rewrite(current, plan)
+            return EditResult(plan)
+    rewrite = _guarded_rewrite(current, plan, guard)
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
     held.replace(content)
-    return EditResult(plan, _access(rewrite, plan), None, lambda: current.index_replacement(content, rewrite.growth()))
+    return EditResult(plan, rewrite, now, update_index=lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -108,7 +131,7 @@ def planned_policy(store: Store, plan: Plan) -> Policy:
     return _rewrite(store, plan).policy
 
 
-class _Rewrite(NamedTuple):
+class Rewrite(NamedTuple):
     """A verified new text: the old store, the splices and the new policy. Of a subset, also the splices by piece."""
 
     store: Store
@@ -136,17 +159,32 @@ class _Rewrite(NamedTuple):
         return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
 
 
-def _rewrite(store: Store, plan: Plan) -> _Rewrite:
+def refuse_broken_cases(store: Store, plan: Plan, guard: Guard | None) -> None:
+    """Raise Refused if a plan breaks a case, before anybody is asked anything; the edit itself finds it under the lock."""
+    if guard is not None:
+        new = _new_policy(store, plan, apply_operations(store.tree, plan.operations))
+        guard.refuse_broken(store.policy(), new)
+
+
+def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> Rewrite:
+    """Write the operations of a plan into the text, verify the result and hold it against the cases. Raises Refused."""
+    rewrite = _rewrite(store, plan)
+    if guard is not None:
+        guard.refuse_broken(rewrite.store.policy(), rewrite.policy)
+    return rewrite
+
+
+def _rewrite(store: Store, plan: Plan) -> Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return _Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
+        return Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
     if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
     store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
             operations = settled(store.text, plan.operations)
-            splices = splices_for(store.text, operations)
+            splices = splices_for(store.text, operations, followed=partial.is_followed(store))
     except CannotWrite as reason:
         raise _needs_hand_edit(store, reason.offset, str(reason)) from None
     wanted = apply_operations(store.tree, operations)
@@ -158,11 +196,11 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.subset is None:
-        return _Rewrite(store, splices, policy)
+        return Rewrite(store, splices, policy)
     by_piece = partial.splices_by_piece(store, splices)
     if by_piece is None or not partial.is_verified(store, wanted, by_piece):
         return _rewrite(Store(store.path, store.data), plan)  # no cache: it is not narrowed again
-    return _Rewrite(store, splices, policy, by_piece)
+    return Rewrite(store, splices, policy, by_piece)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
@@ -202,7 +240,3 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
-
-
-def _access(rewrite: _Rewrite, plan: Plan) -> Direction:
-    return access.compare(rewrite.store.policy(), rewrite.policy, plan.affected)

@@ -1,4 +1,4 @@
-"""Compare the access that two policies give, as exact sets of addresses.
+"""Compare the access that two policies give, as exact sets of addresses, at the present moment and all later ones.
 
 Decisions are compared, not texts: a change of the file that changes no decision is no change of access.
 """
@@ -6,29 +6,41 @@ Decisions are compared, not texts: a change of the file that changes no decision
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mailpolicy.policy import bindings
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.causes import access_causes
 from mailpolicy.policy.changes import AccessChange, Cause, Direction, Redirection, direction
 from mailpolicy.policy.model import Policy, Server
-from mailpolicy.policy.networks import NetworkSet, describe
+from mailpolicy.policy.moments import moments
+from mailpolicy.policy.networks import NOWHERE, NetworkSet, describe
 from mailpolicy.policy.redirect_causes import smart_host_causes, source_causes
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mailpolicy.policy.dates import Clock
 
 EMPTY = Policy(Server(), {}, {}, {})  # a missing store: nobody may use anything
 
 
 class Comparison:
-    """The differences in access between two policies."""
+    """The differences in access between two policies, now and at every later moment at which they change.
 
-    def __init__(self, old: Policy, new: Policy) -> None:
+    `now` is the clock, asked only if there are dates; None if both are policies at one moment.
+    """
+
+    def __init__(self, old: Policy, new: Policy, now: Clock | None = None) -> None:
         self.old = old
         self.new = new
+        self._now = now
         # Accounts with equal settings in both policies form a group, which is compared once.
-        self._groups: dict[tuple[object, object], int] = {}
+        self._groups: dict[tuple[object, ...], int] = {}
         self._group_of: dict[str, int] = {}
         self._changes: list[list[AccessChange]] = []  # by group, for its first account
-        self._causes: dict[tuple[int, Service], list[Cause]] = {}
+        self._causes: dict[tuple[int, Service, datetime | None], list[Cause]] = {}
         self._described: dict[NetworkSet, str] = {}
 
     def access_changes(self, addresses: Iterable[str] | None = None) -> list[AccessChange]:
@@ -65,11 +77,12 @@ class Comparison:
             if owner.source is None or owner.address is None:
                 return smart_host_causes(self.old, self.new)
             return source_causes(self.old, self.new, owner.address, owner.source)
-        place = (self._group(change.address), change.service)
+        place = (self._group(change.address), change.service, change.moment)
         causes = self._causes.get(place)
-        if causes is None:
-            causes = self._causes[place] = access_causes(self.old, self.new, change)
         old, new = self.old.accounts.get(change.address), self.new.accounts.get(change.address)
+        if causes is None:
+            moment = change.moment or self._timeline(old, new)[0]
+            causes = self._causes[place] = access_causes(*self._at(change.address, moment), change)
         found = []
         for cause in causes:
             account = new if cause.new else old
@@ -96,25 +109,43 @@ class Comparison:
         group = self._group_of.get(address)
         if group is None:
             old, new = self.old.accounts.get(address), self.new.accounts.get(address)
-            pair = (old and old.shape, new and new.shape)
-            group = self._groups.setdefault(pair, len(self._groups))
+            timeline = self._timeline(old, new)
+            shapes = [account and account.at(moment).shape for moment in timeline for account in (old, new)]
+            group = self._groups.setdefault((*timeline, *shapes), len(self._groups))
             self._group_of[address] = group
             if group == len(self._changes):
-                self._changes.append(self._compare(address))
+                self._changes.append(self._compare(address, timeline))
         return group
 
-    def _compare(self, address: str) -> list[AccessChange]:
-        changes = []
+    def _timeline(self, old: Account | None, new: Account | None) -> list[datetime | None]:
+        return moments(old, new, self._now) if self._now is not None else [None]
+
+    def _at(self, address: str, moment: datetime | None) -> tuple[Policy, Policy]:
+        """Return both policies with this account alone, at a moment."""
+        accounts = [
+            {address: side.accounts[address]} if address in side.accounts else {} for side in (self.old, self.new)
+        ]
+        old, new = self.old._replace(accounts=accounts[0]), self.new._replace(accounts=accounts[1])
+        return old.at(moment), new.at(moment)
+
+    def _compare(self, address: str, timeline: list[datetime | None]) -> list[AccessChange]:
+        """Return the changes of an account: those of now, and of each later moment what did not come before."""
+        changes: list[AccessChange] = []
         for service in Service:
-            before, after = self.old.admitted(address, service), self.new.admitted(address, service)
-            if before is not after and before != after:
+            gained = lost = NOWHERE
+            for index, moment in enumerate(timeline):
+                old, new = self._at(address, moment)
+                before, after = old.admitted(address, service), new.admitted(address, service)
+                if before is after or before == after or (after - before <= gained and before - after <= lost):
+                    continue
+                gained, lost = gained | (after - before), lost | (before - after)
                 way = (
                     Direction.WIDENED if before <= after else Direction.NARROWED if after <= before else Direction.BOTH
                 )
-                changes.append(AccessChange(address, service, before, after, way))
+                changes.append(AccessChange(address, service, before, after, way, moment if index else None))
         return changes
 
 
-def compare(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> Direction:
-    """Return the direction in which access changes for `addresses`, or for all accounts of either policy."""
-    return Comparison(old, new).direction(addresses)
+def compare(old: Policy, new: Policy, now: Clock, addresses: Iterable[str] | None = None) -> Direction:
+    """Return the direction in which access changes, now or later, for `addresses`, or for all accounts of either policy."""
+    return Comparison(old, new, now).direction(addresses)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailpolicy.policy.account import EXTRA_LAN, Account
 from mailpolicy.policy.changes import AccessChange, Cause
-from mailpolicy.policy.model import EXTRA_LAN, Account, NamedNetwork, Policy
+from mailpolicy.policy.model import NamedNetwork, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
+_STATES = ("suspended", "expired")  # of an account, beside its switches
 _SHARED = (*SWITCHES, EXTRA_LAN)
 _Setting = tuple[str, str]  # "account", "server" or "networks", and the key
 
@@ -32,7 +34,7 @@ def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]
         return [Cause(("server", "govern"), "govern" in new.server.written)]
     named = {*old.extra_lan(old_account).names, *new.extra_lan(new_account).names}
     before, after = _flattened(old, old_account, named), _flattened(new, new_account, named)
-    settings = [("account", key) for key in (*_SHARED, "suspended")] + [("server", key) for key in _SERVER_KEYS]
+    settings = [("account", key) for key in (*_SHARED, *_STATES)] + [("server", key) for key in _SERVER_KEYS]
     settings += [("networks", name) for name in sorted(named)]
     gained, lost = change.after - change.before, change.before - change.after
     complete: list[_Setting] = []
@@ -62,10 +64,14 @@ def _cause(old: Policy, new: Policy, address: str, setting: _Setting) -> Cause:
     account = new.accounts[address]
     if key == "suspended":
         return Cause(("accounts", account.key, key), account.suspended)
+    if key == "expired":
+        return Cause(("accounts", account.key, "expires"), account.expires is not None)
     return _shared_cause(old, new, old.accounts[address], account, key)
 
 
 def _shared_cause(old: Policy, new: Policy, before: Account, after: Account, key: str) -> Cause:
+    if before.in_force.get(key) != after.in_force.get(key):
+        return _exception_cause(before, after, key)
     if before.own.get(key) != after.own.get(key):
         return Cause(("accounts", after.key, key), key in after.own)
     old_value = old.templates.get(before.template or "", {}).get(key)
@@ -77,13 +83,20 @@ def _shared_cause(old: Policy, new: Policy, before: Account, after: Account, key
     return Cause(("templates", after.template or "", key), new_value is not None)
 
 
+def _exception_cause(before: Account, after: Account, key: str) -> Cause:
+    written, rewritten = (account.temporary.switches if account.temporary else {} for account in (before, after))
+    # With the same value in both files, it is their ends that differ.
+    by = "until" if written.get(key) == rewritten.get(key) else key
+    return Cause(("accounts", after.key, "temporary", by), key in rewritten)
+
+
 def _flattened(policy: Policy, account: Account, named: Iterable[str]) -> Policy:
     """Return a policy of this account alone, with every inherited key written as its own.
 
     Of the networks it has those that are named, which are empty if the policy does not have them.
     """
     own = {key: policy.resolved(account, key)[0] for key in _SHARED}
-    alone = Account(account.address, account.address, own, None, account.suspended)
+    alone = Account(account.address, account.address, own, None, account.suspended, expired=account.expired)
     networks = {name: policy.networks.get(name, NamedNetwork()) for name in named}
     return Policy(policy.server, {}, {}, {account.address: alone}, networks)
 
@@ -97,5 +110,5 @@ def _with_setting(policy: Policy, other: Policy, setting: _Setting) -> Policy:
         return policy._replace(networks={**policy.networks, key: other.networks[key]})
     ((address, account),) = policy.accounts.items()
     theirs = other.accounts[address]
-    changed = {"suspended": theirs.suspended} if key == "suspended" else {"own": {**account.own, key: theirs.own[key]}}
+    changed = {key: getattr(theirs, key)} if key in _STATES else {"own": {**account.own, key: theirs.own[key]}}
     return policy._replace(accounts={address: account._replace(**changed)})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.policy.bindings import Owner
 from mailpolicy.policy.networks import NetworkSet
 from mailpolicy.policy.service import Service
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Direction(StrEnum):
@@ -22,13 +25,17 @@ class Direction(StrEnum):
 
 
 class AccessChange(NamedTuple):
-    """The addresses from which an account may use a service, before and after a change that affects them."""
+    """The addresses from which an account may use a service, before and after a change that affects them.
+
+    `moment` is set if the change only comes later.
+    """
 
     address: str
     service: Service
     before: NetworkSet
     after: NetworkSet
     direction: Direction
+    moment: datetime | None = None
 
 
 class Redirection(NamedTuple):
@@ -47,6 +54,10 @@ class Redirection(NamedTuple):
     def direction(self) -> Direction:
         """Return WIDENED: another server gets the password, and nobody loses access."""
         return Direction.WIDENED
+
+    @property
+    def moment(self) -> None:
+        """Return None: it comes at once."""
 
     @property
     def address(self) -> str | None:

@@ -1,31 +1,42 @@
-"""Find the accounts that may use a service from given addresses."""
+"""Find the accounts that may use services from given addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.networks import ANYWHERE, NetworkSet
+from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, describe
 from mailpolicy.policy.service import Service
 
 
 class Exposure(NamedTuple):
-    """An account that may use a service: all admitted addresses, and those of them in the range that was asked."""
+    """An account and a service: all admitted addresses, what admits them, and those in the range that was asked."""
 
     address: str
-    admitted: NetworkSet
+    service: Service
+    admitted_by: str
     matching: NetworkSet
 
 
-def exposed(policy: Policy, service: Service, region: NetworkSet = ANYWHERE) -> Iterator[Exposure]:
-    """Yield the accounts that may use the service from any address of `region`, in the order of the store."""
-    known: dict[object, tuple[NetworkSet, NetworkSet]] = {}
+def exposures(policy: Policy, regions: Mapping[Service, NetworkSet]) -> Iterator[Exposure]:
+    """Yield what admits each account to each service, in the order of the store; each service has the range asked for."""
+    known: dict[object, list[tuple[Service, str, NetworkSet]]] = {}
     for address, account in policy.accounts.items():
         shape = account.shape
         if shape not in known:
-            admitted = policy.admitted(address, service)
-            known[shape] = (admitted, admitted & region)
-        admitted, matching = known[shape]
-        if matching:
-            yield Exposure(address, admitted, matching)
+            known[shape] = [
+                (service, _admitted_by(policy, account, service), policy.admitted(address, service) & region)
+                for service, region in regions.items()
+            ]
+        for service, admitted_by, matching in known[shape]:
+            yield Exposure(address, service, admitted_by, matching)
+
+
+def _admitted_by(policy: Policy, account: Account, service: Service) -> str:
+    """Return `nowhere`, `anywhere`, or `LAN` and the names of the networks beside it."""
+    admitted = policy.admitted(account.address, service)
+    if admitted in (NOWHERE, ANYWHERE):
+        return describe(admitted, None)
+    return ", ".join(["LAN", *policy.extra_lan(account).names])

@@ -6,28 +6,21 @@ all ask it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, Value, named_in
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, Network, NetworkSet, union
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.source import Source
 
-EXTRA_LAN = "extra_lan"  # the key that names the networks which LAN only admits beside the LAN
+if TYPE_CHECKING:
+    from datetime import datetime  # 2 ms, only for a store with dates
 
-# The keys that account, template and defaults share, with their values: the switches, and a tuple for EXTRA_LAN.
-Value = bool | tuple[str, ...]
-Settings = Mapping[str, Value]
-
-
-def named_in(table: Settings) -> tuple[str, ...]:
-    """Return the networks that a table names."""
-    value = table.get(EXTRA_LAN)
-    return value if isinstance(value, tuple) else ()
+    from mailpolicy.policy.dates import Clock
 
 
 class Gate(StrEnum):
@@ -35,6 +28,7 @@ class Gate(StrEnum):
 
     UNKNOWN_ACCOUNT = "unknown-account"
     ACCOUNT_SUSPENDED = "account-suspended"
+    ACCOUNT_EXPIRED = "account-expired"
     SERVICE_OFF = "service-off"
     IMAP_NEEDS_PRO = "imap-needs-pro"
     CONNECTOR_NOT_INSTALLED = "connector-not-installed"
@@ -46,7 +40,7 @@ class Gate(StrEnum):
 def can_close(gate: Gate, service: Service) -> bool:
     """Return whether a gate can ever be closed for a service."""
     match gate:
-        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.SERVICE_OFF:
+        case Gate.UNKNOWN_ACCOUNT | Gate.ACCOUNT_SUSPENDED | Gate.ACCOUNT_EXPIRED | Gate.SERVICE_OFF:
             return True
         case Gate.IMAP_NEEDS_PRO:
             return service.facts.needs_pro
@@ -61,6 +55,7 @@ def can_close(gate: Gate, service: Service) -> bool:
 class Layer(StrEnum):
     """The part of the store that sets a value."""
 
+    TEMPORARY = "temporary"
     ACCOUNT = "account"
     TEMPLATE = "template"
     DEFAULTS = "defaults"
@@ -95,47 +90,13 @@ class Server(NamedTuple):
     smart_host_login: str | None = None
     per_account_auth: bool = False
     govern: tuple[Service, ...] = ()  # the optional services, as written
+    time_zone: str = "UTC"
     written: frozenset[str] = frozenset()
 
     @property
     def relay_port(self) -> int:
         """Return the port of the smart host, 587 if none is set. Source: RFC 6409, 3.1."""
         return self.smart_host_port if self.smart_host_port is not None else 587
-
-
-class Account(NamedTuple):
-    """One account: its normalised address, the key of its table, and the settings in it."""
-
-    address: str
-    key: str
-    own: Settings
-    template: str | None = None
-    suspended: bool = False
-    login: str | None = None
-    sources: Mapping[str, Source] = MappingProxyType({})
-
-    def without_own(self) -> Account:
-        """Return the account without settings of its own, for what it inherits."""
-        return self._replace(own={})
-
-    @property
-    def domain(self) -> str:
-        """Return the part after the @."""
-        return self.address.rpartition("@")[2]
-
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """Return the settings that decide about the account; accounts of one shape get the same decisions in a policy.
-
-        A field counts unless it is known to decide nothing, so that a new field is never forgotten.
-        """
-        return (*_deciding(self), *self.own.items())
-
-
-_NOT_DECIDING = ("address", "key", "login", "sources")
-_deciding: Callable[[Account], tuple[object, ...]] = itemgetter(
-    *(index for index, field in enumerate(Account._fields) if field not in (*_NOT_DECIDING, "own"))
-)
 
 
 class Setting(NamedTuple):
@@ -153,16 +114,47 @@ class ExtraLan(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """The whole policy of one store."""
+    """The whole policy of one store.
+
+    One with dates decides nothing until at() has said for which moment.
+    """
 
     server: Server
     defaults: Settings
     templates: Mapping[str, Settings]
     accounts: Mapping[str, Account]
     networks: Mapping[str, NamedNetwork] = MappingProxyType({})
+    moment: datetime | None = None
+
+    @property
+    def dated(self) -> list[Account]:
+        """Return the accounts that change with time."""
+        return [account for account in self.accounts.values() if account.dated]
+
+    def at(self, moment: datetime | None) -> Policy:
+        """Return the policy as it is at a moment, in which nothing depends on time any more.
+
+        Nothing else knows a clock. A policy without dates is the same at every moment, for which None stands.
+        """
+        dated = self.dated
+        if moment is None or not dated:
+            return self
+        accounts = {**self.accounts, **{account.address: account.at(moment) for account in dated}}
+        return self._replace(accounts=accounts, moment=moment)
+
+    def at_present(self, now: Clock) -> Policy:
+        """Return the policy as it is now; the clock is asked only if there are dates."""
+        return self.at(now()) if self.dated else self
+
+    def undated(self) -> Policy:
+        """Return the policy without its dates, for what is true of a file on every day."""
+        if not (dated := self.dated):
+            return self
+        bare = {account.address: account._replace(expires=None, temporary=None) for account in dated}
+        return self._replace(accounts={**self.accounts, **bare})
 
     def setting(self, account: Account, switch: str) -> Setting:
-        """Return a switch of an account: its own value, else its template's, else the default, else off."""
+        """Return a switch of an account: that of its exception, its own, its template's, the default, or off."""
         value, layer = self.resolved(account, switch)
         return Setting(value is True, layer)
 
@@ -173,6 +165,8 @@ class Policy(NamedTuple):
 
     def resolved(self, account: Account, key: str) -> tuple[Value, Layer | None]:
         """Return the value of a shared key and the first layer that has it; off or no networks if none has."""
+        if account.in_force and (value := account.in_force.get(key)) is not None:
+            return value, Layer.TEMPORARY
         if (value := account.own.get(key)) is not None:
             return value, Layer.ACCOUNT
         if account.template is not None and (value := self.templates[account.template].get(key)) is not None:
@@ -185,10 +179,15 @@ class Policy(NamedTuple):
         """Yield every table that has shared keys: its path and its keys."""
         yield ("defaults",), self.defaults
         yield from ((("templates", name), table) for name, table in self.templates.items())
-        yield from ((("accounts", account.key), account.own) for account in self.accounts.values())
+        for account in self.accounts.values():
+            yield ("accounts", account.key), account.own
+            if account.temporary is not None:
+                yield ("accounts", account.key, "temporary"), account.temporary.switches
 
     def key_path(self, account: Account, key: str, layer: Layer | None) -> KeyPath:
         """Return the path of a key in `layer`; for None, its path in the account's own table."""
+        if layer is Layer.TEMPORARY:
+            return ("accounts", account.key, "temporary", key)
         if layer is Layer.TEMPLATE:
             return ("templates", account.template or "", key)
         if layer is Layer.DEFAULTS:
@@ -228,10 +227,14 @@ class Policy(NamedTuple):
         account = self.accounts.get(address)
         if account is None:
             return (Gate.UNKNOWN_ACCOUNT,)
+        if self.moment is None and account.dated:
+            raise AssertionError("a policy with dates decides at a moment: Policy.at()")
         server = self.server
         failing = []
         if account.suspended:
             failing.append(Gate.ACCOUNT_SUSPENDED)
+        if account.expired:
+            failing.append(Gate.ACCOUNT_EXPIRED)
         if not self.setting(account, service.switch).value:
             failing.append(Gate.SERVICE_OFF)
         if service.facts.needs_pro and server.edition != "pro":

@@ -111,6 +111,10 @@ class NetworkSet:
         """Return the addresses that are in both sets."""
         return NetworkSet(_intersection(self.spans, other.spans))
 
+    def __or__(self, other: NetworkSet) -> NetworkSet:
+        """Return the addresses that are in either set."""
+        return NetworkSet((*self.spans, *other.spans))
+
     def __sub__(self, other: NetworkSet) -> NetworkSet:
         """Return the addresses of this set that are not in the other one."""
         return self & other.complement()

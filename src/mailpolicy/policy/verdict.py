@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
+from mailpolicy.policy.account import EXTRA_LAN, Account
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy
+from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.networks import ANYWHERE, network_of, network_set
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service, service_of_lan_switch
@@ -71,13 +72,19 @@ class Grant(NamedTuple):
 class Verdict(NamedTuple):
     """The answer to one question: allowed with a grant, or denied with reasons.
 
-    `alternatives` are commands that open a gate for more accounts than this one.
+    `for_now` opens the LAN's gate for a day only, `lan_fix` for more accounts than this one.
     """
 
     question: Question
     reasons: tuple[Reason, ...]
     grant: Grant | None = None
-    alternatives: tuple[Command, ...] = ()
+    for_now: Command | None = None
+    lan_fix: Command | None = None
+
+    @property
+    def alternatives(self) -> list[Command]:
+        """Return the commands that open the LAN's gate otherwise: for a day, or for more accounts than this one."""
+        return [command for command in (self.for_now, self.lan_fix) if command is not None]
 
     @property
     def allowed(self) -> bool:
@@ -88,7 +95,13 @@ class Verdict(NamedTuple):
     def fixes(self) -> list[Command]:
         """Return the commands that open the gates, in the order in which to run them."""
         # IMAP comes before Outlook Connector, which is refused while IMAP is off.
-        order = (Gate.ACCOUNT_SUSPENDED, Gate.CONNECTOR_NEEDS_IMAP, Gate.SERVICE_OFF, Gate.OUTSIDE_LAN)
+        order = (
+            Gate.ACCOUNT_SUSPENDED,
+            Gate.ACCOUNT_EXPIRED,
+            Gate.CONNECTOR_NEEDS_IMAP,
+            Gate.SERVICE_OFF,
+            Gate.OUTSIDE_LAN,
+        )
         fixes = {reason.gate: reason.fix for reason in self.reasons if reason.fix is not None}
         return [fixes[gate] for gate in order if gate in fixes]
 
@@ -109,16 +122,30 @@ def judge(policy: Policy, question: Question) -> Verdict:
     account = policy.accounts.get(question.address)
     if account is None:
         return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates))
-    alternatives: tuple[Command, ...] = ()
+    for_now: Command | None = None
+    lan_fix: Command | None = None
     if question.packed is not None and question.packed not in policy.scope(question.address, question.service):
         gates = (*gates, Gate.OUTSIDE_LAN)
+        if not account.in_force:  # else there is an exception already, and an account has only one
+            for_now = (*_anywhere(account, question.service), "--until", "+1d")
         # A public address in the LAN would admit every LAN-only account, and strangers once the address changes hands.
         client = network_of(question.packed)
         if is_reserved([client]):
-            alternatives = (("mailpolicy", "lan", "add", str(client.network_address)),)
+            lan_fix = ("mailpolicy", "lan", "add", str(client.network_address))
     if not gates:
         return Verdict(question, (), _grant(policy, question, account))
-    return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates), None, alternatives)
+    return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates), None, for_now, lan_fix)
+
+
+def _anywhere(account: Account, service: Service) -> Command:
+    return ("mailpolicy", str(service_of_lan_switch(service.lan_switch or "")), "anywhere", account.address)
+
+
+def _until(account: Account, layer: Layer | None) -> Command:
+    """Return the option that keeps the end of the exception that decided; nothing for any other layer."""
+    if layer is not Layer.TEMPORARY or account.temporary is None:
+        return ()
+    return ("--until", str(account.temporary.until))
 
 
 def _grant(policy: Policy, question: Question, account: Account) -> Grant:
@@ -147,10 +174,14 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
     if account is None:
         return Reason(gate, f"no account {address}; to add it: mailpolicy account add {address}")
     own: KeyPath = ("accounts", account.key)
+    fix: Command
     match gate:
         case Gate.ACCOUNT_SUSPENDED:
             fix = ("mailpolicy", "account", "resume", address)
             return Reason(gate, f"{address} is suspended", (*own, "suspended"), Layer.ACCOUNT, fix)
+        case Gate.ACCOUNT_EXPIRED:
+            fix = ("mailpolicy", "account", "expire", address, "--never")
+            return Reason(gate, f"{address} {_expiry(account)}", (*own, "expires"), Layer.ACCOUNT, fix)
         case Gate.SERVICE_OFF:
             # Without Outlook Connector on the server the command would be refused, and a fix that is printed must work.
             no_fix = service is Service.CONNECTOR and not policy.server.outlook_connector_installed
@@ -169,7 +200,7 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 message += f" (the LAN is empty{missing})"
-            fix = ("mailpolicy", str(service_of_lan_switch(switch)), "anywhere", address)
+            fix = (*_anywhere(account, service), *_until(account, setting.layer))
             return Reason(gate, message, policy.key_path(account, switch, setting.layer), setting.layer, fix)
         case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
             return _server_reason(policy, service, gate)
@@ -180,15 +211,23 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
 def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate, fixing: Service | None) -> Reason:
     setting = policy.setting(account, service.switch)
     source = {
+        Layer.TEMPORARY: f"switched off by an exception until {account.temporary and account.temporary.until}",
         Layer.ACCOUNT: "switched off for the account itself",
         Layer.TEMPLATE: f"switched off by the template {account.template}",
         Layer.DEFAULTS: "switched off by the defaults",
         None: "not granted by the account, a template or the defaults",
     }[setting.layer]
     prefix = "Outlook Connector uses IMAP, and " if gate is Gate.CONNECTOR_NEEDS_IMAP else ""
-    fix = None if fixing is None else ("mailpolicy", str(fixing), "on", account.address)
+    until = _until(account, setting.layer)
+    fix = None if fixing is None else ("mailpolicy", str(fixing), "on", account.address, *until)
     key = policy.key_path(account, service.switch, setting.layer)
     return Reason(gate, f"{prefix}{service.label} is {source}", key, setting.layer, fix)
+
+
+def _expiry(account: Account) -> str:
+    assert account.expires is not None, "only an account with a date expires"
+    end = account.expires
+    return f"has expired, at {end}" if end.is_instant else f"has expired: its last day was {end}"
 
 
 def _server_reason(policy: Policy, service: Service, gate: Gate) -> Reason:

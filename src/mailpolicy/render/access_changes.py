@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.changes import AccessChange, Cause, Direction, Redirection, direction
+from mailpolicy.policy.dates import text
 from mailpolicy.policy.names import counted, printable
 from mailpolicy.policy.networks import NetworkSet
 
-COLUMNS = ("account", "service", "access", "before", "after", "key")
+_COLUMNS = ("account", "service", "access", "before", "after", "key")
 MAX_ROWS = 200  # in a comment; GitHub takes 65 536 characters
 
 Changes = Sequence[AccessChange | Redirection]
@@ -52,9 +54,15 @@ def caused(changes: Changes, sides: Sides) -> list[tuple[AccessChange | Redirect
     return found
 
 
+def columns(changes: Changes) -> tuple[str, ...]:
+    """Return the names of the fields of records(); the last one only if a change comes later."""
+    return (*_COLUMNS, "from") if _any_later(changes) else _COLUMNS
+
+
 def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
-    """Return a record for each change, with the fields of COLUMNS."""
+    """Return a record for each change, with the fields of columns()."""
     describe = sides.comparison.describe
+    with_moments = _any_later(changes)
     return [
         (
             _subject(change),
@@ -63,9 +71,19 @@ def records(changes: Changes, sides: Sides) -> list[tuple[str, ...]]:
             describe(change.before),
             describe(change.after),
             "; ".join(_describe_cause(cause, sides) for cause in causes),
+            *([_moment(change) or "now"] if with_moments else ()),
         )
         for change, causes in caused(changes, sides)
     ]
+
+
+def _any_later(changes: Changes) -> bool:
+    return any(change.moment is not None for change in changes)
+
+
+def _moment(change: AccessChange | Redirection) -> str | None:
+    """Return the moment at which a change comes, or None for one that comes at once."""
+    return text(change.moment) if change.moment is not None else None
 
 
 def _subject(change: AccessChange | Redirection) -> str:
@@ -90,6 +108,7 @@ def objects(changes: Changes, sides: Sides) -> list[dict[str, Any]]:
             "access": str(change.direction),
             "before": describe(change.before),
             "after": describe(change.after),
+            "from": _moment(change),
             **(
                 {"before_networks": networks[change.before], "after_networks": networks[change.after]}
                 if isinstance(change, AccessChange)
@@ -117,15 +136,22 @@ _VERBS = {
 
 
 def summary(changes: Changes) -> str:
-    """Return a summary such as `2 accounts gain access, 1 account loses access, 1 password sent elsewhere`."""
+    """Return a summary such as `2 accounts gain access, 1 account loses access later, 1 password sent elsewhere`."""
     counts: list[str] = []
     decisions = [change for change in changes if isinstance(change, AccessChange)]
-    for way, (singular, plural) in _VERBS.items():
-        if accounts := {change.address for change in decisions if change.direction is way}:
-            counts.append(f"{counted(len(accounts), 'account')} {singular if len(accounts) == 1 else plural}")
+    for later, way in product((False, True), _VERBS):
+        found = [change for change in decisions if change.direction is way and (change.moment is not None) is later]
+        if accounts := {change.address for change in found}:
+            verb = _VERBS[way][len(accounts) > 1] + (f" later (first {_first(found)})" if later else "")
+            counts.append(f"{counted(len(accounts), 'account')} {verb}")
     if redirected := len(changes) - len(decisions):
         counts.append(f"{counted(redirected, 'password')} sent elsewhere")
     return ", ".join(counts)
+
+
+def _first(changes: Sequence[AccessChange]) -> str:
+    first = min(changes, key=lambda change: (change.moment is None, change.moment))
+    return _moment(first) or ""
 
 
 _ORDER = (Direction.WIDENED, Direction.BOTH, Direction.NARROWED)
@@ -138,7 +164,8 @@ def markdown(changes: Changes, sides: Sides) -> str:
     chosen = sorted(changes, key=lambda change: _ORDER.index(change.direction))[:MAX_ROWS]
     title = {Direction.BOTH: "widened and narrowed"}.get(direction(changes), str(direction(changes)))
     lines = [f"### Access {title}: {summary(changes)}", ""]
-    lines += ["| account | service | access | before | after | key |", "| --- | --- | --- | --- | --- | --- |"]
+    names = columns(chosen)
+    lines += [f"| {' | '.join(names)} |", f"| {' | '.join('---' for _ in names)} |"]
     describe = sides.comparison.describe
     for change, causes in caused(chosen, sides):
         access = f"**{change.direction}**" if change.direction is not Direction.NARROWED else str(change.direction)
@@ -150,7 +177,8 @@ def markdown(changes: Changes, sides: Sides) -> str:
             service, before, after = change.service.label, describe(change.before), describe(change.after)
         else:
             service, before, after = change.service, _code(change.before), _code(change.after)
-        cells = (_code(_subject(change)), service, access, before, after, keys)
+        moments = [_moment(change) or "now"] if len(names) > len(_COLUMNS) else []
+        cells = (_code(_subject(change)), service, access, before, after, keys, *moments)
         lines.append(f"| {' | '.join(cells)} |")
     if len(changes) > len(chosen):
         lines += ["", f"{len(changes) - len(chosen)} more are not shown; `mailpolicy diff` lists all."]

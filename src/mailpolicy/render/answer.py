@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -55,9 +54,11 @@ def _steps(verdict: Verdict, lets_in: Count, format_command: Format) -> list[str
     steps = [
         f"  {'then' if number else 'fix'}: {format_command(command)}" for number, command in enumerate(verdict.fixes)
     ]
-    for command in verdict.alternatives:
+    if verdict.for_now is not None:
+        steps.append(f"  or: {format_command(verdict.for_now)}")
+    if verdict.lan_fix is not None:
         # The count stands behind a #, so that the line can be pasted into a shell.
-        steps.append(f"  or: {format_command(command)}  # lets in {counted(lets_in(), 'account')}")
+        steps.append(f"  or: {format_command(verdict.lan_fix)}  # lets in {counted(lets_in(), 'account')}")
     return steps + [f"  then, for the whole server: {format_command(command)}" for command in verdict.server_fixes]
 
 
@@ -72,6 +73,8 @@ def _decider(reason: Reason) -> str:
 
 def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dict[str, Any]:
     """Return the verdict as an object, without its schema."""
+    import shlex  # 0.5 ms, only for a command to print
+
     question = verdict.question
     answer: dict[str, Any] = {
         "allowed": verdict.allowed,
@@ -96,7 +99,7 @@ def content(verdict: Verdict, file: str, line_of: LineOf, lets_in: Count) -> dic
             for reason in verdict.reasons
         ],
     }
-    if verdict.alternatives:
+    if verdict.lan_fix is not None:
         answer["lets_in"] = lets_in()
     if (grant := verdict.grant) is not None:
         answer["granted_by"] = {

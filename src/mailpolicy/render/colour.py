@@ -8,7 +8,7 @@ import re
 STYLES = {
     "allow": "32", "on": "32", "ok": "32",
     "deny": "31", "error": "1;31",
-    "suspended": "33", "warning": "33", "changed": "33",
+    "suspended": "33", "expired": "33", "warning": "33", "changed": "33",
     "off": "2", "-": "2", "hint": "2",
     "heading": "1",
     "struck": "9",

@@ -8,7 +8,8 @@ but of any size, or an array of these; MultiPOP needs none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.errors import UsageError
@@ -20,14 +21,19 @@ from mailpolicy.policy.networks import ANYWHERE, NetworkSet
 from mailpolicy.policy.question import service_named
 from mailpolicy.policy.service import Service
 
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Day
+
 KEYS: dict[str, str] = {
     "address": "the account",
     "protocol": f"one of {', '.join(f'`{service}`' for service in Service)}",
     "ip": "an IP address, a network (every address in it), or an array of these; `multipop` needs none",
     "expect": '`"allow"` or `"deny"`',
     "reason": "the first reason of the denial, such as `outside-lan`; optional",
+    "at": "the moment that is asked about: a date, for its first instant, or a date-time with an offset; missing: now",
     "name": "the name of the case in reports; optional",
 }
+_region = lru_cache(1024)(region)  # many cases are about the same few networks
 _REQUIRED = ("address", "protocol", "expect")
 
 
@@ -58,6 +64,7 @@ class Case(NamedTuple):
     reason: Gate | None
     title: str
     name: str | None = None
+    at: Day | None = None
 
     @property
     def expected(self) -> str:
@@ -104,13 +111,16 @@ class _Reading:
         allow = self._one_of("expect", ("allow", "deny")) == "allow"
         reason = self._reason(service, allow=allow)
         regions = self._regions(service)
+        at = self._at()
         if len(self._problems) > before or address is None or service is None:
             return None
         asked = " ".join(text for text, _ in regions)
         title = f"{address} {service} {asked}".rstrip()
         if not regions:
             regions = [("", ANYWHERE)]
-        return Case(self._path, address, service, tuple(regions), allow, reason, title, self._table.get("name") or None)
+        return Case(
+            self._path, address, service, tuple(regions), allow, reason, title, self._table.get("name") or None, at
+        )
 
     def _check_keys(self) -> None:
         for key, value in self._table.items():
@@ -118,7 +128,7 @@ class _Reading:
                 nearest = nearest_key(key, KEYS) if len(self._problems) < MAX_GUESSES else None
                 hint = f"did you mean {nearest}?" if nearest else f"known keys: {', '.join(KEYS)}"
                 self._add("MP005", key, f"unknown key '{names.short(key)}', {hint}")
-            elif type(value) is not str and not (key == "ip" and type(value) is list):
+            elif key != "at" and type(value) is not str and not (key == "ip" and type(value) is list):
                 wanted = "a string or an array of strings" if key == "ip" else "a string"
                 self._add("MP006", key, f"{key} must be {wanted}")
         for key in _REQUIRED:
@@ -165,6 +175,16 @@ class _Reading:
             self._add("MP008", "reason", f"{service.label} is never denied with the reason {gate}")
         return gate
 
+    def _at(self) -> Day | None:
+        value = self._table.get("at")
+        if value is None:
+            return None
+        if type(value).__name__ not in ("date", "datetime"):
+            self._add("MP006", "at", "at must be a date without quotes, such as 2026-12-31")
+        elif getattr(value, "tzinfo", value) is None:  # a date has none; of a date-time without an offset it is None
+            self._add("MP070", "at", f"at has no offset from UTC: write {value.isoformat()}Z, or with +01:00")
+        return value  # type: ignore[no-any-return]
+
     def _regions(self, service: Service | None) -> list[tuple[str, NetworkSet]]:
         value = self._table.get("ip")
         if value is None:
@@ -180,7 +200,7 @@ class _Reading:
                 if type(text) is not str:
                     self._add("MP006", "ip", "ip must be a string or an array of strings")
                 else:
-                    found.append((text, region(text)))
+                    found.append((text, _region(text)))
             except EntryRejected as error:
                 self._add("MP020", "ip", str(error))
         return found

@@ -1,4 +1,4 @@
-"""Evaluate test cases against a policy, and find what no case covers.
+"""Evaluate test cases against a policy or against a change of it, and find what no case covers.
 
 A case about a network is decided for every address in it, as an intersection or difference of sets, never by a sample.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.networks import NetworkSet
+from mailpolicy.policy.networks import NOWHERE, NetworkSet
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import Reason, judge
@@ -26,19 +26,47 @@ class Mismatch(NamedTuple):
     why: str
     keys: tuple[KeyPath, ...]
 
+    def describe(self, case: Case) -> str:
+        """Return the failure as text, such as `NAME: a@b.example pop 203.0.113.9: expected deny, got allow`."""
+        named = f"{case.name}: " if case.name else ""
+        asked = f"{named}{case.address} {case.service} {self.asked}".rstrip()
+        return f"{asked}: expected {case.expected}, got {self.actual}"
 
-def mismatches(policy: Policy, case: Case) -> list[Mismatch]:
-    """Return the addresses for which the policy decides differently from the case; an empty list if the case holds."""
+
+def as_of(policy: Policy, case: Case) -> Policy:
+    """Return the policy at the moment that the case names, or the policy itself if it names none."""
+    if case.at is None or not policy.dated:
+        return policy
+    from mailpolicy.policy.dates import FAR, instant  # 1 ms, only for a store with dates
+    from mailpolicy.system.zones import zone
+
+    return policy.at(instant(case.at, zone(policy.server.time_zone)) or FAR)
+
+
+def mismatches(policy: Policy, case: Case, before: Policy | None = None) -> list[Mismatch]:
+    """Return the addresses for which the policy decides differently from the case; an empty list if the case holds.
+
+    With `before`, only addresses for which that policy decides as the case says.
+    """
     found = []
-    admitted = policy.admitted(case.address, case.service)
     for text, asked in case.regions:
-        wrong = asked - admitted if case.allow else asked & admitted
-        if not wrong and case.reason is not None:
-            wrong = asked if _reason(policy, case, asked).gate is not case.reason else wrong
-        if wrong:
+        right = asked
+        for wrong in _wrong(before, case, asked) if before is not None else ():
+            right = right - wrong
+        for wrong in _wrong(policy, case, right):
             part = text if wrong == asked else f"{wrong} of {text}"
             found.append(_mismatch(policy, case, part, wrong))
     return found
+
+
+def _wrong(policy: Policy, case: Case, asked: NetworkSet) -> list[NetworkSet]:
+    """Return the addresses for which the policy decides differently from the case, allowed and denied ones apart."""
+    admitted = policy.admitted(case.address, case.service)
+    inside, outside = asked & admitted, asked - admitted
+    if case.allow:
+        return [outside] if outside else []
+    other = case.reason is not None and outside and _reason(policy, case, outside).gate is not case.reason
+    return [addresses for addresses in (inside, outside if other else NOWHERE) if addresses]
 
 
 def _reason(policy: Policy, case: Case, asked: NetworkSet) -> Reason:

@@ -1,11 +1,12 @@
-"""Hints: keys, entries and networks that could be removed without changing anything."""
+"""Hints: keys, entries and networks that could be removed without changing anything, and dates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from mailpolicy.diagnostics import KeyPath, Problem
-from mailpolicy.policy.model import Account, LanEntry, Layer, Policy, Settings, Value, named_in
+from mailpolicy.policy.account import Account, Settings, Value, named_in
+from mailpolicy.policy.model import LanEntry, Layer, Policy
 from mailpolicy.policy.names import short
 from mailpolicy.policy.networks import network_set
 
@@ -32,6 +33,22 @@ def count_hints(policy: Policy, groups: Iterable[list[Account]]) -> int:
     in_templates = sum(len(_redundant_in_template(policy, table)) for table in policy.templates.values())
     in_accounts = sum(len(_redundant(policy, accounts[0])) * len(accounts) for accounts in groups)
     return len(_redundant_entries(policy)) + len(_unused_networks(policy)) + in_templates + in_accounts
+
+
+def hints_of_dates(policy: Policy) -> Iterator[Problem]:
+    """Yield a hint for each date, past or to come, and for each exception that changes nothing."""
+    for account in policy.dated:
+        path = ("accounts", account.key)
+        if account.expires is not None:
+            yield Problem(
+                "MP073", (*path, "expires"), f"the account can be used until {account.expires}, not afterwards"
+            )
+        if (exception := account.temporary) is not None:
+            if exception.switches:
+                message = f"the switches of this table apply until {exception.until}, not afterwards"
+                yield Problem("MP073", (*path, "temporary", "until"), message)
+            else:
+                yield Problem("MP074", (*path, "temporary"), "this exception has no switch, so it changes nothing")
 
 
 def _redundant_entries(policy: Policy) -> list[tuple[KeyPath, LanEntry, LanEntry]]:

@@ -42,6 +42,7 @@ class Host(NamedTuple):
     secrets_file: str | None = None
     key_file: str | None = None
     trusted_group: str | None = None
+    cases: str | None = None
     document: Document | None = None
 
 
@@ -73,7 +74,7 @@ def read(path: str | None) -> Host:
             raise invalid(document, (key,), f"unknown key {key!a}{hint}")
         if type(value) is not (dict if key == "exports" else str):
             raise invalid(document, (key,), f"{key} must be a {'table' if key == 'exports' else 'string'}")
-    for key in ("secrets_file", "key_file"):
+    for key in ("secrets_file", "key_file", "cases"):
         if key in document.tree and not os.path.isabs(document.tree[key]):
             raise invalid(document, (key,), f"{key} must be an absolute path")
     return Host(**document.tree, document=document)

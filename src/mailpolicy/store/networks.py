@@ -8,8 +8,9 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.lan import EntryRejected, lan_entry
-from mailpolicy.policy.model import EXTRA_LAN, LanEntry, NamedNetwork
+from mailpolicy.policy.model import LanEntry, NamedNetwork
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.store.tables import check_name, type_name

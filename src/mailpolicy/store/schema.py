@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Server, Settings
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import BY_NAME, GOVERNABLE, SWITCHES, Service
 from mailpolicy.policy.source import Source, Tls
+from mailpolicy.store.dates import ZoneOf, end_of, temporary_of, zone_of_server
 from mailpolicy.store.networks import lan_entries, named_networks, networks_of
 from mailpolicy.store.tables import (
     ACCOUNT,
@@ -25,6 +27,7 @@ from mailpolicy.store.tables import (
     SMART_HOST,
     SOURCE,
     TABLES,
+    TEMPORARY,
     TOP,
     check_name,
     require_table,
@@ -79,7 +82,8 @@ def validate(tree: Mapping[str, Any]) -> Validation:
         templates[name] = {}  # even if it is invalid, so that accounts that use it get no error of their own
         if require_table(table, ("templates", name), problems):
             templates[name] = _settings(table, ("templates", name), networks, problems)
-    accounts = _accounts(top.get("accounts", {}), templates, networks, problems)
+    zone = zone_of_server(top.get("server", {}).get("time_zone"), problems)
+    accounts = _accounts(top.get("accounts", {}), templates, networks, zone, problems)
     policy = Policy(server, defaults, templates, accounts, networks)
     return Validation(None if problems else policy, problems, policy)
 
@@ -99,7 +103,11 @@ def _with_names(
 
 
 def _accounts(
-    tables: Mapping[str, Any], templates: Mapping[str, Any], networks: Mapping[str, Any], problems: list[Problem]
+    tables: Mapping[str, Any],
+    templates: Mapping[str, Any],
+    networks: Mapping[str, Any],
+    zone: ZoneOf,
+    problems: list[Problem],
 ) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
     switches = frozenset(SWITCHES)
@@ -122,7 +130,7 @@ def _accounts(
                 continue
             path = ("accounts", key)
             known = _with_names(valid_entries(table, ACCOUNT, path, problems), path, networks, problems)
-            account = _account(address, key, known, templates, problems)
+            account = _account(address, key, known, templates, networks, zone, problems)
         if address in accounts and address:
             message = f"account {address} is defined twice: it is also written '{names.short(accounts[address].key)}'"
             problems.append(Problem("MP011", ("accounts", key), message))
@@ -136,14 +144,17 @@ def _only_booleans(table: Mapping[str, object]) -> bool:
 
 
 def _account(
-    address: str, key: str, table: dict[str, Any], templates: Mapping[str, Any], problems: list[Problem]
+    address: str,
+    key: str,
+    table: dict[str, Any],
+    templates: Mapping[str, Any],
+    networks: Mapping[str, Any],
+    zone: ZoneOf,
+    problems: list[Problem],
 ) -> Account:
     path: KeyPath = ("accounts", key)
-    template, suspended, login, sources = (
-        table.pop("template", None),
-        table.pop("suspended", False),
-        table.pop("smart_host_login", None),
-        table.pop("sources", None),
+    template, suspended, login, sources, expires, temporary = (
+        table.pop(own, None) for own in ("template", "suspended", "smart_host_login", "sources", "expires", "temporary")
     )
     if template is not None and template not in templates:
         meant = nearest(template, templates) if len(problems) < MAX_GUESSES else None
@@ -155,9 +166,16 @@ def _account(
         template = None
     if login is not None:
         check_name(names.login, login, "MP014", (*path, "smart_host_login"), problems)
-    if sources is None:  # the usual case
-        return Account(address, key, table, template, suspended, login)
-    return Account(address, key, table, template, suspended, login, _sources(sources, (*path, "sources"), problems))
+    account = Account(address, key, table, template, suspended is True, login)
+    if sources is not None:
+        account = account._replace(sources=_sources(sources, (*path, "sources"), problems))
+    if expires is not None:
+        account = account._replace(expires=end_of(expires, (*path, "expires"), zone, problems))
+    if temporary is not None:
+        below = (*path, "temporary")
+        entries = _with_names(valid_entries(temporary, TEMPORARY, below, problems), below, networks, problems)
+        account = account._replace(temporary=temporary_of(temporary, entries, below, zone, problems))
+    return account
 
 
 def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> dict[str, Source]:
@@ -253,6 +271,7 @@ def _server(table: Any, problems: list[Problem]) -> Server:
         smart_host_login=login,
         per_account_auth=smart_host.get("per_account_auth", False),
         govern=govern,
+        time_zone=server.get("time_zone", "UTC"),
         written=written,
     )
 

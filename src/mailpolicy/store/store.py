@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import Finding, KeyPath, Problem, capped, more_findings
 from mailpolicy.errors import FileMissing, StoreError
-from mailpolicy.policy.model import Policy
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
@@ -227,13 +227,23 @@ class Store(Document):
             raise StoreInvalid(self.located(problems))
         return policy
 
+    @property
+    def has_errors(self) -> bool:
+        """Return whether the store has no policy."""
+        return self._validation.policy is None
+
+    @property
+    def draft(self) -> Policy:
+        """Return the policy of the parts without an error: for words about a store with errors, never for a verdict."""
+        return self._validation.draft or Policy(Server(), {}, {}, {})
+
     def diagnose(self, ignored: Iterable[str] = (), *, with_hints: bool = False) -> tuple[list[Finding], int]:
         """Return all findings by line, and the number of hints that were left out (none `with_hints`).
 
         `ignored` are codes to suppress in the whole file; errors cannot be suppressed.
         """
         from mailpolicy.store import suppressions  # 1 ms, only for validate
-        from mailpolicy.store.hints import count_hints, hints
+        from mailpolicy.store.hints import count_hints, hints, hints_of_dates
         from mailpolicy.store.warnings import warnings
 
         _, problems, policy = self._validation
@@ -241,12 +251,13 @@ class Store(Document):
         left_out = 0
         if policy is not None:
             with without_gc():
+                dated, policy = policy, policy.undated()  # the same warnings on every day
                 groups = list(policy.groups())
                 problems += warnings(policy, groups)
                 if with_hints:
-                    problems += hints(policy)
+                    problems += (*hints(policy), *hints_of_dates(dated))
                 else:
-                    left_out = count_hints(policy, groups)
+                    left_out = count_hints(policy, groups) + len(list(hints_of_dates(dated)))
         if (unsafe := self._unsafe_for_root()) is not None:
             problems.append(unsafe)
         ignored = frozenset(ignored)

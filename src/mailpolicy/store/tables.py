@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.policy.service import SWITCH_MEANINGS
@@ -22,8 +22,14 @@ HOST_KEYS = {
     "secrets_file": "the sealed file, an absolute path; missing: `/var/lib/mailpolicy/secrets`",
     "key_file": "the file of the sealed file's master key, an absolute path",
     "trusted_group": "the group whose members, besides root, may own and write the store and its folder",
+    "cases": "the cases that every edit is held against, an absolute path: docs/cases.md",
     "exports": "the files of other programs that `deploy` writes: `[exports.NAME]`, docs/enforcement.md",
 }
+
+
+class When:
+    """The type of a date, or of a date-time with an offset."""
+
 
 # The name of each type, and what to write if a value has another type.
 TYPES: dict[type, tuple[str, str]] = {
@@ -33,6 +39,7 @@ TYPES: dict[type, tuple[str, str]] = {
     float: ("a float", ""),
     list: ("an array", "an array of strings"),
     dict: ("a table", "a table"),
+    When: ("a date", "a date without quotes, such as 2026-12-31"),
 }
 
 # The keys of each table, with the type of their values and what they mean; the reference is generated from here.
@@ -52,6 +59,7 @@ SERVER: dict[str, tuple[type, str]] = {
     "outlook_connector_installed": (bool, "true if Outlook Connector is installed; missing: false"),
     "multipop": (bool, "the server-wide MultiPOP switch; missing: false"),
     "lan": (list, "the LAN: CIDR, address, range `a-b`, trailing IPv4 wildcards; missing: empty"),
+    "time_zone": (str, "the time zone of dates, an IANA name such as `Europe/Berlin`; missing: `UTC`"),
     "govern": (list, "the services, of `smtp` and `sieve`, that this store decides about; missing: none"),
     "smart_host": (dict, "the smart host that outgoing mail is sent through"),
 }
@@ -75,8 +83,17 @@ ACCOUNT: dict[str, tuple[type, str]] = {
     **SHARED_KEYS,
     "template": (str, "the template for switches that the account does not set"),
     "suspended": (bool, "true closes the four services"),
+    "expires": (
+        When,
+        "the last day on which the account may be used, or the date-time with an offset at which it ends",
+    ),
+    "temporary": (dict, 'switches that apply instead until a day is over, `[accounts."ADDRESS".temporary]`'),
     "smart_host_login": (str, "the account's login at the smart host; its password is in the keyring"),
     "sources": (dict, 'the mailboxes elsewhere that MultiPOP collects mail from, `[accounts."ADDRESS".sources.NAME]`'),
+}
+TEMPORARY: dict[str, tuple[type, str]] = {
+    "until": (When, "the last day of the exception, or the date-time with an offset at which it ends; required"),
+    **SHARED_KEYS,
 }
 NETWORKS: dict[str, tuple[type, str]] = {
     "NAME": (list, "the network's entries, as those of `lan`; any name but `lan`, as many networks as are needed"),
@@ -100,6 +117,8 @@ class Table(NamedTuple):
     required: tuple[str, ...] = ()
 
 
+_DATES = ("date", "datetime")  # the parser's types, by name: datetime is only imported for a store with dates
+
 # The path of each table; NAME and ADDRESS stand for any name and any address, as a key too.
 TABLES: dict[tuple[str, ...], Table] = {
     (): Table(TOP, ("version",)),
@@ -109,6 +128,7 @@ TABLES: dict[tuple[str, ...], Table] = {
     ("defaults",): Table(SHARED_KEYS),
     ("templates", "NAME"): Table(SHARED_KEYS),
     ("accounts", "ADDRESS"): Table(ACCOUNT),
+    ("accounts", "ADDRESS", "temporary"): Table(TEMPORARY, ("until",)),
     ("accounts", "ADDRESS", "sources", "NAME"): Table(SOURCE, ("host", "login")),
 }
 # The tables as a message calls them.
@@ -116,6 +136,7 @@ _KEYS_BY_TITLE = {
     "[server]": SERVER,
     "[server.smart_host]": SMART_HOST,
     "an account": ACCOUNT,
+    "the temporary table of an account": TEMPORARY,
     "a source of an account": SOURCE,
     "[defaults], a template or an account": SHARED_KEYS,
     "the top of the file": TOP,
@@ -143,7 +164,7 @@ def valid_entries(
     for key, value in table.items():
         if key not in keys:
             problems.append(_unknown(key, value, keys, path, guess=len(problems) < MAX_GUESSES))
-        elif type(value) is not keys[key][0]:
+        elif type(value) is not keys[key][0] and not (keys[key][0] is When and type(value).__name__ in _DATES):
             wanted = TYPES[keys[key][0]][1]
             problems.append(Problem("MP006", (*path, key), f"{key} must be {wanted}, not {type_name(value)}"))
         else:

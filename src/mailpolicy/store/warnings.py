@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import Account, Gate, Policy, Setting
+from mailpolicy.policy.model import Gate, Policy, Setting
 from mailpolicy.policy.names import counted, short
 from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.policy.source import Tls

@@ -20,7 +20,7 @@ from mailpolicy.edit.install import Installation, install
 from mailpolicy.edit.text.diff import apply_splices, compare, unified_diff
 from mailpolicy.errors import Refused
 from mailpolicy.store.store import Store
-from tests.helpers import MINIMAL, PROGRAM, Run, missing
+from tests.helpers import MINIMAL, PROGRAM, Run, missing, never
 from tests.patches import patched
 
 WIDER = MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false")
@@ -183,6 +183,7 @@ def test_a_store_that_moved_under_the_lock_is_compared_again(store: Path) -> Non
         install(
             str(store),
             Store("draft.toml", MINIMAL.encode()),
+            never,
             allow=allow,
             confirm=meanwhile,
         )
@@ -205,6 +206,7 @@ def test_readers_see_the_old_or_the_new_store(store: Path) -> None:
             install(
                 str(store),
                 Store("-", (MINIMAL if round_ % 2 else WIDER).encode()),
+                never,
                 allow=lambda _: None,
                 confirm=lambda _: None,
             )

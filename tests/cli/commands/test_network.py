@@ -60,14 +60,14 @@ PRINTED = [
     ),
     (
         "who imap",
-        "alice@example.com\timap\tLAN, 192.0.2.1, 203.0.113.0/24, 2001:db8:7::/48\n"
-        "bob@example.com\timap\tLAN, 203.0.113.0/24, 2001:db8:7::/48\n"
+        "alice@example.com\timap\tLAN, home, branch\n"
+        "bob@example.com\timap\tLAN, branch\n"
         "carol@example.com\timap\tLAN\ndave@example.com\timap\tLAN\n",
     ),
     (
         "who imap --outside-lan --from 203.0.113.0/25",
-        "alice@example.com\timap\tLAN, 192.0.2.1, 203.0.113.0/24, 2001:db8:7::/48\tall\n"
-        "bob@example.com\timap\tLAN, 203.0.113.0/24, 2001:db8:7::/48\tall\n",
+        "alice@example.com\timap\tLAN, home, branch\tall\n"
+        "bob@example.com\timap\tLAN, branch\tall\n",
     ),
 ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from mailpolicy.policy.verdict import judge
 from mailpolicy.render import answer
 from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.store import Store
+from tests.helpers import never
 
 KNOWN = ("ann@x.example", "bob@x.example", "cat@y.example", "dan@y.example")
 ASKED = (*KNOWN, "eve@x.example")
@@ -33,7 +34,7 @@ QUIET = settings(
 
 def kept(store: Store, planner: Planner, *, dry_run: bool = False) -> EditResult:
     """An edit, and what the command does when it has told of it."""
-    outcome = transact(store, planner, dry_run=dry_run)
+    outcome = transact(store, planner, never, dry_run=dry_run)
     outcome.update_index()
     return outcome
 

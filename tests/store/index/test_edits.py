@@ -21,6 +21,7 @@ from mailpolicy.store.index.cache import Cache
 from mailpolicy.store.outline import Piece
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import locked
+from tests.helpers import never
 from tests.store.index.samples import QUIET, SOME, edits, index_file, kept, outcome, same_answers, store_of, verb
 from tests.stores import store_text
 
@@ -115,12 +116,14 @@ def test_an_index_with_very_many_moves_is_made_anew(
 
 def test_no_other_writer_waits_for_an_index(indexed: Path, cache: Cache) -> None:
     outcome = transact(
-        Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0])
+        Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.IMAP, SOME[0]), never
     )
     with locked(str(indexed), 0):
         outcome.update_index()
     assert Store.read_for_lookup(str(indexed), SOME[:1], cache).subset is not None
-    late = transact(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]))
+    late = transact(
+        Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.OFF, Service.IMAP, SOME[0]), never
+    )
     kept(Store.read_for_edit(str(indexed), SOME[:1], cache), verb(services.Verb.ON, Service.POP, SOME[0]))
     late.update_index()  # of what is no more
     same_answers(indexed, cache, SOME)

@@ -55,9 +55,20 @@ def check_host_config(machine: CheckInput) -> Iterator[CheckResult]:
     yield CheckResult(OK, document.path if document is not None else "no host.toml: the defaults apply")
 
 
+def check_cases(machine: CheckInput) -> Iterator[CheckResult]:
+    """Check that the cases that edits are held against hold, as an edit by hand is held against none."""
+    if (guard := machine.out.guard) is None:
+        return
+    broken = guard.failures(machine.store.policy())
+    for failure in broken:
+        yield CheckResult(ERROR, failure.located, ("mailpolicy", "test", guard.path))
+    if not broken:
+        yield CheckResult(OK, f"{guard.path}: {counted(len(guard.read().cases), 'case')}, all hold")
+
+
 def check_clients(machine: CheckInput) -> Iterator[CheckResult]:
     """Check that clients reach the server with their own addresses, if the policy depends on them."""
-    policy = machine.store.policy()
+    policy = machine.store.policy().at_present(machine.out.now)
     if all(policy.scope(group[0].address, service) is ANYWHERE for group in policy.groups() for service in Service):
         return  # nobody's access depends on where the client is
     result = clients.inspect_log(policy, machine.log)

@@ -11,13 +11,19 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import (
+    Addresses,
     Domain,
     DryRun,
+    Everyone,
+    SkipUnknown,
+    WithTemplate,
+    Yes,
     YesRemove,
     address,
     addresses,
     targets,
 )
+from mailpolicy.cli.when import expiry, when
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
@@ -49,10 +55,12 @@ def app() -> typer.Typer:
         "On a terminal MPOP is short for MultiPOP and OC for Outlook Connector, and LAN means from the LAN only.",
     )(_list)
     group.command("show", help="Show the services of an account, and why.")(_show)
-    group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(
-        account_command(_suspend)
-    )
+    group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(_suspend)
     group.command("resume", help="Lift a suspension.")(account_command(_resume))
+    group.command(
+        "expire",
+        help="Set the last day of accounts, or a moment.\n\nAfterwards every service that the store governs is denied to them.",
+    )(_expire)
     return group
 
 
@@ -123,10 +131,62 @@ def _rename(
     return edits.rename_account(context.obj, address(old), address(new), dry_run=dry_run)
 
 
-def _suspend(policy: Policy, chosen: Selection) -> Plan:
+def _suspend(
+    context: typer.Context,
+    target: Addresses = None,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    skip_unknown: SkipUnknown = False,
+    until: Annotated[str | None, typer.Option("--until", hidden=True)] = None,  # answered with what there is instead
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
-    return accounts.suspend(policy, chosen)
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    if until is not None:
+        raise UsageError(
+            "--until: a suspension has no end; to close an account from a day on there is mailpolicy account expire, "
+            "and to close one service until a day",
+            fix=("mailpolicy", "imap", "off", *(chosen.addresses or ("TARGET...",)), "--until", until),
+        )
+    return edit(
+        context, lambda policy: accounts.suspend(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes
+    )
+
+
+def _expire(
+    context: typer.Context,
+    target: Addresses = None,
+    last_day: Annotated[
+        str | None, typer.Option("--last-day", metavar="DATE", help="the last day on which they can be used")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="WHEN", help="the moment: a date (its start) or a date-time")
+    ] = None,
+    never: Annotated[bool, typer.Option("--never", help="they do not expire")] = False,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    skip_unknown: SkipUnknown = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
+
+    out: Output = context.obj
+    if (last_day is not None) + (at is not None) + never != 1:
+        raise UsageError("when do they expire? Use one of --last-day DATE, --at WHEN and --never")
+    option = "--last-day" if last_day is not None else "--at"
+    asked = when(option, last_day if last_day is not None else at)
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+
+    def planner(policy: Policy) -> Plan:
+        end = None if asked is None else expiry(out, policy, option, asked, whole_day=last_day is not None)
+        return accounts.expire(policy, chosen, end, out.now)
+
+    return edit(context, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
 
 
 def _resume(policy: Policy, chosen: Selection) -> Plan:

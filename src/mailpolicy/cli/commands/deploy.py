@@ -6,14 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mailpolicy.cli import machine
+from mailpolicy.cli import due, machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import Result, check_enforced, deploy_export, kick_sessions
+from mailpolicy.cli.deployment import Result, broken_cases, check_enforced, deploy_export, kick_sessions
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
 from mailpolicy.deploy.dovecot import NotEnforced
+from mailpolicy.deploy.last_run import LastRun
+from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.errors import NotFound, Refused, StoreError
+from mailpolicy.policy import dates
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.moments import next_change as following_change
+from mailpolicy.review.guard import Failure
+from mailpolicy.store.store import Store, StoreInvalid
 
 
 def app() -> typer.Typer:
@@ -40,11 +47,16 @@ def _deploy(
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="write nothing; show changes, secrets as ***")] = False,
     kick: Annotated[bool, typer.Option("--kick", help="end Dovecot sessions whose access narrowed")] = False,
+    accept_clock: Annotated[
+        bool, typer.Option("--accept-clock", help="go on although the clock stands before the last deploy")
+    ] = False,
 ) -> int:
     out: Output = context.obj
     known = out.machine().exports
     selected = _selected(machine.path(out.context), known, names or [])
-    exporter = Exporter(out)
+    exporter = _exporter(out)
+    next_change = _check_clock(out, exporter.policy, accept=accept_clock, dry_run=check or diff)
+    broken = broken_cases(out, exporter.policy)
     default_domains = {export.options.default_domain for export in known if export.options.default_domain is not None}
     results: list[Result] = []
     kicked: list[str] = []
@@ -56,13 +68,15 @@ def _deploy(
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
-        _report(out, results, kicked, failed, dry_run=check or diff)
+        _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
         raise
     if diff and out.context.format != "json":
         _print_errors(out, results)
         out.patch("".join(result.difference for result in results))
     else:
-        _report(out, results, kicked, failed, dry_run=check or diff)
+        _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
+    if next_change is not None:
+        out.message(f"the policy changes next at {next_change}")
     if failed:
         if out.context.format != "json":
             why = "; ".join(failed[:20])
@@ -76,6 +90,34 @@ def _deploy(
     ]:
         return errors[0].exit_status
     return int(check and any(result.differs for result in results))
+
+
+def _exporter(out: Output) -> Exporter:
+    """Return the exporter; if the store has errors, say first which accounts stay open because of that."""
+    try:
+        return Exporter(out)
+    except StoreInvalid:
+        store = Store.read(out.context.file, trusted=out.trusted)
+        if store.draft.dated:
+            last = LastRun(machine.path(out.context)).moment()
+            if accounts := due.still_open(store, out.now(), last):
+                out.message(f"warning: still open, although their time is over: {names_or_count(accounts)}")
+        raise
+
+
+def _check_clock(out: Output, policy: Policy, *, accept: bool, dry_run: bool) -> str | None:
+    """Return the next moment at which the policy changes. Raises Refused if the clock stands before the last deploy."""
+    if not policy.dated:
+        return None
+    last_run, now = LastRun(machine.path(out.context)), out.now()
+    if accept:
+        out.message(f"note: the clock is accepted as it is: {dates.text(now.replace(microsecond=0))}")
+    else:
+        last_run.refuse_past(now)
+    if not dry_run:
+        last_run.record(now, accept=accept)
+    following = following_change(policy, out.now)
+    return dates.text(following) if following is not None else None
 
 
 def _selected(file: str, found: list[ConfiguredExport], names: list[str]) -> list[ConfiguredExport]:
@@ -94,13 +136,23 @@ def _print_errors(out: Output, results: list[Result]) -> None:
             out.failure(result.error, about=result.export.name)
 
 
-def _report(out: Output, results: list[Result], kicked: list[str], failed: list[str], *, dry_run: bool) -> None:
+def _report(
+    out: Output,
+    results: list[Result],
+    kicked: list[str],
+    failed: list[str],
+    broken: list[Failure],
+    next_change: str | None,
+    *,
+    dry_run: bool,
+) -> None:
     _print_errors(out, results)
     if not out.shows_results(dry_run=dry_run):
         return
     if out.context.format == "json":
         content = {"file": out.context.file, "exports": [_object(result) for result in results], "kicked": kicked}
-        out.json("deploy/1", {**content, "not_kicked": failed})
+        cases = [failure.content for failure in broken]
+        out.json("deploy/1", {**content, "not_kicked": failed, "cases": cases, "next_change": next_change})
         return
     for result in results:
         out.record((result.export.name, result.export.generated.path, *_row(result, dry_run=dry_run)))

@@ -12,11 +12,13 @@ import typer
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout, stdin_bytes
+from mailpolicy.cli.when import moment_of, when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy.access import EMPTY, Comparison
 from mailpolicy.policy.changes import Direction, direction
 from mailpolicy.policy.model import Policy
-from mailpolicy.render.access_changes import COLUMNS, Changes, Sides, markdown, objects, records, summary
+from mailpolicy.render.access_changes import Changes, Sides, columns, markdown, objects, records, summary
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
@@ -92,8 +94,10 @@ def _diff(
     git_driver: Annotated[
         bool, typer.Option("--git-driver", help="take the arguments of a git diff driver; never fail")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     wanted = fail_on(failing)
     if git_driver:
         try:
@@ -119,7 +123,12 @@ def _diff(
             link.fix = ("mailpolicy", "diff", *names)
         raise
     with without_gc():  # two large policies, and no garbage in cycles
-        comparison = Comparison(_policy(old), _policy(new))
+        before, after = _policy(old), _policy(new)
+        if moment is None:
+            comparison = Comparison(before, after, out.now)
+        else:
+            instant = moment_of(out, after, "--at", moment)
+            comparison = Comparison(before.at(instant), after.at(instant))
         changes = comparison.changes()
         report(out, comparison, changes, old, new)
     return int(wanted is not None and wanted.matches(direction(changes)))
@@ -134,7 +143,7 @@ def report(out: Output, comparison: Comparison, changes: Changes, old: Store, ne
     elif out.context.format == "markdown":
         out.lines(markdown(changes, sides).splitlines())
     elif changes:
-        out.rows(COLUMNS, records(changes, sides))
+        out.rows(columns(changes), records(changes, sides))
         out.message(summary(changes))
 
 
@@ -239,6 +248,6 @@ def _run_as_driver(out: Output, given: list[str]) -> int:
         except StoreInvalid as error:
             out.lines(map(str, error.findings))
     if len(policies) == len(names):
-        comparison = Comparison(*policies)
+        comparison = Comparison(policies[0], policies[1], out.now)
         report(out, comparison, comparison.changes(), *sides)
     return 0

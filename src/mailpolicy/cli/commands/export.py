@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.deploy import coverage
 from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
@@ -18,6 +20,9 @@ from mailpolicy.export.options import OptionRejected, explain_lock, parse_option
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.when import When
 
 
 def app() -> typer.Typer:
@@ -80,8 +85,10 @@ def _export(
     source: Annotated[
         str | None, typer.Option("--source", metavar="ADDRESS/NAME", help="getmail: the source to collect from")
     ] = None,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     if lock is not None:
         message, fix = explain_lock(lock)
         raise UsageError(f"--lock: {message}", fix=fix)
@@ -111,17 +118,19 @@ def _export(
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):
             if value:
                 raise UsageError(f"{name} needs a file: --output PATH")
-        return _to_stdout(out, target, wanted, chosen)
+        return _to_stdout(out, target, wanted, chosen, moment)
+    if moment is not None:
+        raise UsageError("--at shows what an export will be, so it cannot be combined with --output")
     return _to_file(
         out, target, chosen, default_file(wanted, output, postmap=postmap)._replace(force=force), check, diff
     )
 
 
-def _to_stdout(out: Output, name: str, target: Target, chosen: Options) -> int:
+def _to_stdout(out: Output, name: str, target: Target, chosen: Options, at: When | None) -> int:
     secret = target.secret or (chosen.token is not None and name == "dovecot")
     if secret and out.context.stdout_is_terminal:
         raise Refused(f"{name} contains secrets and is not written to a terminal: use --output PATH", code="terminal")
-    made = Exporter(out).make(target, chosen)
+    made = Exporter(out, at).make(target, chosen)
     for note in made.notes:
         out.message(note)
     content = stamped(name, made.body).decode("utf-8")

@@ -7,7 +7,7 @@ from importlib.resources import files as resources
 
 import typer
 
-from mailpolicy.cli.app import new_app
+from mailpolicy.cli.app import new_app, unguarded
 from mailpolicy.cli.commands import schema
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
@@ -23,7 +23,7 @@ def app() -> typer.Typer:
     command.command(
         help="Write a commented starter store, and beside it the JSON Schema for editors. "
         "Existing files are left alone."
-    )(_init)
+    )(unguarded(_init))
     return command
 
 

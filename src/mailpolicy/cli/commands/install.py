@@ -17,7 +17,7 @@ from mailpolicy.edit.install import Check, Installation, install
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.changes import Redirection, direction
 from mailpolicy.policy.names import printable
-from mailpolicy.render.access_changes import COLUMNS, Sides, objects, records, summary
+from mailpolicy.render.access_changes import Sides, columns, objects, records, summary
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
 
@@ -53,11 +53,13 @@ def _install(
     done = install(
         out.context.file,
         new,
+        out.now,
         allow=_allow(out, wanted, dry_run=dry_run),
         confirm=_confirm(out, yes=yes),
         dry_run=dry_run,
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
+        guard=out.guard,
     )
     _report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:
@@ -76,7 +78,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
         if out.context.format != "json" and out.shows_results(dry_run=dry_run):
             rows = records(planned.changes, _sides(planned))
             if not dry_run and planned.changes:
-                out.rows(COLUMNS, rows)
+                out.rows(columns(planned.changes), rows)
             for row in rows if dry_run else ():
                 out.message("  ".join(row))
             out.flush()  # if the differences cannot be printed, nothing is installed

@@ -15,6 +15,8 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.clients import single_address_warning
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import quoted
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.review.replay import MAX_UNKNOWN_NAMES, Replay
@@ -51,8 +53,10 @@ def _replay(
     failing: Annotated[
         str | None, typer.Option("--fail-on", metavar="refused", help="fail if a login would be refused")
     ] = None,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
+    moment = when("--at", at)
     if failing not in (None, "refused"):
         raise UsageError(f"--fail-on must be refused, not {failing!a}")
     try:
@@ -61,7 +65,7 @@ def _replay(
         raise UsageError(f"--default-domain: {error}") from None
     descriptor = line_reader.open_lines(log)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=moment)
         replay = Replay(policy, domain)
         _read(out, log, descriptor, replay, strict=strict)
     finally:

@@ -18,6 +18,7 @@ from mailpolicy.policy.names import joined, short
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import BY_NAME, GOVERNABLE, Service
 from mailpolicy.store import schema, tables
+from mailpolicy.system import zones
 
 _KEYS = tables.SERVER_VALUES
 _Services = Annotated[list[str], typer.Argument(metavar="SERVICE...", help=" or ".join(GOVERNABLE), show_default=False)]
@@ -47,6 +48,7 @@ def _show(context: typer.Context) -> int:
         "outlook_connector_installed": server.outlook_connector_installed,
         "multipop": server.multipop,
         **({"govern": [str(service) for service in server.govern]} if "govern" in server.written else {}),
+        **({"time_zone": server.time_zone} if "time_zone" in server.written else {}),
         "lan": [entry.text for entry in server.lan_entries],
         "smart_host.host": server.smart_host,
         "smart_host.port": server.smart_host_port,
@@ -95,7 +97,9 @@ def _ungovern(context: typer.Context, texts: _Services, yes: YesOpen = False, dr
 def _set(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help="the setting", show_default=False)],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="pro or standard; on or off", show_default=False)],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="pro or standard; on or off; a time zone", show_default=False)
+    ],
     dry_run: DryRun = False,
 ) -> int:
     name = key.replace("-", "_").lower()
@@ -118,6 +122,12 @@ def _set(
         if value.lower() not in schema.EDITIONS:
             raise UsageError(f"edition must be pro or standard, not {value!a}")
         wanted = value.lower()
+    elif name == "time_zone":
+        try:
+            zones.require(value)
+        except zones.ZoneUnknown as error:
+            raise UsageError(f"time-zone: {error}") from None
+        wanted = value
     elif value.lower() in (*_YES, *_NO):
         wanted = value.lower() in _YES
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -12,10 +11,12 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.case_results import CaseResult, Results
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
-from mailpolicy.review import cases
-from mailpolicy.review.cases import Case, CasesInvalid
-from mailpolicy.review.evaluation import mismatches, uncovered
+from mailpolicy.review.case_file import CaseFile
+from mailpolicy.review.cases import CasesInvalid
+from mailpolicy.review.evaluation import as_of, mismatches, uncovered
 from mailpolicy.store.document import Document
 from mailpolicy.store.store import StoreInvalid
 from mailpolicy.system.files import MAX_FILE_SIZE, read_regular
@@ -42,26 +43,27 @@ def _test(
     coverage: Annotated[
         bool, typer.Option("--coverage", help="list accounts and services that no case covers")
     ] = False,
+    at: AtOption = None,
 ) -> int:
     out: Output = context.obj
-    read: list[tuple[Document, list[Case]]] = []
+    moment = when("--at", at)
+    read: list[CaseFile] = []
     refused: list[tuple[str, MailpolicyError]] = []
     for name in files:
         try:
-            document = _document(name)
-            read.append((document, _cases(document)))
+            read.append(CaseFile(_document(name)))
         except UsageError as error:
             refused.append((name, error))
     if refused:
         _refuse(out, refused)
     try:
-        store, policy = views.open_store(out)
+        store, policy = views.open_store(out, at=moment)
     except StoreError as error:
         _refuse(out, [(out.context.file, error)])
     results = [
-        CaseResult(document.path, line, case, mismatches(policy, case))
-        for document, found in read
-        for case, line in zip(found, _lines(document, found), strict=True)
+        CaseResult(file.path, file.line(case), case, mismatches(as_of(policy, case), case))
+        for file in read
+        for case in file.cases
     ]
     not_covered = uncovered(policy, [result.case for result in results]) if coverage else None
     keys = {key for result in results for miss in result.mismatches for key in miss.keys}
@@ -100,15 +102,3 @@ def _document(name: str) -> Document:
         return Document(name, stdin_bytes(MAX_FILE_SIZE) if name == "-" else read_regular(name))
     except StoreError as error:
         raise UsageError(error.message, file=error.file) from None
-
-
-def _cases(document: Document) -> list[Case]:
-    found, problems = ([], document.faults) if document.faults else cases.read(document.tree)
-    if problems:
-        raise CasesInvalid(document.located(problems))
-    return found
-
-
-def _lines(document: Document, found: Sequence[Case]) -> list[int]:
-    lines = document.lines([case.path for case in found])
-    return [lines[case.path] for case in found]

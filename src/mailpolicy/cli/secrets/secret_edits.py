@@ -12,7 +12,7 @@ from mailpolicy.cli.secrets.passwords import prompt, read_given
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
 from mailpolicy.edit.plan import Change, Plan, Planner, Result
-from mailpolicy.edit.transaction import planned_policy
+from mailpolicy.edit.transaction import planned_policy, refuse_broken_cases
 from mailpolicy.errors import KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -27,8 +27,7 @@ def set_secret(
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
-    planned = planner(store.policy())
-    refuse_unsafe(out, store)
+    planned = _planned(out, store, planner)
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
@@ -66,8 +65,7 @@ def edit_then_delete_secrets(
     """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = _planned(out, store, planner)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -92,8 +90,7 @@ def edit_then_move_secrets(
     out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
-    refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = _planned(out, store, planner)
     keyring = credentials(out)
     if dry_run:
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
@@ -104,8 +101,7 @@ def edit_then_move_secrets(
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store and move the secrets whose destination it changes, after asking."""
-    refuse_unsafe(out, store)
-    planned = planner(store.policy())
+    planned = _planned(out, store, planner)
     moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
@@ -161,6 +157,14 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
             raise
         out.message("note: no keyring is available, so no password was looked for")
         return None
+
+
+def _planned(out: Output, store: Store, planner: Planner) -> Plan:
+    """Plan an edit. Raises Refused, before a keyring is asked, if it must not be made."""
+    refuse_unsafe(out, store)
+    planned = planner(store.policy().at_present(out.now))
+    refuse_broken_cases(store, planned, out.guard)
+    return planned
 
 
 def refuse_unsafe(out: Output, store: Store) -> None:

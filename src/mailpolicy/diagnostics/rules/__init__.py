@@ -6,6 +6,7 @@ entry to the module of its subject.
 
 from __future__ import annotations
 
+from mailpolicy.diagnostics.rules.dates import DATES
 from mailpolicy.diagnostics.rules.file import FILE
 from mailpolicy.diagnostics.rules.lan import LAN
 from mailpolicy.diagnostics.rules.naming import NAMING
@@ -14,6 +15,6 @@ from mailpolicy.diagnostics.rules.secrets import SECRETS
 from mailpolicy.diagnostics.rules.sources import SOURCES
 from mailpolicy.diagnostics.rules.warnings import WARNINGS
 
-RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **WARNINGS, **SECRETS}.items()))
+RULES: dict[str, Rule] = dict(sorted({**FILE, **NAMING, **LAN, **SOURCES, **WARNINGS, **SECRETS, **DATES}.items()))
 
 __all__ = ["RULES", "Rule"]

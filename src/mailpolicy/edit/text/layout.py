@@ -125,9 +125,11 @@ class Layout(Lines):
                 return entry if entry.kind == KEY else None
         return None
 
-    def is_written(self, table: KeyPath) -> bool:
-        """Return whether a table already has a header, a statement or an inline value that a key can be added to."""
-        return table in self._by_path or table in self._statements or self.enclosing_value((*table, "")) is not None
+    def lacks(self, table: KeyPath) -> bool:
+        """Return whether a table is not written yet, with a header, keys of its own or inside a value."""
+        if table in self._by_path or table in self._statements:
+            return False
+        return self.enclosing_value((*table, "")) is None or not self.entries_for(table)
 
     def table(self, path: KeyPath) -> Table | None:
         """Return the table with the header `path`, without its sub-tables."""
@@ -160,6 +162,18 @@ class Layout(Lines):
         """Return the table `path` extended to the end of its last sub-table, or None if it has no header."""
         tables = self.tables(path)
         return tables[0]._replace(end=tables[-1].end) if tables else None
+
+    def last_below(self, path: KeyPath) -> Table | None:
+        """Return the last sub-table of a table, or None if it has none with a header."""
+        headers = [entry for entry in self.entries_below(path) if entry.kind == HEADER and len(entry.path) > len(path)]
+        return self.table(headers[-1].path) if headers else None
+
+    def last_dotted(self, path: KeyPath) -> Entry | None:
+        """Return the last key of a table that is written with dotted keys only, or None if it is not."""
+        found = self.entries_below(path)
+        return (
+            found[-1] if found and all(entry.kind == KEY and len(entry.path) > len(path) for entry in found) else None
+        )
 
     def last_table(self, tops: Container[str]) -> Table | None:
         """Return the last table whose path begins with one of these names."""

@@ -17,35 +17,39 @@ from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
 from mailpolicy.edit.text.values import amend, array, literal
 from mailpolicy.store import outline
-from mailpolicy.store.locate import HEADER, Entry, header_part
+from mailpolicy.store.locate import HEADER, Entry, header_part, key_prefix
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
 _TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
 
 
-def splices(text: str, operations: Sequence[Operation]) -> list[Splice]:
+def splices(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Splice]:
     """Return the splices that write the operations, sorted and without overlaps. Raises CannotWrite.
 
-    If all operations are about keys of accounts, only the lines of these accounts are scanned.
+    If all operations are about keys and sub-tables of accounts, only the lines of these accounts are scanned. `followed`
+    says that another table comes after the text.
     """
     newline = newline_of(text)
     by_key: dict[str, list[Operation]] = {}
     for operation in operations:
-        if len(operation.path) != 3 or operation.path[0] != "accounts":
+        if len(operation.path) < 3 or operation.path[0] != "accounts":
             return _splices(Layout(text, newline), operations)
         by_key.setdefault(operation.path[1], []).append(operation)
-    # A piece contains all lines of its account, so it can be laid out like a text of its own.
+    # A piece contains all lines of its account, so it can be laid out like a text of its own, up to the next header.
     found = outline.outline(text)
     pieces = [piece for piece in found.accounts if piece.key in by_key] if found is not None else []
     if len(pieces) != len(by_key):
         return _splices(Layout(text, newline), operations)
-    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, by_key[str(piece.key)])]
+    end = "[next]" if followed else ""
+    return [splice for piece in pieces for splice in _in_piece(text, newline, piece, by_key[str(piece.key)], end)]
 
 
-def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation]) -> list[Splice]:
+def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operation], end: str) -> list[Splice]:
+    # With the header that follows: a comment that touches it is not the account's.
+    following = text[piece.end : text.find("\n", piece.end) + 1] if piece.end < len(text) else end
     try:
-        made = _splices(Layout(text[piece.start : piece.end], newline), operations)
+        made = _splices(Layout(text[piece.start : piece.end] + following, newline), operations)
     except CannotWrite as reason:
         raise CannotWrite(piece.start + reason.offset, str(reason)) from None
     return [Splice(piece.start + start, piece.start + end, new) for start, end, new in made]
@@ -102,7 +106,7 @@ def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Op
     new: dict[KeyPath, dict[str, Value]] = {}
     for operation in operations:
         table, key = operation.path[:-1], operation.path[-1]
-        if isinstance(operation, Put) and layout.entry(operation.path) is None and not layout.is_written(table):
+        if isinstance(operation, Put) and layout.entry(operation.path) is None and layout.lacks(table):
             if table not in new:
                 result.append(Add(table, new.setdefault(table, {})))
             new[table][key] = operation.value
@@ -175,10 +179,21 @@ def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
             inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
+    if len(path) > 2 and (last := layout.last_dotted(path[:2])) is not None:
+        return _add_dotted(layout, last, path, pairs)
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
     text = newline.join([f"[{dotted(path)}]", *pairs])
     return Splice(end, end, newline * (blank_lines + 1) + text)
+
+
+def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:
+    """Add a table below the dotted keys that its account is written with, in their style."""
+    end = layout.line_end(last.end)
+    indent = layout.text[layout.line_start(last.start) : last.start]
+    prefix = f"{indent}{key_prefix(layout.text, last, path[:2])}.{dotted(path[2:])}"
+    newline = layout.newline_at(end)
+    return Splice(end, end, "".join(f"{newline}{prefix}.{pair}" for pair in pairs))
 
 
 def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
@@ -201,6 +216,8 @@ def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
         end = layout.end_of_root_keys
     # As many blank lines as above the neighbour, unless that is the first table of the file, which needs none.
     blank_lines = 1
+    if path[0] == "accounts" and len(path) > 2:
+        neighbour = layout.last_below(path[:2])
     if neighbour is not None and layout.content_before(neighbour.start) > 0:
         blank_lines = layout.blank_lines_above(neighbour.start)
     if layout.is_comment(layout.line_start(end), end):

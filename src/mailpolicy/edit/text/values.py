@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from mailpolicy.edit.operations import Amend, Value
 from mailpolicy.edit.text.arrays import amended
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite, Layout
+from mailpolicy.policy import dates
 from mailpolicy.store.locate import Entry
 
 
@@ -15,6 +18,8 @@ def literal(value: Value, replaced: str = "") -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, date):
+        return dates.text(value)
     if not isinstance(value, str):
         return str(value)
     if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:

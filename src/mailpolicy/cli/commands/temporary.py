@@ -1,0 +1,114 @@
+"""The command temporary: list and end the exceptions of accounts, and list their expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
+
+import typer
+
+from mailpolicy.cli import views
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
+from mailpolicy.edit import exceptions
+from mailpolicy.errors import UsageError
+from mailpolicy.policy.account import Account, Settings
+from mailpolicy.policy.dates import FAR, End
+from mailpolicy.policy.model import Policy
+
+
+def app() -> typer.Typer:
+    """Build the command and its subcommands."""
+    group = new_app(
+        help="List and end exceptions of accounts. `--until` makes one: mailpolicy pop off alice@example.com --until +3d",
+        no_args_is_help=True,
+    )
+    group.command("list", help="List exceptions and accounts that expire, in order of time.")(_list)
+    group.command("end", help="End exceptions: the settings of the accounts themselves apply again.")(_end)
+    return group
+
+
+class _Row(NamedTuple):
+    account: Account
+    end: End
+    kind: str
+    settings: Settings
+    over: bool
+
+
+def _list(
+    context: typer.Context,
+    over: Annotated[bool, typer.Option("--over", help="only those that have passed")] = False,
+) -> int:
+    out: Output = context.obj
+    store, policy = views.open_store(out)
+    rows = [row for row in _rows(policy) if row.over or not over]
+    if out.context.format == "json":
+        for row in rows:
+            path = ("accounts", row.account.key, *(("expires",) if row.kind == "expires" else ("temporary", "until")))
+            content = {"address": row.account.address, "kind": row.kind, "until": str(row.end), "over": row.over}
+            settings = {key: list(value) if isinstance(value, tuple) else value for key, value in row.settings.items()}
+            out.json("temporary/1", {"file": store.path, "line": store.line(path), **content, "settings": settings})
+        return 0
+    out.rows(
+        ("until", "account", "what", "settings", "state"),
+        ((str(row.end), row.account.address, row.kind, _text(row.settings), _state(row)) for row in rows),
+        of="date",
+    )
+    return 0
+
+
+def _rows(policy: Policy) -> Iterator[_Row]:
+    """Yield the dates of all accounts in order of time."""
+    moment = policy.moment
+    if moment is None:
+        return
+    found = []
+    for account in policy.dated:
+        if (expires := account.expires) is not None:
+            found.append(_Row(account, expires, "expires", {}, expires.is_over(moment)))
+        if (exception := account.temporary) is not None:
+            over = exception.until.is_over(moment)
+            found.append(_Row(account, exception.until, "exception", exception.switches, over))
+    yield from sorted(found, key=lambda row: (row.end.instant or FAR, row.account.address, row.kind))
+
+
+def _state(row: _Row) -> str:
+    if row.over:
+        return "over"
+    return "coming" if row.kind == "expires" else "in force"
+
+
+def _text(settings: Settings) -> str:
+    texts = (
+        f"{key} = {'[' + ', '.join(value) + ']' if isinstance(value, tuple) else str(value).lower()}"
+        for key, value in settings.items()
+    )
+    return ", ".join(texts) or "-"
+
+
+def _end(
+    context: typer.Context,
+    target: Addresses = None,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    over: Annotated[bool, typer.Option("--over", help="remove all exceptions that have passed")] = False,
+    skip_unknown: SkipUnknown = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    if over:
+        if target or domain is not None or with_template is not None or everyone:
+            raise UsageError("--over is about all accounts and cannot be combined with targets")
+        return edit(context, exceptions.end_over, dry_run=dry_run, yes=yes)
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    return edit(
+        context,
+        lambda policy: exceptions.end(policy, chosen),
+        addresses=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
+    )

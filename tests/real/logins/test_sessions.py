@@ -6,6 +6,7 @@ import imaplib
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -79,3 +80,22 @@ def test_sessions_that_cannot_be_ended_are_told_of(
     failed = mailpolicy("deploy", "--kick", status=5)
     assert re.search(r"kick open@example\.com failed \(exit 75\): .*Connection refused", failed.err)
     assert "Warning" not in failed.err
+
+
+def test_an_exception_that_ends_is_taken_away_with_its_sessions(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy
+) -> None:
+    server, user = site(), "open@example.com"
+    mailpolicy("imap", "off", user)
+    end = datetime.now(UTC) + timedelta(seconds=8)
+    mailpolicy("imap", "on", user, "--until", end.isoformat())
+    assert "the policy changes next at" in mailpolicy("deploy").err
+    time.sleep(NOTICED)
+    with server.imap() as session:
+        session.authenticate("PLAIN", partial(_plain, user))
+        assert session.noop()[0] == "OK"
+        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
+        kicked = mailpolicy("deploy", "--kick")
+        assert f"kicked: {user}\n" in kicked.err
+        assert _ended(session)
+    assert server.ask([right_attempt("imap", user)]) == [False]

@@ -6,12 +6,14 @@ import imaplib
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mailpolicy.cli import main
+from tests.helpers import NOW
 from tests.real.dovecot import Dovecot
 from tests.real.logins.site import NOTICED, OUTSIDE, Mailpolicy, password_of, right_attempt
 
@@ -83,19 +85,17 @@ def test_sessions_that_cannot_be_ended_are_told_of(
 
 
 def test_an_exception_that_ends_is_taken_away_with_its_sessions(
-    site: Callable[..., Dovecot], mailpolicy: Mailpolicy
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server, user = site(), "open@example.com"
     mailpolicy("imap", "off", user)
-    end = datetime.now(UTC) + timedelta(seconds=8)
-    mailpolicy("imap", "on", user, "--until", end.isoformat())
+    mailpolicy("imap", "on", user, "--until", "+1h")
     assert "the policy changes next at" in mailpolicy("deploy").err
-    time.sleep(NOTICED)
     with server.imap() as session:
         session.authenticate("PLAIN", partial(_plain, user))
         assert session.noop()[0] == "OK"
-        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
-        kicked = mailpolicy("deploy", "--kick")
-        assert f"kicked: {user}\n" in kicked.err
+        files = ("--file", str(tmp_path / "accounts.toml"), "--host-config", str(tmp_path / "host.toml"))
+        assert main([*files, "deploy", "--kick"], lambda: NOW + timedelta(hours=1)) == 0
+        assert f"kicked: {user}\n" in capsys.readouterr().err
         assert _ended(session)
     assert server.ask([right_attempt("imap", user)]) == [False]

@@ -73,7 +73,9 @@ class Context(NamedTuple):
     in_workflow: bool = False  # GitHub's runner reads the output and interprets some lines as commands
     is_root: bool = False
     credentials_folder: str | None = None  # systemd's $CREDENTIALS_DIRECTORY
+    sudo_user: str | None = None  # sudo's caller
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were ignored
+    arguments: tuple[str, ...] = ()  # the command line without the options of every command
 
     @classmethod
     def from_environment(cls, options: dict[str, str], environment: MutableMapping[str, str]) -> Context:
@@ -120,6 +122,7 @@ class Context(NamedTuple):
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
+            sudo_user=(environment.get("SUDO_USER") or None) if under_sudo else None,
             ignored=ignored,
         )
 

@@ -81,6 +81,7 @@ def carry_out(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
+        journal=out.journal,
         confirm=None if yes else lambda plan: _confirm(out, store, plan),
         before_replace=first,
     )

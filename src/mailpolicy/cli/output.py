@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mailpolicy.cli.machine import Machine
     from mailpolicy.diagnostics import Finding
+    from mailpolicy.edit.history.journal import Journal
     from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard
     from mailpolicy.store.index.cache import Cache
@@ -40,7 +41,7 @@ class Output:
         self._clock = clock
         self._now: datetime | None = None
         self._machine: Machine | None = None
-        self._without_cases = False
+        self._without_cases = self._without_journal = False
 
     def now(self) -> datetime:
         """Return the present moment, the same for the whole run; asked only if the store has dates."""
@@ -85,6 +86,27 @@ class Output:
     def skip_cases(self) -> None:
         """Hold the edit against no cases: `--no-cases` was given."""
         self._without_cases = True
+
+    @cached_property
+    def journal(self) -> Journal | None:
+        """The journal that edits are written down in, or None. Raises StoreError and Refused."""
+        if not self.machine().settings.journal:
+            return None
+        if self._without_journal:
+            self.message("note: --no-journal: this edit is not written down, and cannot be undone")
+            return None
+        from mailpolicy.cli import author  # 9 ms, only if host.toml asks for a journal
+
+        return author.journal(self.context, self.now)
+
+    def undoes(self, entry: str) -> None:
+        """Write the edit down as the undo of an entry."""
+        if self.journal is not None:
+            self.journal = self.journal._replace(undoes=entry)
+
+    def skip_journal(self) -> None:
+        """Write the edit down in no journal: `--no-journal` was given."""
+        self._without_journal = True
 
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit.operations import Drop, Operation, Path, Put, Value
 from mailpolicy.errors import Advice
 from mailpolicy.policy.model import Policy
+from mailpolicy.store.store import Store
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 
 class Result(NamedTuple):
@@ -55,4 +59,17 @@ class Plan:
         return True
 
 
-Planner = Callable[[Policy], Plan]
+class TreePlanner(NamedTuple):
+    """A planner that needs the keys of the store as they are written."""
+
+    plan: Callable[[Store], Plan]
+
+
+Planner = Callable[[Policy], Plan] | TreePlanner
+
+
+def planned(store: Store, planner: Planner, now: Clock) -> Plan:
+    """Return the plan for a store as it is `now`. Raises StoreError, NotFound and Refused."""
+    if isinstance(planner, TreePlanner):
+        return planner.plan(store)
+    return planner(store.policy().at_present(now))

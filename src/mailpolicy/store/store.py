@@ -18,6 +18,7 @@ from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
+from mailpolicy.system import digests
 from mailpolicy.system.files import exists, open_regular, open_trusted, read_all
 from mailpolicy.system.trust import Trusted, fix_for_root
 
@@ -111,16 +112,20 @@ class Store(Document):
         self._addresses = addresses
         if self.cache is None or not 0 < len(addresses) <= MAX_SUBSET_ACCOUNTS:
             return self
-        from mailpolicy.store.index import format as index_format  # 4 ms, only for a large store
-        from mailpolicy.store.index import reader
+        from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
-        digest = index_format.store_digest(self.data)
+        digest = self.digest
         subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
         narrowed = self.as_subset(subset) if subset is not None else None
         if narrowed is None or narrowed._validation.policy is None:
             return self
         narrowed._digest = digest
         return narrowed
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the whole file, in hex."""
+        return self._digest or digests.digest(self.data)
 
     def as_subset(self, subset: Subset) -> Store:
         """Return this store with only a subset of it to be parsed."""
@@ -219,6 +224,11 @@ class Store(Document):
             return schema.Validation(None, self.faults)
         with without_gc():
             return schema.validate(self.tree)
+
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the store has no error, and so a policy."""
+        return self._validation.policy is not None
 
     def policy(self) -> Policy:
         """Return the policy of the store. Raises StoreInvalid with every error in it."""

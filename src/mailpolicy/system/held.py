@@ -17,7 +17,9 @@ from typing import BinaryIO
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
 from mailpolicy.system import lock, replacing, trust
 from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
-from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
+from mailpolicy.system.beside import open_beside, open_existing
+from mailpolicy.system.files import MAX_FILE_SIZE, describe_error, open_at, read_all, store_errors
+from mailpolicy.system.line_file import LineFile
 from mailpolicy.system.markers import Marker
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -156,9 +158,41 @@ class Held:
         """Remove temporary files of killed writers. Only for a caller that holds the lock."""
         replacing.remove_leftovers(self._place)
 
+    @contextmanager
+    def line_file(self, suffix: str) -> Iterator[LineFile]:
+        """Open NAME.SUFFIX beside the file for appending, with the file's owner, group and mode. Raises Refused and OSError.
+
+        Only for a caller that holds the lock.
+        """
+        descriptor = open_beside(self._place, self.trusted, suffix, lambda mode: mode & 0o666)
+        try:
+            file = LineFile(descriptor)
+            if os.fstat(descriptor).st_size == 0:
+                replacing.sync_folder(self._place)  # it may be new, and must be found after a crash
+            yield file
+        finally:
+            with suppress(OSError):  # what was appended is synced
+                os.close(descriptor)
+
+    def read_beside(self, suffix: str) -> bytes | None:
+        """Return the content of NAME.SUFFIX, None if it does not exist. Raises Refused and StoreError."""
+        path = f"{self.target}.{suffix}"
+        with store_errors(path):
+            descriptor = open_existing(self._place, self.trusted, suffix)
+            if descriptor is None:
+                return None
+            try:
+                return read_all(descriptor, MAX_FILE_SIZE)
+            finally:
+                os.close(descriptor)
+
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""
         return Marker(self._place, suffix, self.trusted)
+
+    def is_unchanged(self) -> bool:
+        """Return whether the file is still the one that was read. Raises WriteFailed."""
+        return self._is_unchanged(self.lstat())
 
     def _is_unchanged(self, st: os.stat_result | None) -> bool:
         if self._last_read == _NOT_READ:

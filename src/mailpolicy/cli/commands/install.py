@@ -60,6 +60,7 @@ def _install(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
+        journal=out.journal,
     )
     _report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:

@@ -23,7 +23,7 @@ def chosen(history: History, identity: str | None) -> Entry:
     """Return the entry with this id, or the newest that is neither an undo nor undone. Raises NotFound and Refused."""
     edits: list[Entry] = [entry for entry in history.entries if not entry.is_outside]
     if identity is None:
-        for entry in reversed(edits):
+        for entry in edits[::-1]:
             if not entry.aborted and entry.undone_by is None and entry.undoes is None:
                 return entry
         raise Refused("there is no edit to undo", file=history.path, code="nothing-to-undo")
@@ -70,7 +70,8 @@ def renamed(entry: Entry) -> dict[str, str]:
 def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
     """Plan the way back. Raises Refused, with the later entry, if something of it has been changed since."""
     made = Plan()
-    for change in map(inverse, reversed(entry.changes or ())):
+    # Names last: the other changes are noted under the new ones.
+    for change in map(inverse, sorted(entry.changes or (), key=lambda change: isinstance(change, Renaming))):
         if not _applies(store.tree, change):
             raise _changed_since(history(), entry, change)
         made.operations += _operations(store.tree, change)
@@ -183,7 +184,7 @@ def _written(path: Path, value: Any) -> Iterator[Operation]:
         return
     tables = {key: inner for key, inner in value.items() if isinstance(inner, dict)}
     keys = {key: _literal(inner) for key, inner in value.items() if key not in tables}
-    if keys or not tables or path[0] == "accounts":
+    if keys or not tables or len(path) == len(("accounts", "ADDRESS")):
         yield Add(path, keys)
     for key, inner in tables.items():
         yield from _written((*path, key), inner)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -94,9 +93,10 @@ def _compare(path: Path, old: Any, new: Any, *, at_top: bool = False) -> Iterato
             yield from _compare((*path, key), old.get(key), new.get(key))
     elif old != new or type(old) is not type(new):
         if isinstance(old, list) and isinstance(new, list):
-            before, after = Counter(old), Counter(new)
-            removed, added = tuple((before - after).elements()), tuple((after - before).elements())
-            if removed or added:
+            removed = tuple(entry for entry in old if entry not in new)
+            added = tuple(entry for entry in new if entry not in old)
+            # Not if entries are repeated or only their order is new, which entries added and removed do not tell.
+            if (removed or added) and len({*old}) == len(old) and len({*new}) == len(new):
                 yield ListChange(path, removed, added)
                 return
         yield KeyChange(path, old, new)

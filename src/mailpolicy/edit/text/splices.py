@@ -102,7 +102,10 @@ def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Op
 
 
 def _with_tables_below(operations: Iterable[Operation]) -> tuple[list[Operation], dict[Path, list[Add]]]:
-    """Return the operations without new tables inside another new table, and these by the table that they are in."""
+    """Return the operations, those on keys first, and the new tables inside of another new one by the outer one.
+
+    Keys first, because a key and a table that go to the same place must come in this order.
+    """
     result: list[Operation] = []
     below: dict[Path, list[Add]] = {}
     for operation in operations:
@@ -113,7 +116,7 @@ def _with_tables_below(operations: Iterable[Operation]) -> tuple[list[Operation]
             if isinstance(operation, Add):
                 below[operation.path] = []
             result.append(operation)
-    return result, below
+    return sorted(result, key=lambda operation: isinstance(operation, Add)), below
 
 
 def _pairs(keys: Mapping[str, Value]) -> list[str]:

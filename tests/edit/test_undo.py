@@ -18,7 +18,7 @@ from mailpolicy.edit.history.journal import Journal
 from mailpolicy.edit.plan import Plan, Planner, TreePlanner
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.transaction import transact
-from mailpolicy.errors import Refused
+from mailpolicy.errors import NotFound, Refused
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store
@@ -96,7 +96,7 @@ def test_undo_gives_back_the_policy_and_the_bytes(text: str, made: list[tuple[Ch
             try:
                 if carry_out(path, change):
                     before.append((content, bytes_too))
-            except (Refused, undo.NotFound):
+            except (Refused, NotFound):
                 assert path.read_bytes() == content
         if not before:
             return

@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import BinaryIO
 
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
@@ -21,6 +21,7 @@ from mailpolicy.system.beside import open_beside, open_existing
 from mailpolicy.system.files import MAX_FILE_SIZE, describe_error, open_at, read_all, store_errors
 from mailpolicy.system.line_file import LineFile
 from mailpolicy.system.markers import Marker
+from mailpolicy.system.private import PrivateFolder
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -185,6 +186,14 @@ class Held:
                 return read_all(descriptor, MAX_FILE_SIZE)
             finally:
                 os.close(descriptor)
+
+    def private_folder(self, suffix: str) -> PrivateFolder:
+        """Return the folder NAME.SUFFIX beside the file that only this user can enter."""
+        return PrivateFolder(self._place, suffix)
+
+    def reserved(self, suffix: str, who: str) -> AbstractContextManager[None]:
+        """Hold the lock NAME.SUFFIX, in which `who` stands for others who come. Raises StillLocked, Refused and WriteFailed."""
+        return lock.reserved(self._place, self.trusted, suffix, who)
 
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""

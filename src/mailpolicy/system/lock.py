@@ -20,6 +20,7 @@ from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
 
 _POLL = 0.01  # seconds between attempts
+_LONGEST_NAME = 1000  # bytes
 
 
 def open_lock(place: Place, trusted: Trusted, suffix: str = "lock") -> int:
@@ -50,6 +51,24 @@ def acquire(descriptor: int, place: Place, timeout: float, deadline: float) -> N
             time.sleep(_POLL)
         except OSError as error:
             raise WriteFailed(f"cannot be locked: {describe_error(error)}", file=f"{place.target}.lock") from None
+
+
+@contextmanager
+def reserved(place: Place, trusted: Trusted, suffix: str, who: str) -> Iterator[None]:
+    """Hold the lock NAME.SUFFIX without waiting for it; `who` stands in it for others. Raises StillLocked, Refused, WriteFailed."""
+    descriptor = open_lock(place, trusted, suffix)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, _LONGEST_NAME, 0).decode("utf-8", "replace") or "somebody"
+            raise StillLocked(f"is being edited by {holder}; nothing was written", file=place.path) from None
+        with write_errors(f"{place.target}.{suffix}"):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, who.encode("utf-8", "replace")[:_LONGEST_NAME], 0)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

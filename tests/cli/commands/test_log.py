@@ -40,7 +40,9 @@ def entries(store: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_an_entry_says_who_did_what(run: Run, store: Path, journaled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_says_who_did_what(
+    run: Run, store: Path, journaled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     needs_root()
     run(*journaled, "pop", "off", ALICE)
     monkeypatch.setenv("SUDO_UID", "1")
@@ -109,9 +111,7 @@ def test_an_edit_that_changes_nothing_or_fails_before_it_writes_leaves_no_line(
     assert not journal(store).exists()
 
 
-def test_an_edit_of_more_than_a_thousand_keys_notes_their_number(
-    run: Run, store: Path, journaled: list[str]
-) -> None:
+def test_an_edit_of_more_than_a_thousand_keys_notes_their_number(run: Run, store: Path, journaled: list[str]) -> None:
     store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\n' for number in range(999)))
     assert run(*journaled, "multipop", "on", "--all", "--yes").status == 0
     store.write_text(store.read_text().replace("multipop = true\n\n[accounts", "\n[accounts", 1))
@@ -277,7 +277,7 @@ def test_a_full_disk(store: Path, tmp_path: Path, room: int) -> None:
         cp {store} {disk}/accounts.toml
         touch {disk}/accounts.toml.lock
         run() {{ {shlex.join(PROGRAM)} --file {disk}/accounts.toml --host-config {tmp_path}/host.toml "$@"; }}
-        {f"run pop on bob@example.com" if room else ""}
+        {"run pop on bob@example.com" if room else ""}
         dd if=/dev/zero of={disk}/filling bs=1k 2>/dev/null || true
         status=0
         run pop off {ALICE} || status=$?
@@ -285,9 +285,7 @@ def test_a_full_disk(store: Path, tmp_path: Path, room: int) -> None:
         rm {disk}/filling
         cp {disk}/* {tmp_path}
     """
-    done = subprocess.run(
-        [mount_namespace(), "-m", "sh", "-c", script], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([mount_namespace(), "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
     assert "status 7" in done.stderr, done.stderr
     assert "pop = true\npop_lan_only" in store.read_text()
     written = entries(tmp_path / "accounts.toml")

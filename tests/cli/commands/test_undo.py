@@ -16,7 +16,9 @@ from tests.machine import ALICE, BOB, FIRST, SECOND, Machine
 
 __all__ = ["journaled", "place"]
 
-WHOLE = RELAYED.replace("[defaults]", "[networks]\nbranch = [\"203.0.113.0/24\", \"198.51.100.7\"]\n\n[defaults]") + """\
+WHOLE = (
+    RELAYED.replace("[defaults]", '[networks]\nbranch = ["203.0.113.0/24", "198.51.100.7"]\n\n[defaults]')
+    + """\
 suspended = true
 expires = 2026-12-31
 extra_lan = ["branch"]
@@ -40,6 +42,7 @@ keep = false
 imap_lan_only = true
 extra_lan = ["branch"]
 """
+)
 
 # a command, and whether its undo is sure to give the original bytes
 BACK = [
@@ -262,8 +265,9 @@ def test_a_removed_password_is_not_brought_back(machine: Machine) -> None:
     assert machine.kept() == {}
     back = machine.run("undo")
     assert back.status == 0
-    assert f"passwords are not brought back; to set the smart-host password of {ALICE}: mailpolicy smart-host set {ALICE}" in (
-        back.err
+    assert (
+        f"passwords are not brought back; to set the smart-host password of {ALICE}: mailpolicy smart-host set {ALICE}"
+        in (back.err)
     )
     assert 'smart_host_login = "ours"' in machine.store.read_text()
     assert machine.kept() == {}

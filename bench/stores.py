@@ -58,6 +58,13 @@ outlook_connector = true
 imap_lan_only = false
 """
 
+NETWORKS = """\
+networks]
+branch = ["100.64.0.0/16", "2001:db8:7::/48"]
+home = ["98.51.100.7", "64.0.0.0/8"]
+agency = ["32.0.0.0/8"]
+"""
+
 # The keys of an account, and how many of a hundred accounts have them.
 _SHAPES: tuple[tuple[int, tuple[str, ...]], ...] = (
     (26, ('template = "office"',)),
@@ -90,6 +97,22 @@ def store(accounts: int, seed: int = 1) -> str:
         keys = _FIRST[number] if number < len(_FIRST) else random.choices(_SHAPES, weights)[0][1]
         parts.append("\n" + _account(random, address, keys))
     return "".join(parts)
+
+
+def with_networks(text: str) -> str:
+    """The store with three networks, of which one account in fifty has one or two, and a template one."""
+    head, *accounts = text.split("\n[")
+    names = ('["branch"]', '["home"]', '["branch", "home"]')
+    number = 0
+    for index, table in enumerate(accounts):
+        if table.startswith("templates.contractor"):
+            accounts[index] = table.replace("imap_lan_only = true\n", 'imap_lan_only = true\nextra_lan = ["agency"]\n')
+        if '"' in table[:30] or "'" in table[:30]:
+            number += 1
+            if number % 50 == 0:
+                header, _, rest = table.partition("\n")
+                accounts[index] = f"{header}\nextra_lan = {names[number // 50 % 3]}\n{rest}"
+    return "\n[".join([head, NETWORKS, *accounts])
 
 
 def _account(random: Random, address: str, keys: tuple[str, ...]) -> str:

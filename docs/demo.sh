@@ -27,5 +27,6 @@ show check scanner@acme.example imap 10.20.3.4
 show check sales@acme.example outlook-connector 203.0.113.9
 show check elif@acme.example multipop
 show check pedro@contractors.acme.example multipop
+show check pedro@contractors.acme.example smtp 10.20.3.4
 show check rosa@acme.example imap 10.20.3.4
 show check carl@acme.example imap 10.20.3.4

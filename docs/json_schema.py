@@ -12,11 +12,12 @@ import json
 from typing import Any
 
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN
+from mailpolicy.policy.account import EXTRA_LAN
+from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.store import schema
-from mailpolicy.store.tables import NETWORKS, TABLES, Table
+from mailpolicy.store.tables import NETWORKS, TABLES, Table, When
 
-_TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object"}
+_TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object", When: "string"}
 _BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # white space that is no control character
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM = "[A-Za-z0-9_+=~&'-]"
@@ -36,14 +37,21 @@ _HOST = {
 } | _ONE_LINE
 _ENTRIES = {"items": {"type": "string", "pattern": "^[0-9A-Fa-f:./*-]+$"}}  # all characters of any form of an entry
 _NETWORK = _NAME | {"not": {"anyOf": [_ONE_LINE["not"], {"const": names.LAN}]}}
+# JSON has no dates: tools that read TOML for a schema make texts of them.
+_DATE = {
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$"
+} | _ONE_LINE
 # Further constraints on a key, in whichever table it is.
 _VALUES: dict[str, dict[str, Any]] = {
     "version": {"const": schema.VERSION},
     "host": _HOST,
     "template": _NAME,
+    "expires": _DATE,
+    "until": _DATE,
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
     "lan": _ENTRIES,
+    "govern": {"items": {"enum": list(GOVERNABLE)}},
     EXTRA_LAN: {"items": {"type": "string"} | _NETWORK},
     **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
     **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},

@@ -129,11 +129,11 @@ def test_a_malformed_ip(ip: str, run: Run, store: Path) -> None:
         assert len(result.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("protocol", ["smtp", "", "pop2", "POP 3", "imap\u202e"])
+@pytest.mark.parametrize("protocol", ["ftp", "", "pop2", "POP 3", "imap\u202e"])
 def test_an_unknown_protocol(protocol: str, run: Run, store: Path) -> None:
     result = run("--file", str(store), "check", "alice@example.com", protocol, "10.0.0.1")
     assert result.status == 2
-    assert "choose pop, imap, multipop or outlook-connector" in result.err
+    assert "choose pop, imap, multipop, outlook-connector, smtp or sieve" in result.err
     assert "\u202e" not in result.err
 
 
@@ -161,7 +161,7 @@ def test_a_malformed_address(address: str, run: Run, store: Path) -> None:
 
 def test_a_question_is_judged_before_the_store_is_read(run: Run) -> None:
     for command in (
-        ["check", "a@x.example", "smtp", "10.0.0.1"],
+        ["check", "a@x.example", "ftp", "10.0.0.1"],
         ["check", "a@x.example", "pop", "10.0.0"],
         ["check", "nobody", "pop", "10.0.0.1"],
         ["check", "a@x.example", "pop"],

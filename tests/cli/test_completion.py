@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailpolicy.cli import completion
+from mailpolicy.cli import command_line, completion
 from mailpolicy.cli.app import COMMANDS, root
 from mailpolicy.store import addresses
 from mailpolicy.store.index import reader
@@ -127,7 +127,7 @@ def test_a_store_with_errors_still_has_its_accounts(run: Run, there: Path) -> No
     ],
 )
 def test_a_line_is_split_as_the_shell_splits_it(line: str, words: list[str]) -> None:
-    assert completion.split_line(line) == words
+    assert command_line.split_line(line) == words
 
 
 def test_every_argument_and_option_has_its_kind() -> None:

@@ -15,13 +15,17 @@ from tests.helpers import MINIMAL, RELAY, RELAYED, Run
 from tests.sealing import options, sealed_file
 
 STORE = (
-    RELAYED
+    RELAYED.replace("imap = true\n", "imap = true\nsmtp = true\nsieve = true\n")
     + """\
 multipop = true
 
 [accounts."bob@example.com".sources.isp]
 host = "pop.isp.example"
 login = "b"
+
+[accounts."bob@example.com".temporary]
+until = 2099-12-31
+pop = false
 
 [templates.t]
 
@@ -54,6 +58,7 @@ deploy --diff
 lan list
 network list
 network show branch
+temporary list
 multipop source list
 multipop source print-password bob@example.com isp
 replay log
@@ -76,6 +81,7 @@ EDITS = """
 account add new@example.com
 account remove bob@example.com
 account rename bob@example.com rob@example.com
+account expire alice@example.com --never
 account resume alice@example.com
 account suspend alice@example.com
 imap anywhere alice@example.com
@@ -112,9 +118,22 @@ secrets init
 secrets rebind
 secrets rotate
 secrets move --from keyring.backends.null.Keyring --to mailpolicy.sealed.Keyring
+server govern sieve
 server set multipop off
+server ungovern smtp
+sieve anywhere --in-defaults
+sieve inherit --in-defaults
+sieve lan-only --in-defaults
+sieve off --in-defaults
+sieve on --in-template t
+smtp anywhere --in-defaults
+smtp inherit --in-defaults
+smtp lan-only --in-defaults
+smtp off --in-defaults
+smtp on --in-template t
 smart-host clear alice@example.com
 smart-host set alice@example.com --login a --password-file password
+temporary end alice@example.com
 template add u
 template assign t alice@example.com
 template remove t

@@ -93,20 +93,37 @@ def test_interrupts(store: Path, tmp_path: Path) -> None:
         os.close(writer)
 
 
-def test_ctrl_c_at_a_prompt(store: Path) -> None:
-    store.write_text(MINIMAL + "".join(f'\n[accounts."u{number}@example.com"]\n' for number in range(30)))
+GOVERNED = MINIMAL.replace("[server]\n", '[server]\ngovern = ["smtp", "sieve"]\n').replace(
+    "[defaults]\n", "[defaults]\nsmtp = true\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        (["pop", "on", "--all"], "Change 31 accounts in .*accounts.toml"),
+        (
+            ["server", "ungovern", "smtp", "sieve"],
+            "Let 1 more account use smtp .* and 32 more accounts use sieve .*[?]",
+        ),
+    ],
+    ids=["many accounts", "ungovern"],
+)
+def test_ctrl_c_at_a_prompt(command: list[str], question: str, store: Path) -> None:
+    more = "".join(f'\n[accounts."u{number}@example.com"]\n' for number in range(29))
+    store.write_text(GOVERNED + more + '\n[accounts."last@example.com"]\nsuspended = true\n')
     before = store.read_bytes()
     env = {**os.environ, "MAILPOLICY_FILE": str(store), "TERM": "dumb"}
     for keys, status in (("\x03", 130), ("n\r", 5), ("\x04", 130)):
-        child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", "pop", "on", "--all"], env=env, timeout=20)
-        child.expect("Change 31 accounts in .*accounts.toml")
+        child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", *command], env=env, timeout=20)
+        child.expect(question)
         child.send(keys)
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == status, (keys, child.before)
         assert b"Traceback" not in child.before
         assert store.read_bytes() == before
-    child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", "pop", "on", "--all", "--yes"], env=env, timeout=20)
+    child = pexpect.spawn(sys.executable, ["-m", "mailpolicy", *command, "--yes"], env=env, timeout=20)
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

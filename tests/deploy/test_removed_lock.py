@@ -60,7 +60,7 @@ def site(run: Run, store: Path, tmp_path: Path) -> Site:
 @pytest.mark.parametrize("service", LOCKS)
 def test_the_old_files_stay_until_the_line_is_replaced(site: Site, service: str) -> None:
     site.host(f"lock = {json.dumps(LOCKS[service])}")
-    steps = f"{service} on --in-defaults, then server govern {service}, then remove this line"
+    steps = f"unless it governs {service} already, {service} on --in-defaults, then server govern {service}, then remove this line"
     for arguments, status in (
         (("deploy",), 3),
         (("deploy", "conf"), 3),

@@ -156,14 +156,14 @@ class Folder:
         return _PLACES.sub(lambda place: f"{self.root}{place[0]}", text)
 
     def _shell(self, script: str) -> None:
-        """Run a script at a terminal, with somebody who types the password and says yes."""
+        """Run a script at a terminal, with somebody who types the password, says yes and leaves the pager."""
         (self.root / "script").write_text(script, encoding="utf-8")
         self.output.touch()
         told, status = pexpect.run(
             shlex.join(["bash", str(self.root / "script")]),
             cwd=str(self.work),
             env=self.environment,
-            events={r"(?:password for [^\n:]*|once more): $": f"{PASSWORD}\n", r"\[y/N\]: $": "y\n"},
+            events={r"(?:password for [^\n:]*|once more): $": f"{PASSWORD}\n", r"\[y/N\]: $": "y\n", ":\x1b\\[K$": "q"},
             encoding="utf-8",
             withexitstatus=True,
             timeout=120,

@@ -32,7 +32,7 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
             """,
         "$ mailpolicy validate --strict accounts.toml": """
             git checkout -q accounts.toml
-            sed -i '46s/lan_only/lanonly/; 126s/contractor/contracter/' accounts.toml
+            sed -i '50s/lan_only/lanonly/; 131s/contractor/contracter/' accounts.toml
             """,
         "$ mailpolicy diff main:accounts.toml accounts.toml --fail-on widened": f"""
             git checkout -q accounts.toml

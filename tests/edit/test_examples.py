@@ -32,7 +32,8 @@ def test_edit(name: str, run: Run, expected: Expected, tmp_path: Path) -> None:
     # The second time there is nothing to do, unless the command itself no longer applies.
     facts = store.stat()
     again = run("--file", "accounts.toml", *command)
-    gone = command[0] != "lan" and not {"remove", "rename"}.isdisjoint(command[:3])
+    entries = command[0] == "lan" or (command[:2] == ["network", "remove"] and len(command) > 3)
+    gone = not entries and not {"remove", "rename"}.isdisjoint(command[:3])
     assert again.status == (4 if gone else 0)
     assert (store.stat().st_ino, store.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
     if again.status == 0:

@@ -182,13 +182,13 @@ template = "t"
 {{account}}"""
 # The lists of defaults, template and account, the verb and its target, the lists then, and the state that is printed.
 ASSIGNMENTS = [
-    (("a", None, None), "assign", "", ("a", None, ["a", "new"]), "a, new (a copied from the defaults)", "widened"),
-    (("a", "b", None), "assign", "", ("a", "b", ["b", "new"]), "b, new (b copied from the template t)", "widened"),
-    (("a", None, None), "assign", "t", ("a", ["a", "new"], None), "a, new (a copied from the defaults)", "widened"),
+    (("a", None, None), "assign", "", ("a", None, ["a", "new"]), "a, new (own list, copied from the defaults)", "widened"),
+    (("a", "b", None), "assign", "", ("a", "b", ["b", "new"]), "b, new (own list, copied from the template t)", "widened"),
+    (("a", None, None), "assign", "t", ("a", ["a", "new"], None), "a, new (own list, copied from the defaults)", "widened"),
     (("new", None, None), "assign", "", ("new", None, None), "new (from the defaults)", "same"),
     (("new", None, ""), "assign", "", ("new", None, None), "new (from the defaults)", "widened"),
-    (("new", None, None), "unassign", "", ("new", None, []), "none (new copied from the defaults)", "narrowed"),
-    (("new", None, None), "unassign", "t", ("new", [], None), "none (new copied from the defaults)", "narrowed"),
+    (("new", None, None), "unassign", "", ("new", None, []), "none (own list, copied from the defaults)", "narrowed"),
+    (("new", None, None), "unassign", "t", ("new", [], None), "none (own list, copied from the defaults)", "narrowed"),
     (("a", None, "a new"), "unassign", "", ("a", None, None), "a (from the defaults)", "narrowed"),
     (("a b", None, "b new a"), "unassign", "", ("a b", None, None), "b, a (from the defaults)", "narrowed"),
     ((None, None, "new"), "unassign", "", (None, None, None), "none", "narrowed"),

@@ -92,7 +92,13 @@ def test_what_keeps_the_decisions_prints_nothing(both: tuple[Tree, str]) -> None
 
 
 OPEN: Tree = {
-    "server": {"edition": "pro", "outlook_connector_installed": True, "multipop": True, "lan": ["10.0.0.0/8"]},
+    "server": {
+        "edition": "pro",
+        "outlook_connector_installed": True,
+        "multipop": True,
+        "lan": ["10.0.0.0/8"],
+        "govern": ["smtp", "sieve"],
+    },
     "defaults": {},
     "templates": {"one": {}, "two": {}},
     "accounts": {},
@@ -120,6 +126,10 @@ def test_one_toggle_prints_that_account_and_that_service(them: dict[str, dict[st
         "imap_lan_only": (["imap"] if mine["imap"] else []) + rides,
         "multipop": ["multipop"],
         "outlook_connector": ["outlook-connector"] if mine["imap"] else [],
+        "smtp": ["smtp"],
+        "smtp_lan_only": ["smtp"] if mine["smtp"] else [],
+        "sieve": ["sieve"],
+        "sieve_lan_only": ["sieve"] if mine["sieve"] else [],
     }[switch]
     assert [(change["address"], change["protocol"]) for change in printed] == [(address, name) for name in wanted]
     assert all([key["key"] for key in change["keys"]] == [f'accounts."{address}".{switch}'] for change in printed)

@@ -19,6 +19,10 @@ def test_the_keys_that_are_named_are_written_where_they_are_said_to_be(old: Tree
             assert line.startswith((f"{last} = ", "[")) or f'"{change["address"]}"' in line
 
 
+LAN_ONLY = "[accounts.a]\npop = true\npop_lan_only = true\n"
+NETWORKS = "\n[networks]\nn = ['192.0.2.0/24']\no = ['203.0.113.1']\n"
+FURTHER = NETWORKS.replace("24'", "24', '198.51.100.1'")
+TEMPLATE = "[templates.t]\nextra_lan = ['n']\n"
 # What was changed, and the keys that are named for it.
 CAUSES: list[tuple[str, str, list[str]]] = [
     ("[accounts.a]", "[accounts.a]\npop = true", ["accounts.a.pop"]),
@@ -86,6 +90,15 @@ CAUSES: list[tuple[str, str, list[str]]] = [
         "[accounts.a]\npop = true",
         ["accounts.a.pop", "accounts.a.suspended removed"],
     ),
+    # Networks: the list, its layer, the entries, and both where neither alone did it.
+    (f"{LAN_ONLY}{NETWORKS}", f"{LAN_ONLY}extra_lan = ['n']{NETWORKS}", ["accounts.a.extra_lan"]),
+    (f"{LAN_ONLY}extra_lan = ['n']{NETWORKS}", f"{LAN_ONLY}{NETWORKS}", ["accounts.a.extra_lan removed"]),
+    (f"{LAN_ONLY}{NETWORKS}", f"{LAN_ONLY}{NETWORKS}[defaults]\nextra_lan = ['n']", ["defaults.extra_lan"]),
+    (f"{LAN_ONLY}{NETWORKS}{TEMPLATE}", f"{LAN_ONLY}template = 't'{NETWORKS}{TEMPLATE}", ["accounts.a.template"]),
+    (f"{LAN_ONLY}extra_lan = ['n', 'o']{NETWORKS}", f"{LAN_ONLY}extra_lan = ['o', 'n']{FURTHER}", ["networks.n"]),
+    (f"{LAN_ONLY}extra_lan = ['n']{NETWORKS}", f"{LAN_ONLY}extra_lan = ['o']{NETWORKS}", ["accounts.a.extra_lan"]),
+    (LAN_ONLY, f"{LAN_ONLY}extra_lan = ['n']{NETWORKS}", ["accounts.a.extra_lan", "networks.n"]),
+    (f"{LAN_ONLY}extra_lan = ['n']{NETWORKS}", LAN_ONLY, ["accounts.a.extra_lan removed", "networks.n removed"]),
 ]
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mailpolicy.policy import when
 from mailpolicy.policy.access import Comparison, compare
-from mailpolicy.policy.model import Policy
+from mailpolicy.policy.model import Gate, Policy, can_close
 from mailpolicy.policy.moments import moments, next_change
 from mailpolicy.policy.question import question
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store import schema
 from tests.helpers import NOW, never, now
@@ -104,6 +104,21 @@ def test_every_boundary() -> None:
             assert verdict.allowed is (not expected)
             seen.update(expected)
     assert seen == {"account-expired", "service-off", "outside-lan"}
+
+
+@pytest.mark.parametrize("service", Service)
+def test_an_expired_account_can_use_nothing(service: Service) -> None:
+    server = {
+        "edition": "pro",
+        "outlook_connector_installed": True,
+        "multipop": True,
+        "govern": [*map(str, GOVERNABLE)],
+    }
+    own = {each.switch: True for each in Service}
+    policy = valid({"server": server, "accounts": {ANN: {**own, "expires": date(2026, 12, 31)}}})
+    for moment, gates in (("2026-12-31T23:59:59Z", []), ("2027-01-01T00:00:00Z", ["account-expired"])):
+        assert [*policy.at(datetime.fromisoformat(moment)).gates(ANN, service)] == gates
+        assert not gates or can_close(Gate.ACCOUNT_EXPIRED, service)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ import ipaddress
 from itertools import product
 from typing import Any
 
+import pytest
+
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.lan import lan_entry
-from mailpolicy.policy.model import Account, Gate, LanEntry, NamedNetwork, Policy, Server, can_close
+from mailpolicy.policy.model import Gate, LanEntry, NamedNetwork, Policy, Server, can_close
 from mailpolicy.policy.networks import network_set
-from mailpolicy.policy.question import question
+from mailpolicy.policy.question import NotGoverned, question
 from mailpolicy.policy.service import BY_NAME, Service
 from mailpolicy.policy.verdict import judge
 
@@ -31,6 +34,8 @@ IPS = {
 }
 LISTS = (None, (), ("branch",), ("home",), ("home", "branch"), ("empty",))
 MAYBE = (None, True, False)
+SERVICES = ("pop", "imap", "multipop", "outlook-connector", "smtp", "sieve")
+GOVERNED: tuple[tuple[str, ...], ...] = (("smtp", "sieve"), ("smtp",), ("sieve",), ())
 CLOSED: set[tuple[Gate, Service]] = set()  # which gates were seen closed for which services
 
 
@@ -44,6 +49,8 @@ def naive(facts: dict[str, Any], service: str, having: set[str]) -> list[str]:
                 return bool(value)
         return False
 
+    if service in ("smtp", "sieve") and service not in facts["governed"]:
+        return []
     named: tuple[str, ...] = ()
     for layer in ("account", "template", "defaults"):
         if facts[layer].get("extra_lan") is not None:
@@ -61,6 +68,10 @@ def naive(facts: dict[str, Any], service: str, having: set[str]) -> list[str]:
         reasons.append("service-off")
     if service == "outlook-connector" and not resolved("outlook_connector"):
         reasons.append("service-off")
+    if service == "smtp" and not resolved("smtp"):
+        reasons.append("service-off")
+    if service == "sieve" and not resolved("sieve"):
+        reasons.append("service-off")
     if service == "imap" and facts["edition"] != "pro":
         reasons.append("imap-needs-pro")
     if service == "outlook-connector" and facts["edition"] != "pro":
@@ -77,6 +88,10 @@ def naive(facts: dict[str, Any], service: str, having: set[str]) -> list[str]:
         reasons.append("outside-lan")
     if service == "outlook-connector" and resolved("imap_lan_only") and not inside:
         reasons.append("outside-lan")
+    if service == "smtp" and resolved("smtp_lan_only") and not inside:
+        reasons.append("outside-lan")
+    if service == "sieve" and resolved("sieve_lan_only") and not inside:
+        reasons.append("outside-lan")
     return reasons
 
 
@@ -89,6 +104,7 @@ def policy_of(facts: dict[str, Any]) -> Policy:
         edition=facts["edition"],
         outlook_connector_installed=facts["installed"],
         multipop=facts["server_multipop"],
+        govern=tuple(BY_NAME[name] for name in facts["governed"]),
         lan_entries=networks,
         lan=network_set(network for entry in networks for network in entry.networks),
         written=frozenset(["edition", "outlook_connector_installed", "multipop", "lan"]),
@@ -103,15 +119,13 @@ def policy_of(facts: dict[str, Any]) -> Policy:
 
 def test_resolution_covers_every_layer() -> None:
     """One switch through all three layers, for each service, from each address."""
-    for service, key, on_account, on_template, on_defaults in product(
-        ("pop", "imap", "multipop", "outlook-connector"), ("on", "lan"), MAYBE, MAYBE, MAYBE
-    ):
+    for service, key, on_account, on_template, on_defaults in product(SERVICES, ("on", "lan"), MAYBE, MAYBE, MAYBE):
         switch = service.replace("-", "_")
         lan = "imap_lan_only" if service == "outlook-connector" else f"{service}_lan_only"
         name = switch if key == "on" else lan
         if name == "multipop_lan_only":
             continue
-        base = {"outlook_connector": True, "imap": True, "pop": True, "multipop": True}
+        base = {"outlook_connector": True, "imap": True, "pop": True, "multipop": True, "smtp": True, "sieve": True}
         facts = {
             "account": {name: on_account} if key == "on" else {**base, name: on_account},
             "template": {name: on_template},
@@ -120,16 +134,17 @@ def test_resolution_covers_every_layer() -> None:
             "edition": "pro",
             "installed": True,
             "server_multipop": True,
+            "governed": ("smtp", "sieve"),
         }
         compare(facts, service)
 
 
 def test_networks_come_from_the_first_layer_that_names_some() -> None:
     for service, on_account, on_template, on_defaults, confined in product(
-        ("pop", "imap", "multipop", "outlook-connector"), LISTS, LISTS, LISTS, (True, False)
+        SERVICES, LISTS, LISTS, LISTS, (True, False)
     ):
-        lan = {"pop_lan_only": confined, "imap_lan_only": confined}
-        on = {"outlook_connector": True, "imap": True, "pop": True, "multipop": True}
+        lan = dict.fromkeys(("pop_lan_only", "imap_lan_only", "smtp_lan_only", "sieve_lan_only"), confined)
+        on = {service.replace("-", "_"): True, "imap": True}
         facts = {
             "account": {**on, "extra_lan": on_account},
             "template": {"extra_lan": on_template},
@@ -138,15 +153,16 @@ def test_networks_come_from_the_first_layer_that_names_some() -> None:
             "edition": "pro",
             "installed": True,
             "server_multipop": True,
+            "governed": GOVERNED[0],
         }
         compare(facts, service)
 
 
 def test_every_combination_of_the_switches() -> None:
     count = 0
-    for service in ("pop", "imap", "multipop", "outlook-connector"):
+    for service, governed in [(service, GOVERNED[0]) for service in SERVICES[:4]] + [*product(SERVICES[4:], GOVERNED)]:
         switch = service.replace("-", "_")
-        lan = {"pop": "pop_lan_only"}.get(service, "imap_lan_only")
+        lan = f"{service}_lan_only" if service in ("pop", "smtp", "sieve") else "imap_lan_only"
         for on, confined, imap, suspended, edition, installed, multipop, layer in product(
             MAYBE,
             MAYBE,
@@ -160,14 +176,15 @@ def test_every_combination_of_the_switches() -> None:
             facts: dict[str, Any] = {"account": {}, "template": {}, "defaults": {}}
             facts[layer] = {"imap": imap, lan: confined, switch: on}
             facts |= {"suspended": suspended, "edition": edition, "installed": installed, "server_multipop": multipop}
-            compare(facts, service)
+            compare({**facts, "governed": governed}, service)
             count += 1
-    assert count == 4 * 27 * 16 * 3
+    assert count == (4 + 2 * 4) * 27 * 16 * 3
     assert {
         (gate, service)
         for gate in Gate
         for service in Service
-        if gate != "unknown-account" and can_close(gate, service)
+        if gate not in ("unknown-account", "account-expired")
+        and can_close(gate, service)  # test_time.py has the latter
     } == CLOSED
 
 
@@ -182,8 +199,12 @@ def compare(facts: dict[str, Any], service: str) -> None:
         if verdict.grant is not None and verdict.grant.admission is not None:
             assert (verdict.grant.admission.name or "lan") in having
         CLOSED.update((reason.gate, verdict.question.service) for reason in verdict.reasons)
-        first = answers.first_reason("a@x.example", service, ip)
-        assert (str(first) if first else None) == (expected[0] if expected else None)
+        if policy.governs(verdict.question.service):
+            first = answers.first_reason("a@x.example", service, ip)
+            assert (str(first) if first else None) == (expected[0] if expected else None)
+        else:
+            with pytest.raises(NotGoverned):
+                answers.first_reason("a@x.example", service, ip)
         packed = ipaddress.ip_address(ip.split("%")[0])
         unwrapped = getattr(packed, "ipv4_mapped", None) or packed
         assert (unwrapped.packed in policy.admitted("a@x.example", BY_NAME[service])) is (not expected)
@@ -191,8 +212,10 @@ def compare(facts: dict[str, Any], service: str) -> None:
 
 def test_an_unknown_account_stands_alone() -> None:
     facts: dict[str, Any] = {"account": {}, "template": {}, "defaults": {}, "suspended": True, "edition": "standard"}
-    policy = policy_of({**facts, "installed": False, "server_multipop": False})
-    for service in Service:
-        verdict = judge(policy, question("b@x.example", service, "10.0.0.1"))
-        assert [str(reason.gate) for reason in verdict.reasons] == ["unknown-account"]
-        assert verdict.fixes == []
+    for governed in GOVERNED:
+        policy = policy_of({**facts, "installed": False, "server_multipop": False, "governed": governed})
+        for service in Service:
+            verdict = judge(policy, question("b@x.example", service, "10.0.0.1"))
+            closed = service not in ("smtp", "sieve") or service in governed
+            assert [str(reason.gate) for reason in verdict.reasons] == (["unknown-account"] if closed else [])
+            assert verdict.fixes == []

@@ -14,7 +14,7 @@ from mailpolicy.cli.context import Context
 from mailpolicy.cli.output import Output
 from mailpolicy.policy.access import Comparison
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import SWITCHES
+from mailpolicy.policy.service import GOVERNABLE, SWITCHES
 from mailpolicy.store.store import Store
 from tests.helpers import now
 
@@ -27,6 +27,7 @@ NETWORKS = ("branch", "home")
 
 lists = st.fixed_dictionaries({}, optional={"extra_lan": st.lists(st.sampled_from(NETWORKS), max_size=2)})
 switches = st.builds(lambda keys, names: keys | names, st.dictionaries(st.sampled_from(SWITCHES), st.booleans()), lists)
+governed = st.lists(st.sampled_from(GOVERNABLE), unique=True)
 lans = st.lists(st.sampled_from(PIECES), max_size=3, unique=True)
 
 
@@ -47,6 +48,7 @@ def trees(draw: st.DrawFn) -> Tree:
         "outlook_connector_installed": draw(st.booleans()),
         "multipop": draw(st.booleans()),
         "lan": draw(lans),
+        "govern": draw(governed),
     }
     names = draw(st.lists(st.sampled_from(ADDRESSES), min_size=1, unique=True))
     return {

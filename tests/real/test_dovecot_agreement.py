@@ -39,6 +39,7 @@ ENTRIES = (
     *("2001:db8::5-2001:db8::fffe", "::ffff:10.9.0.0/112", "0.0.0.0-0.0.0.3", "255.255.255.250-255.255.255.255"),
     *("203.0.113.77", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124", "::/120", "198.51.100.0/25", "64:ff9b::a00:0/104"),
 )
+NETWORKS = ("branch", "home", "vpn")
 PASSWORDS = ("secret", "two words", "ünï", "{PLAIN}x", "a'b\"c\\d", "100%u", "$6$x$y", "=", "**")
 
 
@@ -58,7 +59,10 @@ class Case:
         listed = everybody[: len(everybody) * 3 // 4]
         self.accounts: dict[str, bool | None] = dict.fromkeys(everybody)
         lines = ["version = 1", "[server]", f"lan = {json.dumps(self.lan)}", f"govern = {json.dumps(govern)}"]
-        lines += [f'edition = "{chance.choice(("pro", "pro", "pro", "standard"))}"', "[defaults]", *_switches(chance)]
+        lines += [f'edition = "{chance.choice(("pro", "pro", "pro", "standard"))}"']
+        self.networks = {name: [self._entry(chance) for _ in range(chance.randrange(3))] for name in NETWORKS}
+        lines += ["[networks]", *(f"{name} = {json.dumps(entries)}" for name, entries in self.networks.items())]
+        lines += ["[defaults]", *_switches(chance)]
         for template in ("one", "two"):
             lines += [f"[templates.{template}]", *_switches(chance)]
         for address in listed:
@@ -82,11 +86,12 @@ class Case:
         return f"{IPv6Address(chance.randrange(1 << length) << (128 - length))}/{length}"
 
     def _addresses_at_edges(self) -> Iterator[IPv4Address | IPv6Address]:
-        for span in network_set(network for entry in self.lan for network in lan_entry(entry)).spans:
-            for edge in span:
-                number, most = int.from_bytes(edge, "big"), (1 << 8 * len(edge)) - 1
-                for near in {max(number - 1, 0), number, min(number + 1, most)}:
-                    yield ip_address(near.to_bytes(len(edge), "big"))
+        for entries in (self.lan, *self.networks.values()):
+            for span in network_set(network for entry in entries for network in lan_entry(entry)).spans:
+                for edge in span:
+                    number, most = int.from_bytes(edge, "big"), (1 << 8 * len(edge)) - 1
+                    for near in {max(number - 1, 0), number, min(number + 1, most)}:
+                        yield ip_address(near.to_bytes(len(edge), "big"))
 
     def ip(self, chance: random.Random) -> str:
         """An address, mostly where a rule changes, in one of its spellings."""
@@ -105,7 +110,10 @@ class Case:
 def _switches(chance: random.Random) -> list[str]:
     switches = [switch for service in ("pop", "imap", "smtp", "sieve") for switch in (service, f"{service}_lan_only")]
     keys = [key for key in switches if chance.random() < 0.6]
-    return [f"{key} = {json.dumps(chance.random() < 0.7)}" for key in keys]
+    lines = [f"{key} = {json.dumps(chance.random() < 0.7)}" for key in keys]
+    if chance.random() < 0.4:
+        lines.append(f"extra_lan = {json.dumps(chance.sample(NETWORKS, chance.randrange(3)))}")
+    return lines
 
 
 def _spellings(address: str) -> list[str]:

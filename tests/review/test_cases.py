@@ -90,7 +90,7 @@ def test_a_miss_names_the_addresses_where_it_is_so(store: Store, service: Servic
             for packed in (first, last):
                 ip = str(ipaddress.ip_address(packed))
                 assert judge(policy, question("ann@x.example", service, ip)).allowed is (expect == "deny")
-        assert miss.keys
+        assert miss.keys or not policy.governs(service)
         assert all(store.line(key) for key in miss.keys)
 
 
@@ -134,7 +134,7 @@ GOOD = {"address": "alice@example.com", "protocol": "pop", "ip": "10.0.0.1", "ex
     [
         ({"address": "alice"}, "it has no @"),
         ({"address": 7}, "address must be a string"),
-        ({"protocol": "smtp"}, "unknown protocol 'smtp'"),
+        ({"protocol": "ftp"}, "unknown protocol 'ftp'"),
         ({"ip": "10.0.0.0/33"}, "at most 32 bits"),
         ({"ip": []}, "ip is empty"),
         ({"ip": ["10.0.0.1", 7]}, "ip must be a string or an array of strings"),

@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "imap": ("services", "Switch IMAP on or off, or restrict it to the LAN."),
     "multipop": ("services", "Switch MultiPOP on or off; manage its sources."),
     "outlook-connector": ("services", "Switch Outlook Connector on or off."),
+    "smtp": ("services", "Allow sending, or restrict it to the LAN."),
+    "sieve": ("services", "Allow filter changes over ManageSieve."),
     "smart-host": ("smart_host", "Manage the logins for outgoing mail."),
     "server": ("server", "Show and change server-wide settings."),
     "lan": ("lan", "List and change the networks of the LAN."),
@@ -51,7 +53,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 # The groups of the root's help page, most used first; every command is in one.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Every day": ("check", "account", "pop", "imap", "multipop", "outlook-connector", "temporary", "smart-host", "who"),
+    "Every day": (
+        "check",
+        "account",
+        "pop",
+        "imap",
+        "multipop",
+        "outlook-connector",
+        "smtp",
+        "sieve",
+        "temporary",
+        "smart-host",
+        "who",
+    ),
     "Server, networks and templates": ("init", "server", "lan", "network", "template"),
     "Review": ("validate", "diff", "test", "replay", "install"),
     "By hand, and back": ("edit", "log", "undo"),

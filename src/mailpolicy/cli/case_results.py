@@ -53,11 +53,7 @@ class Results(NamedTuple):
 
 def warnings(results: Results) -> list[tuple[CaseResult, str]]:
     """Return a warning for each case that the policy answers without deciding about its account and service."""
-    return [
-        (result, f"{result.file}:{result.line}: {text}")
-        for result in results.cases
-        if (text := _warning(results.policy, result.case)) is not None
-    ]
+    return [(result, text) for result in results.cases if (text := _warning(results.policy, result.case)) is not None]
 
 
 def _warning(policy: Policy, case: Case) -> str | None:

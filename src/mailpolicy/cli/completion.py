@@ -5,23 +5,23 @@ A store that is missing or cannot be read is no error here; there are just fewer
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from mailpolicy.cli.app import COMMANDS, USUAL_FORMATS, LazyGroup, root
-from mailpolicy.cli.context import COLORS, OPTIONS, Context
-from mailpolicy.cli.output import Output
+from mailpolicy.cli.command_line import Line, is_group, options, parsed
+from mailpolicy.cli.context import COLORS, OPTIONS
 from mailpolicy.diagnostics.rules import RULES
 from mailpolicy.errors import MailpolicyError
 from mailpolicy.export import TARGETS
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.policy.model import NamedNetwork
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.policy.source import Tls
 from mailpolicy.store import addresses, schema, tables
 from mailpolicy.store.store import Store
+from mailpolicy.system import zones
 
 SHELLS = ("bash", "zsh", "fish")
 FILES = ":files"  # stands for candidates: the shell completes file names itself
@@ -35,96 +35,19 @@ class Candidate(NamedTuple):
     help: str = ""
 
 
-class Line(NamedTuple):
-    """A command line up to the cursor, parsed as far as possible."""
-
-    out: Output
-    command: Any  # Typer's; None if there is no such command
-    path: str  # its name, such as `account show`
-    positionals: list[str]
-    option: str | None  # whose value the cursor is in
-    current: str
-    options_ended: bool  # by `--`
-    before: str = ""  # of the same word: an option and its equals sign
-
-
 Values = Callable[[Line], Iterable[Candidate] | str]
-
-
-def split_line(text: str) -> list[str]:
-    """Split a shell's line, which may end inside quotes, into words; the last one, perhaps empty, is under the cursor."""
-    for closing in ("", '"', "'"):
-        with suppress(ValueError):
-            words = shlex.split(text + closing)
-            ended = not closing and text[-1:].isspace() and not text.endswith("\\ ")
-            return [*words, ""] if ended or not words else words
-    return [text]
 
 
 def candidates(words: list[str], environment: Mapping[str, str]) -> list[Candidate] | str:
     """Return the candidates for the last of the words after the program's name, or FILES."""
     try:
-        line = _parsed(words, environment)
+        line = parsed(words, environment)
         found = _of(line)
     except MailpolicyError:
         return []
     if isinstance(found, str):
         return found
     return [Candidate(line.before + word, text) for word, text in found if word.startswith(line.current)]
-
-
-def _parsed(words: list[str], environment: Mapping[str, str]) -> Line:
-    *before, current = words
-    asked: dict[str, str] = {}
-    command: Any = root()
-    path: list[str] = []
-    positionals: list[str] = []
-    option, ended = None, False
-    for position, word in enumerate(before):
-        if option is not None:
-            if option in OPTIONS:
-                asked[option] = word
-            option = None
-        elif ended or not word.startswith("-") or word == "-":
-            if _is_group(command):
-                command = _below(command, word, before[position + 1 :])
-                path.append(word)
-            else:
-                positionals.append(word)
-        elif word == "--":
-            ended = True
-        else:
-            name, equals, value = word.partition("=")
-            if equals and name in OPTIONS:
-                asked[name] = value
-            elif not equals and _takes_value(command, name):
-                option = name
-    # An option and its value in one word: `--file=acc`.
-    joined = ""
-    name, equals, value = current.partition("=")
-    if option is None and not ended and equals and name.startswith("--") and _takes_value(command, name):
-        option, current, joined = name, value, f"{name}="
-    out = Output(Context.from_environment(asked, dict(environment)))
-    return Line(out, command, " ".join(path), positionals, option, current, ended, joined)
-
-
-def _below(command: Any, name: str, rest: list[str]) -> Any:
-    """Return a subcommand; from the root, built with only the subcommand that `rest` begins with."""
-    return command.get_command(None, name, rest) if isinstance(command, LazyGroup) else command.get_command(None, name)
-
-
-def _is_group(command: Any) -> bool:
-    return hasattr(command, "commands")
-
-
-def _takes_value(command: Any, name: str) -> bool:
-    if name in OPTIONS:
-        return OPTIONS[name][0] is not None
-    return command is not None and any(name in option.opts and not option.is_flag for option in _options(command))
-
-
-def _options(command: Any) -> list[Any]:
-    return [parameter for parameter in command.params if parameter.param_type_name == "option"]
 
 
 def _of(line: Line) -> Iterable[Candidate] | str:
@@ -135,13 +58,13 @@ def _of(line: Line) -> Iterable[Candidate] | str:
     if line.current.startswith("-") and not line.options_ended:
         own = [
             Candidate(name, option.help or "")
-            for option in _options(line.command)
+            for option in options(line.command)
             for name in option.opts
             if name.startswith("--")
         ]
         everywhere = [Candidate(name, text) for name, (_, text) in OPTIONS.items()]
         return [*own, *everywhere, Candidate("--help", "show this message and exit")]
-    if _is_group(line.command):
+    if is_group(line.command):
         return _commands_of(line.command)
     arguments = [parameter for parameter in line.command.params if parameter.param_type_name == "argument"]
     if len(line.positionals) < len(arguments):
@@ -156,7 +79,7 @@ def _of(line: Line) -> Iterable[Candidate] | str:
 def _metavar(command: Any, name: str) -> str:
     if name in OPTIONS:
         return OPTIONS[name][0] or ""
-    return next((option.metavar or "" for option in _options(command) if name in option.opts), "")
+    return next((option.metavar or "" for option in options(command) if name in option.opts), "")
 
 
 def _value(line: Line, name: str, metavar: str) -> Iterable[Candidate] | str:
@@ -174,7 +97,7 @@ def _commands_of(command: Any) -> list[Candidate]:
 def _commands(line: Line) -> list[Candidate]:
     command: Any = root()
     for name in line.positionals:
-        command = command.get_command(None, name) if _is_group(command) else None
+        command = command.get_command(None, name) if is_group(command) else None
     return _commands_of(command)
 
 
@@ -222,6 +145,17 @@ def _entries(line: Line) -> list[Candidate]:
     return [Candidate(entry.text) for entry in (network.entries if network else policy.server.lan_entries)]
 
 
+def _governed(line: Line) -> Iterable[Service]:
+    with suppress(MailpolicyError):
+        return _store(line).policy().services
+    return Service
+
+
+def _governable(line: Line, *, governed: bool) -> list[Candidate]:
+    services = _store(line).policy().services
+    return [Candidate(service, service.label) for service in GOVERNABLE if (service in services) is governed]
+
+
 def _exports(line: Line) -> list[Candidate]:
     return [Candidate(name) for name in line.out.machine().settings.exports]
 
@@ -235,7 +169,10 @@ def _keys(_line: Line) -> list[Candidate]:
 
 
 def _key_values(line: Line) -> list[Candidate]:
-    return [Candidate(word) for word in (schema.EDITIONS if line.positionals[0] == "edition" else ("on", "off"))]
+    key = line.positionals[0].replace("-", "_")
+    return [
+        Candidate(word) for word in (zones.known() if key == "time_zone" else schema.CHOICES.get(key, ("on", "off")))
+    ]
 
 
 def _formats(line: Line) -> list[Candidate]:
@@ -266,7 +203,9 @@ VALUES: dict[str, Values] = {
     "network rename OLD": _networks,
     "deploy NAME...": _exports,
     "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
-    "PROTOCOL": lambda _line: [Candidate(service, service.label) for service in Service],
+    "PROTOCOL": lambda line: [Candidate(service, service.label) for service in _governed(line)],
+    "server govern SERVICE...": lambda line: _governable(line, governed=False),
+    "server ungovern SERVICE...": lambda line: _governable(line, governed=True),
     **dict.fromkeys(("CODE", "CODE..."), _codes),
     "KEY": _keys,
     "VALUE": _key_values,
@@ -281,12 +220,15 @@ VALUES: dict[str, Values] = {
     "--color": _words(*COLORS),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),
+    "WHEN": _words("today"),
+    "--until": _words("today", "+1d", "+3d", "+7d", "+12h"),
     "COMMAND...": _commands,
     "SHELL": _words(*SHELLS),
     **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
     **dict.fromkeys(
-        ("NEW", "NAME", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"), _nothing
+        ("NEW", "NAME", "DATE", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"),
+        _nothing,
     ),
     **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
 }

@@ -96,11 +96,14 @@ def require_machine(out: Output) -> None:
 def _confirm(out: Output, store: Store, plan: Plan) -> None:
     from mailpolicy.edit.transaction import refuse_broken_cases  # 5 ms, as above
 
+    question = plan.question
     count = len({change.address for change in plan.changes if change.address is not None})
-    if count < CONFIRM_FROM or not out.context.can_ask:
+    if question is None and count >= CONFIRM_FROM:
+        question = f"Change {count} accounts in {printable(out.context.file)}?"
+    if question is None or not out.context.can_ask:
         return
     refuse_broken_cases(store, plan, out.guard)
-    if not typer.confirm(f"Change {count} accounts in {printable(out.context.file)}?", err=True):
+    if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 

@@ -11,6 +11,7 @@ _SERVICE = {
         """,
     "off": """
         mailpolicy {0} off alice@example.com bob@example.com
+        mailpolicy {0} off alice@example.com --until +3d
         mailpolicy {0} off --in-defaults
         """,
     "lan-only": """
@@ -70,6 +71,23 @@ _TEXTS: dict[str, str] = {
         mailpolicy account suspend alice@example.com
         mailpolicy account suspend --with-template staff --dry-run
         """,
+    "account expire": """
+        mailpolicy account expire alice@example.com --last-day 2099-12-31
+        mailpolicy account expire bob@example.com --at 2099-12-31T18:00:00+01:00
+        mailpolicy account expire alice@example.com --never
+        """,
+    "temporary": """
+        mailpolicy temporary list
+        mailpolicy temporary end alice@example.com
+        """,
+    "temporary list": """
+        mailpolicy temporary list
+        mailpolicy temporary list --over
+        """,
+    "temporary end": """
+        mailpolicy temporary end alice@example.com
+        mailpolicy temporary end --over
+        """,
     "account resume": """
         mailpolicy account resume alice@example.com
         """,
@@ -121,6 +139,12 @@ _TEXTS: dict[str, str] = {
     "server show": """
         mailpolicy server show
         """,
+    "server govern": """
+        mailpolicy server govern smtp --dry-run
+        """,
+    "server ungovern": """
+        mailpolicy server ungovern sieve
+        """,
     "server set": """
         mailpolicy server set edition pro
         mailpolicy server set multipop on
@@ -165,6 +189,7 @@ _TEXTS: dict[str, str] = {
         """,
     "network assign": """
         mailpolicy network assign branch alice@example.com
+        mailpolicy network assign branch alice@example.com --until +3d
         mailpolicy network assign branch --in-template staff
         """,
     "network unassign": """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy, named_in
+from mailpolicy.policy.account import EXTRA_LAN, Account, named_in
+from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
@@ -75,7 +76,7 @@ def template_page(policy: Policy, name: str, file: str, line: Line) -> list[Sect
     at = _at(line)
     switches = policy.templates[name]
     boxes = []
-    for indent, service in _in_order():
+    for indent, service in _in_order(policy.template_services):
         rows = [(indent, _label(service, indent), service.switch)]
         if service.own_lan_switch is not None:
             rows.append((indent + _BELOW, "...but only from LAN IPs", service.own_lan_switch))
@@ -114,12 +115,12 @@ def _at(line: Line) -> Callable[[KeyPath], str]:
     return at
 
 
-def _in_order() -> Iterator[tuple[str, Service]]:
-    """Yield the services with their indentation: one that uses another stands below it, as on the page."""
-    for service in Service:
+def _in_order(services: Sequence[Service]) -> Iterator[tuple[str, Service]]:
+    """Yield services with their indentation: one that uses another stands below it, as on the page."""
+    for service in services:
         if service.facts.uses is None:
             yield "", service
-            yield from ((_BELOW, other) for other in Service if other.facts.uses == service)
+            yield from ((_BELOW, other) for other in services if other.facts.uses == service)
 
 
 def _label(service: Service, indent: str) -> str:
@@ -128,7 +129,7 @@ def _label(service: Service, indent: str) -> str:
 
 
 def _boxes(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> Iterator[Entry]:
-    for indent, service in _in_order():
+    for indent, service in _in_order(policy.services):
         setting = policy.setting(account, service.switch)
         reasons = judge(policy, Question(account.address, service, None, None)).reasons if setting.value else ()
         text = _source(policy, account, service.switch, setting.layer, at)
@@ -173,7 +174,7 @@ def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> 
 
 def _usable(policy: Policy, account: Account) -> Iterator[Entry]:
     places = [_LAN, *policy.extra_lan(account).names]
-    found = {service: _usable_from(policy, account, service, " or ".join(places)) for service in Service}
+    found = {service: _usable_from(policy, account, service, " or ".join(places)) for service in policy.services}
     yield from (Entry(service.label, text) for service, text in found.items())
     if " or ".join(places) in found.values():
         yield Entry(_LAN, _texts(policy.server.lan_entries))

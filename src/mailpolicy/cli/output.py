@@ -154,10 +154,18 @@ class Output:
             text = "".join([f"{self._painted_hunk(self._escaped(_printable_diff_line(line)))}\n" for line in lines])
         self.data(text)
 
-    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, of: str | None = None) -> None:
+    def rows(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        of: str | None = None,
+        optional: str | None = None,
+    ) -> None:
         """Write a table to a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
 
-        `of` names the things that are listed: then the table says below what is the same for all of them.
+        `of` names the things that are listed: then the table says below what is the same for all of them. The column
+        `optional` is left out of a table that is too wide.
         """
         if self.context.draws_tables:
             from mailpolicy.cli import terminal  # 8 ms, only on a terminal
@@ -166,7 +174,7 @@ class Output:
             if of is not None and not listed:
                 self.message(f"no {of}s")
             else:
-                terminal.show_table(self.context, self.data, columns, listed, of)
+                terminal.show_table(self.context, self.data, columns, listed, of, optional)
         else:
             # In portions, so that the first rows appear at once and memory stays bounded.
             rows = iter(rows)
@@ -273,8 +281,8 @@ class Output:
             }
             if error.file is not None:
                 content["file"] = error.file
-            # A usage error is about the command line, not about the store.
-            elif error.exit_status != UsageError.exit_status:
+            # Most usage errors are about the command line, not about the store.
+            elif error.about_store or error.exit_status != UsageError.exit_status:
                 content["file"] = self.context.file
             if error.line is not None:
                 content["line"] = error.line

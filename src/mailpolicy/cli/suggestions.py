@@ -13,7 +13,9 @@ from mailpolicy.cli.vocabulary import NOUNS, VERBS
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
 from mailpolicy.policy.nearest import nearest
+from mailpolicy.policy.service import BY_NAME, GOVERNABLE
 
+_TAKING_AWAY = ("remove", "delete", "disable", "unset", "off", "drop", "rm")
 _DID_YOU_MEAN = ". Did you mean '{}'?"
 Verbs = Callable[[str], Collection[str]]  # returns the verbs of a noun
 
@@ -28,6 +30,9 @@ def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: V
     verb = _verb(word, verbs("account"))
     if verb is not None and (verb == "list" or (rest and _is_address(rest[0]))):
         return _refusal(word, swapped, ["account", verb, *rest])
+    # Such as `govern smtp`, if just one noun has that verb.
+    if len(having := [noun for noun in nouns if word in verbs(noun)]) == 1:
+        return _refusal(word, swapped, [having[0], word, *rest])
     if (noun := _noun(word, nouns)) is not None:
         listed = not rest and word.endswith("s") and "list" in verbs(noun)
         return _refusal(word, "", [noun, *(["list"] if listed else rest)])
@@ -39,6 +44,9 @@ def refuse_noun(word: str, rest: Sequence[str], nouns: Collection[str], verbs: V
 def refuse_verb(path: str, word: str, rest: Sequence[str], verbs: Collection[str]) -> UsageError:
     """Return the error for an unknown subcommand of the noun `path`, with the line that was probably meant."""
     noun = path.split(" ")[1:]
+    if noun == ["server"] and (named := [text for text in (word, *rest) if BY_NAME.get(text) in GOVERNABLE]):
+        # Such as `server enable smtp`.
+        return _refusal(word, "", [*noun, "ungovern" if word in _TAKING_AWAY else "govern", *named])
     if (verb := _verb(word, verbs)) is not None:
         return _refusal(word, "", [*noun, verb, *rest])
     if (verb := nearest(word, verbs)) is not None:

@@ -19,11 +19,16 @@ _AT_ONCE = 500  # lines
 
 
 def show_table(
-    context: Context, write: Write, columns: Sequence[str], rows: Iterable[Sequence[str]], of: str | None = None
+    context: Context,
+    write: Write,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    of: str | None = None,
+    optional: str | None = None,
 ) -> None:
     """Write a table as wide as the terminal; a list, of things that `of` names, through the pager."""
     ellipsis = "\u2026" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
-    lines = table.table(columns, rows, _width(), of=of, ellipsis=ellipsis, paint=_paint(context))
+    lines = table.table(columns, rows, _width(), of=of, optional=optional, ellipsis=ellipsis, paint=_paint(context))
     _show(context.pager if of is not None else None, write, lines)
 
 

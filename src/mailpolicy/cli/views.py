@@ -9,8 +9,9 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Settings, named_in
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.networks import ANYWHERE, describe
 from mailpolicy.policy.question import Question
@@ -71,7 +72,7 @@ def show_account(out: Output, address: str, at: When | None = None) -> int:
         ):
             written = value not in ("never", "none")
             rows.append((name, value, place(store, ("accounts", account.key, key)) if written else ""))
-    for service in Service:
+    for service in policy.services:
         rows.append((str(service), *_service_cells(store, policy, account, service)))
     extra = policy.extra_lan(account)
     where = f"{extra.layer} {place(store, policy.key_path(account, EXTRA_LAN, extra.layer))}" if extra.layer else ""
@@ -117,7 +118,7 @@ def place(store: Store, path: tuple[str | int, ...]) -> str:
 def account_object(store: Store | None, policy: Policy, account: Account) -> dict[str, Any]:
     """Return the JSON form of an account; with line numbers if the store is given."""
     services: dict[str, Any] = {}
-    for service in Service:
+    for service in policy.services:
         setting = policy.setting(account, service.switch)
         admitted = policy.admitted(account.address, service)
         lan = service.lan_switch
@@ -190,22 +191,23 @@ def list_accounts(
         return 0
     lan = "LAN" if out.context.draws_tables else "LAN only"
     with_networks = bool(policy.networks) or not out.context.draws_tables  # a terminal is narrow
+    services = policy.services
     rows = (
         (
             account.address,
             account.template or "-",
             _state(out, account),
-            *(_short(policy, account, service, lan) for service in Service),
+            *(_short(policy, account, service, lan) for service in services),
             account.login or "-",
             *([", ".join(policy.extra_lan(account).names) or "-"] if with_networks else []),
         )
         for account in chosen
     )
-    columns = [service.facts.column or str(service) for service in Service]
+    columns = [service.facts.column or str(service) for service in services]
     if out.context.draws_tables:
-        columns = [service.facts.short or str(service) for service in Service]
+        columns = [service.facts.short or str(service) for service in services]
     headings = ("address", "template", "state", *columns, "login", *(["networks"] if with_networks else []))
-    out.rows(headings, rows, of="account")
+    out.rows(headings, rows, of="account", optional="login")
     return 0
 
 
@@ -235,15 +237,15 @@ def list_templates(out: Output, name: str | None) -> int:
     chosen: Mapping[str, Settings] = policy.templates if name is None else {name: policy.templates[name]}
     if out.context.format == "json":
         for title, table in chosen.items():
-            content = {
+            content: dict[str, Any] = {
                 "file": store.path,
                 "name": title,
                 "line": store.line(("templates", title)),
                 "accounts": users.get(title, 0),
             }
-            switches = {switch: table[switch] for switch in SWITCHES if switch in table}
-            networks = list(named_in(table)) if EXTRA_LAN in table else None
-            out.json("template/1", {**content, "switches": switches, "extra_lan": networks})
+            content["switches"] = {switch: table[switch] for switch in SWITCHES if switch in table}
+            content["extra_lan"] = list(named_in(table)) if EXTRA_LAN in table else None
+            out.json("template/1", content)
         return 0
     if name is not None and out.context.draws_tables:
         # 10 ms, only on a terminal
@@ -253,18 +255,19 @@ def list_templates(out: Output, name: str | None) -> int:
         return 0
     with_networks = bool(policy.networks) or not out.context.draws_tables
     cells: dict[object, str] = {True: "on", False: "off", None: "-"}
+    switches = [switch for service in policy.template_services for switch in service.switches]
     rows = [
         (
             title,
-            *(cells[table.get(switch)] for switch in SWITCHES),
+            *(cells[table.get(switch)] for switch in switches),
             str(users.get(title, 0)),
             *([", ".join(named_in(table)) or "-"] if with_networks else []),
         )
         for title, table in chosen.items()
     ]
-    headings = [switch.replace("_", " ") for switch in SWITCHES]
+    headings = [switch.replace("_", " ") for switch in switches]
     if out.context.draws_tables:
         short = {service.switch: service.facts.short or str(service) for service in Service}
-        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in SWITCHES]
+        headings = [short.get(switch) or f"{switch.removesuffix('_lan_only')} lan" for switch in switches]
     out.rows(("template", *headings, "accounts", *(["networks"] if with_networks else [])), rows, of="template")
     return 0

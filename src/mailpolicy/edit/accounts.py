@@ -11,18 +11,15 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.edit.services import refuse_connector, require_governed
 from mailpolicy.errors import Refused
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.bindings import Owner, passwords_to_set
 from mailpolicy.policy.lookup import require_account, require_template
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import Clock, End
-
-SUSPEND_NOTE = (
-    "suspension stops POP, IMAP, MultiPOP and Outlook Connector, but not sending (SMTP), open sessions, "
-    "or webmail that does not log in over IMAP"
-)
 
 
 def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value]) -> Plan:
@@ -124,7 +121,11 @@ def rename(policy: Policy, old: str, new: str) -> Plan:
 def suspend(policy: Policy, selection: Selection) -> Plan:
     """Plan the suspension of accounts. Raises NotFound."""
     plan = _suspension(policy, selection, True)
-    plan.notes.append(SUSPEND_NOTE)
+    closed = joined([service.label for service in policy.services])
+    sending = "" if policy.governs(Service.SMTP) else "sending (SMTP), "
+    plan.notes.append(
+        f"suspension stops {closed}, but not {sending}open sessions, or webmail that does not log in over IMAP"
+    )
     return plan
 
 

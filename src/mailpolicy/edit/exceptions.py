@@ -10,7 +10,8 @@ from mailpolicy.edit.operations import Drop
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Refused
-from mailpolicy.policy.model import Account, Policy, Settings, Value
+from mailpolicy.policy.account import Account, Settings, Value
+from mailpolicy.policy.model import Policy
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import End

@@ -8,8 +8,7 @@ from mailpolicy.edit.operations import PutList
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.policy.lan import RESERVED, is_reserved
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.names import counted
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.names import counted, joined
 
 
 def add(policy: Policy, texts: tuple[str, ...]) -> Plan:
@@ -48,12 +47,14 @@ def _lan(policy: Policy) -> EntryList:
 
 
 def _lan_only_count(policy: Policy) -> str:
+    restrictable = [service for service in policy.services if service.own_lan_switch is not None]
     lan_only = sum(
         any(
-            policy.setting(account, service.switch).value and policy.setting(account, service.own_lan_switch).value
-            for service in Service
-            if service.own_lan_switch is not None
+            policy.setting(account, service.switch).value
+            and policy.setting(account, service.own_lan_switch or "").value
+            for service in restrictable
         )
         for account in policy.accounts.values()
     )
-    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for POP or IMAP"
+    services = joined([service.label for service in restrictable], "or")
+    return f"{counted(lan_only, 'account')} {'is' if lan_only == 1 else 'are'} restricted to the LAN for {services}"

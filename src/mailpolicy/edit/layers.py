@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from mailpolicy.edit.operations import Path
 from mailpolicy.edit.selection import Selection
+from mailpolicy.policy.account import Account, Settings
 from mailpolicy.policy.lookup import require_template
-from mailpolicy.policy.model import Account, Layer, Policy, Settings
+from mailpolicy.policy.model import Layer, Policy
 from mailpolicy.policy.names import counted
 
 

@@ -7,10 +7,10 @@ is copied first. A list that equals the inherited one is removed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath
-from mailpolicy.edit import entries, remarks
+from mailpolicy.edit import entries, exceptions, remarks
 from mailpolicy.edit.entries import EntryList
 from mailpolicy.edit.layers import selected_layer
 from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutElement, Rename
@@ -18,10 +18,14 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Command, Refused
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_network
-from mailpolicy.policy.model import EXTRA_LAN, Account, ExtraLan, Layer, Policy, Settings, named_in
+from mailpolicy.policy.model import ExtraLan, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import End
 
 _Change = Callable[[tuple[str, ...]], tuple[str, ...]]  # of a list of names
 
@@ -76,7 +80,7 @@ class User(NamedTuple):
     def title(self) -> str:
         """Return the name of the table in a sentence."""
         if self.address is not None:
-            return self.address
+            return f"the exception of {self.address}" if len(self.path) > 2 else self.address
         return f"the template {self.path[1]}" if self.path[0] == "templates" else "the defaults"
 
 
@@ -101,7 +105,9 @@ def _unassign_all(name: str, users: list[User]) -> Command:
         return (*unassign, "--in-defaults")
     if layer == "templates":
         return (*unassign, "--in-template", str(users[0].path[1]))
-    addresses = dict.fromkeys(user.address for user in users if user.address is not None)
+    addresses = dict.fromkeys(user.address for user in users if user.address is not None and len(user.path) == 2)
+    if not addresses:  # exceptions are left
+        return ("mailpolicy", "temporary", "end", *(user.address for user in users if user.address is not None))
     return (*unassign, *addresses) if len(addresses) <= remarks.MAX_NAMED else ("mailpolicy", "network", "show", name)
 
 
@@ -126,10 +132,13 @@ def rename(policy: Policy, old: str, new: str) -> Plan:
     return plan
 
 
-def assign(policy: Policy, name: str, selection: Selection) -> Plan:
-    """Plan a further network for accounts or a layer. Raises NotFound."""
+def assign(policy: Policy, name: str, selection: Selection, until: End | None = None) -> Plan:
+    """Plan a further network for accounts or a layer; with `until`, in the exceptions of the accounts.
+
+    Raises NotFound and Refused.
+    """
     require_network(policy, name)
-    plan = _assignment(policy, selection, lambda names: (*names, name) if name not in names else names)
+    plan = _assignment(policy, selection, lambda names: (*names, name) if name not in names else names, until)
     given = [policy.accounts[result.subject] for result in plan.results if result.subject in policy.accounts]
     if unrestricted := [account.address for account in given if not _is_restricted(policy, account)]:
         named = names_or_count(unrestricted)
@@ -139,13 +148,13 @@ def assign(policy: Policy, name: str, selection: Selection) -> Plan:
     return plan
 
 
-def unassign(policy: Policy, name: str, selection: Selection) -> Plan:
-    """Plan accounts or a layer without a network. Raises NotFound."""
+def unassign(policy: Policy, name: str, selection: Selection, until: End | None = None) -> Plan:
+    """Plan accounts or a layer without a network; with `until`, by exceptions. Raises NotFound and Refused."""
     require_network(policy, name, offer=False)
-    return _assignment(policy, selection, lambda names: tuple(other for other in names if other != name))
+    return _assignment(policy, selection, lambda names: tuple(other for other in names if other != name), until)
 
 
-def _assignment(policy: Policy, selection: Selection, change: _Change) -> Plan:
+def _assignment(policy: Policy, selection: Selection, change: _Change, until: End | None) -> Plan:
     plan = Plan()
     if selection.layer is not None:
         layer = selected_layer(policy, selection)
@@ -155,11 +164,25 @@ def _assignment(policy: Policy, selection: Selection, change: _Change) -> Plan:
         plan.results.append(Result(layer.subject, "networks", state, changed))
         plan.notes.append(layer.reach(layer.keeping(policy, EXTRA_LAN)))
         return plan
-    for account in selected_accounts(policy, selection, plan):
+    accounts = selected_accounts(policy, selection, plan)
+    if until is not None:
+        exceptions.refuse_second(policy, accounts, {EXTRA_LAN: ()}, until)
+    masked = []
+    for account in accounts:
+        if until is not None:
+            names = change(policy.extra_lan(account).names)
+            changed = exceptions.write(policy, plan, account, {EXTRA_LAN: names}, until)
+            plan.results.append(
+                Result(account.address, "networks", f"{', '.join(names) or 'none'}, until {until}", changed)
+            )
+            continue
+        if EXTRA_LAN in account.in_force:
+            masked.append(account)
         inherited = policy.extra_lan(account.without_own())
         path = ("accounts", account.key)
         state, changed = _write(plan, path, account.address, account.own, inherited, change, account.template)
         plan.results.append(Result(account.address, "networks", state, changed))
+    plan.notes += exceptions.notes((), masked, ())
     return plan
 
 
@@ -186,7 +209,7 @@ def _write(
         return f"{shown} (from {source})" if new else shown, True
     if own is None:
         plan.change(Put(list_path, new), address, key, None, new)
-        return f"{shown} ({', '.join(old)} copied from {source})" if old else shown, True
+        return f"{shown} (own list, copied from {source})" if old else shown, True
     gone = tuple(index for index, name in enumerate(own) if name not in new)
     plan.change(Amend(list_path, gone, tuple(name for name in new if name not in own)), address, key, own, new)
     return shown, True

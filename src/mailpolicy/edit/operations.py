@@ -72,6 +72,13 @@ class Drop(NamedTuple):
     path: Path
 
 
+class DropList(NamedTuple):
+    """Remove the array `path` with its elements, or only these if the key would not come back as it was written."""
+
+    path: Path
+    values: tuple[str, ...]
+
+
 class Rename(NamedTuple):
     """Give the table `path` another last name."""
 
@@ -86,4 +93,4 @@ class Add(NamedTuple):
     table: dict[str, Value]
 
 
-Operation = Put | PutList | PutElement | Amend | Drop | Rename | Add
+Operation = Put | PutList | PutElement | Amend | Drop | DropList | Rename | Add

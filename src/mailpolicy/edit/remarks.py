@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from mailpolicy.errors import Advice, Command
-from mailpolicy.policy.model import Account, Gate, Layer, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Gate, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import SERVER_GATES

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import NotFound
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.lookup import no_account, require_template
-from mailpolicy.policy.model import Account, Layer, Policy
+from mailpolicy.policy.model import Layer, Policy
 
 
 class Selection(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, Drop, Operation, Path, PutList, Scalar
+from mailpolicy.edit.operations import Amend, DropList, Operation, Path, Put, Scalar
 from mailpolicy.edit.plan import Plan, Result
-from mailpolicy.errors import Refused
+from mailpolicy.errors import Command, Refused
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.service import Service
 
@@ -31,33 +31,55 @@ def govern(policy: Policy, services: Iterable[Service]) -> Plan:
     plan = Plan()
     for service in wanted:
         changed = not policy.governs(service)
-        admitted = sum(not after.gates(address, service) for address in after.accounts)
-        if changed and not admitted:
-            raise Refused(
-                f"no account could use {service} then: grant it first",
-                code="nobody-granted",
-                fix=("mailpolicy", str(service), "on", "--in-defaults"),
-            )
-        plan.results.append(Result("server", "govern", str(service), changed))
+        if changed and not after.is_granted(service):
+            fix = _first_grant(after, service)
+            why = "grant it first" if fix else "each is suspended, has it switched off itself or needs a LAN"
+            raise Refused(f"no account could use {service} then: {why}", code="nobody-granted", fix=fix)
+        plan.results.append(Result("server", str(service), "governed", changed))
         if changed:
-            stopped = len(after.accounts) - admitted
-            plan.notes.append(f"{service} is now refused to {counted(stopped, 'account')} of {len(after.accounts)}")
+            plan.notes.append(_closing(after, service))
     _govern_change(plan, policy, new)
     return plan
+
+
+def _closing(after: Policy, service: Service) -> str:
+    """Return how many accounts a service is closed or restricted to, now that it is governed."""
+    admitted = [after.admitted(address, service) for address in after.accounts]
+    closed = sum(not networks for networks in admitted)
+    restricted = sum(networks != ANYWHERE for networks in admitted) - closed
+    return (
+        f"this closes {service} to {closed} of {counted(len(admitted), 'account')}, and restricts it for {restricted}"
+    )
+
+
+def _first_grant(after: Policy, service: Service) -> Command | None:
+    """Return the command on a layer that lets some account use a service; None if no single one does."""
+    on: dict[str, bool] = {service.switch: True}
+    anywhere = on | ({service.own_lan_switch: False} if service.own_lan_switch else {})
+    for keys, options in ((on, ()), (anywhere, ("--anywhere",))):
+        begin = ("mailpolicy", str(service), "on", *options)
+        if after._replace(defaults={**after.defaults, **keys}).is_granted(service):
+            return (*begin, "--in-defaults")
+        for name, table in after.templates.items():
+            if after._replace(templates={**after.templates, name: {**table, **keys}}).is_granted(service):
+                return (*begin, "--in-template", name)
+    return None
 
 
 def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
     """Plan that the store no longer decides about these services, which are open to everybody then."""
     wanted = tuple(dict.fromkeys(services))
     plan = Plan()
+    opened = []
     for service in wanted:
         changed = policy.governs(service)
-        plan.results.append(Result("server", "ungovern", str(service), changed))
+        plan.results.append(Result("server", str(service), "not governed", changed))
         if changed:
-            closed = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
-            plan.notes.append(
-                f"{service} is now open from anywhere to {counted(closed, 'account')} that it was not open to"
-            )
+            restricted = sum(policy.admitted(address, service) != ANYWHERE for address in policy.accounts)
+            opened.append(f"{counted(restricted, 'more account')} use {service} from anywhere")
+    if opened:
+        plan.question = f"Let {joined(opened)}?"
+        plan.notes.append(f"this lets {joined(opened)}")
     _govern_change(plan, policy, tuple(service for service in policy.server.govern if service not in wanted))
     return plan
 
@@ -69,11 +91,11 @@ def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None
     added = tuple(str(service) for service in new if service not in old)
     gone = tuple(index for index, service in enumerate(old) if service not in new)
     if not new:
-        operation: Operation = Drop(path)
+        operation: Operation = DropList(path, tuple(map(str, old)))
     elif "govern" in policy.server.written:
         operation = Amend(path, gone, added)
     else:
-        operation = PutList(path, added)
+        operation = Put(path, added)
     plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
 
 

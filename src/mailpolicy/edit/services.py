@@ -15,7 +15,8 @@ from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.model import Account, Gate, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.service import Service
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def switch(
     # In a layer Outlook Connector without IMAP is only a warning: an account that uses the layer may still set IMAP.
     if selection.layer is not None:
         return _switch_layer(policy, service, wanted, selection, plan)
-    require_governed(policy, service)
+    if verb is not Verb.INHERIT:  # to remove a key that has no effect does no harm
+        require_governed(policy, service)
     accounts = selected_accounts(policy, selection, plan)
     if wanted.get(Service.CONNECTOR.switch):
         refuse_connector(policy, accounts)

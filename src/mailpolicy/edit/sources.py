@@ -9,8 +9,9 @@ from mailpolicy.edit.operations import Add, Drop, Path, Scalar, differences
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.server import display_text
 from mailpolicy.errors import NotFound, Refused
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.lookup import require_account
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.source import Source

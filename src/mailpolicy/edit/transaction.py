@@ -16,6 +16,7 @@ from mailpolicy.edit.plan import Plan, Planner, planned
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite
+from mailpolicy.edit.text.splices import settled
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
@@ -182,10 +183,11 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
     store = partial.limited_to_accounts(store, plan)
     try:
         with without_gc():
-            splices = splices_for(store.text, plan.operations, followed=partial.is_followed(store))
+            operations = settled(store.text, plan.operations)
+            splices = splices_for(store.text, operations, followed=partial.is_followed(store))
     except CannotWrite as reason:
         raise _needs_hand_edit(store, reason.offset, str(reason)) from None
-    wanted = apply_operations(store.tree, plan.operations)
+    wanted = apply_operations(store.tree, operations)
     new = Store(store.path, diff.apply_splices(store.text, splices).encode("utf-8"))
     if _without_empty(new.tree) != _without_empty(wanted):
         offset = splices[0].start

@@ -16,7 +16,8 @@ from ipaddress import ip_network
 
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.export.stamp import MASK, masked_unless_plain
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted, unicode_address
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, network_set
 from mailpolicy.policy.service import Service

@@ -75,18 +75,22 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
     return Options(**chosen)
 
 
-def explain_lock(names: Any) -> tuple[str, Command]:
+def explain_lock(value: Any) -> tuple[str, Command]:
     """Return what replaces the former option `lock`, which closed services of Dovecot to suspended accounts.
 
-    The command is the first step: governed without being granted, a service would be closed to everybody.
+    The command is safe in every store: it is refused, with the grant to make first, if nobody could use the service.
     """
-    listed = names if isinstance(names, list) else str(names).split(",")
+    listed = value if isinstance(value, list) else str(value).split(",")
     services = list(
         dict.fromkeys(SERVICES[name] for name in listed if name in SERVICES and SERVICES[name].facts.optional)
     )
-    grants = [("mailpolicy", str(service), "on", "--in-defaults") for service in services or GOVERNABLE[:1]]
-    steps = [*(" ".join(grant[1:]) for grant in grants), f"server govern {' '.join(grant[1] for grant in grants)}"]
-    return f"lock is no longer an option, as the store itself governs sending: {', then '.join(steps)}", grants[0]
+    wanted = [str(service) for service in services or GOVERNABLE[:1]]
+    steps = [f"{service} on --in-defaults" for service in wanted]
+    govern = ("server", "govern", *wanted)
+    return (
+        f"lock is no longer an option, as the store itself governs sending: unless it governs {names.joined(wanted)} "
+        f"already, {', then '.join([*steps, ' '.join(govern)])}"
+    ), ("mailpolicy", *govern)
 
 
 def _checked(option: str, check: Any, text: str) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mailpolicy.policy import bindings
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.causes import access_causes
 from mailpolicy.policy.changes import AccessChange, Cause, Direction, Redirection, direction
-from mailpolicy.policy.model import Account, Policy, Server
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.moments import moments
 from mailpolicy.policy.networks import NOWHERE, NetworkSet, describe
 from mailpolicy.policy.redirect_causes import smart_host_causes, source_causes

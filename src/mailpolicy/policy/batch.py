@@ -44,7 +44,7 @@ class BatchAnswers:
         try:
             gate, scope = self._tables[address][protocol]
         except KeyError:
-            gate, scope = self._look_up(address, protocol)
+            gate, scope = self._look_up(address, protocol, ip)
         if ip is None:
             question(address, protocol, ip)  # raises for every service that needs an IP address
             return gate
@@ -56,7 +56,7 @@ class BatchAnswers:
             return Gate.OUTSIDE_LAN
         return gate
 
-    def _look_up(self, address: str, protocol: str) -> Decision:
+    def _look_up(self, address: str, protocol: str, ip: str | None) -> Decision:
         normalised = question_address(address)
         service = service_named(protocol)
         account = self._policy.accounts.get(normalised)
@@ -67,7 +67,9 @@ class BatchAnswers:
         self._tables[address] = table
         known = table.get(protocol)
         if known is None:
-            require_governed(self._policy, service)
+            if not self._policy.governs(service):
+                question(address, protocol, ip)  # one that is malformed is refused as that
+                require_governed(self._policy, service)
             known = decide(self._policy, normalised, service)
             if protocol in BY_NAME:  # the number of other spellings, such as Imap, is unbounded
                 table[protocol] = known

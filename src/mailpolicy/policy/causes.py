@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailpolicy.policy.account import EXTRA_LAN, Account
 from mailpolicy.policy.changes import AccessChange, Cause
-from mailpolicy.policy.model import EXTRA_LAN, Account, NamedNetwork, Policy
+from mailpolicy.policy.model import NamedNetwork, Policy
 from mailpolicy.policy.service import SWITCHES
 
 _SERVER_KEYS = ("edition", "outlook_connector_installed", "multipop", "lan", "govern")
@@ -26,9 +27,11 @@ def access_causes(old: Policy, new: Policy, change: AccessChange) -> list[Cause]
     """
     address, service = change.address, change.service
     old_account, new_account = old.accounts.get(address), new.accounts.get(address)
-    if old_account is None or new_account is None:
+    if (old_account is None or new_account is None) and old.governs(service) is new.governs(service):
         key = new_account.key if new_account is not None else old_account.key if old_account is not None else ""
         return [Cause(("accounts", key), new_account is not None)]
+    if old_account is None or new_account is None:
+        return [Cause(("server", "govern"), "govern" in new.server.written)]
     named = {*old.extra_lan(old_account).names, *new.extra_lan(new_account).names}
     before, after = _flattened(old, old_account, named), _flattened(new, new_account, named)
     settings = [("account", key) for key in (*_SHARED, *_STATES)] + [("server", key) for key in _SERVER_KEYS]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.networks import ANYWHERE, NOWHERE, NetworkSet, describe
 from mailpolicy.policy.service import Service
 

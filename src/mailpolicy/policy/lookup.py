@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mailpolicy.errors import Command, NotFound
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.policy.nearest import nearest, nearest_address
 

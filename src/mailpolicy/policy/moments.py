@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailpolicy.policy.model import Account, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Policy
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,6 +7,7 @@ part is folded, as in Dovecot; an internationalised domain becomes its IDNA 2008
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL = r"[a-z0-9_][a-z0-9_+=~&'-]*(?:\.[a-z0-9_+=~&'-]+)*"
@@ -30,6 +31,12 @@ class NameRejected(ValueError):
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 account`, `2 accounts`."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def joined(words: Iterable[str], last: str = "and") -> str:
+    """Return words as a list in a sentence, such as `pop, imap and smtp`."""
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mailpolicy.errors import Command, UsageError
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.names import NameRejected, account_address, printable
+from mailpolicy.policy.names import NameRejected, account_address, joined, printable
 from mailpolicy.policy.networks import AddressRejected, packed_address
 from mailpolicy.policy.service import BY_NAME, Service
 
@@ -41,16 +41,21 @@ def service_named(text: str) -> Service:
         )
     if text.lower() == "activesync":
         raise QuestionRejected(f"{text} is not governed by mailpolicy, which gives no verdict on it")
-    *first, last = Service
-    known = f"choose {', '.join(first)} or {last}"
+    known = f"choose {joined(Service, 'or')}"
     raise QuestionRejected(f"unknown protocol '{printable(text[:60])}': {known}", f"unknown protocol: {known}")
 
 
+class NotGoverned(QuestionRejected):
+    """A question about a service that the store does not decide about."""
+
+    about_store = True
+
+
 def require_governed(policy: Policy, service: Service) -> None:
-    """Raise QuestionRejected for a service that the store does not decide about."""
+    """Raise NotGoverned for a service that the store does not decide about."""
     if not policy.governs(service):
         message = f"{service} is not governed by the store, so there is no verdict on it"
-        raise QuestionRejected(message, fix=("mailpolicy", "server", "govern", str(service)))
+        raise NotGoverned(message, fix=("mailpolicy", "server", "govern", str(service)))
 
 
 def question(address: str, protocol: str, ip: str | None) -> Question:

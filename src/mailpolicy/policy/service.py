@@ -89,6 +89,7 @@ class Service(StrEnum):
     switch: str  # the key that switches it on
     own_lan_switch: str | None  # its own key that restricts it to the LAN
     lan_switch: str | None  # the key that restricts it to the LAN, perhaps that of the service that it uses
+    switches: tuple[str, ...]  # its own keys
 
     def __new__(cls, name: str, facts: Facts) -> Service:
         """Make a member and its keys once, as every verdict asks for them."""
@@ -98,6 +99,7 @@ class Service(StrEnum):
         service.switch = name.replace("-", "_")
         service.own_lan_switch = f"{service.switch}_lan_only" if facts.lan_meaning is not None else None
         service.lan_switch = f"{facts.uses}_lan_only" if facts.uses is not None else service.own_lan_switch
+        service.switches = (service.switch, *([service.own_lan_switch] if service.own_lan_switch else []))
         return service
 
 

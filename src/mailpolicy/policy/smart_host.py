@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailpolicy.policy.model import Account, Layer, Policy
+from mailpolicy.policy.account import Account
+from mailpolicy.policy.model import Layer, Policy
 
 
 class SmartHostLogin(NamedTuple):

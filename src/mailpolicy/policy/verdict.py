@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
+from mailpolicy.policy.account import EXTRA_LAN, Account
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import EXTRA_LAN, Account, Gate, LanEntry, Layer, Policy
+from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.networks import ANYWHERE, network_of, network_set
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service, service_of_lan_switch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.dates import Clock, End
-from mailpolicy.policy.model import Account
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -23,6 +23,8 @@ def state(account: Account, now: Clock) -> str:
     """Return the state of an account for a list, such as `expired`, or `active, exception until 4 Dec`."""
     states = [word for word, holds in (("suspended", account.suspended), ("expired", account.expired)) if holds]
     words = ", ".join(states) or "active"
+    if account.expires is not None and not account.expired and account.expires.instant is not None:
+        words += f" until {short(account.expires, now)}"
     if account.in_force and account.temporary is not None:
         words += f", exception until {short(account.temporary.until, now)}"
     return words

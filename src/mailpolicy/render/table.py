@@ -16,6 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from mailpolicy.policy.names import counted, printable
 
 _GAP = 2  # blanks between two columns
+_SHORT_KEY = 20  # characters of the first column; an optional column is left out before it gets shorter
 _SHORTEST_KEY = 16  # characters of the first column; the others are broken before it gets shorter
 _SHORT = 12  # characters of a cell that stays in one line, though it has blanks
 _SHORTEST = 8  # characters of any other column
@@ -34,20 +35,26 @@ def table(
     width: int,
     *,
     of: str | None = None,
+    optional: str | None = None,
     ellipsis: str = "...",
     paint: Paint = plain,
 ) -> Iterator[str]:
     """Yield the lines of a table that is at most `width` cells wide, if that is possible at all.
 
     `of` names the rows, such as `account`: then a column in which two or more of them agree is said below the table.
+    The column `optional` is left out, and that said below, if the first one had to be shortened a lot for it.
     """
-    cells = [[printable(cell) for cell in row] for row in rows]
-    shown, agreed = _parted(columns, cells) if of is not None and len(cells) > 1 else (list(range(len(columns))), [])
-    heading = [columns[index].upper() for index in shown]
-    cells = [[row[index] for index in shown] for row in cells]
-    wanted, narrowest = _measured([heading, *cells], width)
+    whole = [[printable(cell) for cell in row] for row in rows]
+    shown, agreed = _parted(columns, whole) if of is not None and len(whole) > 1 else (list(range(len(columns))), [])
+    heading, cells, wanted, narrowest = _laid_out(columns, whole, shown, width)
+    left_out: str | None = None
+    room = width - sum(narrowest[1:]) - _GAP * (len(shown) - 1)
+    if optional is not None and columns.index(optional) in shown and room < min(narrowest[0], _SHORT_KEY):
+        left_out = optional
+        shown = [index for index in shown if columns[index] != optional]
+        heading, cells, wanted, narrowest = _laid_out(columns, whole, shown, width)
     if of is None and sum(narrowest) + _GAP * (len(shown) - 1) > width:
-        yield from _blocks(columns, cells, width, paint)
+        yield from _blocks(columns, whole, width, paint)
         return
     widths = _fitted(wanted, narrowest, width)
     yield from (paint("heading", line) for line in _row(heading, widths, ellipsis, plain))
@@ -56,11 +63,23 @@ def table(
     alike = {key for key, count in Counter(keys).items() if count > 1}
     for row, key in zip_longest(cells, keys, fillvalue=""):
         yield from _row(row, widths, ellipsis, paint, whole=key in alike)
-    if agreed:
+    if agreed or left_out is not None:
         yield ""
+    if left_out is not None:
+        yield from wrapped(f"Left out, as the terminal is too narrow: {left_out}", width)
+    if agreed:
         told = ", ".join([f"{columns[index]} {value}" for index, value in agreed])
         number = f"both {of}s" if len(cells) == 2 else f"all {counted(len(cells), str(of))}"
         yield from wrapped(f"The same for {number}: {told}", width)
+
+
+def _laid_out(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[int], width: int
+) -> tuple[list[str], list[list[str]], list[int], list[int]]:
+    """Return the heading and the rows of the columns `shown`, with the preferred and the smallest widths."""
+    heading = [columns[index].upper() for index in shown]
+    cells = [[row[index] for index in shown] for row in rows]
+    return heading, cells, *_measured([heading, *cells], width)
 
 
 def _parted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[int], list[tuple[int, str]]]:

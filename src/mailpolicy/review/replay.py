@@ -14,8 +14,9 @@ from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.batch import Decision, decide
-from mailpolicy.policy.model import Account, Gate, Policy
+from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import NameRejected, account_address, line_refusal, printable
 from mailpolicy.policy.networks import ANYWHERE, AddressRejected, NetworkSet, packer
 from mailpolicy.policy.question import QuestionRejected, service_named

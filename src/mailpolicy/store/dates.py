@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.diagnostics import KeyPath, Problem
-from mailpolicy.policy.model import Temporary
+from mailpolicy.policy.account import Temporary
 from mailpolicy.system import zones
 
 if TYPE_CHECKING:

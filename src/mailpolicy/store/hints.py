@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mailpolicy.diagnostics import KeyPath, Problem
-from mailpolicy.policy.model import Account, LanEntry, Layer, Policy, Settings, Value, named_in
+from mailpolicy.policy.account import Account, Settings, Value, named_in
+from mailpolicy.policy.model import LanEntry, Layer, Policy
 from mailpolicy.policy.names import short
 from mailpolicy.policy.networks import network_set
 

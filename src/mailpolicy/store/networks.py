@@ -8,8 +8,9 @@ from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.lan import EntryRejected, lan_entry
-from mailpolicy.policy.model import EXTRA_LAN, LanEntry, NamedNetwork
+from mailpolicy.policy.model import LanEntry, NamedNetwork
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.store.tables import check_name, type_name
@@ -31,7 +32,7 @@ def lan_entries(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tup
     entries = []
     for index, text in enumerate(texts):
         if type(text) is not str:
-            problems.append(Problem("MP006", (*path, index), f"a LAN entry must be a string, not {type_name(text)}"))
+            problems.append(Problem("MP006", (*path, index), f"an entry must be a string, not {type_name(text)}"))
             continue
         try:
             entries.append(LanEntry(text, lan_entry(text), index))

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN, Account, Policy, Server, Settings
+from mailpolicy.policy.account import EXTRA_LAN, Account, Settings
+from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
@@ -153,12 +154,7 @@ def _account(
 ) -> Account:
     path: KeyPath = ("accounts", key)
     template, suspended, login, sources, expires, temporary = (
-        table.pop("template", None),
-        table.pop("suspended", False),
-        table.pop("smart_host_login", None),
-        table.pop("sources", None),
-        table.pop("expires", None),
-        table.pop("temporary", None),
+        table.pop(own, None) for own in ("template", "suspended", "smart_host_login", "sources", "expires", "temporary")
     )
     if template is not None and template not in templates:
         meant = nearest(template, templates) if len(problems) < MAX_GUESSES else None
@@ -170,7 +166,7 @@ def _account(
         template = None
     if login is not None:
         check_name(names.login, login, "MP014", (*path, "smart_host_login"), problems)
-    account = Account(address, key, table, template, suspended, login)
+    account = Account(address, key, table, template, suspended is True, login)
     if sources is not None:
         account = account._replace(sources=_sources(sources, (*path, "sources"), problems))
     if expires is not None:
@@ -229,8 +225,8 @@ def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem
     """Add a problem for each value that has the right type and is not an allowed one."""
     for key in table.keys() & CHOICES.keys():
         if table[key] not in CHOICES[key]:
-            *first, last = (f"'{choice}'" for choice in CHOICES[key])
-            message = f"{key} is '{names.short(table[key])}': write {', '.join(first)} or {last}"
+            choices = names.joined((f"'{choice}'" for choice in CHOICES[key]), "or")
+            message = f"{key} is '{names.short(table[key])}': write {choices}"
             problems.append(Problem("MP008", (*path, key), message))
     for key in table.keys() & RANGES.keys():
         least, most = RANGES[key]
@@ -280,15 +276,25 @@ def _server(table: Any, problems: list[Problem]) -> Server:
     )
 
 
+def _govern_hint(text: str, choices: str) -> str:
+    match BY_NAME.get(text.lower()):
+        case None:
+            near = nearest(text, list(map(str, GOVERNABLE)))
+            return f"did you mean '{near}'?" if near is not None else f"which is no service: choose {choices}"
+        case service if service.facts.optional:
+            return f"did you mean '{service}'?"
+        case _:
+            return "which every store governs: remove it"
+
+
 def _govern(texts: list[Any], path: KeyPath, problems: list[Problem]) -> tuple[Service, ...]:
     services = {str(service): service for service in GOVERNABLE}
-    choices = " and ".join(f"'{name}'" for name in services)
+    choices = names.joined((f"'{name}'" for name in services), "or")
     for index, text in enumerate(texts):
         if type(text) is not str:
-            message = f"a service must be a string, not {type_name(text)}: write one of {choices}"
+            message = f"a service must be a string, not {type_name(text)}: write {choices}"
             problems.append(Problem("MP006", (*path, index), message))
         elif text not in services:
-            always = f"{text} is always governed: remove it" if text in BY_NAME else f"choose among {choices}"
-            message = f"govern names '{names.short(text)}', which it cannot: {always}"
+            message = f"govern names '{names.short(text)}', {_govern_hint(text, choices)}"
             problems.append(Problem("MP008", (*path, index), message))
     return tuple(services[text] for text in texts if type(text) is str and text in services)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy import names
-from mailpolicy.policy.model import EXTRA_LAN
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.policy.service import SWITCH_MEANINGS

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, Problem, dotted
+from mailpolicy.policy.account import Account
 from mailpolicy.policy.lan import is_reserved
-from mailpolicy.policy.model import Account, Gate, Policy, Setting
+from mailpolicy.policy.model import Gate, Policy, Setting
 from mailpolicy.policy.names import counted, short
 from mailpolicy.policy.service import GOVERNABLE, Service
 from mailpolicy.policy.source import Tls
@@ -104,7 +105,7 @@ def _governed(policy: Policy) -> Iterator[Problem]:
     """Yield a warning for each governed service that nobody is granted, and for keys of one that is not governed."""
     for service in GOVERNABLE:
         if policy.governs(service):
-            if all(policy.gates(group[0].address, service) for group in policy.groups()):
+            if not policy.is_granted(service):
                 position = policy.server.govern.index(service)
                 message = f"{service} is governed, but no account is granted it: nobody can use it"
                 yield Problem("MP041", ("server", "govern", position), message)

@@ -47,13 +47,18 @@ def require(name: str) -> None:
     zone(name)
 
 
-def _explained(name: str) -> str:
+def known() -> list[str]:
+    """Return the names of all time zones, sorted."""
     from zoneinfo import available_timezones
 
-    known = available_timezones()
-    if not known:
+    return sorted(available_timezones())
+
+
+def _explained(name: str) -> str:
+    known_names = known()
+    if not known_names:
         return "this machine has no time zones: install tzdata (apt-get install tzdata, or pip install tzdata)"
-    by_folded = {other.lower(): other for other in known}
-    meant = by_folded.get(name.lower()) or nearest(name, known)
+    by_folded = {other.lower(): other for other in known_names}
+    meant = by_folded.get(name.lower()) or nearest(name, known_names)
     hint = f", did you mean '{meant}'?" if meant else ": write an IANA name, such as 'Europe/Berlin'"
     return f"there is no time zone '{short(name)}'{hint}"

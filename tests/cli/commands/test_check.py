@@ -73,11 +73,14 @@ jonas@acme.example multipop 1.2.3.4
 jonas@acme.example multipop 1.2.3
 alice@acme.example pop
 alice@acme.example pop 1.2.3.4 extra
-alice@acme.example smtp 1.2.3.4
+alice@acme.example ftp 1.2.3.4
+alice@acme.example Sieve 1.2.3.4
 nobody@acme.example imap ::ffff:10.20.0.1
 alice pop 10.20.0.1
 \xff\xfe pop 10.20.0.1
 alice@acme.example pop ::ffff:10.20.0.1
+alice@acme.example smtp 1.2.3.4
+pedro@contractors.acme.example submission 10.20.1.1
 lonely
 """
 ANSWERS = """\
@@ -89,12 +92,15 @@ allow	-	jonas@acme.example	multipop	1.2.3.4
 error	8	jonas@acme.example: not an IP address: an IPv4 address has four parts from 0 to 255
 error	9	alice@acme.example: missing IP address
 error	10	alice@acme.example: expected three fields: ADDRESS PROTOCOL IP
-error	11	alice@acme.example: unknown protocol: choose pop, imap, multipop or outlook-connector
+error	11	alice@acme.example: unknown protocol: choose pop, imap, multipop, outlook-connector, smtp or sieve
+error	12	alice@acme.example: sieve is not governed by the store, so there is no verdict on it
 deny	unknown-account	nobody@acme.example	imap	::ffff:10.20.0.1
-error	13	'alice' is not an address: it has no @; write name@domain
-error	14	not an address
+error	14	'alice' is not an address: it has no @; write name@domain
+error	15	not an address
 allow	-	alice@acme.example	pop	::ffff:10.20.0.1
-error	16	'lonely' is not an address: it has no @; write name@domain
+allow	-	alice@acme.example	smtp	1.2.3.4
+deny	service-off	pedro@contractors.acme.example	submission	10.20.1.1
+error	19	'lonely' is not an address: it has no @; write name@domain
 """
 
 

@@ -31,7 +31,7 @@ def stores() -> list[str]:
             f'multipop = {str(multipop).lower()}\nlan = ["10.0.0.0/8"]\n'
             + (f"[templates.t]\n{switches}" if layer == "template" else "[templates.t]\n")
             + '[accounts."o\'neil@x.example"]\ntemplate = "t"\n'
-            + ("suspended = true\n" if suspended else "")
+            + ("suspended = true\nexpires = 2026-01-31\n" if suspended else "")
             + (switches if layer == "account" else "")
         )
     return texts
@@ -133,16 +133,18 @@ def test_the_lan_is_offered_to_local_clients_only(ip: str, entry: str | None, ru
     answer = json.loads(run(*named, "check", "a@x.example", "pop", ip, "--json").out)
     assert denied[0] == f"  fix: mailpolicy pop anywhere a@x.example --file {store}"
     assert answer["fixes"] == ["mailpolicy pop anywhere a@x.example"]
+    for_now = "mailpolicy pop anywhere a@x.example --until +1d"
+    assert denied[1] == f"  or: {for_now} --file {store}"
     if entry is None:
-        assert denied[1:] == []
-        assert answer["alternatives"] == []
+        assert denied[2:] == []
+        assert answer["alternatives"] == [for_now]
         assert "lets_in" not in answer
         return
-    assert denied[1:] == [f"  or: mailpolicy lan add {entry} --file {store}  # lets in 2 accounts"]
-    assert answer["alternatives"] == [f"mailpolicy lan add {entry}"]
+    assert denied[2:] == [f"  or: mailpolicy lan add {entry} --file {store}  # lets in 2 accounts"]
+    assert answer["alternatives"] == [for_now, f"mailpolicy lan add {entry}"]
     assert answer["lets_in"] == 2  # of those that are LAN-only nothing else keeps these out
     before = run(*named, "who", "pop", "--from", entry).out + run(*named, "who", "imap", "--from", entry).out
-    assert run(*shlex.split(denied[1], comments=True)[2:]).status == 0
+    assert run(*shlex.split(denied[2], comments=True)[2:]).status == 0
     after = run(*named, "who", "pop", "--from", entry).out + run(*named, "who", "imap", "--from", entry).out
     assert len(after.splitlines()) - len(before.splitlines()) == 2
     assert run(*named, "check", "a@x.example", "pop", ip).out == "allow\n"
@@ -166,7 +168,8 @@ def test_an_allow_says_why(run: Run, store: Path) -> None:
         return json.loads(run("--file", file, "check", *asked, "--json").out)["granted_by"]
 
     def why(key: str, layer: str, line: int, network: str | None = None) -> dict[str, object]:
-        return {"key": key, "layer": layer, "file": file, "line": line, "network": network}
+        name = "lan" if network is not None else None
+        return {"key": key, "layer": layer, "file": file, "line": line, "network": network, "network_name": name}
 
     own = 'accounts."alice@example.com".pop'
     for ip, network in (("10.1.2.3", "10.0.0.0/8"), ("::ffff:10.1.2.3", "10.0.0.0/8"), ("fd00::1", "fd00::/8")):

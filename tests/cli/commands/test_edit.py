@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -78,8 +78,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, store: Path) -> Iterator[Desk]:
-    yield Desk(tmp_path, store)
+def desk(tmp_path: Path, store: Path) -> Desk:
+    return Desk(tmp_path, store)
 
 
 def ended(person: pexpect.spawn) -> int:

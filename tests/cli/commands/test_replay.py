@@ -232,8 +232,10 @@ def test_logins_over_a_service_that_is_not_governed_are_counted_and_not_judged(
         f"{SYSLOG} mx dovecot: managesieve-login: Login: user=<alice@example.com>, method=PLAIN, rip=203.0.113.9",
     ]
     log.write_text("".join(f"{line}\n" for line in lines))
-    result = run("--file", str(store), "replay", str(log), "--fail-on", "refused")
-    assert (result.status, result.out) == (0, "")
+    for options, status in (((), 0), (("--fail-on", "refused"), 2)):
+        result = run("--file", str(store), "replay", str(log), *options)
+        assert (result.status, result.out) == (status, "")
+        assert "only logins over services that are not governed, nothing was compared" in result.err
     assert "2 logins over smtp not judged, as the store does not govern it: mailpolicy server govern smtp" in result.err
     assert "1 login over sieve not judged" in result.err
     store.write_text(

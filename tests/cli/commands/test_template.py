@@ -22,7 +22,7 @@ def test_templates(run: Run, tmp_path: Path) -> None:
     assert run(*file, "template", "remove", "office").status == 0
     assert run(*file, "template", "remove", "office").status == 4
     assert run(*file, "template", "remove", "office", "--if-exists").status == 0
-    assert run(*file, "template", "list").out == "desk\t-\t-\t-\t-\t-\t-\t2\n"
+    assert run(*file, "template", "list").out == "desk\t-\t-\t-\t-\t-\t-\t2\t-\n"
     assert run(*file, "template", "unassign", "--all").status == 0
     assert run(*file, "template", "remove", "desk").status == 0
     assert "templates" not in tomli.loads(path.read_text())

@@ -148,7 +148,7 @@ def test_an_account_that_went_meanwhile(changed: Machine) -> None:
 
 
 def test_an_edit_that_needs_a_hand(machine: Machine) -> None:
-    machine.store.write_text('version = 1\nserver = { edition = "pro" }\n')
+    machine.store.write_text("version = 1\nserver = {\n  # nothing\n}\n")
     before = machine.untouched()
     result = machine.set("--server")
     assert result.status == 5

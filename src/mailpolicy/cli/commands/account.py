@@ -55,13 +55,12 @@ def app() -> typer.Typer:
         "On a terminal MPOP is short for MultiPOP and OC for Outlook Connector, and LAN means from the LAN only.",
     )(_list)
     group.command("show", help="Show the services of an account, and why.")(_show)
-    group.command(
-        "suspend", help="Suspend accounts. POP, IMAP, MultiPOP and Outlook Connector are denied until resumed."
-    )(_suspend)
+    group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(_suspend)
     group.command("resume", help="Lift a suspension.")(account_command(_resume))
-    group.command("expire", help="Set the last day on which accounts can be used, or the moment at which they expire.")(
-        _expire
-    )
+    group.command(
+        "expire",
+        help="Set the last day of accounts, or a moment.\n\nAfterwards every service that the store governs is denied to them.",
+    )(_expire)
     return group
 
 
@@ -75,6 +74,8 @@ def _add(
     outlook_connector: Annotated[
         str | None, typer.Option("--outlook-connector", metavar="HOW", help="on or off")
     ] = None,
+    smtp: Annotated[str | None, typer.Option("--smtp", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
+    sieve: Annotated[str | None, typer.Option("--sieve", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="login at the smart host")] = None,
     dry_run: DryRun = False,
 ) -> int:
@@ -85,7 +86,7 @@ def _add(
         if template is not None:
             asked["template"] = names.template_name(template)
         asked |= _switches("pop", pop) | _switches("imap", imap) | _switches("multipop", multipop)
-        asked |= _switches("outlook_connector", outlook_connector)
+        asked |= _switches("outlook_connector", outlook_connector) | _switches("smtp", smtp) | _switches("sieve", sieve)
         if login is not None:
             asked["smart_host_login"] = names.login(login)
     except names.NameRejected as error:

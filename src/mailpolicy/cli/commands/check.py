@@ -19,7 +19,7 @@ from mailpolicy.policy.batch import BatchAnswers
 from mailpolicy.policy.model import Gate, Policy
 from mailpolicy.policy.names import counted, line_refusal
 from mailpolicy.policy.nearest import nearest_address
-from mailpolicy.policy.question import Question, QuestionRejected, question
+from mailpolicy.policy.question import Question, QuestionRejected, question, require_governed
 from mailpolicy.policy.service import Service
 from mailpolicy.policy.verdict import judge
 from mailpolicy.store.store import Store
@@ -75,6 +75,7 @@ def _check(
         return views.show_account(out, normalised(address), moment)
     asked = question(address, protocol, ip)
     store, policy = views.open_store(out, [asked.address], at=moment)
+    require_governed(policy, asked.service)
     verdict = judge(policy, asked)
     if not out.context.quiet:
         from mailpolicy.render import answer  # 2 ms, only for an answer with words
@@ -209,7 +210,9 @@ def _objects(out: Output, store: Store, policy: Policy, chunks: Iterable[list[st
             try:
                 if not 2 <= len(fields) <= 3:
                     raise QuestionRejected(_FIELDS)
-                verdict = judge(policy, question(fields[0], fields[1], fields[2] if len(fields) == 3 else None))
+                asked = question(fields[0], fields[1], fields[2] if len(fields) == 3 else None)
+                require_governed(policy, asked.service)
+                verdict = judge(policy, asked)
             except QuestionRejected as error:
                 wrong = True
                 message = line_refusal(line, error.reason)

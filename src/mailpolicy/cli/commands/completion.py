@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.cli import completion
+from mailpolicy.cli import command_line, completion
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
@@ -34,7 +34,7 @@ def _completion(
     """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
     out: Output = context.obj
     if line is not None or shell == "words":
-        asked = (words or [""]) if line is None else completion.split_line(line)[1:] or [""]
+        asked = (words or [""]) if line is None else command_line.split_line(line)[1:] or [""]
         out.data(completion.encode(completion.candidates(asked, os.environ)))
         return 0
     if shell not in completion.SHELLS or words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,15 +25,20 @@ from mailpolicy.cli.selection import (
     entries,
     targets,
 )
+from mailpolicy.cli.when import UntilOption, end_of, when
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import networks
 from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.lookup import require_network
-from mailpolicy.policy.model import EXTRA_LAN, Policy
+from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import End
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="the network", show_default=False)]
 _ENTRY = "CIDR, address, range a-b or 192.168.*.*"
@@ -154,7 +159,7 @@ def _object(store: Store, policy: Policy, name: str, accounts: int) -> dict[str,
     }
 
 
-def _assignment(plan: Callable[[Policy, str, Selection], Plan]) -> Callable[..., int]:
+def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> Callable[..., int]:
     def command(
         context: typer.Context,
         name: _Name,
@@ -165,10 +170,13 @@ def _assignment(plan: Callable[[Policy, str, Selection], Plan]) -> Callable[...,
         in_template: InTemplate = None,
         in_defaults: InDefaults = False,
         skip_unknown: SkipUnknown = False,
+        until: UntilOption = None,
         yes: Yes = False,
         dry_run: DryRun = False,
     ) -> int:
+        out: Output = context.obj
         wanted = _checked(name)
+        asked = when("--until", until, ahead=True)
         chosen = targets(
             target,
             domain=domain,
@@ -178,9 +186,11 @@ def _assignment(plan: Callable[[Policy, str, Selection], Plan]) -> Callable[...,
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
+        if asked is not None and chosen.layer is not None:
+            raise UsageError("--until: only accounts have exceptions")
         return edit(
             context,
-            lambda policy: plan(policy, wanted, chosen),
+            lambda policy: plan(policy, wanted, chosen, end_of(out, policy, "--until", asked) if asked else None),
             addresses=chosen.addresses,
             dry_run=dry_run,
             yes=yes,

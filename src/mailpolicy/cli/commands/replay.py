@@ -71,8 +71,9 @@ def _replay(
         if log != "-":
             os.close(descriptor)
     _report(out, log, store.path, replay)
-    if not replay.logins and not replay.not_governed:
-        message, help_page = f"{log}: no logins found, nothing was compared", ("mailpolicy", "replay", "--help")
+    if not replay.logins:
+        found = "only logins over services that are not governed" if replay.not_governed else "no logins found"
+        message, help_page = f"{log}: {found}, nothing was compared", ("mailpolicy", "replay", "--help")
         if failing is not None:
             raise UsageError(message, code="no-login", fix=help_page)
         out.message(Advice(message, help_page))

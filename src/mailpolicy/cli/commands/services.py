@@ -1,4 +1,4 @@
-"""The commands pop, imap, multipop and outlook-connector: one verb for each check box of the Mail Services page."""
+"""The commands pop, imap, multipop, outlook-connector, smtp and sieve: one verb for each check box of the Mail Services page."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def _settings(
 ) -> dict[str, Scalar | None]:
     """Return the given settings of a source by their keys in the store. Raises UsageError."""
     if tls is not None and tls not in list(Tls):
-        raise UsageError(f"--tls is {', '.join([*Tls][:-1])} or {[*Tls][-1]}, not {tls!a}")
+        raise UsageError(f"--tls is {names.joined(Tls, 'or')}, not {tls!a}")
     if keep is False and delete_after_days is not None:
         raise UsageError("--delete-after-days needs --keep")
     try:

@@ -14,8 +14,9 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.edit import exceptions
 from mailpolicy.errors import UsageError
+from mailpolicy.policy.account import Account, Settings
 from mailpolicy.policy.dates import FAR, End
-from mailpolicy.policy.model import Account, Policy, Settings
+from mailpolicy.policy.model import Policy
 
 
 def app() -> typer.Typer:

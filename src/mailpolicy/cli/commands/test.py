@@ -68,8 +68,8 @@ def _test(
     keys = {key for result in results for miss in result.mismatches for key in miss.keys}
     run = Results(store, policy, results, not_covered, store.lines(keys) if keys else {})
     if out.context.format not in case_results.PRINTS_WARNINGS:
-        for _, warning in case_results.warnings(run):
-            out.message(f"warning: {warning}")
+        for result, warning in case_results.warnings(run):
+            out.message(f"warning: {result.file}:{result.line}: {warning}")
     case_results.FORMATS[out.context.format](out, run)
     if out.context.format == "github":  # without a file name, which may look like a command to the runner
         out.message(f"mailpolicy: {case_results.summary(run)}")

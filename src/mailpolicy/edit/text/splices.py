@@ -1,17 +1,30 @@
 """Turn the operations of an edit into splices of a store's text.
 
 Only the text that an operation needs is touched, and a comment goes only with the key, table or element it belongs to.
-A style that cannot be edited safely raises CannotWrite. tomlkit changes single arrays and is given nothing else.
+A style that cannot be edited safely raises CannotWrite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Path, Put, PutElement, PutList, Rename, Value
+from mailpolicy.edit.operations import (
+    Add,
+    Amend,
+    Drop,
+    DropList,
+    Operation,
+    Path,
+    Put,
+    PutElement,
+    PutList,
+    Rename,
+    Value,
+)
 from mailpolicy.edit.text import inline, removal
-from mailpolicy.edit.text.diff import Splice
+from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
 from mailpolicy.edit.text.values import amend, array, literal
@@ -84,6 +97,20 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made.append(_add(layout, path, _pairs(keys), below.get(path, ())))
     made += (inline.add(layout, table, ", ".join(pairs)) for table, pairs in new_pairs.items())
     return _sorted(made + removal.splices(layout, dropped))
+
+
+def settled(text: str, operations: Sequence[Operation]) -> list[Operation]:
+    """Return the operations with every DropList decided: as a Drop if adding the key again would give the same text."""
+    return [_settled(text, operation) if isinstance(operation, DropList) else operation for operation in operations]
+
+
+def _settled(text: str, operation: DropList) -> Operation:
+    path, values = operation
+    with suppress(CannotWrite):
+        without = apply_splices(text, splices(text, [Drop(path)]))
+        if apply_splices(without, splices(without, [Put(path, values)])) == text:
+            return Drop(path)
+    return Amend(path, tuple(range(len(values))), ())
 
 
 def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:

@@ -175,6 +175,13 @@ def _key_values(line: Line) -> list[Candidate]:
     ]
 
 
+def _edits(line: Line) -> list[Candidate]:
+    from mailpolicy.cli import history  # 8 ms, only for undo
+
+    found = history.read(line.out).entries
+    return [Candidate(one.id, one.command) for one in reversed(found) if one.id and not one.aborted]
+
+
 def _formats(line: Line) -> list[Candidate]:
     return [Candidate(name) for name in getattr(line.command.callback, "formats", USUAL_FORMATS)]
 
@@ -189,7 +196,9 @@ def _nothing(_line: Line) -> list[Candidate]:
 
 # By command and argument, else by option or argument, else by the option's metavar; every metavar is here.
 VALUES: dict[str, Values] = {
-    **dict.fromkeys(("ADDRESS", "ADDRESS...", "[ADDRESS...]", "TARGET...", "account rename OLD"), _accounts),
+    **dict.fromkeys(
+        ("ADDRESS", "ADDRESS...", "[ADDRESS...]", "[ADDRESS]", "TARGET...", "account rename OLD"), _accounts
+    ),
     "account add ADDRESS...": _new_accounts,
     "account rename NEW": _new_accounts,
     "--domain": _domains,
@@ -202,6 +211,7 @@ VALUES: dict[str, Values] = {
     **{f"network {verb} NAME": _networks for verb in ("add", "remove", "show", "assign", "unassign")},
     "network rename OLD": _networks,
     "deploy NAME...": _exports,
+    "[ID]": _edits,
     "TARGET": lambda _line: [Candidate(name, target.description) for name, target in TARGETS.items()],
     "PROTOCOL": lambda line: [Candidate(service, service.label) for service in _governed(line)],
     "server govern SERVICE...": lambda line: _governable(line, governed=False),

@@ -303,6 +303,19 @@ _TEXTS: dict[str, str] = {
         mailpolicy install new.toml
         mailpolicy install new.toml --fail-on widened
         """,
+    "edit": """
+        mailpolicy edit
+        VISUAL=nano mailpolicy edit
+        """,
+    "log": """
+        mailpolicy log
+        mailpolicy log alice@example.com --since 2026-11-01
+        mailpolicy log --json | jq -r .command
+        """,
+    "undo": """
+        mailpolicy undo --dry-run
+        mailpolicy undo 4f2a91c07d
+        """,
     "help": """
         mailpolicy help account add
         """,

@@ -90,7 +90,7 @@ def journal(folder: Path) -> list[Bar]:
             store, host, verbs = sides[name]
             return mailpolicy("pop", next(verbs), "--file", store, "--host-config", host, address)
 
-        pairs = [pair[:2] for pair in turns(rounds, partial(toggled, "with"), partial(toggled, "without"))]
+        pairs = [(ours, peers) for ours, peers in turns(rounds, partial(toggled, "with"), partial(toggled, "without"))]
         log = Path(f"{sides['with'][0]}.log").read_text(encoding="utf-8")
         require(len(log.splitlines()) >= rounds, "the edits are not in the journal")
         what = f"`pop on` / `pop off` in {spaced(accounts)} accounts, with `journal`"

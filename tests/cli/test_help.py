@@ -15,8 +15,8 @@ import pytest
 
 from mailpolicy.cli import examples
 from mailpolicy.cli.app import COMMANDS, SECTIONS, root
-from tests.helpers import RELAYED, ROOT, Run
 from tests.cli.test_quiet import JOURNAL
+from tests.helpers import RELAYED, ROOT, Run
 from tests.sealing import host_config, sealed_file
 
 NETWORKS = '[networks]\nbranch = ["192.0.2.0/24", "198.51.100.9"]\nunused = ["198.51.100.9"]\n\n'

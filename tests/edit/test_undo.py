@@ -22,6 +22,7 @@ from mailpolicy.errors import NotFound, Refused
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store
+from mailpolicy.system.digests import digest
 from mailpolicy.system.held import without_lock
 from tests.helpers import now
 from tests.policy.trees import trees
@@ -64,7 +65,7 @@ def plain(policy: Policy) -> Policy:
 
 def read(path: Path) -> entries.History:
     with without_lock(str(path)) as held:
-        return entries.read(held, Store.read(str(path)).digest)
+        return entries.read(held, digest(path.read_bytes()))
 
 
 def carry_out(path: Path, planner: Planner, undoes: str | None = None) -> bool:

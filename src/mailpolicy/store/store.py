@@ -114,18 +114,13 @@ class Store(Document):
             return self
         from mailpolicy.store.index import reader  # 4 ms, only for a large store
 
-        digest = self.digest
+        digest = digests.digest(self.data)
         subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
         narrowed = self.as_subset(subset) if subset is not None else None
         if narrowed is None or narrowed._validation.policy is None:
             return self
         narrowed._digest = digest
         return narrowed
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of the whole file, in hex."""
-        return self._digest or digests.digest(self.data)
 
     def as_subset(self, subset: Subset) -> Store:
         """Return this store with only a subset of it to be parsed."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.store.store import Store
-from tests.cli.commands.test_log import entries, journaled
+from tests.cli.commands.journals import entries
 from tests.cli.test_quiet import EDITS, place, rows
 from tests.helpers import MINIMAL, RELAYED, Run
 from tests.machine import ALICE, BOB, FIRST, SECOND, Machine
 
-__all__ = ["journaled", "place"]
+__all__ = ["place"]
 
 WHOLE = (
     RELAYED.replace("[defaults]", '[networks]\nbranch = ["203.0.113.0/24", "198.51.100.7"]\n\n[defaults]')

@@ -52,7 +52,7 @@ class Journal(NamedTuple):
         known from the operations. If the block raises, and the store is the old one, the entry is followed by one that says
         so.
         """
-        before = old.digest if old is not None else None
+        before = digest(old.data) if old is not None else None
         identity = os.urandom(5).hex()
         entry = self._event(EDIT, id=identity, **self._who())
         if old is None or old.is_valid:  # keys of a store with errors cannot be compared

@@ -5,6 +5,7 @@ Promises: both sides did the same work, which is looked at, not believed. Not pr
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from itertools import cycle
@@ -18,6 +19,7 @@ from timing import MAILPOLICY, Void, mailpolicy, peak, script, told, turns, whol
 
 FEW, THOUSAND, MANY, GREAT_MANY = 10, 1_000, 10_000, 100_000  # accounts, or secrets
 QUESTIONS = 200_000
+LOOP = 100  # processes
 CEDAR_QUESTIONS = 20_000  # cedarpy takes too long for all of them in every round
 OUTSIDE = "203.0.113.9"
 
@@ -32,14 +34,42 @@ def check(folder: Path) -> list[Bar]:
         lambda: whole(script("trivial", "someone")),
         lambda: mailpolicy("check", "--file", store, lan_only, "pop", OUTSIDE, output=deny, status=1),
         lambda: whole(script("trivial", "someone")),
+        lambda: whole(script("bare")),
+        lambda: whole(script("toml_read", store)),
     )
     require(allow.read_text(encoding="utf-8").startswith("allow"), "check denies what is allowed")
     require(deny.read_text(encoding="utf-8").startswith("deny: outside-lan"), "check allows what is outside the LAN")
     what, peer = f"`check` on {FEW} accounts", "trivial Typer application of one command"
     return [
-        Bar(f"{what}, allowed", 1.35, True, [(ours, peers) for ours, peers, _, _ in rounds], peer, milliseconds),
-        Bar(f"{what}, denied", 1.35, True, [(ours, peers) for _, _, ours, peers in rounds], peer, milliseconds),
+        Bar(f"{what}, allowed", 0.75, True, [(row[0], row[1]) for row in rounds], peer, milliseconds),
+        Bar(f"{what}, denied", 0.75, True, [(row[2], row[3]) for row in rounds], peer, milliseconds),
+        Bar("bare Python", None, True, [(row[4], row[3]) for row in rounds], peer, milliseconds),
+        Bar(
+            f"bare Python with `tomli.loads` of {FEW} accounts",
+            None,
+            True,
+            [(row[5], row[3]) for row in rounds],
+            peer,
+            milliseconds,
+        ),
     ]
+
+
+def check_loop(folder: Path) -> list[Bar]:
+    """Very many questions on a small store, one process each, against the same ones parsed by Typer."""
+    store, answers, address = stored(folder, FEW), folder / "answers", stores.addresses(FEW)[0]
+    question = ("check", "--file", store, address, "pop", OUTSIDE)
+
+    def loop(*command: str | Path) -> float:
+        line = f"for number in $(seq {LOOP}); do {shlex.join(map(str, command))} || exit; done"
+        seconds = whole(["sh", "-c", line], output=answers)
+        require(answers.read_text(encoding="utf-8") == "allow\n" * LOOP, "not every question was answered")
+        return seconds
+
+    rounds = turns(7, lambda: loop(MAILPOLICY, *question), lambda: loop(*script("by_typer", *question)))
+    taken = [(ours, theirs) for ours, theirs in rounds]
+    what, peer = f"a shell's loop of {LOOP} `check`", "the same, parsed by Typer"
+    return [Bar(what, 1.7, False, taken, peer, milliseconds, swapped=True)]
 
 
 def show(folder: Path) -> list[Bar]:
@@ -70,7 +100,7 @@ def small_toggle(folder: Path) -> list[Bar]:
     rounds = turns(80, changed, lambda: whole(script("trivial", "someone")))
     peer = "trivial Typer application of one command"
     pairs = [(ours, peers) for ours, peers in rounds]
-    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.35, True, pairs, peer, milliseconds)]
+    return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.25, True, pairs, peer, milliseconds)]
 
 
 def journal(folder: Path) -> list[Bar]:
@@ -344,6 +374,7 @@ def require(holds: bool, otherwise: str) -> None:
 
 ALL = {
     "check": check,
+    "check-loop": check_loop,
     "show": show,
     "small_toggle": small_toggle,
     "journal": journal,

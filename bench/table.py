@@ -31,7 +31,8 @@ last column is the range of the middle half of these ratios.
   unknown accounts. The generator is `bench/stores.py`.
 * `check`, `account show`, and one toggle in 10 accounts: whole processes of the same Python; mailpolicy is run by its console script.
   A denial also looks up the line of the key that decided, `account show` those of all keys. Each toggle changes the file, with lock,
-  proof and sync.
+  proof and sync. Bare Python runs an empty file. The loop's peer answers with the same code, but is not given the short way
+  around Typer.
 * `check --batch`, after start-up: the process that answers all questions into a file, less the process that answers one. The bare
   loop has the IP addresses separated and in memory before its clock starts, and does nothing with the results.
 * Cedar gets its best case: policies and accounts are parsed and templates resolved beforehand, requests have the form that is fastest

@@ -1,4 +1,4 @@
-"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages) and the JSON Schema.
+"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages), the JSON Schema and the tree of commands.
 
 With --check write nothing, and fail if a page is not up to date.
 """
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import command_tree
 import json_schema
 import manual
 
@@ -98,6 +99,7 @@ def main(check: bool) -> int:
         DOCS / "commands.md": commands(),
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
+        PACKAGE / "cli" / "commands.json": command_tree.text(),
         PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
         **{DOCS / "man" / name: text for name, text in manual.pages().items()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import GOVERNABLE, SWITCHES
 from mailpolicy.store import schema
+from tests.helpers import NOW
 
 ADDRESSES = (
     "ann@x.example",
@@ -33,6 +35,8 @@ SECRETS = st.text(
     max_size=12,
 ).filter(lambda text: text == text.rstrip(" \t\n\v\f\r") and text[0] != "^" and not {"\0", "\n", "\r"} & set(text))
 LOGINS = st.text(st.sampled_from("aZ0 @.\\#$'%{}ü+"), min_size=1, max_size=8).filter(lambda text: text == text.strip())
+
+_DAYS = st.sampled_from([NOW.date() - timedelta(days=1), NOW.date(), NOW.date() + timedelta(days=1)])
 
 
 class Invented(NamedTuple):
@@ -70,6 +74,10 @@ def policies(draw: st.DrawFn) -> Invented:
             account["template"] = draw(st.sampled_from(["one", "two"]))
         if draw(st.integers(0, 3)) == 0:
             account["suspended"] = True
+        if draw(st.integers(0, 3)) == 0:
+            account["expires"] = draw(_DAYS)
+        if draw(st.integers(0, 2)) == 0:
+            account["temporary"] = {"until": draw(_DAYS), **draw(table)}
         if draw(st.booleans()):
             account["smart_host_login"] = draw(LOGINS)
             secrets[f"smart-host/{address}/relay.example:587"] = draw(SECRETS)
@@ -84,7 +92,7 @@ def policies(draw: st.DrawFn) -> Invented:
     tree |= {"networks": networks}
     policy, problems, _ = schema.validate(tree)
     assert policy is not None, problems
-    return Invented(policy, secrets)
+    return Invented(policy.at(NOW), secrets)
 
 
 @st.composite

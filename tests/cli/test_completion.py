@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mailpolicy.cli import command_line, completion
-from mailpolicy.cli.app import COMMANDS, root
+from mailpolicy.cli import command_line, command_tree
+from mailpolicy.cli.command_tree import Command
+from mailpolicy.cli.completion_values import VALUES
 from mailpolicy.store import addresses
 from mailpolicy.store.index import reader
 from mailpolicy.store.index.cache import Cache, stamping_clock
@@ -46,6 +46,7 @@ def words(run: Run, line: str) -> list[str]:
 
 ROWS = [
     ("che", ["check"]),
+    ("export dovecot --lo", ["--lock-timeout"]),  # --lock is only there to be refused
     ("account re", ["remove", "rename", "resume"]),
     ("check zo", ["zoe@beta.example"]),
     ("check zoe@beta.example po", ["pop"]),
@@ -134,19 +135,15 @@ def test_every_argument_and_option_has_its_kind() -> None:
     """A new metavar must say what completes it, if only that nothing does."""
     unknown = set()
 
-    def walk(command: Any, path: str) -> None:
-        for name, below in getattr(command, "commands", {}).items():
-            if not below.hidden:
-                walk(below, f"{path} {name}")
-        for parameter in () if hasattr(command, "commands") else command.params:
-            if getattr(parameter, "is_flag", False) or getattr(parameter, "hidden", False):
-                continue
-            keys = {parameter.opts[0], parameter.metavar, f"{path} {parameter.metavar}", f"{path} {parameter.opts[0]}"}
-            if not keys & completion.VALUES.keys():
-                unknown.add((path, parameter.opts[0], parameter.metavar))
+    def walk(command: Command, path: str) -> None:
+        for name, below in command.get("commands", {}).items():
+            walk(below, f"{path} {name}".strip())
+        taken = {name: metavar for name, (metavar, _) in command["options"].items() if metavar is not None}
+        for name, metavar in (*taken.items(), *((metavar, metavar) for metavar in command["arguments"])):
+            if not {name, metavar, f"{path} {name}"} & VALUES.keys():
+                unknown.add((path, name, metavar))
 
-    for name in COMMANDS:
-        walk(root().get_command(None, name), name)
+    walk(command_tree.program(), "")
     assert unknown == set()
 
 

@@ -61,7 +61,7 @@ TRIED = [
     ("server enable smtp", "server govern smtp"),
     ("server remove sieve", "server ungovern sieve"),
     ("server add govern smtp", "server govern smtp"),
-    ("assign staff alice@x", "template assign staff alice@x"),
+    ("assign staff alice@x", "--help"),  # a template, or a network
     ("multipop source delete a@x gmx", "multipop source remove a@x gmx"),
     ("multipop sorce list", "multipop source list"),
     ("secrets ls", "secrets list"),

@@ -24,7 +24,7 @@ doveconf = ["/nonexistent"]
 # What an earlier version wrote for it.
 OLD = {
     "data": "imap/bob@example.com:*::::::\nsmtp/bob@example.com:*::::::\n",
-    "conf": "protocol smtp {\n}\n",
+    "conf": "protocol smtp {\n  passdb {\n    args = scheme=PLAIN {folder}/data\n  }\n}\n",
 }
 LOCKS = {"smtp": ["smtp", "submission"], "sieve": ["sieve"]}
 
@@ -35,7 +35,8 @@ class Site:
     def __init__(self, run: Run, store: Path, folder: Path) -> None:
         self._run, self.store, self.folder = run, store, folder
         self._options = ("--file", str(store), "--host-config", str(folder / "host.toml"))
-        for name, text in OLD.items():
+        self.old = {name: text.replace("{folder}", str(folder)) for name, text in OLD.items()}
+        for name, text in self.old.items():
             (folder / name).write_text(text)
 
     def host(self, lock: str) -> None:
@@ -72,7 +73,7 @@ def test_the_old_files_stay_until_the_line_is_replaced(site: Site, service: str)
         assert refused.status == status, refused
         assert "host.toml:4: exports.data: lock is no longer an option" in refused.out + refused.err
         assert steps in refused.out + refused.err
-    assert site.files() == OLD
+    assert site.files() == site.old
     for edit in (
         (service, "on", "--in-defaults"),
         ("server", "govern", service),
@@ -82,7 +83,7 @@ def test_the_old_files_stay_until_the_line_is_replaced(site: Site, service: str)
         assert (done.status, "changed" in done.out) == (0, True), done
         assert "warning: " in done.err
         assert steps in done.err
-    assert site.files() == OLD
+    assert site.files() == site.old
     site.host("")
     done = site.run("deploy")
     assert done.status == 0, done
@@ -103,6 +104,9 @@ def test_any_value_is_told_the_way_out(site: Site) -> None:
 def test_without_governing_the_lines_stay_while_dovecot_may_ask(site: Site) -> None:
     """Somebody only removed the line: the old snippet still asks about smtp until Dovecot has been reloaded."""
     site.host("")
-    assert site.run("deploy").status == 0
+    done = site.run("deploy")
+    assert done.status == 0
+    assert "conf: warning: the new snippet no longer has smtp, so Dovecot does not ask" in done.err
+    assert "conf: warning: Dovecot reads the new snippet only after a reload: doveadm reload" in done.err
     assert site.files()["data"].endswith("# no longer covered: smtp\nsmtp/bob@example.com:*::::::\n")
     assert "smtp" not in site.files()["conf"]

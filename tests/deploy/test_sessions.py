@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailpolicy.export.dovecot import narrowed
+from mailpolicy.export.dovecot import narrowed, restricted
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from mailpolicy.export.dovecot import narrowed
     ],
 )
 def test_whose_access_narrowed(old: str, new: str, users: list[str]) -> None:
-    assert narrowed(old, new, "allow-list") == users
+    assert _users(narrowed(old, new, "allow-list")) == users
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,25 @@ def test_whose_access_narrowed(old: str, new: str, users: list[str]) -> None:
     ],
 )
 def test_whose_access_narrowed_in_a_deny_list(old: str, new: str, users: list[str]) -> None:
-    assert narrowed(old, new, "deny-list") == users
+    assert _users(narrowed(old, new, "deny-list")) == users
+
+
+def _users(keys: list[str]) -> list[str]:
+    return sorted({key.partition("/")[2] for key in keys})
+
+
+NARROWED = ["imap/a", "smtp/a", "smtp/b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy", "left"),
+    [
+        ("# services: imap smtp\nimap/a:*::::::\nsmtp/b:*::::::\n", "allow-list", ["smtp/a"]),
+        ("# services: imap smtp\nimap/a:*::::::allow_nets=10.0.0.0/8\n", "allow-list", NARROWED),
+        ("# services: imap\nimap/a:*::::::\n", "allow-list", []),
+        ("# services: imap\n# no longer covered: smtp\nsmtp/b:*::::::\n", "allow-list", ["imap/a"]),
+        ("# services: imap smtp\nsmtp/b:*::::::\n", "deny-list", ["smtp/b"]),
+    ],
+)
+def test_who_has_nothing_to_lose_any_more(text: str, strategy: str, left: list[str]) -> None:
+    assert restricted(NARROWED, text, strategy) == left

@@ -68,15 +68,15 @@ def read(path: Path) -> entries.History:
         return entries.read(held, digest(path.read_bytes()))
 
 
-def carry_out(path: Path, planner: Planner, undoes: str | None = None) -> bool:
+def carry_out(path: Path, planner: Planner) -> bool:
     store = Store.read(str(path))
-    return transact(store, planner, now, journal=JOURNAL._replace(undoes=undoes)).changed
+    return transact(store, planner, now, journal=JOURNAL).changed
 
 
 def take_back(path: Path) -> None:
     entry = undo.chosen(read(path), None)
     undo.refuse_unusable(read(path), entry)
-    carry_out(path, TreePlanner(lambda store: undo.plan(store, entry, lambda: read(path))), entry.id)
+    carry_out(path, TreePlanner(lambda store: undo.plan(store, entry, lambda: read(path))))
 
 
 @settings(

@@ -11,8 +11,7 @@ from typer.core import TyperGroup, TyperOption
 from typer.main import get_command, get_group
 
 from mailpolicy import __version__
-from mailpolicy.cli.context import OPTIONS, require_format
-from mailpolicy.cli.output import Output
+from mailpolicy.cli.context import OPTIONS, USUAL_FORMATS, require_format
 from mailpolicy.errors import UsageError
 
 # name: (module, short help)
@@ -72,7 +71,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
-USUAL_FORMATS = ("text", "json")
 _EPILOG = "Options of every command, such as --file and --json: mailpolicy --help"
 
 
@@ -223,19 +221,19 @@ def _add_options_of_edits(command: Any) -> None:
 
 
 _SKIPPABLE = {
-    "--no-cases": (Output.skip_cases, "do not hold this edit against the cases that host.toml names"),
-    "--no-journal": (Output.skip_journal, "do not write this edit down in the journal"),
+    "--no-cases": "do not hold this edit against the cases that host.toml names",
+    "--no-journal": "do not write this edit down in the journal",
 }
 
 
 def _skipping(name: str) -> TyperOption:
     """Return an option that leaves one of the safeguards of host.toml out."""
-    action, text = _SKIPPABLE[name]
 
     def skip(context: typer.Context, _option: object, given: bool) -> None:
         if given and not context.resilient_parsing:
-            action(context.obj)
+            context.obj.skipped.add(name)
 
+    text = _SKIPPABLE[name]
     return TyperOption(param_decls=[name], is_flag=True, default=False, expose_value=False, callback=skip, help=text)
 
 

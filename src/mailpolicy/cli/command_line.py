@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from mailpolicy.cli.app import LazyGroup, root
+from mailpolicy.cli import command_tree
+from mailpolicy.cli.command_tree import Command
 from mailpolicy.cli.context import OPTIONS, Context
 from mailpolicy.cli.output import Output
 
@@ -16,7 +17,7 @@ class Line(NamedTuple):
     """A command line up to the cursor, parsed as far as possible."""
 
     out: Output
-    command: Any  # Typer's; None if there is no such command
+    command: Command | None  # None if there is no such command
     path: str  # its name, such as `account show`
     positionals: list[str]
     option: str | None  # whose value the cursor is in
@@ -39,18 +40,18 @@ def parsed(words: list[str], environment: Mapping[str, str]) -> Line:
     """Return the line that these words after the program's name make; the last one is under the cursor."""
     *before, current = words
     asked: dict[str, str] = {}
-    command: Any = root()
+    command: Command | None = command_tree.program()
     path: list[str] = []
     positionals: list[str] = []
     option, ended = None, False
-    for position, word in enumerate(before):
+    for word in before:
         if option is not None:
             if option in OPTIONS:
                 asked[option] = word
             option = None
         elif ended or not word.startswith("-") or word == "-":
-            if is_group(command):
-                command = _below(command, word, before[position + 1 :])
+            if command is not None and "commands" in command:
+                command = command["commands"].get(word)
                 path.append(word)
             else:
                 positionals.append(word)
@@ -60,33 +61,19 @@ def parsed(words: list[str], environment: Mapping[str, str]) -> Line:
             name, equals, value = word.partition("=")
             if equals and name in OPTIONS:
                 asked[name] = value
-            elif not equals and _takes_value(command, name):
+            elif not equals and metavar_of(command, name) is not None:
                 option = name
     # An option and its value in one word: `--file=acc`.
     joined = ""
     name, equals, value = current.partition("=")
-    if option is None and not ended and equals and name.startswith("--") and _takes_value(command, name):
+    if option is None and not ended and equals and name.startswith("--") and metavar_of(command, name) is not None:
         option, current, joined = name, value, f"{name}="
     out = Output(Context.from_environment(asked, dict(environment)))
     return Line(out, command, " ".join(path), positionals, option, current, ended, joined)
 
 
-def _below(command: Any, name: str, rest: list[str]) -> Any:
-    """Return a subcommand; from the root, built with only the subcommand that `rest` begins with."""
-    return command.get_command(None, name, rest) if isinstance(command, LazyGroup) else command.get_command(None, name)
-
-
-def is_group(command: Any) -> bool:
-    """Return whether a command has subcommands."""
-    return hasattr(command, "commands")
-
-
-def _takes_value(command: Any, name: str) -> bool:
-    if name in OPTIONS:
-        return OPTIONS[name][0] is not None
-    return command is not None and any(name in option.opts and not option.is_flag for option in options(command))
-
-
-def options(command: Any) -> list[Any]:
-    """Return the options of a command, without those of every command."""
-    return [parameter for parameter in command.params if parameter.param_type_name == "option"]
+def metavar_of(command: Command | None, name: str) -> str | None:
+    """Return the metavar of an option, or None if it takes no value or there is none of that name."""
+    own = command["options"] if command is not None else {}
+    metavar, _ = OPTIONS.get(name) or own.get(name) or (None, "")
+    return metavar

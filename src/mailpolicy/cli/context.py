@@ -15,6 +15,7 @@ from mailpolicy.errors import UsageError
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command supports some of them
+USUAL_FORMATS = ("text", "json")  # most commands support these
 
 EDITOR_VARIABLES = ("MAILPOLICY_EDITOR", "VISUAL", "EDITOR")
 
@@ -30,8 +31,10 @@ IGNORED_UNDER_SUDO = {
 # libdbus finds the session bus through the X display, so removing DBUS_* alone would not keep root from the caller's bus.
 _DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 
-# name: metavar (None for a flag), help. Allowed before the command or anywhere after it.
-OPTIONS: dict[str, tuple[str | None, str]] = {
+Description = tuple[str | None, str]  # of an option: its metavar (None for a flag) and its help text
+
+# Allowed before the command or anywhere after it.
+OPTIONS: Mapping[str, Description] = {
     "--file": ("PATH", f"the store (default: {DEFAULT_FILE})"),
     "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
     "--json": (None, "short for --format json"),
@@ -131,8 +134,8 @@ class Context(NamedTuple):
         )
 
 
-def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Separate the options of every command from the other arguments. Raises UsageError."""
+def split_options(arguments: list[str], known: Mapping[str, Description] = OPTIONS) -> tuple[dict[str, str], list[str]]:
+    """Separate options, by default those of every command, from the other arguments. Raises UsageError."""
     options: dict[str, str] = {}
     rest: list[str] = []
     position = 0
@@ -142,10 +145,10 @@ def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         if argument == "--":
             return options, [*rest, argument, *arguments[position:]]
         name, equals, value = argument.partition("=")
-        if name not in OPTIONS:
+        if name not in known:
             rest.append(argument)
             continue
-        metavar = OPTIONS[name][0]
+        metavar = known[name][0]
         if metavar is None:
             if equals:
                 raise UsageError(f"{name} takes no value")
@@ -158,6 +161,11 @@ def split_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             raise UsageError(f"{name} is empty: {name} {metavar}")
         options[name] = value
     return options, rest
+
+
+def parameter_name(name: str) -> str:
+    """Return the name of the parameter that gets the value of an option, or of an argument with this metavar."""
+    return name.removeprefix("--").replace("-", "_").lower()
 
 
 def require_format(context: Context, *formats: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
@@ -10,25 +11,13 @@ from mailpolicy.cli.output import Output
 from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
-from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, Refused, WriteFailed
-from mailpolicy.export.dovecot import narrowed
+from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
+from mailpolicy.export.dovecot import ALWAYS, narrowed, restricted
+from mailpolicy.export.dovecot import governed as covering
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy.model import Policy
 from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
-
-
-class NotEnforced(Refused):
-    """The file was written, but its service does not enforce it."""
-
-    code = "not-obeyed"
-
-
-class NotAsked(NotEnforced):
-    """Dovecot does not ask the policy about a service that the store governs, or about one that it does not govern."""
-
-    exit_status = 1
-    code = "not-asked"
 
 
 class Result(NamedTuple):
@@ -54,14 +43,14 @@ class Result(NamedTuple):
         return self.dry_run and (self.outcome.state is not State.CURRENT or bool(self.outcome.notes))
 
 
-def deploy_export(
-    out: Output, exporter: Exporter, export: ConfiguredExport, default_domains: set[str], *, dry_run: bool
-) -> Result:
+def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, dry_run: bool) -> Result:
     """Deploy one export, or with `dry_run` only compare it; an error is returned in the result."""
     notes: list[str] = []
     body: list[str] = []
     changes = ""
     doveconf, exports = dovecot.Doveconf(export.doveconf), out.machine().exports
+    is_snippet, data = export.target_name == "dovecot-conf", export.options.data or ""
+    wait = out.context.lock_timeout
 
     def make(before: bytes | None) -> bytes:
         made = exporter.make(export.target, export.options)
@@ -73,16 +62,16 @@ def deploy_export(
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
         if server is not None:
             dovecot.refuse_broken(server, doveconf, export.generated.path, wanted)
-        for data in coverage.data_read(exports, export):
-            coverage.refuse_uncovered(data, body[0])
-        if users := _narrowed(export, before, body):
-            sessions.record(file, sessions.login_names(users, default_domains))
+        if is_snippet:
+            coverage.refuse_uncovered(exports, data, body[0])
+        if keys := _narrowed(export, before, body):
+            sessions.record(file, keys)
 
     try:
         if export.error is not None:
             raise export.error
         refuse_own(out, export.generated.path)
-        server = doveconf.configuration() if export.target_name == "dovecot-conf" else None
+        server = doveconf.configuration() if is_snippet else None
         if server is not None:
             dovecot.refuse_other_version(server, export.options)
         if dry_run:
@@ -90,12 +79,20 @@ def deploy_export(
             wanted = stamped(export.target_name, body[0])
             changes = difference(export.generated.path, export.target, deployed.before, wanted)
         else:
-            deployed = update(export.generated, make, out.context.lock_timeout, before_replace)
+            coverage.owe_confirmation(exports, export, wait)
+            deployed = update(export.generated, make, wait, before_replace)
+            if deployed.reloaded:
+                # Without the date the lines stay, and the next deploy reloads once more.
+                with suppress(MailpolicyError):
+                    coverage.note_reload(exports, export, wait)
     except MailpolicyError as error:
         return Result(export, None, error)
     except OSError as error:  # an unexpected one, too, ends only this export
         why = (error.strerror or "input/output error").lower()
         return Result(export, None, WriteFailed(why, file=error.filename or export.generated.path))
+    if is_snippet and deployed.state is not State.CURRENT:
+        reloads = dry_run or bool(export.generated.commands)
+        notes += coverage.explain_change(data, deployed.before, body[0], reloads=reloads)
     for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
@@ -115,7 +112,7 @@ def broken_cases(out: Output, policy: Policy) -> list[Failure]:
     return broken
 
 
-def check_enforced(out: Output, results: list[Result]) -> None:
+def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> None:
     """Add an error to each result whose file Dovecot does not enforce; that of a snippet stands for its data file too."""
     snippets_first = sorted(range(len(results)), key=lambda index: results[index].export.target_name == "dovecot")
     failed = False
@@ -124,26 +121,28 @@ def check_enforced(out: Output, results: list[Result]) -> None:
         is_snippet = result.export.target_name == "dovecot-conf"
         if result.error is None and result.outcome is not None and (is_snippet or not failed):
             try:
-                results[index] = result._replace(error=_not_enforced(out, result.export, result.outcome))
+                _refuse_unenforced(out, exporter, result.export, result.outcome)
             except MailpolicyError as error:
                 results[index] = result._replace(error=error)
         failed = failed or (is_snippet and results[index].error is not None)
 
 
-def _not_enforced(out: Output, export: ConfiguredExport, deployed: DeployResult) -> NotEnforced | None:
-    """Return the reason if Dovecot does not enforce an installed file."""
-    exports = out.machine().exports
-    if not (deployed.written or deployed.state is State.CURRENT):
-        return None
-    if export.target_name == "dovecot" and (gap := coverage.find_gap(exports, export)) is not None:
-        return NotAsked(gap.message, fix=gap.fix)
-    if export.target_name != "dovecot-conf":
-        return None
-    doveconf = dovecot.Doveconf(export.doveconf)
-    enforcement = dovecot.check_enforcement(doveconf, export.options, export.generated.path, data_files(exports))
-    if enforcement.enforced is None and deployed.written:
-        out.message(f"{export.name}: warning: {enforcement.message}")
-    return NotEnforced(enforcement.message) if enforcement.enforced is False else None
+def _refuse_unenforced(out: Output, exporter: Exporter, export: ConfiguredExport, deployed: DeployResult) -> None:
+    """Raise NotEnforced or Refused if Dovecot does not enforce an installed file."""
+    exports, path = out.machine().exports, export.generated.path
+    if export.target_name == "dovecot":
+        governed = covering(exporter.policy)
+        known = coverage.refuse_gap(exports, export, governed)
+        if not known and deployed.written and governed != ALWAYS and not coverage.readers(exports, path):
+            unknown = f"whether Dovecot asks about {path} was not checked: {dovecot.Doveconf(export.doveconf)}"
+            out.message(f"{export.name}: warning: {unknown} is not installed")
+    elif export.target_name == "dovecot-conf" and (deployed.written or deployed.state is State.CURRENT):
+        doveconf = dovecot.Doveconf(export.doveconf)
+        enforcement = dovecot.check_enforcement(doveconf, export.options, path, data_files(exports))
+        if enforcement.enforced is None and deployed.written:
+            out.message(f"{export.name}: warning: {enforcement.message}")
+        if enforcement.enforced is False:
+            raise dovecot.NotEnforced(enforcement.message)
 
 
 def _narrowed(export: ConfiguredExport, before: bytes | None, body: list[str]) -> tuple[str, ...]:
@@ -152,21 +151,32 @@ def _narrowed(export: ConfiguredExport, before: bytes | None, body: list[str]) -
     return tuple(narrowed(before.decode("utf-8", "replace"), body[0], export.options.strategy))
 
 
-def kick_sessions(out: Output, result: Result, kicked: list[str], failed: list[str], *, ask: bool) -> None:
+def kick_sessions(
+    out: Output, result: Result, default_domains: set[str], kicked: list[str], failed: list[str], *, ask: bool
+) -> None:
     """End the pending sessions of an export and add to `kicked` and `failed`; without `ask` only print that there are some."""
     if result.export.target_name != "dovecot" or result.outcome is None:
         return
+    generated, strategy = result.export.generated, result.export.options.strategy
     try:
-        pending = sessions.pending(result.export.generated.path)
+        recorded = sessions.pending(generated.path)
+        # Who got the access back since, or whose service is no longer governed, has no session to lose.
+        still = {*restricted(recorded, dovecot.text_of(generated.path), strategy)} if recorded else set()
+        names = {
+            key: sessions.login_names([sessions.user_of(key)], default_domains)
+            for key in recorded
+            if key in still or "/" not in key
+        }
+        pending = list(dict.fromkeys(name for listed in names.values() for name in listed))
         if pending and not ask:
             named = ", ".join(pending) if len(pending) <= 20 else f"{len(pending)} accounts"
             said = f"{result.export.name}: open sessions of {named} continue"
             out.message(Advice(said, ("mailpolicy", "deploy", "--kick")))
-        elif pending:
+        elif recorded and ask:
             kick_result = sessions.kick(result.export.kick, pending, out.message)
             kicked += kick_result.kicked
             failed += kick_result.failed.values()
-            generated, wait = result.export.generated, out.context.lock_timeout
-            sessions.clear(generated.path, pending, kick_result.failed, wait, trusted_with(generated))
+            done = {key for key in recorded if kick_result.failed.keys().isdisjoint(names.get(key, ()))}
+            sessions.clear(generated.path, done, out.context.lock_timeout, trusted_with(generated))
     except MailpolicyError as error:
         failed.append(str(Advice(str(error), error.fix)) if error.fix else str(error))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mailpolicy.cli import author
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
@@ -81,7 +82,7 @@ def carry_out(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
-        journal=out.journal,
+        journal=author.journal(out),
         confirm=None if yes else lambda plan: _confirm(out, store, plan),
         before_replace=first,
     )
@@ -126,7 +127,8 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
         out.message(note)
     if dry_run and not outcome.changed:
         out.message(f"{out.context.file}: nothing would change")
-    out.detail(f"{out.context.file}: access {outcome.access}")
+    if out.context.verbose:
+        out.detail(f"{out.context.file}: access {outcome.access}")
     if outcome.changed and not dry_run:
         remind_to_deploy(out)
     # Writing the index may take a while; whoever waits for the result should have it first.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mailpolicy.cli import clock as system_clock
 from mailpolicy.cli.context import Context, split_options
 from mailpolicy.cli.streams import quoted
-from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed, UsageError
+from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed
 from mailpolicy.policy.names import json_printable, printable
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from mailpolicy.cli.machine import Machine
     from mailpolicy.diagnostics import Finding
-    from mailpolicy.edit.history.journal import Journal
     from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard
     from mailpolicy.store.index.cache import Cache
@@ -41,12 +39,11 @@ class Output:
         self._clock = clock
         self._now: datetime | None = None
         self._machine: Machine | None = None
-        self._without_cases = self._without_journal = False
+        self.skipped: set[str] = set()  # options of edits that leave a safeguard of host.toml out
 
     def now(self) -> datetime:
         """Return the present moment, the same for the whole run; asked only if the store has dates."""
-        if self._now is None:
-            self._now = self._clock()
+        self._now = self._now or self._clock()
         return self._now
 
     @property
@@ -76,37 +73,12 @@ class Output:
         """The cases that edits are held against, or None. Raises StoreError and Refused."""
         if (path := self.machine().settings.cases) is None:
             return None
-        if self._without_cases:
+        if "--no-cases" in self.skipped:
             self.message(f"note: --no-cases: not held against {path}")
             return None
         from mailpolicy.review.guard import Guard  # 5 ms, only if host.toml names cases
 
         return Guard(path, self.now)
-
-    def skip_cases(self) -> None:
-        """Hold the edit against no cases: `--no-cases` was given."""
-        self._without_cases = True
-
-    @cached_property
-    def journal(self) -> Journal | None:
-        """The journal that edits are written down in, or None. Raises StoreError and Refused."""
-        if not self.machine().settings.journal:
-            return None
-        if self._without_journal:
-            self.message("note: --no-journal: this edit is not written down, and cannot be undone")
-            return None
-        from mailpolicy.cli import author  # 9 ms, only if host.toml asks for a journal
-
-        return author.journal(self.context, self.now)
-
-    def undoes(self, entry: str) -> None:
-        """Write the edit down as the undo of an entry."""
-        if self.journal is not None:
-            self.journal = self.journal._replace(undoes=entry)
-
-    def skip_journal(self) -> None:
-        """Write the edit down in no journal: `--no-journal` was given."""
-        self._without_journal = True
 
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""
@@ -151,7 +123,9 @@ class Output:
         """Write a unified diff: byte for byte to a program, escaped to a terminal and to GitHub's log."""
         if self.context.stdout_is_terminal or self.context.in_workflow:
             lines = text.removesuffix("\n").split("\n") if text else []
-            text = "".join([f"{self._painted_hunk(self._escaped(_printable_diff_line(line)))}\n" for line in lines])
+            text = "".join(
+                [f"{self._painted(self._escaped(_printable_diff_line(line)), hunk=True)}\n" for line in lines]
+            )
         self.data(text)
 
     def rows(
@@ -197,19 +171,12 @@ class Output:
             lines.append(separator.join(fields))
         self.data("\n".join([*(self._painted(self._escaped(line)) for line in lines), ""]))
 
-    def _painted(self, line: str) -> str:
+    def _painted(self, line: str, *, hunk: bool = False) -> str:
         if not self.context.color:
             return line
         from mailpolicy.render import colour  # only on a terminal
 
-        return colour.painted_line(line)
-
-    def _painted_hunk(self, line: str) -> str:
-        if not self.context.color:
-            return line
-        from mailpolicy.render import colour  # only on a terminal
-
-        return colour.painted_hunk(line)
+        return colour.painted_hunk(line) if hunk else colour.painted_line(line)
 
     def _escaped(self, line: str) -> str:
         """Return a line that GitHub's runner does not take for a command, whatever names it contains.
@@ -273,23 +240,9 @@ class Output:
         """
         findings: list[Finding] = getattr(error, "findings", [])
         if self.context.format == "json":
-            content: dict[str, Any] = {
-                "exit": error.exit_status,
-                "code": error.code,
-                "message": error.message,
-                "fix": shlex.join(error.fix) if error.fix is not None else None,
-            }
-            if error.file is not None:
-                content["file"] = error.file
-            # Most usage errors are about the command line, not about the store.
-            elif error.about_store or error.exit_status != UsageError.exit_status:
-                content["file"] = self.context.file
-            if error.line is not None:
-                content["line"] = error.line
-            if findings:
-                content["findings"] = [finding.content for finding in findings]
-            content |= error.content
-            self.json("error/1", content)
+            from mailpolicy.cli import error_object  # only for an error in JSON
+
+            self.json("error/1", error_object.content(error, self.context.file))
             return
         with suppress(BrokenPipeError, OutputFailed):  # the flush at the end of the run reports it
             self.flush()
@@ -335,7 +288,7 @@ class Output:
 
 
 def _printable_diff_line(line: str) -> str:
-    """Return a line of a file with its tabs kept and the carriage return at its end removed."""
+    """Return a line with its tabs kept and the carriage return at its end removed."""
     return "\t".join(map(printable, line.removesuffix("\r").split("\t")))
 
 

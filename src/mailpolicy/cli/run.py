@@ -9,13 +9,14 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mailpolicy.cli import was_interrupted
+from mailpolicy.cli import plain, was_interrupted
 from mailpolicy.cli.clock import now
-from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, Context, require_format, split_options
+from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, require_format, split_options
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
@@ -30,8 +31,11 @@ class Terminated(BaseException):
     """SIGTERM arrived. Raised by the signal handler, so that `finally` blocks and context managers clean up."""
 
 
-def run(arguments: list[str], clock: Clock = now) -> int:
-    """Run one command and return its exit status; `clock` says what time it is."""
+def run(arguments: list[str], clock: Clock = now, command: Callable[[Output, list[str]], int] | None = None) -> int:
+    """Run one command and return its exit status; `clock` says what time it is.
+
+    By default `command` takes the short way if there is one.
+    """
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _terminate)
     _buffer_stdout()
@@ -48,7 +52,7 @@ def run(arguments: list[str], clock: Clock = now) -> int:
         out = Output(context._replace(arguments=tuple(rest)), clock)
         for name in out.context.ignored:
             out.message(f"note: {name} is ignored under sudo; {IGNORED_UNDER_SUDO[name]}")
-        status = _command(out, rest)
+        status = (command or _command)(out, rest)
         out.flush()
         return status
     except BrokenPipeError:
@@ -104,9 +108,17 @@ def restore_default_signals() -> None:
 
 
 def _command(out: Output, arguments: list[str]) -> int:
+    # The short way: most runs are plain questions, which do not need Typer, and importing it takes longer than an answer.
+    if out.context.format in USUAL_FORMATS and (carry_out := plain.understood(arguments)) is not None:
+        return carry_out(out)
+    return by_typer(out, arguments)
+
+
+def by_typer(out: Output, arguments: list[str]) -> int:
+    """Carry out a command as Typer understands it."""
     import typer
 
-    from mailpolicy.cli.app import root  # 34 ms of typer, not needed to refuse a misplaced option
+    from mailpolicy.cli.app import root  # 34 ms of typer, for neither a plain question nor a misplaced option
 
     try:
         command = root()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import suppress
 
@@ -40,6 +39,8 @@ def discard_stdout() -> None:
 def quoted(word: str) -> str:
     """Quote a word for a shell, on one line; characters that cannot be printed are escaped as bash and zsh do."""
     if word.isprintable() and printable(word) == word:
+        import shlex  # 0.5 ms, only for a command to print
+
         return shlex.quote(word)
     escaped = (
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word)

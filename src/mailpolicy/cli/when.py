@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from mailpolicy.cli.context import Description
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.model import Policy
@@ -16,14 +15,7 @@ if TYPE_CHECKING:
     from mailpolicy.policy.dates import End
     from mailpolicy.policy.when import When
 
-AtOption = Annotated[
-    str | None, typer.Option("--at", metavar="WHEN", help="as it will be, or was, then: 2026-12-31, or a date-time")
-]
-
-UntilOption = Annotated[
-    str | None,
-    typer.Option("--until", metavar="WHEN", help="as an exception: a last day, a date-time, +3d or +12h"),
-]
+AT: Description = ("WHEN", "as it will be, or was, then: 2026-12-31, or a date-time")
 
 
 def when(option: str, text: str | None, *, ahead: bool = False) -> When | None:

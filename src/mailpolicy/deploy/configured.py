@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mailpolicy.deploy.managed import GeneratedFile
@@ -36,6 +37,13 @@ class ConfiguredExport(NamedTuple):
     kick: tuple[str, ...] = ("doveadm", "kick", "--")
     doveconf: tuple[str, ...] = ("doveconf",)
     error: MailpolicyError | None = None  # why this one cannot be made; the others still are
+    settings: Mapping[str, str] = MappingProxyType({})  # the options as they are in host.toml
+
+
+def export_command(target_name: str, settings: Mapping[str, str], path: str) -> Command:
+    """Return the command that writes an export's file by hand; `settings` has the names of host.toml."""
+    options = (word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", value))
+    return ("mailpolicy", "export", target_name, *options, "--output", path)
 
 
 class InvalidExport(StoreError):
@@ -127,6 +135,7 @@ def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
             kick,
             doveconf,
             problem,
+            given,
         )
     except OptionRejected as error:
         raise InvalidExport(file, name, str(error), error.option) from None

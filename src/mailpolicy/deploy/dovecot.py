@@ -18,13 +18,19 @@ from mailpolicy.deploy import auth_access, passdbs, programs
 from mailpolicy.deploy.trial import TrialConfiguration
 from mailpolicy.errors import Refused
 from mailpolicy.export import Options
-from mailpolicy.export.dovecot import covered
+from mailpolicy.export.dovecot import ALWAYS
 from mailpolicy.export.request import VERSIONS
 from mailpolicy.system import files
 from mailpolicy.system.files import MAX_STORE_SIZE, exists
 
 _TIMEOUT = 30.0  # seconds for all runs of doveconf together
 _HEADING = re.compile(r"# (\d\S*) \([^)]*\): (.+)")  # printed even if the configuration is broken
+
+
+class NotEnforced(Refused):
+    """The file was written, but Dovecot does not enforce it."""
+
+    code = "not-obeyed"
 
 
 class Configuration(NamedTuple):
@@ -115,7 +121,7 @@ def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported:
     if found.failure is not None:
         return Enforcement(False, f"Dovecot would not start: doveconf {found.failure}")
     snippet, data, merges = text_of(path), options.data or "", options.dovecot != "2.3"
-    services = tuple(dict.fromkeys((*covered(text_of(data)), *passdbs.services_reading(snippet, data))))
+    services = tuple(dict.fromkeys((*ALWAYS, *passdbs.services_reading(snippet, data))))
     if altered := passdbs.altered_settings(found.text, snippet, services, merges=merges):
         return Enforcement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(altered)}")
     earlier = passdbs.asked_before_policy(found.text, snippet, services, merges=merges)

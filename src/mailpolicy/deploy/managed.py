@@ -133,6 +133,13 @@ def reload_pending(generated: GeneratedFile) -> bool:
         return _reload_pending(file, generated)
 
 
+def owe_reload(generated: GeneratedFile, lock_timeout: float) -> None:
+    """Let the next `update` reload the file's reader. Raises Refused, StillLocked and WriteFailed."""
+    with locked(generated.path, lock_timeout, trusted_with(generated)) as file:
+        if not file.marker(_RELOAD).exists():
+            file.marker(_RELOAD).write(())
+
+
 def _read(file: Held) -> bytes | None:
     """Return the content of the file, None if it does not exist. Raises Refused if it is not a regular file."""
     try:

@@ -1,7 +1,7 @@
 """End the sessions of accounts whose access narrowed: servers check the policy only at login.
 
-The accounts are recorded in the marker `PATH.kick` before the file is replaced, and removed once their sessions were
-ended. A session that began within a second of the change may be missed.
+The accounts and services are recorded in the marker `PATH.kick` before the file is replaced, and removed once their
+sessions were ended. A session that began within a second of the change may be missed.
 """
 
 from __future__ import annotations
@@ -63,21 +63,25 @@ def kick(command: tuple[str, ...], users: Iterable[str], report: Callable[[str],
 
 
 def pending(path: str) -> list[str]:
-    """Return the users whose open sessions the file at `path` may no longer allow. Raises Refused and WriteFailed."""
+    """Return the record of the file at `path`: keys `SERVICE/USER`, or users. Raises Refused and WriteFailed."""
     with without_lock(path, check_trust=False) as file:
         return _pending(file)
 
 
-def record(file: Held, users: Iterable[str]) -> None:
-    """Record, before a file is replaced, the users whose sessions must end. Raises Refused and WriteFailed."""
-    file.marker(_SUFFIX).write(sorted({*_pending(file), *users}))
+def user_of(key: str) -> str:
+    """Return the user of a line of the record; an earlier version recorded users without a service."""
+    return key.rpartition("/")[2]
 
 
-def clear(path: str, users: Iterable[str], failed: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
-    """Remove the record of `users` except those that failed. Raises Refused, StillLocked and WriteFailed."""
-    done = set(users) - set(failed)
+def record(file: Held, keys: Iterable[str]) -> None:
+    """Record, before a file is replaced, whose sessions of which service must end. Raises Refused and WriteFailed."""
+    file.marker(_SUFFIX).write(sorted({*_pending(file), *keys}))
+
+
+def clear(path: str, done: Collection[str], lock_timeout: float, trusted: Trusted) -> None:
+    """Remove these lines of the record. Raises Refused, StillLocked and WriteFailed."""
     with locked(path, lock_timeout, trusted) as file:
-        left = [user for user in _pending(file) if user not in done]
+        left = [key for key in _pending(file) if key not in done]
         if left:
             file.marker(_SUFFIX).write(left)
         else:
@@ -86,4 +90,4 @@ def clear(path: str, users: Iterable[str], failed: Collection[str], lock_timeout
 
 def _pending(file: Held) -> list[str]:
     # These become arguments of a command; a line that is not a user name was not written by us.
-    return [name for name in file.marker(_SUFFIX).lines() if _USER.fullmatch(name)]
+    return [key for key in file.marker(_SUFFIX).lines() if _USER.fullmatch(user_of(key))]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailpolicy.edit.operations import Operation
+from mailpolicy.edit.plan import Plan
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, Moved, locked
 from mailpolicy.system.trust import Trusted
@@ -38,7 +38,11 @@ def recorded(
     old: Store | None,
     content: bytes,
     tree: dict[str, Any],
-    operations: Sequence[Operation] = (),
+    plan: Plan | None = None,
 ) -> AbstractContextManager[None]:
     """Run the block, which replaces the store, with an entry in the journal if there is one; see Journal.recorded()."""
-    return nullcontext() if journal is None else journal.recorded(held, old, content, tree, operations)
+    if journal is None:
+        return nullcontext()
+    if plan is None:
+        return journal.recorded(held, old, content, tree)
+    return journal.recorded(held, old, content, tree, plan.operations, plan.undoes)

@@ -13,7 +13,6 @@ from mailpolicy.policy.account import Account
 from mailpolicy.policy.model import Gate, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.verdict import SERVER_GATES
 
 MAX_NAMED = 20  # how many accounts a sentence names before it only counts
 
@@ -52,12 +51,16 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
 
 def server_gate(service: Service, gate: Gate) -> Advice:
     """Return the note on a gate that only a setting of the server opens."""
+    from mailpolicy.policy.verdict import SERVER_GATES  # 1 ms, only for a service that stays closed
+
     setting = SERVER_GATES[gate]
     return Advice(f"warning: {service.label} stays unavailable: it {setting.closed}", setting.fix)
 
 
 def server_gates(policy: Policy, service: Service) -> list[Note]:
     """Return a note for each gate that keeps a service closed whatever accounts, templates and defaults say."""
+    from mailpolicy.policy.verdict import SERVER_GATES  # as above
+
     nobody = policy._replace(accounts={"": Account("", "", {})})
     return [server_gate(service, gate) for gate in nobody.gates("", service) if gate in SERVER_GATES]
 

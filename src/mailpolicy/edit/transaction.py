@@ -20,8 +20,6 @@ from mailpolicy.edit.text.splices import settled
 from mailpolicy.edit.text.splices import splices as splices_for
 from mailpolicy.edit.tree import apply_operations
 from mailpolicy.errors import Refused
-from mailpolicy.policy.access import compare
-from mailpolicy.policy.changes import Direction
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
 from mailpolicy.store import schema
@@ -32,20 +30,31 @@ from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
     from mailpolicy.edit.history.journal import Journal  # loaded only if host.toml asks for a journal
+    from mailpolicy.policy.changes import Direction
     from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
 
 class EditResult(NamedTuple):
-    """The result of an edit. `diff` is the unified diff, made only for a dry run.
+    """The result of an edit. `rewrite` is None if it changed no text, `diff` the unified diff, made only for a dry run.
 
     `update_index` indexes the new content. It takes a while, so call it when everything is printed.
     """
 
     plan: Plan
-    access: Direction
-    diff: str | None
+    rewrite: Rewrite | None = None
+    now: Clock | None = None
+    diff: str | None = None
     update_index: Callable[[], None] = lambda: None
+
+    @property
+    def access(self) -> Direction:
+        """Return the direction in which the edit changes access."""
+        from mailpolicy.policy import access, changes  # 3 ms, only for --verbose and JSON
+
+        if self.rewrite is None or self.now is None:
+            return changes.Direction.SAME
+        return access.compare(self.rewrite.store.policy(), self.rewrite.policy, self.now, self.plan.affected)
 
     @property
     def changed(self) -> bool:
@@ -80,12 +89,12 @@ def transact(
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _guarded_rewrite(store, plan, guard)
-        return EditResult(plan, _access(rewrite, plan, now), rewrite.diff())
+        return EditResult(plan, rewrite, now, rewrite.diff())
     if not plan.operations:
         if guard is not None:
             guard.read()  # cases that cannot be used refuse every edit
         store.update_index()
-        return EditResult(plan, Direction.SAME, None)
+        return EditResult(plan)
     if confirm is not None:
         confirm(plan)
     return under_lock(
@@ -114,15 +123,14 @@ def _replace(
         plan = planned(current, planner, now)
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
-            return EditResult(plan, Direction.SAME, None)
+            return EditResult(plan)
     rewrite = _guarded_rewrite(current, plan, guard)
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
-    with recorded(journal, held, rewrite.store, content, rewrite.tree, plan.operations):
+    with recorded(journal, held, rewrite.store, content, rewrite.tree, plan):
         held.replace(content)
-    access = _access(rewrite, plan, now)
-    return EditResult(plan, access, None, lambda: current.index_replacement(content, rewrite.growth()))
+    return EditResult(plan, rewrite, now, update_index=lambda: current.index_replacement(content, rewrite.growth()))
 
 
 def planned_policy(store: Store, plan: Plan) -> Policy:
@@ -130,7 +138,7 @@ def planned_policy(store: Store, plan: Plan) -> Policy:
     return _rewrite(store, plan).policy
 
 
-class _Rewrite(NamedTuple):
+class Rewrite(NamedTuple):
     """A verified new text: the old store, the splices, the new tree and policy. Of a subset, also the splices by piece."""
 
     store: Store
@@ -166,7 +174,7 @@ def refuse_broken_cases(store: Store, plan: Plan, guard: Guard | None) -> None:
         guard.refuse_broken(store.policy(), new)
 
 
-def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> _Rewrite:
+def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> Rewrite:
     """Write the operations of a plan into the text, verify the result and hold it against the cases. Raises Refused."""
     rewrite = _rewrite(store, plan)
     if guard is not None:
@@ -174,10 +182,10 @@ def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> _Rewrite:
     return rewrite
 
 
-def _rewrite(store: Store, plan: Plan) -> _Rewrite:
+def _rewrite(store: Store, plan: Plan) -> Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return _Rewrite(store, [], store.tree, store.policy(), {} if store.subset is not None else None)
+        return Rewrite(store, [], store.tree, store.policy(), {} if store.subset is not None else None)
     if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
     store = partial.limited_to_accounts(store, plan)
@@ -196,11 +204,11 @@ def _rewrite(store: Store, plan: Plan) -> _Rewrite:
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.subset is None:
-        return _Rewrite(store, splices, wanted, policy)
+        return Rewrite(store, splices, wanted, policy)
     by_piece = partial.splices_by_piece(store, splices)
     if by_piece is None or not partial.is_verified(store, wanted, by_piece):
         return _rewrite(Store(store.path, store.data), plan)  # no cache: it is not narrowed again
-    return _Rewrite(store, splices, wanted, policy, by_piece)
+    return Rewrite(store, splices, wanted, policy, by_piece)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:
@@ -240,7 +248,3 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
 def _needs_hand_edit(store: Store, offset: int, why: str) -> Refused:
     line = store.line_at(offset)
     return Refused(f"not changed, edit it by hand: {why}", file=store.path, line=line, code="needs-hand-edit")
-
-
-def _access(rewrite: _Rewrite, plan: Plan, now: Clock) -> Direction:
-    return compare(rewrite.store.policy(), rewrite.policy, now, plan.affected)

@@ -70,6 +70,7 @@ def renamed(entry: Entry) -> dict[str, str]:
 def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
     """Plan the way back. Raises Refused, with the later entry, if something of it has been changed since."""
     made = Plan()
+    made.undoes = entry.id
     # Names last: the other changes are noted under the new ones.
     for change in map(inverse, sorted(entry.changes or (), key=lambda change: isinstance(change, Renaming))):
         if not _applies(store.tree, change):

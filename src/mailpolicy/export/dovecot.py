@@ -11,8 +11,10 @@ key is `service/user`, with a backslash before \\ " and '.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from ipaddress import ip_network
+from typing import NamedTuple
 
 from mailpolicy.export.request import Exported, Request
 from mailpolicy.export.stamp import MASK, masked_unless_plain
@@ -134,7 +136,15 @@ def _imap_only(policy: Policy, account: Account) -> bool:
 _SERVICE = "|".join(SERVICES)
 _LINE = re.compile(rf"((?:{_SERVICE})/(?:[^:\\]|\\.)+:)([^:]*)(::::::.*)")
 _COVERING = re.compile(rf"^# services: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
-_KEEPING = re.compile(rf"^# no longer covered: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
+_KEPT = "# no longer covered"
+_KEEPING = re.compile(rf"^{_KEPT}(?: since (\S+))?: ((?:{_SERVICE})(?: (?:{_SERVICE}))*)$", re.M)
+
+
+class Kept(NamedTuple):
+    """The services whose lines a file only keeps, and since when Dovecot is known not to ask about them, None if it is not."""
+
+    services: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 def masked(line: str) -> str:
@@ -155,27 +165,44 @@ def covered(text: str) -> tuple[str, ...]:
     return tuple(name for name in SERVICES if name in ALWAYS or name in present)
 
 
-def kept(text: str) -> tuple[str, ...]:
-    """Return the services that a passwd-file only keeps, as `keeping` does."""
-    named = _KEEPING.search(text)
-    return tuple(named[1].split(" ")) if named is not None else ()
+def kept(text: str) -> Kept:
+    """Return what a passwd-file only keeps, as `keeping` does."""
+    found = _KEEPING.search(text)
+    if found is None:
+        return Kept()
+    try:
+        since = datetime.fromisoformat(found[1]) if found[1] else None
+    except ValueError:  # edited by hand
+        since = None
+    return Kept(tuple(found[2].split(" ")), since if since is not None and since.tzinfo is not None else None)
 
 
-def keeping(body: str, old: str) -> str:
-    """Return a passwd-file's body with the lines of the services that only the old file has, as they were.
+def to_keep(body: str, old: str) -> Kept:
+    """Return what a new body does not cover, but the old file covers or keeps."""
+    now, before = covered(body), kept(old)
+    services = tuple(dict.fromkeys(name for name in (*covered(old), *before.services) if name not in now))
+    return Kept(services, before.since if services == before.services else None)
+
+
+def keeping(body: str, old: str, keep: Kept) -> str:
+    """Return a passwd-file's body with the old file's lines of services that it does not cover, as they were.
 
     A process of Dovecot's that has not read the new snippet goes on asking about them.
     """
-    now = covered(body)
-    gone = tuple(dict.fromkeys(name for name in (*covered(old), *kept(old)) if name not in now))
-    if not gone:
-        return body
-    beginnings = tuple(f"{name}/" for name in gone)
-    lines = [
-        f"# no longer covered: {' '.join(gone)}",
-        *(line for line in old.splitlines() if line.startswith(beginnings)),
-    ]
-    return body + "".join(f"{line}\n" for line in lines)
+    beginnings = tuple(f"{name}/" for name in keep.services)
+    lines = (line for line in old.splitlines() if line.startswith(beginnings))
+    return body + "".join(f"{line}\n" for line in (_heading(keep), *lines))
+
+
+def dated(body: str, now: datetime) -> str:
+    """Return a passwd-file's body with the time since when Dovecot does not ask about what it keeps."""
+    keep = kept(body)
+    return body if keep.since is not None else _KEEPING.sub(_heading(keep._replace(since=now)), body, count=1)
+
+
+def _heading(keep: Kept) -> str:
+    since = f" since {keep.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if keep.since is not None else ""
+    return f"{_KEPT}{since}: {' '.join(keep.services)}"
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -189,26 +216,32 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def narrowed(old: str, new: str, strategy: str) -> list[str]:
-    """Return the users who lose access to a service, from all or from some addresses, when `new` replaces `old`.
+    """Return the keys `SERVICE/USER` that lose access, from all or from some addresses, when `new` replaces `old`.
 
     A service that a file does not cover is open to everybody.
     """
     deny = strategy == "deny-list"
     before, after = parsed(old), parsed(new)
     was, now = set(covered(old)), covered(new)
-    users = {
-        key.partition("/")[2]
+    lost = {
+        key
         for key in (after if deny else before)
         if before.get(key) != after.get(key)
         and key.partition("/")[0] in now
         and not _admitted_by(before.get(key), deny) <= _admitted_by(after.get(key), deny)
     }
     if added := [name for name in now if name not in was]:
-        known = {key.partition("/")[2] for key in (*before, *after)}
-        users |= {
-            user for user in known for name in added if _admitted_by(after.get(f"{name}/{user}"), deny) != ANYWHERE
-        }
-    return sorted(users)
+        users = {key.partition("/")[2] for key in (*before, *after)}
+        lost |= set(restricted([f"{name}/{user}" for user in users for name in added], new, strategy))
+    return sorted(lost)
+
+
+def restricted(keys_of: Collection[str], text: str, strategy: str) -> list[str]:
+    """Return those of the keys that a file refuses, from all or from some addresses."""
+    lines, covers, deny = parsed(text), covered(text), strategy == "deny-list"
+    return [
+        key for key in keys_of if key.partition("/")[0] in covers and _admitted_by(lines.get(key), deny) != ANYWHERE
+    ]
 
 
 def _admitted_by(fields: str | None, deny: bool) -> NetworkSet:

@@ -12,6 +12,7 @@ password.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from mailpolicy.export import dovecot
@@ -63,6 +64,16 @@ def export(request: Request) -> Exported:
         limit = max(1024, 256 * math.ceil(8 * size / _MIB / 256))
         parts.append(f"service auth {{\n  vsz_limit = {limit}M\n}}\n")
     return Exported("\n".join(parts), tuple(_notes(request)))
+
+
+# How the blocks below complete a name without a domain.
+_COMPLETED = re.compile(r"%Ln@([^;\s]+);%Lu|\| default\('([^']+)'\)")
+
+
+def default_domain(configuration: str) -> str | None:
+    """Return the default domain of a snippet that is part of a configuration, None if it has none."""
+    found = _COMPLETED.search(configuration)
+    return (found[1] or found[2]) if found is not None else None
 
 
 def _notes(request: Request) -> Iterator[str]:

@@ -44,6 +44,12 @@ def stamped(target: str, body: str) -> bytes:
     return b"".join((heading.encode("ascii"), sha256(content).hexdigest().encode("ascii"), b"\n", content))
 
 
+def body_of(target: str, content: bytes) -> str | None:
+    """Return the body of a file as `stamped` made it, None for any other content."""
+    body = content.split(b"\n", 2)[-1].decode("utf-8", "replace")
+    return body if content == stamped(target, body) else None
+
+
 def state(found: bytes | None, wanted: bytes) -> State:
     """Return the state of a file's content; `found` is None if there is no file."""
     if found is None:

@@ -47,7 +47,7 @@ def printable(text: str) -> str:
 
 
 MAX_LINE_BYTES = 1 << 16  # of a line of a list or a log
-_FIRST_FIELD = re.compile(r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)")
+_FIRST_FIELD = r"\"?([\w.+=~&'-]*@[\w.-]*|[\w.+~&'-]*)"
 
 
 def short(text: str) -> str:
@@ -73,7 +73,7 @@ def line_refusal(line: str, why: str) -> str:
     if len(line) > MAX_LINE_BYTES:
         why = f"the line is longer than {MAX_LINE_BYTES} bytes"
     line = line[:MAX_LINE_BYTES].strip("\0 \t\r\n")
-    match = _FIRST_FIELD.match(line)
+    match = re.match(_FIRST_FIELD, line)
     first = match[1] if match is not None else ""
     rest = line[match.end() :].removeprefix('"') if match is not None else line
     if first:

@@ -27,26 +27,19 @@ class Entry(NamedTuple):
 
 # One match for the usual lines of a store, `[accounts."a@b"]` and `pop = true  # comment`, with the blank lines and
 # comments above them. The quantifiers are possessive so that a long comment is not tried again piece by piece.
+# Most patterns are compiled at their first use: a question or a toggle needs few of them, and re caches them.
 _BLANK_LINES = r"(?:[ \t\r\n]++|\#[^\n]*+)*+"
 _PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)"""
 _END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
-_USUAL_LINE = re.compile(
-    rf"""{_BLANK_LINES} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}""", re.VERBOSE
-)
-_USUAL_PAIRS = re.compile(rf"(?: {_BLANK_LINES} {_PAIR} {_END} )*+", re.VERBOSE)
+_USUAL_LINE = rf"""{_BLANK_LINES} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}"""
+_USUAL_PAIRS = rf"(?: {_BLANK_LINES} {_PAIR} {_END} )*+"
 _BLANK = re.compile(_BLANK_LINES)
 _SPACE = re.compile(r"[ \t]*")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]++|\\.)*+)"|'([^'\n]*)'""")
-_TABLE_HEADER = re.compile(
-    rf"\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*+\]", re.DOTALL
-)
-_STRING = re.compile(
-    r'''"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^']++|'{1,2}(?!'))*+'{3,5}|"(?:[^"\\\n]++|\\.)*+"|'[^'\n]*\'''',
-    re.DOTALL,
-)
-_STRING_OR_COMMENT = re.compile(rf"{_STRING.pattern}|#[^\n]*", re.DOTALL)
-_SCALAR = re.compile(r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?")  # TOML allows one blank between a date and its time
-_ESCAPE = re.compile(r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+_TABLE_HEADER = rf"(?s:\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*+\])"
+_STRING = r'''(?s:"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^']++|'{1,2}(?!'))*+'{3,5}|"(?:[^"\\\n]++|\\.)*+"|'[^'\n]*')'''
+_SCALAR = r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?"  # TOML allows one blank between a date and its time
+_ESCAPE = r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
 _SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 
@@ -58,7 +51,7 @@ def entries(text: str, only_in: Container[KeyPath] | None = None) -> Iterator[En
     table: KeyPath = ()
     array_counts: dict[KeyPath, int] = {}  # index of the last element of each array of tables
     position, size = 0, len(text)
-    match_line, skip_pairs = _USUAL_LINE.match, _USUAL_PAIRS.match
+    match_line, skip_pairs = re.compile(_USUAL_LINE, re.VERBOSE).match, re.compile(_USUAL_PAIRS, re.VERBOSE).match
     while True:
         usual = match_line(text, position)
         if usual is not None and (top := usual[1]) is None:
@@ -136,7 +129,7 @@ def positions(text: str, offsets: Iterable[int]) -> list[tuple[int, int]]:
 
 def header_key(text: str, position: int) -> tuple[str, ...] | None:
     """Return the key of the table header that begins at `position`; None for an array of tables or anything else."""
-    return tuple(_key(text, position + 1)[0]) if _TABLE_HEADER.match(text, position) else None
+    return tuple(_key(text, position + 1)[0]) if re.compile(_TABLE_HEADER).match(text, position) else None
 
 
 def _header_path(parts: list[str], array_counts: dict[KeyPath, int]) -> KeyPath:
@@ -156,7 +149,7 @@ def _key(text: str, position: int) -> tuple[list[str], int, int]:
         match = _PART.match(text, _SPACE.match(text, position).end())  # type: ignore[union-attr]
         assert match is not None, "the parser accepted this text"
         if match[1] is not None:
-            parts.append(_ESCAPE.sub(_unescaped, match[1]))
+            parts.append(re.sub(_ESCAPE, _unescaped, match[1]) if "\\" in match[1] else match[1])
         else:
             parts.append(match[2] if match[2] is not None else match[0])
         position = _SPACE.match(text, match.end()).end()  # type: ignore[union-attr]
@@ -205,7 +198,7 @@ def _value(text: str, position: int, path: KeyPath, only_in: Container[KeyPath] 
     """Skip the value at `position`. Returns its end and the entries inside it, none if `only_in` leaves them out."""
     opening = text[position]
     if opening not in "[{":
-        match = (_STRING if opening in "\"'" else _SCALAR).match(text, position)
+        match = re.compile(_STRING if opening in "\"'" else _SCALAR).match(text, position)
         assert match is not None, "the parser accepted this text"
         return match.end(), []
     inner: list[Entry] = []
@@ -238,6 +231,6 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
 
     Outside comments a quote always opens a string, so strings and comments are the only tokens to be told apart.
     """
-    for match in _STRING_OR_COMMENT.finditer(text):
+    for match in re.finditer(rf"{_STRING}|#[^\n]*", text):
         if match[0].startswith("#"):
             yield match.start(), match[0].rstrip("\r")

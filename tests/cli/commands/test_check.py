@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,79 +206,6 @@ def test_batch_says_what_single_questions_say(program: Run) -> None:
         reasons = judge(policy, question(*entry)).reasons
         expected = ["deny", reasons[0].gate.value] if reasons else ["allow", "-"]
         assert line.split("\t") == [*expected, *entry]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("alice@acme.example", "pop", "203.0.113.9"),
-        ("imani@acme.example", "pop", "203.0.113.9"),
-        ("nobody@acme.example", "pop", "1.2.3.4"),
-        ("rosa@acme.example", "connector", "1.2.3.4", "--json"),
-    ],
-)
-def test_check_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    """Also not what a denial prints: the fix is in words, the place is found by a scan."""
-    loaded = loaded_by(*FILE, "check", *arguments)
-    assert "mailpolicy.policy.verdict" in loaded
-    tops = {name.partition(".")[0] for name in loaded}
-    assert not tops & {"pydantic", "rich", "tomlkit", "keyring", "idna", "socket"}
-    assert not {
-        name
-        for name in loaded
-        if name.startswith(
-            (
-                "mailpolicy.export",
-                "mailpolicy.secrets.credentials",
-                "mailpolicy.edit.transaction",
-                "mailpolicy.edit.text.splices",
-            )
-        )
-    }
-    if "imani@acme.example" in arguments:
-        assert "mailpolicy.store.locate" not in loaded
-
-
-def loaded_by(*arguments: str) -> set[str]:
-    """The modules that a command imports."""
-    code = (
-        "import sys; from mailpolicy.cli import main; main(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return set(done.stderr.splitlines()[-1].split())
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "account show alice@acme.example",
-        "account list",
-        "template list",
-        "server show",
-        "lan list",
-        "smart-host show alice@acme.example",
-        "multipop source list alice@acme.example",
-    ],
-)
-def test_a_command_that_only_reads_imports_nothing_of_edits(command: str) -> None:
-    loaded = loaded_by(*FILE, *command.split())
-    assert not loaded & {"mailpolicy.edit.transaction", "mailpolicy.edit.text.splices", "tomlkit"}
-
-
-def test_a_toggle_imports_no_other_pen(store: Path) -> None:
-    before = store.read_bytes()
-    loaded = loaded_by("--file", str(store), "pop", "off", "alice@example.com")
-    assert store.read_bytes() != before
-    assert {"mailpolicy.edit.transaction", "mailpolicy.edit.text.splices"} <= loaded
-    assert not {name.partition(".")[0] for name in loaded} & {"tomlkit", "keyring", "rich", "sqlite3"}
-
-
-def test_help_imports_no_command() -> None:
-    assert not {
-        name
-        for name in loaded_by("--help")
-        if name.startswith(("mailpolicy.edit", "mailpolicy.store.store", "mailpolicy.cli.commands.check", "rich"))
-    }
 
 
 def test_the_default_store_and_the_variable(program: Run, store: Path) -> None:

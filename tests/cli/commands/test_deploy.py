@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
 import stat
 from pathlib import Path
@@ -129,6 +127,29 @@ def test_a_kick_is_owed_until_it_succeeds(deploy: Run, tmp_path: Path) -> None:
     assert asked.read_text() == "alice@example.com\n" * 3
 
 
+@pytest.mark.parametrize(
+    ("closing", "opening"),
+    [
+        (("pop", "off", "alice@example.com"), ("pop", "on", "alice@example.com")),
+        (("server", "govern", "smtp"), ("server", "ungovern", "smtp", "--yes")),
+    ],
+)
+def test_no_kick_is_owed_to_who_has_the_access_again(
+    deploy: Run, tmp_path: Path, closing: tuple[str, ...], opening: tuple[str, ...]
+) -> None:
+    text = '[exports.a]\ntarget = "dovecot"\npath = "{}/a"\nkick = ["false"]\n'
+    continues = "open sessions of alice@example.com"
+    deploy(text, "pop", "on", "alice@example.com", "--anywhere")
+    deploy(text, "smtp", "on", "--in-defaults", "--lan-only")
+    deploy(text)
+    assert deploy(text, *closing).status == 0
+    assert continues in deploy(text).err
+    assert deploy(text, *opening).status == 0
+    assert continues not in deploy(text).err
+    assert deploy(text, "deploy", "--kick").status == 0
+    assert not (tmp_path / "a.kick").exists()
+
+
 def test_two_exports_of_one_path(deploy: Run) -> None:
     export = 'target = "dovecot"\npath = "/x"\n'
     other = export.replace("/x", "/y/../x")
@@ -212,7 +233,7 @@ def test_a_map_that_is_missing_is_owed(deploy: Run, tmp_path: Path, monkeypatch:
         assert "unsupported map" in failed.err
 
 
-def _line(result: Result, name: str) -> list[str]:
+def result_line(result: Result, name: str) -> list[str]:
     (found,) = [line.split("\t") for line in result.out.splitlines() if line.startswith(f"{name}\t")]
     return found[2:]
 
@@ -225,56 +246,5 @@ def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, 
     (tmp_path / "host.toml").write_text(killed.replace("{}", str(tmp_path)))
     result = program("--file", str(store), "--host-config", "host.toml", "deploy")
     assert result.status == 143
-    assert _line(result, "a") == ["updated", "changed"]
+    assert result_line(result, "a") == ["updated", "changed"]
     assert not (tmp_path / "c").exists()
-
-
-def test_a_note_that_cannot_be_read_stops_no_report(deploy: Run, tmp_path: Path) -> None:
-    deploy(THREE)
-    (tmp_path / "b" / "out.kick").mkdir()
-    deploy("", "pop", "off", "alice@example.com")
-    result = deploy(THREE, "deploy", "--kick")
-    assert result.status == 5
-    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
-    assert _line(result, "b") == ["not updated, old file kept", "failed"]
-    assert f"mailpolicy: b: {tmp_path}/b/out.kick: this file is in the way and was not made by mailpolicy" in result.err
-    again = deploy(THREE, "deploy", "a", "b", "--json")
-    states = {one["name"]: one.get("error", {}).get("exit") for one in json.loads(again.out.splitlines()[0])["exports"]}
-    assert states == {"a": None, "b": 5}
-
-
-def test_a_kick_whose_note_cannot_be_settled_stops_no_report(deploy: Run, tmp_path: Path) -> None:
-    kick = tmp_path / "kick"
-    kick.write_text(f"#!/bin/sh\nrm -f {tmp_path}/a/out.kick; mkdir {tmp_path}/a/out.kick\n")
-    kick.chmod(0o755)
-    text = THREE.replace('a/out"\n', 'a/out"\nkick = ["{}/kick"]\n')
-    deploy(text)
-    deploy(text, "pop", "off", "alice@example.com")
-    result = deploy(text, "deploy", "a", "--kick")
-    assert result.status == 5
-    assert _line(result, "a") == ["updated", "changed"]
-    assert (
-        f"sessions that the policy no longer allows may still be open: {tmp_path}/a/out.kick: this file is"
-        in result.err
-    )
-
-
-def test_a_file_that_the_disk_did_not_confirm_is_in_its_place(
-    deploy: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deploy(THREE)
-    deploy(THREE, "pop", "off", "alice@example.com")
-    real, facts = os.fsync, (tmp_path / "b").stat()
-    before = (tmp_path / "b" / "out").read_text()
-
-    def fsync(descriptor: int) -> None:
-        if os.path.samestat(os.fstat(descriptor), facts) and (tmp_path / "b" / "out").read_text() != before:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    result = deploy(THREE)
-    assert result.status == 8
-    assert _line(result, "a") == _line(result, "c") == ["updated", "changed"]
-    assert _line(result, "b") == ["updated, not confirmed by the disk", "failed"]
-    assert (tmp_path / "b" / "out").read_text() != before

@@ -24,9 +24,15 @@ Mailpolicy = Callable[..., Result]
 
 
 def checked(mailpolicy: Mailpolicy) -> tuple[str, str]:
-    """The state and the message of doctor's check of Dovecot."""
-    (found,) = [one for one in json.loads(mailpolicy("doctor", "--json").out)["checks"] if one["check"] == "dovecot"]
-    return found["state"], found["message"]
+    """The state and the message of doctor's only check of Dovecot."""
+    (found,) = all_checked(mailpolicy)
+    return found
+
+
+def all_checked(mailpolicy: Mailpolicy) -> list[tuple[str, str]]:
+    """The states and the messages of doctor's checks of Dovecot."""
+    checks = json.loads(mailpolicy("doctor", "--json").out)["checks"]
+    return [(one["state"], one["message"]) for one in checks if one["check"] == "dovecot"]
 
 
 BEFORE, AFTER = "00-a-site.conf", "50-site.conf"

@@ -6,101 +6,15 @@ import json
 import os
 import re
 import shlex
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.real.clients import Attempt
+from tests.real.deploy.governing import ALL, SENDS, SUSPENDED_TOO, USERS, Site, expected_open, until_open
 from tests.real.deploy.site import Mailpolicy, checked
 from tests.real.dovecot import Dovecot
-from tests.real.loopback import until
 
 pytestmark = pytest.mark.real
-
-OTHERS = ("smtp", "submission", "sieve")
-STORE = """\
-version = 1
-[server]
-edition = "pro"
-lan = ["10.0.0.0/8"]
-{govern}
-[accounts."off@example.com"]
-[accounts."on@example.com"]
-imap = true
-pop = true
-smtp = true
-sieve = true
-[accounts."reads@example.com"]
-imap = true
-"""
-USERS = ("on@example.com", "off@example.com", "reads@example.com")
-
-
-class Site:
-    """A running Dovecot, whose store governs a changing list of services."""
-
-    def __init__(self, dovecot: Dovecot, mailpolicy: Mailpolicy, folder: Path) -> None:
-        self.dovecot, self.mailpolicy = dovecot, mailpolicy
-        self.host = folder / "host.toml"
-        self._store = folder / "accounts.toml"
-        dovecot.let_in(dict.fromkeys(USERS, "secret"))
-
-    def govern(self, *services: str) -> None:
-        """Let the store govern these services and no others."""
-        listed = ", ".join(f'"{service}"' for service in services)
-        self._store.write_text(STORE.format(govern=f"govern = [{listed}]" if services else ""))
-
-    def deploy(self, *arguments: str, status: int = 0) -> str:
-        """Deploy; what is printed."""
-        result = self.mailpolicy("deploy", *arguments)
-        assert result.status == status, result
-        return result.out + result.err
-
-    def start(self, *services: str, **options: object) -> None:
-        """Govern and deploy, and start; from then on a deploy reloads."""
-        self.govern(*services)
-        self.host.write_text(self.dovecot.exports(**options))
-        self.deploy()
-        self.dovecot.start()
-        self.host.write_text(self.dovecot.exports(reload=True, **options))
-        self.deploy()
-
-    def open_to(self, user: str) -> set[str]:
-        """The services that are open to a user."""
-        attempts = [Attempt(service, "203.0.113.9", user, "secret") for service in ("imap", "pop3", *OTHERS)]
-        return {one.service for one, answer in zip(attempts, self.dovecot.ask(attempts), strict=True) if answer}
-
-    @contextmanager
-    def watched(self) -> Iterator[dict[tuple[str, str], set[bool]]]:
-        """Ask about everybody and every service without a pause: all the answers that there were."""
-        seen: dict[tuple[str, str], set[bool]] = {}
-        over = threading.Event()
-        attempts = [
-            Attempt(service, "203.0.113.9", user, "secret")
-            for service, user in product(("imap", "pop3", *OTHERS), USERS)
-        ]
-
-        def watch() -> None:
-            while not over.is_set():
-                try:
-                    with self.dovecot.auth() as auth:
-                        while not over.is_set():
-                            for one, answer in zip(attempts, auth.ask(attempts), strict=True):
-                                seen.setdefault((one.service, one.user), set()).add(answer)
-                except (OSError, ValueError):  # it has been reloaded, which ends the connection
-                    continue
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield seen
-        finally:
-            over.set()
-            watcher.join()
 
 
 @pytest.fixture
@@ -108,8 +22,6 @@ def site(dovecot: Dovecot, mailpolicy: Mailpolicy, tmp_path: Path) -> Site:
     return Site(dovecot, mailpolicy, tmp_path)
 
 
-ALL = {"imap", "pop3", *OTHERS}
-SENDS = {"smtp", "submission"}
 CHANGES = [
     ((), ("smtp",)),
     (("smtp",), ()),
@@ -119,26 +31,20 @@ CHANGES = [
 ]
 
 
-def _open(user: str, govern: tuple[str, ...]) -> set[str]:
-    """The services that are open to a user of STORE."""
-    free = {one for one in OTHERS if ("sieve" if one == "sieve" else "smtp") not in govern}
-    return free | {"on@example.com": ALL, "reads@example.com": {"imap"}}.get(user, set())
-
-
 @pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
 @pytest.mark.parametrize(("before", "after"), CHANGES)
 def test_nothing_opens_or_closes_that_stays_as_it_is(
     site: Site, before: tuple[str, ...], after: tuple[str, ...], strategy: str
 ) -> None:
     site.start(*before, strategy=strategy)
-    assert {user: site.open_to(user) for user in USERS} == {user: _open(user, before) for user in USERS}
+    assert {user: site.open_to(user) for user in USERS} == {user: expected_open(user, before) for user in USERS}
     with site.watched() as seen:
         site.govern(*after)
         site.deploy()
         for user in USERS:
-            until_open(site, user, _open(user, after))
+            until_open(site, user, expected_open(user, after))
     for (service, user), answers in seen.items():
-        was, now = service in _open(user, before), service in _open(user, after)
+        was, now = service in expected_open(user, before), service in expected_open(user, after)
         assert answers <= {was, now}, (service, user)
     assert len(seen) == len(USERS) * len(ALL)
     site.deploy("--check")
@@ -146,21 +52,106 @@ def test_nothing_opens_or_closes_that_stays_as_it_is(
     assert checked(site.mailpolicy)[0] == "ok"
 
 
-def until_open(site: Site, user: str, services: set[str]) -> None:
-    """Wait until exactly these services are open to the user; a changed file is noticed within a second or two."""
-    until(f"{sorted(services)} are open to {user}", lambda: site.open_to(user) == services)
-
-
-def test_what_is_no_longer_covered_goes_when_no_process_can_ask_about_it(site: Site) -> None:
+def test_what_is_no_longer_covered_goes_an_hour_after_the_reload(site: Site) -> None:
     site.start("smtp")
     site.govern()
-    site.deploy()
-    assert "smtp/on@example.com:" in site.dovecot.data.read_text()
+    assert SUSPENDED_TOO in site.deploy()
+    site.deploy("--check")
+    assert site.deploy().count("\tok\n") == 2
+    assert site.kept() == "since"
+    site.let_pass(minutes=59)
     assert site.deploy("--check").count("\tok\n") == 2
-    os.utime(site.dovecot.snippet, (0, 0))
+    site.let_pass(minutes=2)
     assert "out of date\tdiffers" in site.deploy("--check", status=1)
     site.deploy()
-    assert "smtp" not in site.dovecot.data.read_text()
+    assert site.kept() == ""
+    assert site.deploy().count("\tok\n") == 2
+
+
+def test_the_hour_begins_with_the_reload(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    host = site.host.read_text()
+    site.host.write_text(re.sub("(?m)^reload = .*", 'reload = ["false"]', host))
+    for _ in range(2):
+        site.deploy(status=5)
+    assert checked(site.mailpolicy)[0] == "warning"
+    os.utime(site.dovecot.snippet, (0, 0))
+    assert site.kept() == "waiting"
+    site.host.write_text(host)
+    site.deploy()
+    site.deploy()
+    assert site.kept() == "since"
+    for user in USERS:
+        until_open(site, user, expected_open(user, ()))
+
+
+def test_a_snippet_that_somebody_replaced_is_reloaded_before_the_hour_begins(site: Site) -> None:
+    site.start("smtp")
+    site.govern()
+    made = site.export_snippet()
+    assert SUSPENDED_TOO in made
+    assert "doveadm reload" in made
+    assert site.open_to("off@example.com") == {"sieve"}
+    site.deploy()
+    assert site.kept() == "since"
+    for user in USERS:
+        until_open(site, user, expected_open(user, ()))
+
+
+def test_the_hour_ends_for_nothing_if_dovecot_asks_again(site: Site) -> None:
+    site.start("smtp")
+    asking = site.dovecot.snippet.read_text()
+    site.govern()
+    site.deploy()
+    site.let_pass(minutes=120)
+    again = site.dovecot.folder / "conf.d" / "01-again.conf"
+    again.write_text(re.sub("mailpolicy-(?=imap|pop3|smtp|submission)", "again-", asking))
+    site.mailpolicy("deploy")
+    assert site.kept() == "waiting"
+
+
+@pytest.mark.parametrize("case", ["by hand", "no doveconf", "another's doveconf", "broken", "no reload"])
+def test_what_is_no_longer_covered_stays_for_good_if_nobody_knows_what_dovecot_asks(
+    site: Site, tmp_path: Path, case: str
+) -> None:
+    """Dovecot, which nobody reloads, still asks about smtp: nobody is locked out, and the file is not written anew."""
+    site.start("smtp")
+    reloading = case in ("no doveconf", "another's doveconf")
+    host = site.dovecot.exports(reload=reloading)
+    site.host.write_text(host)
+    if case in ("by hand", "broken"):
+        site.by_hand()
+    elif case != "no reload":
+        other = tmp_path / "doveconf"
+        if case == "another's doveconf":
+            (tmp_path / "dovecot.conf").write_text("")
+            other.write_text(f"#!/bin/sh\necho '# {site.dovecot.release.version}.0 (x): {tmp_path}/dovecot.conf'\n")
+            other.chmod(0o755)
+        host = re.sub("(?m)^doveconf = .*", f'doveconf = ["{other}"]', host)
+        site.host.write_text(re.sub("(?m)^reload = .*", 'reload = ["true"]', host))
+    site.govern()
+    if case == "broken":
+        (site.dovecot.folder / "conf.d" / "99-broken.conf").write_text("no_such_setting = 1\n")
+    written: set[int] = set()
+    for number in range(3):
+        result = site.mailpolicy("deploy")
+        written.add(site.dovecot.data.stat().st_mtime_ns)
+        assert result.status == {"by hand": 1, "broken": 5, "another's doveconf": 5}.get(case, 0), result
+        if case == "no reload":
+            assert ("doveadm reload" in result.err) is (number == 0)
+        assert site.kept() == "waiting"
+        os.utime(site.dovecot.snippet, (0, 0))
+    assert len(written) == 1
+    for user in USERS:
+        assert site.open_to(user) == expected_open(user, ("smtp",))
+    checks = json.loads(site.mailpolicy("doctor", "--json").out)["checks"]
+    (line,) = [one["fix"] for one in checks if "still has the lines of smtp, submission" in one["message"]]
+    words = shlex.split(line.removeprefix("mailpolicy "))
+    assert site.mailpolicy(*words).status == 0
+    assert site.kept() == ""
+    site.mailpolicy("deploy")
+    assert site.kept() == ""
 
 
 def test_the_data_stay_for_a_snippet_that_cannot_be_replaced(site: Site) -> None:
@@ -172,11 +163,11 @@ def test_the_data_stay_for_a_snippet_that_cannot_be_replaced(site: Site) -> None
         assert "Dovecot would not start" in site.deploy(status=5)
     os.utime(site.dovecot.snippet, (0, 0))
     site.deploy(status=5)
-    assert [site.open_to(user) for user in USERS] == [_open(user, ("smtp",)) for user in USERS]
+    assert [site.open_to(user) for user in USERS] == [expected_open(user, ("smtp",)) for user in USERS]
     broken.unlink()
     site.deploy()
     for user in USERS:
-        until_open(site, user, _open(user, ()))
+        until_open(site, user, expected_open(user, ()))
 
 
 def test_the_snippet_waits_for_data_that_cannot_be_written(site: Site) -> None:
@@ -191,34 +182,3 @@ def test_the_snippet_waits_for_data_that_cannot_be_written(site: Site) -> None:
     site.host.write_text(host)
     site.deploy()
     assert site.open_to("off@example.com") == {"sieve"}
-
-
-@pytest.mark.parametrize("strategy", ["allow-list", "deny-list"])
-def test_a_governed_service_that_dovecot_does_not_ask_about_is_an_error_with_the_line_that_helps(
-    site: Site, strategy: str
-) -> None:
-    """The snippet is no export: somebody put it there with the line that is shown."""
-    site.start(strategy=strategy)
-    host = site.dovecot.exports(strategy=strategy)
-    doveconf = f"doveconf = {json.dumps(site.dovecot.doveconf)}\n"
-    site.host.write_text(host.partition("[exports.dovecot-conf]")[0] + doveconf)
-    site.deploy()
-    for before, after, wrong in (
-        ((), ("smtp",), "does not ask the policy about smtp, submission"),
-        (("smtp",), ("sieve",), "does not ask the policy about sieve; Dovecot asks about smtp, submission"),
-    ):
-        site.govern(*after)
-        said = [site.deploy(status=1), site.deploy(status=1), site.deploy("--check", status=1)]
-        assert all(wrong in one for one in said)
-        found = checked(site.mailpolicy)
-        assert found[0] == "error"
-        assert wrong in found[1]
-        if strategy == "allow-list":
-            assert site.open_to("on@example.com") >= SENDS
-        (line,) = set(re.findall(r"mailpolicy (export dovecot-conf .*?) --file", said[0]))
-        assert site.mailpolicy(*shlex.split(line)).status == 0, before
-        site.dovecot.doveadm("reload")
-        site.deploy()
-        assert site.deploy("--check")
-        for user in USERS:
-            until_open(site, user, _open(user, after))

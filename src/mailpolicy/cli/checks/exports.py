@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from mailpolicy.cli.checks.result import ERROR, OK, WARNING, CheckInput, CheckResult
+from mailpolicy.cli.checks.result import ERROR, OK, SKIPPED, WARNING, CheckInput, CheckResult
 from mailpolicy.cli.exports import Exporter
-from mailpolicy.deploy import coverage, dovecot, managed
+from mailpolicy.deploy import configured, coverage, dovecot, managed
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.errors import MailpolicyError
+from mailpolicy.export.dovecot import governed
 from mailpolicy.export.stamp import State, stamped
 
 
@@ -47,21 +48,25 @@ def check_dovecot(machine: CheckInput) -> Iterator[CheckResult]:
     failed = False
     for export in exports:
         if export.target_name == "dovecot-conf":
-            try:
-                result = _check_snippet(machine, export)
-            except MailpolicyError as error:
-                result = CheckResult(ERROR, f"{export.name}: {error}", error.fix)
+            result = _reported(_check_snippet, machine, export)
             failed = failed or result.state == ERROR
             yield result
     for export in exports:
-        if export.target_name == "dovecot" and not failed:
-            try:
-                gap = coverage.find_gap(exports, export)
-            except MailpolicyError as error:
-                yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
-            else:
-                if gap is not None:
-                    yield CheckResult(ERROR, f"{export.name}: {gap.message}", gap.fix)
+        if export.target_name == "dovecot":
+            if not failed and (result := _reported(_check_data, machine, export)).state != OK:
+                yield result
+            if left := coverage.reload_unknown(exports, export):
+                yield _check_kept(export, left)
+
+
+def _reported(
+    check: Callable[[CheckInput, ConfiguredExport], CheckResult], machine: CheckInput, export: ConfiguredExport
+) -> CheckResult:
+    try:
+        result = check(machine, export)
+    except MailpolicyError as error:
+        result = CheckResult(ERROR, str(error), error.fix)
+    return result._replace(message=f"{export.name}: {result.message}")
 
 
 def _check_snippet(machine: CheckInput, export: ConfiguredExport) -> CheckResult:
@@ -71,5 +76,24 @@ def _check_snippet(machine: CheckInput, export: ConfiguredExport) -> CheckResult
     enforcement = dovecot.check_enforcement(
         doveconf, export.options, export.generated.path, data_files(machine.out.machine().exports)
     )
-    state = {True: OK, None: WARNING, False: ERROR}[enforcement.enforced]
-    return CheckResult(state, f"{export.name}: {enforcement.message}")
+    if enforcement.enforced and managed.reload_pending(export.generated):
+        return CheckResult(WARNING, f"{enforcement.message} after the pending reload", ("mailpolicy", "deploy"))
+    return CheckResult({True: OK, None: WARNING, False: ERROR}[enforcement.enforced], enforcement.message)
+
+
+def _check_data(machine: CheckInput, export: ConfiguredExport) -> CheckResult:
+    exports, path = machine.out.machine().exports, export.generated.path
+    if coverage.refuse_gap(exports, export, governed(machine.store.policy())) or coverage.readers(exports, path):
+        return CheckResult(OK, "")
+    doveconf = dovecot.Doveconf(export.doveconf)
+    return CheckResult(SKIPPED, f"whether Dovecot asks about {path} was not checked: {doveconf} is not installed")
+
+
+def _check_kept(export: ConfiguredExport, services: Collection[str]) -> CheckResult:
+    path = export.generated.path
+    return CheckResult(
+        WARNING,
+        f"{export.name}: {path} still has the lines of {', '.join(services)}, as it is not known that Dovecot no longer asks "
+        "about them; an hour after a reload without them they may go",
+        configured.export_command("dovecot", export.settings, path),
+    )

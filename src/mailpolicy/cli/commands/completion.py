@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files as resources
 from typing import Annotated
 
 import typer
 
-from mailpolicy.cli import command_line, completion
+from mailpolicy.cli import completion
 from mailpolicy.cli.app import new_app
+from mailpolicy.cli.completion_values import SHELLS
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import short
@@ -34,10 +34,8 @@ def _completion(
     """Print a script, or the candidates that such a script asks for, by a line (bash) or by words (zsh, fish)."""
     out: Output = context.obj
     if line is not None or shell == "words":
-        asked = (words or [""]) if line is None else command_line.split_line(line)[1:] or [""]
-        out.data(completion.encode(completion.candidates(asked, os.environ)))
-        return 0
-    if shell not in completion.SHELLS or words:
+        return completion.answer(out, line=line, words=words)
+    if shell not in SHELLS or words:
         problem = "missing shell" if shell is None else f"no completion for {short(shell)}"
         raise UsageError(f"{problem}: use bash, zsh or fish", fix=("mailpolicy", "completion", "bash"))
     out.data(resources("mailpolicy.cli").joinpath("completions", f"mailpolicy.{shell}").read_text(encoding="utf-8"))

@@ -8,10 +8,11 @@ import typer
 
 from mailpolicy.cli import due, machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import NotEnforced, Result, broken_cases, check_enforced, deploy_export, kick_sessions
+from mailpolicy.cli.deployment import Result, broken_cases, check_enforced, deploy_export, kick_sessions
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
+from mailpolicy.deploy.dovecot import NotEnforced
 from mailpolicy.deploy.last_run import LastRun
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.errors import NotFound, Refused, StoreError
@@ -62,10 +63,10 @@ def _deploy(
     failed: list[str] = []
     try:
         for export in selected:
-            results.append(deploy_export(out, exporter, export, default_domains, dry_run=check or diff))
-        check_enforced(out, results)
+            results.append(deploy_export(out, exporter, export, dry_run=check or diff))
+        check_enforced(out, exporter, results)
         for result in results if not (check or diff) else ():
-            kick_sessions(out, result, kicked, failed, ask=kick)
+            kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
         _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
         raise

@@ -12,7 +12,8 @@ import typer
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout, stdin_bytes
-from mailpolicy.cli.when import AtOption, moment_of, when
+from mailpolicy.cli.when import moment_of, when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy.access import EMPTY, Comparison
 from mailpolicy.policy.changes import Direction, direction

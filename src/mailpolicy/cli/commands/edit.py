@@ -214,7 +214,7 @@ def _install(out: Output, work: Draft) -> Installation:
             lock_timeout=out.context.lock_timeout,
             trusted=out.trusted,
             guard=out.guard,
-            journal=out.journal,
+            journal=author.journal(out),
         )
     except Refused as error:
         if error.code != "case-broken":

@@ -9,7 +9,9 @@ import typer
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.when import AtOption, when
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
+from mailpolicy.deploy import coverage
 from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
@@ -17,6 +19,7 @@ from mailpolicy.export import TARGETS, Options, Target
 from mailpolicy.export.options import OptionRejected, explain_lock, parse_options, target_named
 from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
+from mailpolicy.system.held import Held
 
 if TYPE_CHECKING:
     from mailpolicy.policy.when import When
@@ -145,13 +148,22 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
     notes: list[str] = []
     made: list[bytes] = []
 
+    is_snippet, data, dry_run = name == "dovecot-conf", chosen.data or "", check or diff
+    body: list[str] = []
+
     def make(_: bytes | None) -> bytes:
         exported = exporter.make(target, chosen)
-        notes[:] = exported.notes
+        notes[:], body[:] = exported.notes, [exported.body]
         made[:] = [stamped(name, exported.body)]
         return made[0]
 
-    found = inspect(generated, make) if check or diff else update(generated, make, out.context.lock_timeout)
+    def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
+        if is_snippet:
+            coverage.refuse_uncovered(out.machine().exports, data, body[0])
+
+    found = inspect(generated, make) if dry_run else update(generated, make, out.context.lock_timeout, before_replace)
+    if is_snippet and found.state is not State.CURRENT:
+        notes += coverage.explain_change(data, found.before, body[0], reloads=dry_run)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)

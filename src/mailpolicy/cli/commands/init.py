@@ -7,6 +7,7 @@ from importlib.resources import files as resources
 
 import typer
 
+from mailpolicy.cli import author
 from mailpolicy.cli.app import edits, new_app
 from mailpolicy.cli.commands import schema
 from mailpolicy.cli.output import Output
@@ -51,7 +52,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                 if describe:
                     with without_lock(described, out.trusted) as file:
                         file.create(schema.content())
-                with recorded(out.journal, store, None, starter, Store(path, starter).tree):
+                with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
                     store.create(starter)
     if not out.shows_results(dry_run=dry_run):
         return 0

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mailpolicy.cli import author
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import CONFIRM_FROM, remind_to_deploy, require_machine
@@ -60,7 +61,7 @@ def _install(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
-        journal=out.journal,
+        journal=author.journal(out),
     )
     report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:

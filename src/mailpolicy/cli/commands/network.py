@@ -25,7 +25,8 @@ from mailpolicy.cli.selection import (
     entries,
     targets,
 )
-from mailpolicy.cli.when import UntilOption, end_of, when
+from mailpolicy.cli.when import end_of, when
+from mailpolicy.cli.when_options import UntilOption
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import networks
 from mailpolicy.edit.plan import Plan

@@ -15,7 +15,8 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.clients import single_address_warning
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import quoted
-from mailpolicy.cli.when import AtOption, when
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.review.replay import MAX_UNKNOWN_NAMES, Replay

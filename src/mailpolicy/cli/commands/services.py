@@ -22,7 +22,8 @@ from mailpolicy.cli.selection import (
     Yes,
     targets,
 )
-from mailpolicy.cli.when import UntilOption, end_of, when
+from mailpolicy.cli.when import end_of, when
+from mailpolicy.cli.when_options import UntilOption
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb, switch
 from mailpolicy.errors import UsageError

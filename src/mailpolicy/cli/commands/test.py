@@ -11,7 +11,8 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.case_results import CaseResult, Results
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import stdin_bytes
-from mailpolicy.cli.when import AtOption, when
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import MailpolicyError, StoreError, UsageError
 from mailpolicy.review.case_file import CaseFile
 from mailpolicy.review.cases import CasesInvalid

@@ -45,6 +45,5 @@ def _undo(
         done.results.append(Result(entry.id, "undo", f"already undone by {entry.undone_by}", False))
         return print_outcome(out, carry_out(out, store, lambda _: done, dry_run=dry_run), dry_run=dry_run)
     undo.refuse_unusable(found, entry)
-    out.undoes(entry.id)
     planner = TreePlanner(lambda current: undo.plan(current, entry, lambda: history.read(out)))
     return edit_with_secrets(out, store, planner, undo.renamed(entry), dry_run=dry_run, yes=yes)

@@ -9,7 +9,8 @@ import typer
 from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.when import AtOption, when
+from mailpolicy.cli.when import when
+from mailpolicy.cli.when_options import AtOption
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.exposure import exposures
 from mailpolicy.policy.lan import EntryRejected, region

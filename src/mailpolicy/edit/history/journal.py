@@ -34,27 +34,34 @@ _LONGEST_COMMAND = 4096  # characters
 
 
 class Journal(NamedTuple):
-    """The journal of a run: who edits, and with which command. `undoes` is the entry that an undo takes back."""
+    """The journal of a run: who edits, and with which command."""
 
     user: str
     sudo_user: str | None
     command: str
     now: Clock
-    undoes: str | None = None
 
     @contextmanager
     def recorded(
-        self, held: Held, old: Store | None, content: bytes, tree: Tree, operations: Sequence[Operation] = ()
+        self,
+        held: Held,
+        old: Store | None,
+        content: bytes,
+        tree: Tree,
+        operations: Sequence[Operation] = (),
+        undoes: str | None = None,
     ) -> Iterator[None]:
         """Write an entry, then run the block, which replaces the store by this content. Raises WriteFailed and Refused.
 
         `tree` is that of the new content, or of the same part of it if `old` is a subset; which tables were renamed is only
-        known from the operations. If the block raises, and the store is the old one, the entry is followed by one that says
-        so.
+        known from the operations. `undoes` is the entry that the edit takes back. If the block raises, and the store is the old
+        one, the entry is followed by one that says so.
         """
         before = digest(old.data) if old is not None else None
         identity = os.urandom(5).hex()
         entry = self._event(EDIT, id=identity, **self._who())
+        if undoes is not None:
+            entry["undoes"] = undoes
         if old is None or old.is_valid:  # keys of a store with errors cannot be compared
             entry |= _changes(changes.find(old.tree if old is not None else {}, tree, operations))
         entry |= {"before": before, "after": digest(content)}
@@ -89,7 +96,7 @@ class Journal(NamedTuple):
             yield self._event(OUTSIDE, before=known, after=before)
 
     def _who(self) -> dict[str, str]:
-        facts = {"user": self.user, "sudo_user": self.sudo_user, "command": self.command, "undoes": self.undoes}
+        facts = {"user": self.user, "sudo_user": self.sudo_user, "command": self.command}
         return {key: value[:_LONGEST_COMMAND] for key, value in facts.items() if value is not None}
 
     def _event(self, event: str, **facts: Any) -> dict[str, Any]:

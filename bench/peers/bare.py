@@ -1,0 +1,1 @@
+"""Nothing: what any Python program pays."""

@@ -1,0 +1,111 @@
+"""Check what deploy and doctor make of dates: what ends is closed, and a clock that was set back opens nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mailpolicy.cli import main
+from mailpolicy.deploy.timers import starts_deploy
+from tests.helpers import NOW, Result, never
+
+STORE = """\
+version = 1
+[server]
+edition = "pro"
+[accounts."ann@x.example"]
+pop = true
+expires = 2026-12-31
+[accounts."bob@x.example"]
+imap = true
+[accounts."bob@x.example".temporary]
+until = 2026-11-30
+imap = false
+"""
+AFTER = datetime.fromisoformat("2027-01-01T00:01:00Z")
+
+
+@pytest.fixture
+def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run a command at a moment, on a store with dates and one export."""
+    (tmp_path / "accounts.toml").write_text(STORE)
+    (tmp_path / "host.toml").write_text(f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/d"\n')
+
+    def run(moment: datetime, *arguments: str) -> Result:
+        files = ("--file", f"{tmp_path}/accounts.toml", "--host-config", f"{tmp_path}/host.toml")
+        status = main([*files, *arguments], lambda: moment)
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+def test_what_ends_is_closed(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    first = site(NOW, "deploy")
+    assert (first.status, first.err.splitlines()[-1]) == (0, "the policy changes next at 2026-12-01T00:00:00Z")
+    assert "pop3/ann@x.example" in (tmp_path / "d").read_text()
+    assert "imap/bob@x.example" not in (tmp_path / "d").read_text()
+    assert json.loads(site(NOW, "deploy", "--json").out)["next_change"] == "2026-12-01T00:00:00Z"
+    assert site(AFTER, "deploy", "--check").status == 1
+    last = site(AFTER, "deploy")
+    assert "changes next" not in last.err
+    assert "pop3/ann@x.example" not in (tmp_path / "d").read_text()
+    assert "imap/bob@x.example" in (tmp_path / "d").read_text()
+
+
+def test_a_clock_that_was_set_back_opens_nothing(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(AFTER, "deploy").status == 0
+    assert site(AFTER - timedelta(minutes=59), "deploy").status == 0
+    kept = (tmp_path / "d").read_bytes()
+    past = site(AFTER - timedelta(minutes=61), "deploy", "--json")
+    assert (past.status, json.loads(past.out)["code"]) == (5, "clock")
+    assert site(datetime.fromisoformat("1970-01-01T00:00:09Z"), "deploy", "--kick").status == 5
+    assert "deploy --accept-clock" in site(NOW, "doctor").out
+    assert (tmp_path / "d").read_bytes() == kept
+    accepted = site(NOW, "deploy", "--accept-clock")
+    assert (accepted.status, "the clock is accepted as it is: 2026-11-27T12:30:45Z" in accepted.err) == (0, True)
+    assert site(NOW, "deploy").status == 0
+
+
+def test_without_dates_the_clock_does_not_matter(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "accounts.toml").write_text('version = 1\n[accounts."ann@x.example"]\npop = true\n')
+    files = ["--file", f"{tmp_path}/accounts.toml", "--host-config", f"{tmp_path}/host.toml"]
+    for command in (["deploy"], ["doctor"], ["check", "ann@x.example", "pop", "::1"], ["pop", "off", "ann@x.example"]):
+        assert main([*files, *command], never) != 70, command
+    assert not (tmp_path / "host.toml.deployed").exists()
+
+
+def test_who_stays_open_because_the_store_has_errors(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(NOW, "deploy").status == 0
+    (tmp_path / "accounts.toml").write_text(STORE.replace("imap = true", "imapp = true"))
+    early = site(NOW, "deploy")
+    assert (early.status, "still open" in early.err) == (3, False)
+    late = site(AFTER, "deploy")
+    assert late.status == 3
+    assert "warning: still open, although their time is over: ann@x.example\n" in late.err
+    assert "still open, although their time is over: ann@x.example" in site(AFTER, "doctor").out
+
+
+@pytest.mark.parametrize(
+    ("timers", "command", "expected"),
+    [
+        ("mailpolicy-deploy.timer enabled enabled", "/usr/local/bin/mailpolicy deploy --kick", True),
+        ("apt-daily.timer enabled enabled", "/usr/lib/apt/apt.systemd.daily update", False),
+        ("", "", False),
+        (None, "", None),
+    ],
+)
+def test_a_timer_that_starts_deploy(timers: str | None, command: str, expected: bool | None, tmp_path: Path) -> None:
+    """As systemctl of systemd 252 answers."""
+    fake = tmp_path / "systemctl"
+    unit = (timers or "").split(".")[0]
+    fake.write_text(
+        "#!/bin/sh\n"
+        + ("exit 1\n" if timers is None else "")
+        + f'case "$*" in list-unit-files*) echo "{timers}";; *=Unit*) echo {unit}.service;;\n'
+        + f'*=ExecStart*) echo "{{ path={command.split(" ")[0]} ; argv[]={command} ; }}";; esac\n'
+    )
+    fake.chmod(0o755)
+    assert starts_deploy(str(fake)) is expected

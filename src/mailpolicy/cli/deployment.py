@@ -56,7 +56,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
         made = exporter.make(export.target, export.options)
         notes[:], body[:] = made.notes, [made.body]
         if export.target_name == "dovecot":
-            body[:] = [coverage.body_for_now(exports, export, made.body, before)]
+            body[:] = [coverage.body_for_now(exports, export, made.body, before, out.now)]
         return stamped(export.target_name, body[0])
 
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
@@ -84,7 +84,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
             if deployed.reloaded:
                 # Without the date the lines stay, and the next deploy reloads once more.
                 with suppress(MailpolicyError):
-                    coverage.note_reload(exports, export, wait)
+                    coverage.note_reload(exports, export, out.now, wait)
     except MailpolicyError as error:
         return Result(export, None, error)
     except OSError as error:  # an unexpected one, too, ends only this export

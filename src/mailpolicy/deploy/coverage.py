@@ -7,8 +7,8 @@ the files may be for another machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from mailpolicy.deploy.configured import ConfiguredExport, export_command
 from mailpolicy.deploy.dovecot import Configuration, Doveconf, NotEnforced, text_of
@@ -119,7 +119,13 @@ def _replacement(snippets: Sequence[ConfiguredExport], data: ConfiguredExport, f
     return export_command("dovecot-conf", settings, os.path.join(folder, "conf.d", "00-mailpolicy.conf"))
 
 
-def body_for_now(exports: Collection[ConfiguredExport], data: ConfiguredExport, body: str, before: bytes | None) -> str:
+def body_for_now(
+    exports: Collection[ConfiguredExport],
+    data: ConfiguredExport,
+    body: str,
+    before: bytes | None,
+    clock: Callable[[], datetime],
+) -> str:
     """Return the body of a data file, with the lines of services that Dovecot may still ask about.
 
     Dovecot reads a data file at once and a snippet after a reload, and a process that began before the reload may answer
@@ -131,7 +137,7 @@ def body_for_now(exports: Collection[ConfiguredExport], data: ConfiguredExport, 
         return body
     if not _configured_without(exports, data, keep.services):
         keep = keep._replace(since=None)
-    if keep.since is not None and datetime.now(UTC) - keep.since >= _LINGERING:
+    if keep.since is not None and clock() - keep.since >= _LINGERING:
         return body
     return keeping(body, old, keep)
 
@@ -147,19 +153,21 @@ def owe_confirmation(exports: Collection[ConfiguredExport], snippet: ConfiguredE
             owe_reload(snippet.generated, lock_timeout)
 
 
-def note_reload(exports: Collection[ConfiguredExport], snippet: ConfiguredExport, lock_timeout: float) -> None:
+def note_reload(
+    exports: Collection[ConfiguredExport], snippet: ConfiguredExport, clock: Callable[[], datetime], lock_timeout: float
+) -> None:
     """Write into the data files of a snippet, after a reload, since when Dovecot does not ask about what they keep.
 
     Raises StoreError, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
+
+    def with_date(before: bytes | None) -> bytes:
+        body = body_of("dovecot", before or b"")
+        return (before or b"") if body is None else stamped("dovecot", dated(body, clock()))
+
     for data in data_read(exports, snippet):
         if _configured_without(exports, data, kept(text_of(data.generated.path)).services):
-            update(data.generated, _with_date, lock_timeout)
-
-
-def _with_date(before: bytes | None) -> bytes:
-    body = body_of("dovecot", before or b"")
-    return (before or b"") if body is None else stamped("dovecot", dated(body, datetime.now(UTC)))
+            update(data.generated, with_date, lock_timeout)
 
 
 def reload_unknown(exports: Collection[ConfiguredExport], data: ConfiguredExport) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.commands.desk import Desk
 from tests.cli.commands.repositories import Git
-from tests.helpers import MINIMAL, RELAYED, missing
+from tests.helpers import MINIMAL, RELAYED, Result, Run, missing
 
 
 @pytest.fixture
@@ -64,3 +64,14 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     git("add", "accounts.toml")
     git("commit", "-q", "-m", "first")
     return git
+
+
+@pytest.fixture
+def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
+    """Run a command with a host.toml of the given text, in which `{}` is the test's own folder."""
+
+    def deploy(text: str, *arguments: str) -> Result:
+        (tmp_path / "host.toml").write_text(text.replace("{}", str(tmp_path)))
+        return run("--file", str(store), "--host-config", str(tmp_path / "host.toml"), *(arguments or ("deploy",)))
+
+    return deploy

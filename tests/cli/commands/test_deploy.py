@@ -12,17 +12,6 @@ import pytest
 from tests.helpers import Result, Run
 
 
-@pytest.fixture
-def deploy(run: Run, store: Path, tmp_path: Path) -> Run:
-    """Run a command with a host.toml of the given text, in which `{}` is the test's own folder."""
-
-    def deploy(text: str, *arguments: str) -> Result:
-        (tmp_path / "host.toml").write_text(text.replace("{}", str(tmp_path)))
-        return run("--file", str(store), "--host-config", str(tmp_path / "host.toml"), *(arguments or ("deploy",)))
-
-    return deploy
-
-
 @pytest.mark.parametrize(
     ("keys", "message"),
     [

@@ -21,16 +21,16 @@ def check_exports(machine: CheckInput) -> Iterator[CheckResult]:
     exporter = Exporter(machine.out)
     for export in exports:
         try:
-            yield _check_export(exporter, exports, export)
+            yield _check_export(machine, exporter, export)
         except MailpolicyError as error:
             yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
 
 
-def _check_export(exporter: Exporter, exports: list[ConfiguredExport], export: ConfiguredExport) -> CheckResult:
+def _check_export(machine: CheckInput, exporter: Exporter, export: ConfiguredExport) -> CheckResult:
     def make(before: bytes | None) -> bytes:
         body = exporter.make(export.target, export.options).body
         if export.target_name == "dovecot":
-            body = coverage.body_for_now(exports, export, body, before)
+            body = coverage.body_for_now(machine.out.machine().exports, export, body, before, machine.out.now)
         return stamped(export.target_name, body)
 
     deployed = managed.inspect(export.generated, make)

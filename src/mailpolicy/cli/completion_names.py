@@ -108,5 +108,5 @@ def edits(line: Line) -> list[Candidate]:
     """Return the entries of the journal that can be undone, the newest first."""
     from mailpolicy.cli import history
 
-    found = history.read(line.out).entries
+    found = history.load(line.out).entries
     return [Candidate(one.id, one.command) for one in reversed(found) if one.id and not one.aborted]

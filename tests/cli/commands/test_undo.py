@@ -78,6 +78,9 @@ BACK = [
     ("network rename branch office", True),
     ("network assign branch alice@example.com", True),
     ("server set multipop off", True),
+    ("server set time_zone Europe/Berlin", True),
+    ("server govern smtp sieve", True),
+    ("server ungovern smtp sieve --yes", True),
     ("smart-host set --server --port 465 --yes", True),
     ("smart-host set --server --login other --yes", True),
     ("multipop source add alice@example.com isp --host h.example --login l", True),
@@ -101,6 +104,10 @@ def test_there_and_back(
 ) -> None:
     store.write_text(WHOLE)
     (tmp_path / "new.toml").write_text(MINIMAL)
+    if command.startswith("server govern"):
+        store.write_text(WHOLE.replace("[defaults]", "[defaults]\nsmtp = true\nsieve = true"))
+    if command.startswith("server ungovern"):
+        store.write_text(WHOLE.replace("multipop = true\n", 'multipop = true\ngovern = ["smtp", "sieve"]\n', 1))
     before, old = store.read_bytes(), policy(store)
     assert run(*journaled, *shlex.split(command)).status == 0
     after = store.read_bytes()

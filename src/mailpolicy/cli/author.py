@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
 from mailpolicy.cli.output import Output
@@ -22,7 +21,9 @@ def journal(out: Output) -> Journal | None:
     if "--no-journal" in out.skipped:
         out.message("note: --no-journal: this edit is not written down, and cannot be undone")
         return None
-    from mailpolicy.edit.history.journal import Journal  # 3 ms, only if host.toml asks for a journal
+    import shlex
+
+    from mailpolicy.edit.history.journal import Journal  # 3 ms with shlex, only if host.toml asks for a journal
 
     return Journal(user(), out.context.sudo_user, shlex.join(("mailpolicy", *out.context.arguments)), out.now)
 

@@ -18,7 +18,6 @@ from mailpolicy.policy.model import Policy, Server
 from mailpolicy.policy.names import counted
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document, without_gc
-from mailpolicy.system import digests
 from mailpolicy.system.files import exists, open_regular, open_trusted, read_all
 from mailpolicy.system.trust import Trusted, fix_for_root
 
@@ -113,8 +112,9 @@ class Store(Document):
         if self.cache is None or not 0 < len(addresses) <= MAX_SUBSET_ACCOUNTS:
             return self
         from mailpolicy.store.index import reader  # 4 ms, only for a large store
+        from mailpolicy.system.digests import digest as digest_of
 
-        digest = digests.digest(self.data)
+        digest = digest_of(self.data)
         subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
         narrowed = self.as_subset(subset) if subset is not None else None
         if narrowed is None or narrowed._validation.policy is None:

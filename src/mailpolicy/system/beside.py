@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from mailpolicy.system.files import MAX_FILE_SIZE, read_all
 from mailpolicy.system.markers import foreign_file, is_own
 from mailpolicy.system.preserved import drop_acl
 from mailpolicy.system.resolve import Place
@@ -48,8 +49,8 @@ def open_beside(place: Place, trusted: Trusted, suffix: str, mode_of: Callable[[
     return descriptor
 
 
-def open_existing(place: Place, trusted: Trusted, suffix: str) -> int | None:
-    """Open NAME.SUFFIX for reading, or return None if it does not exist. Raises Refused and OSError."""
+def read(place: Place, trusted: Trusted, suffix: str) -> bytes | None:
+    """Return the content of NAME.SUFFIX, None if it does not exist. Raises Refused and OSError."""
     shown = f"{place.target}.{suffix}"
     if len(place.missing) > 1:
         return None
@@ -63,10 +64,9 @@ def open_existing(place: Place, trusted: Trusted, suffix: str) -> int | None:
         raise
     try:
         _require_own(place, trusted, os.fstat(descriptor), shown)
-    except BaseException:
+        return read_all(descriptor, MAX_FILE_SIZE)
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _require_own(place: Place, trusted: Trusted, st: os.stat_result, shown: str) -> None:

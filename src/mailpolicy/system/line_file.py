@@ -6,7 +6,13 @@ A line without its line ending was cut off by a crash or a full disk: it counts 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from mailpolicy.system.beside import open_beside
+from mailpolicy.system.replacing import sync_folder
+from mailpolicy.system.resolve import Place
+from mailpolicy.system.trust import Trusted
 
 _CHUNK = 1 << 16  # bytes read at a time from the end
 
@@ -52,3 +58,17 @@ class LineFile:
                 return start + position + 1
             end = start
         return 0
+
+
+@contextmanager
+def opened(place: Place, trusted: Trusted, suffix: str) -> Iterator[LineFile]:
+    """Open NAME.SUFFIX beside a file, with that file's owner, group and mode. Raises Refused and OSError."""
+    descriptor = open_beside(place, trusted, suffix, lambda mode: mode & 0o666)
+    try:
+        file = LineFile(descriptor)
+        if os.fstat(descriptor).st_size == 0:
+            sync_folder(place)  # it may be new, and must be found after a crash
+        yield file
+    finally:
+        with suppress(OSError):  # what was appended is synced
+            os.close(descriptor)

@@ -166,10 +166,7 @@ SINCE = {
         ["server set multipop off", "server set multipop on"],
         "server multipop was changed since, by {1}",
     ),
-    "one of two": (
-        [f"pop off {ALICE} {BOB}", f"pop on {BOB}"],
-        f"{BOB} pop was changed since, by {{1}}",
-    ),
+    "one of two": ([f"pop off {ALICE} {BOB}", f"pop on {BOB}"], f"{BOB} pop was changed since, by {{1}}"),
     "an undo": ([f"pop off {ALICE}", "undo", f"pop off {ALICE}"], None),
 }
 

@@ -123,9 +123,7 @@ def edit_with_secrets(
 
     A password that was there before an earlier edit is not brought back: a note names its owner.
     """
-    before, after = store.policy(), planned_policy(store, planned(store, planner, out.now))
-    owned = [secret for secret in bindings.named_secrets(before) if secret.destination]
-    left = {secret.owner for secret in bindings.named_secrets(after)}
+    owned, gone = _secrets_of(store, planned(store, planner, out.now))
     moves = {
         secret: secret._replace(owner=secret.owner._replace(address=address))
         for secret in owned
@@ -133,9 +131,18 @@ def edit_with_secrets(
     }
     if moves:
         return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)
-    if gone := [secret for secret in owned if secret.owner not in left]:
+    if gone:
         return edit_then_delete_secrets(out, store, planner, gone, dry_run=dry_run, yes=yes)
     return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
+
+
+def _secrets_of(store: Store, plan: Plan) -> tuple[list[Secret], list[Secret]]:
+    """Return the secrets of the accounts that a plan changes, and those among them that lose their owner."""
+    # Of no others: in a large store with an index the planned policy has only the accounts that are changed.
+    before = bindings.named_secrets(store.policy(), plan.affected)
+    left = {secret.owner for secret in bindings.named_secrets(planned_policy(store, plan), plan.affected)}
+    owned = [secret for secret in before if secret.destination]
+    return owned, [secret for secret in owned if secret.owner not in left]
 
 
 def _apply_moves(

@@ -103,6 +103,31 @@ def small_toggle(folder: Path) -> list[Bar]:
     return [Bar(f"`pop on` / `pop off` in {FEW} accounts", 1.25, True, pairs, peer, milliseconds)]
 
 
+def journal(folder: Path) -> list[Bar]:
+    """One edit that is written down in a journal, against one that is not: whole commands, of a small and a large store."""
+    bars = []
+    for accounts, rounds in ((FEW, 80), (GREAT_MANY, 40)):
+        sides = {}
+        for name, setting in (("with", "journal = true\n"), ("without", "")):
+            store, host = stored(folder, accounts, name), folder / f"{name}-{accounts}-host.toml"
+            host.write_text(setting, encoding="utf-8")
+            sides[name] = (store, host, cycle(("off", "on")))
+        address = stores.addresses(accounts)[accounts // 2]
+        for store, _, _ in sides.values():
+            mailpolicy("pop", "on", "--file", store, address)
+
+        def toggled(name: str, sides: dict[str, Any] = sides, address: str = address) -> float:
+            store, host, verbs = sides[name]
+            return mailpolicy("pop", next(verbs), "--file", store, "--host-config", host, address)
+
+        pairs = [(ours, peers) for ours, peers in turns(rounds, partial(toggled, "with"), partial(toggled, "without"))]
+        log = Path(f"{sides['with'][0]}.log").read_text(encoding="utf-8")
+        require(len(log.splitlines()) >= rounds, "the edits are not in the journal")
+        what = f"`pop on` / `pop off` in {spaced(accounts)} accounts, with `journal`"
+        bars.append(Bar(what, 1.3, True, pairs, "the same without", milliseconds))
+    return bars
+
+
 def batch(folder: Path) -> list[Bar]:
     """Very many questions on a large store, against the bare loop over their IPs and against Cedar."""
     store, asked, one, answers = stored(folder, MANY), folder / "questions", folder / "question", folder / "answers"
@@ -352,6 +377,7 @@ ALL = {
     "check-loop": check_loop,
     "show": show,
     "small_toggle": small_toggle,
+    "journal": journal,
     "batch": batch,
     "toggle": toggle,
     "validate": validate,

@@ -35,12 +35,14 @@ _EXIT_STATUS = (
 )
 _FILES = (
     ("/etc/mailpolicy/accounts.toml", "the store: accounts.toml(5)"),
+    ("/etc/mailpolicy/accounts.toml.log", "the journal of edits, with journal = true in host.toml"),
     ("/etc/mailpolicy/host.toml", "the settings of this machine: host.toml(5)"),
 )
 _ENVIRONMENT = (
     ("MAILPOLICY_FILE", "the store, if --file is not given"),
     ("MAILPOLICY_HOST_CONFIG", "the settings of this machine, if --host-config is not given"),
     ("MAILPOLICY_NO_CACHE", "if set, the index of a large store is neither used nor written"),
+    ("MAILPOLICY_EDITOR, VISUAL, EDITOR", "the editor of edit, the first that is set; under sudo not the first"),
     ("PAGER", "the pager for long lists and pages on a terminal, by default less; empty or cat for none"),
     ("NO_COLOR", "if set, output has no colour"),
 )

@@ -15,6 +15,7 @@ import pytest
 
 from mailpolicy.cli import examples
 from mailpolicy.cli.app import COMMANDS, SECTIONS, root
+from tests.cli.test_quiet import JOURNAL
 from tests.helpers import RELAYED, ROOT, Run
 from tests.sealing import host_config, sealed_file
 
@@ -64,6 +65,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "accounts.toml": STORE, "new.toml": STORE.replace("pop = true", "pop = false", 1), "cases.toml": CASES,
         "addresses.txt": "bob@example.com\n", "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
+        "accounts.toml.log": JOURNAL,
         "questions.txt": "bob@example.com imap 10.1.2.3\n", "mail.log": LOG,
         "mailpolicy": f'#!/bin/sh\nexec "{sys.executable}" -m mailpolicy "$@"\n',
         "journalctl": f"#!/bin/sh\ncat <<'END'\n{LOG}END\n",
@@ -101,9 +103,13 @@ def test_every_example_works(page: str, office: Path) -> None:
         lines.insert(0, f"mailpolicy server govern smtp sieve # {page}")
     if page == "secrets init":
         (office / "host.toml").unlink()
+    environment["EDITOR"] = "true"
     for line in lines:
+        (office / "accounts.toml.log").write_text(JOURNAL)
         assert page.split(" ")[-1] in line, "it is an example of another command"
-        line = line.replace("keyring.backends.SecretService.Keyring", "tests.backends.Json")
+        line = line.replace("VISUAL=nano", "VISUAL=true").replace(
+            "keyring.backends.SecretService.Keyring", "tests.backends.Json"
+        )
         for folder in ("/etc/", "/var/log/", "/usr/local/"):
             line = line.replace(f" {folder}", f" {office}/{folder.strip('/') if folder != '/var/log/' else '.'}/")
         told, status = pexpect.run(

@@ -85,6 +85,16 @@ def shown(block: Block) -> list[Shown]:
     return [Shown(*part.split("\n", 1)) for part in parts[1:]]
 
 
+def same_run(on_page: str, output: str) -> bool:
+    """Return whether an output differs from the one on the page only in what every run has of its own: time, id and user."""
+    return _every_time(on_page) == _every_time(output)
+
+
+def _every_time(output: str) -> str:
+    output = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t[0-9a-f]{10}\t[^\t]+", "TIME\tID\tUSER", output)
+    return re.sub(r"\b[0-9a-f]{10}(?= \(mailpolicy )", "ID", output)
+
+
 def _blank(found: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found[0])
 
@@ -144,7 +154,7 @@ class Folder:
         """Script lines that keep the output of a command; one that asks somebody has a terminal."""
         command = self._placed(shown.command)
         kept = f"> {self.output}.part 2>&1"
-        if "[y/N]" in shown.output:
+        if "[y/N" in shown.output:
             command, kept = f"script --quiet --return --command {shlex.quote(command)} {self.output}.part", ""
             # Without the lines of `script` itself: one above, an empty one and one below.
             keep = f"sed '1d; $d' {self.output}.part | sed '$d'"
@@ -163,7 +173,11 @@ class Folder:
             shlex.join(["bash", str(self.root / "script")]),
             cwd=str(self.work),
             env=self.environment,
-            events={r"(?:password for [^\n:]*|once more): $": f"{PASSWORD}\n", r"\[y/N\]: $": "y\n", ":\x1b\\[K$": "q"},
+            events={
+                r"(?:password for [^\n:]*|once more): $": f"{PASSWORD}\n",
+                r"\[y/N\]: $|\[y/N/e\] $": "y\n",
+                ":\x1b\\[K$": "q",
+            },
             encoding="utf-8",
             withexitstatus=True,
             timeout=120,

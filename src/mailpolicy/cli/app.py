@@ -46,6 +46,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "version": ("version", "Print the version."),
     "completion": ("completion", "Print the completion script of a shell."),
     "install": ("install", "Replace the store with a validated file."),
+    "edit": ("edit", "Change the store in your editor, checked on exit."),
+    "log": ("log", "List the edits of the store, the newest first."),
+    "undo": ("undo", "Take an edit back."),
 }
 # The groups of the root's help page, most used first; every command is in one.
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -64,6 +67,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Server, networks and templates": ("init", "server", "lan", "network", "template"),
     "Review": ("validate", "diff", "test", "replay", "install"),
+    "By hand, and back": ("edit", "log", "undo"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
@@ -159,16 +163,14 @@ def _prune(app: typer.Typer, names: Sequence[str]) -> bool:
 
 
 def _finish(command: Any) -> None:
-    """Add the examples, the common epilog, --no-cases and the check of --format to a command and its subcommands."""
+    """Add examples, the common epilog, the options of edits and the check of --format to a command and its subcommands."""
     command.epilog = _EPILOG
     _show_examples(command)
     if hasattr(command, "commands"):
         for inner in command.commands.values():
             _finish(inner)
         return
-    dry_run = [index for index, parameter in enumerate(command.params) if "--dry-run" in parameter.opts]
-    if dry_run and not hasattr(command.callback, "unguarded"):
-        command.params.insert(dry_run[0], _no_cases())
+    _add_options_of_edits(command)
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
@@ -199,23 +201,40 @@ def with_formats(function: Callable[..., int], *names: str) -> Callable[..., int
     return function
 
 
-def unguarded(function: Callable[..., int]) -> Callable[..., int]:
-    """Declare that a command with a dry run changes no store that is there, so that no cases are held against it."""
-    function.unguarded = True  # type: ignore[attr-defined]
+def edits(function: Callable[..., int], *skippable: str) -> Callable[..., int]:
+    """Declare which of --no-cases and --no-journal a command has, if not both or none.
+
+    Both are for a command that has a dry run, as that edits a store that is there.
+    """
+    function.skippable = skippable  # type: ignore[attr-defined]
     return function
 
 
-def _no_cases() -> TyperOption:
-    """Return the option that every command that edits the store has; what a command is held against is no business of its own."""
+def _add_options_of_edits(command: Any) -> None:
+    """Add --no-cases and --no-journal, which are no business of the command's own, to one that edits the store."""
+    names = [name for parameter in command.params for name in parameter.opts]
+    both = tuple(_SKIPPABLE) if "--dry-run" in names else ()
+    place = next((index for index, one in enumerate(command.params) if "--dry-run" in one.opts), len(names))
+    for name in getattr(command.callback, "skippable", both):
+        command.params.insert(place, _skipping(name))
+        place += 1
+
+
+_SKIPPABLE = {
+    "--no-cases": "do not hold this edit against the cases that host.toml names",
+    "--no-journal": "do not write this edit down in the journal",
+}
+
+
+def _skipping(name: str) -> TyperOption:
+    """Return an option that leaves one of the safeguards of host.toml out."""
 
     def skip(context: typer.Context, _option: object, given: bool) -> None:
         if given and not context.resilient_parsing:
-            context.obj.skip_cases()
+            context.obj.skipped.add(name)
 
-    text = "do not hold this edit against the cases that host.toml names"
-    return TyperOption(
-        param_decls=["--no-cases"], is_flag=True, default=False, expose_value=False, callback=skip, help=text
-    )
+    text = _SKIPPABLE[name]
+    return TyperOption(param_decls=[name], is_flag=True, default=False, expose_value=False, callback=skip, help=text)
 
 
 def new_app(**settings: Any) -> typer.Typer:

@@ -102,3 +102,11 @@ def governable(line: Line, *, governed: bool) -> list[Candidate]:
 def exports(line: Line) -> list[Candidate]:
     """Return the exports in host.toml."""
     return [Candidate(name) for name in line.out.machine().settings.exports]
+
+
+def edits(line: Line) -> list[Candidate]:
+    """Return the entries of the journal that can be undone, the newest first."""
+    from mailpolicy.cli import history
+
+    found = history.load(line.out).entries
+    return [Candidate(one.id, one.command) for one in reversed(found) if one.id and not one.aborted]

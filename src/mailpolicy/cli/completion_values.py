@@ -99,7 +99,8 @@ def _nothing(_line: Line) -> list[Candidate]:
 # By command and argument, else by option or argument, else by the option's metavar; every metavar is here.
 VALUES: dict[str, Values] = {
     **dict.fromkeys(
-        ("ADDRESS", "ADDRESS...", "[ADDRESS...]", "TARGET...", "account rename OLD"), completion_names.accounts
+        ("ADDRESS", "ADDRESS...", "[ADDRESS...]", "[ADDRESS]", "TARGET...", "account rename OLD"),
+        completion_names.accounts,
     ),
     "account add ADDRESS...": completion_names.new_accounts,
     "account rename NEW": completion_names.new_accounts,
@@ -115,6 +116,7 @@ VALUES: dict[str, Values] = {
     **{f"network {verb} NAME": completion_names.networks for verb in ("add", "remove", "show", "assign", "unassign")},
     "network rename OLD": completion_names.networks,
     "deploy NAME...": completion_names.exports,
+    "[ID]": completion_names.edits,
     "TARGET": _targets,
     "PROTOCOL": completion_names.protocols,
     "server govern SERVICE...": lambda line: completion_names.governable(line, governed=False),

@@ -17,6 +17,8 @@ ROOT_CACHE = "/var/cache/mailpolicy"
 FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command supports some of them
 USUAL_FORMATS = ("text", "json")  # most commands support these
 
+EDITOR_VARIABLES = ("MAILPOLICY_EDITOR", "VISUAL", "EDITOR")
+
 COLORS = ("auto", "always", "never")
 
 # Variables of sudo's caller that root does not follow, each with the option to use instead.
@@ -73,10 +75,13 @@ class Context(NamedTuple):
     color: bool = False  # on stdout
     color_errors: bool = False  # on stderr
     pager: str | None = None  # a shell command, as in $PAGER
+    editor: tuple[str, str] | None = None  # a variable that names one, and the command in it
     in_workflow: bool = False  # GitHub's runner reads the output and interprets some lines as commands
     is_root: bool = False
     credentials_folder: str | None = None  # systemd's $CREDENTIALS_DIRECTORY
+    sudo_user: str | None = None  # sudo's caller
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were ignored
+    arguments: tuple[str, ...] = ()  # the command line without the options of every command
 
     @classmethod
     def from_environment(cls, options: dict[str, str], environment: MutableMapping[str, str]) -> Context:
@@ -120,9 +125,11 @@ class Context(NamedTuple):
             color=color(stdout),
             color_errors=color(stderr),
             pager=_pager(environment) if draws_tables and (not under_sudo or "--pager" in options) else None,
+            editor=_editor(environment),
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
+            sudo_user=(environment.get("SUDO_USER") or None) if under_sudo else None,
             ignored=ignored,
         )
 
@@ -186,6 +193,11 @@ def _pager(environment: Mapping[str, str]) -> str | None:
     """Return the user's pager, as git finds it; None if none is wanted."""
     chosen = environment.get("PAGER", "less").strip()
     return chosen if chosen not in ("", "cat") else None
+
+
+def _editor(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the user's editor, with the variable that names it."""
+    return next(((name, environment[name]) for name in EDITOR_VARIABLES if environment.get(name, "").strip()), None)
 
 
 def _cache_folder(environment: Mapping[str, str], *, is_root: bool) -> str | None:

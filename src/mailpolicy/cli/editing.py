@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mailpolicy.cli import author
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
@@ -81,6 +82,7 @@ def carry_out(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
+        journal=author.journal(out),
         confirm=None if yes else lambda plan: _confirm(out, store, plan),
         before_replace=first,
     )

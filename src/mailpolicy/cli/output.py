@@ -39,7 +39,7 @@ class Output:
         self._clock = clock
         self._now: datetime | None = None
         self._machine: Machine | None = None
-        self._without_cases = False
+        self.skipped: set[str] = set()  # options of edits that leave a safeguard of host.toml out
 
     def now(self) -> datetime:
         """Return the present moment, the same for the whole run; asked only if the store has dates."""
@@ -73,16 +73,12 @@ class Output:
         """The cases that edits are held against, or None. Raises StoreError and Refused."""
         if (path := self.machine().settings.cases) is None:
             return None
-        if self._without_cases:
+        if "--no-cases" in self.skipped:
             self.message(f"note: --no-cases: not held against {path}")
             return None
         from mailpolicy.review.guard import Guard  # 5 ms, only if host.toml names cases
 
         return Guard(path, self.now)
-
-    def skip_cases(self) -> None:
-        """Hold the edit against no cases: `--no-cases` was given."""
-        self._without_cases = True
 
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""

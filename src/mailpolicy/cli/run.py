@@ -48,7 +48,8 @@ def run(arguments: list[str], clock: Clock = now, command: Callable[[Output, lis
     try:
         _require_posix()
         options, rest = split_options(arguments)
-        out = Output(Context.from_environment(options, os.environ), clock)
+        context = Context.from_environment(options, os.environ)
+        out = Output(context._replace(arguments=tuple(rest)), clock)
         for name in out.context.ignored:
             out.message(f"note: {name} is ignored under sudo; {IGNORED_UNDER_SUDO[name]}")
         status = (command or _command)(out, rest)

@@ -36,5 +36,8 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("networks", "net", "nets", "subnet", "subnets", "extra-lan", "extra_lan"), "network"),
     **dict.fromkeys(("keyring", "secret", "password", "passwords"), "secrets"),
     **dict.fromkeys(("lint", "verify"), "validate"),
+    **dict.fromkeys(("visudo", "vi", "vim", "nano", "editor"), "edit"),
+    **dict.fromkeys(("history", "journal", "audit", "blame"), "log"),
+    **dict.fromkeys(("revert", "rollback", "redo"), "undo"),
     **dict.fromkeys(("can", "may", "ask", "why"), "check"),
 }

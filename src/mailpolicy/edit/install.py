@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.edit.locking import under_lock
+from mailpolicy.edit.locking import recorded, under_lock
 from mailpolicy.edit.text import diff
 from mailpolicy.errors import Advice, FileMissing
 from mailpolicy.policy.access import EMPTY, Comparison
@@ -21,6 +21,7 @@ from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
+    from mailpolicy.edit.history.journal import Journal  # loaded only if host.toml asks for a journal
     from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
 
@@ -62,8 +63,10 @@ def install(
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
     guard: Guard | None = None,
+    journal: Journal | None = None,
 ) -> Installation:
-    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds; `guard` has the cases for the edit.
+    """Put `new` in the place of the store at `path`. `lock_timeout` is in seconds; `guard` has the cases for the edit,
+    and `journal` gets an entry.
 
     `allow` may raise to stop it, and is called again if the old store has changed meanwhile; `confirm` may raise before
     the lock is taken. Raises StoreError, Refused, StillLocked, WriteFailed and NotConfirmed.
@@ -79,11 +82,17 @@ def install(
         return planned
     confirm(planned)
     return under_lock(
-        path, lock_timeout, trusted, lambda held: _replace(held, planned, now, allow, guard), make_folders=0o755
+        path,
+        lock_timeout,
+        trusted,
+        lambda held: _replace(held, planned, now, allow, guard, journal),
+        make_folders=0o755,
     )
 
 
-def _replace(held: Held, planned: Installation, now: Clock, allow: Check, guard: Guard | None) -> Installation:
+def _replace(
+    held: Held, planned: Installation, now: Clock, allow: Check, guard: Guard | None, journal: Journal | None
+) -> Installation:
     with held.opened() as descriptor:
         old = Store(held.path, read_all(descriptor)) if descriptor is not None else None
     held.refuse_links()
@@ -92,7 +101,8 @@ def _replace(held: Held, planned: Installation, now: Clock, allow: Check, guard:
         if _content(current) != _content(planned):  # the comparison that was allowed is out of date
             allow(current)
         _refuse_broken_cases(current, guard)
-        held.replace(planned.new.data)
+        with recorded(journal, held, old, planned.new.data, planned.new.tree):
+            held.replace(planned.new.data)
     return current
 
 

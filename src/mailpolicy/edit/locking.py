@@ -1,13 +1,18 @@
-"""Replace a store under its lock."""
+"""Replace a store under its lock, with an entry in its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from mailpolicy.edit.plan import Plan
+from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, Moved, locked
 from mailpolicy.system.trust import Trusted
+
+if TYPE_CHECKING:
+    from mailpolicy.edit.history.journal import Journal  # loaded only if host.toml asks for a journal
 
 _RETRIES = 2
 T = TypeVar("T")
@@ -25,3 +30,19 @@ def under_lock(
             return replace(held)
     with locked(path, timeout, trusted, make_folders=make_folders) as held:
         return replace(held)
+
+
+def recorded(
+    journal: Journal | None,
+    held: Held,
+    old: Store | None,
+    content: bytes,
+    tree: dict[str, Any],
+    plan: Plan | None = None,
+) -> AbstractContextManager[None]:
+    """Run the block, which replaces the store, with an entry in the journal if there is one; see Journal.recorded()."""
+    if journal is None:
+        return nullcontext()
+    if plan is None:
+        return journal.recorded(held, old, content, tree)
+    return journal.recorded(held, old, content, tree, plan.operations, plan.undoes)

@@ -19,17 +19,18 @@ Path = tuple[str, ...]
 def differences(existing: Mapping[str, Value | None], wanted: Mapping[str, Value | None]) -> str:
     """Return the existing settings that are not as wanted, such as `pop = true, no template`; "" if all are."""
     return ", ".join(
-        f"no {key}" if (old := existing.get(key)) is None else f"{key} = {_toml_text(old)}"
+        f"no {key}" if (old := existing.get(key)) is None else f"{key} = {toml_text(old)}"
         for key, value in wanted.items()
         if existing.get(key) != value
     )
 
 
-def _toml_text(value: Value) -> str:
+def toml_text(value: Value) -> str:
+    """Return a value for a sentence, as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml_text, value))}]"
+        return f"[{', '.join(map(toml_text, value))}]"
     if isinstance(value, date):
         return dates.text(value)
     return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit.operations import Drop, Operation, Path, Put, Value
 from mailpolicy.errors import Advice
 from mailpolicy.policy.model import Policy
+from mailpolicy.store.store import Store
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 
 class Result(NamedTuple):
@@ -37,6 +41,7 @@ class Plan:
         self.changes: list[Change] = []
         self.notes: list[str | Advice] = []
         self.affected: set[str] | None = set()  # the accounts whose access may change; None for all
+        self.undoes: str | None = None  # the entry of the journal that it takes back
         self.question: str | None = None  # to ask a person before the edit is carried out
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:
@@ -56,4 +61,17 @@ class Plan:
         return True
 
 
-Planner = Callable[[Policy], Plan]
+class TreePlanner(NamedTuple):
+    """A planner that needs the keys of the store as they are written."""
+
+    plan: Callable[[Store], Plan]
+
+
+Planner = Callable[[Policy], Plan] | TreePlanner
+
+
+def planned(store: Store, planner: Planner, now: Clock) -> Plan:
+    """Return the plan for a store as it is `now`. Raises StoreError, NotFound and Refused."""
+    if isinstance(planner, TreePlanner):
+        return planner.plan(store)
+    return planner(store.policy().at_present(now))

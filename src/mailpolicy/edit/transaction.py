@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit import partial
-from mailpolicy.edit.locking import under_lock
+from mailpolicy.edit.locking import recorded, under_lock
 from mailpolicy.edit.operations import Rename
-from mailpolicy.edit.plan import Plan, Planner
+from mailpolicy.edit.plan import Plan, Planner, planned
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite
@@ -29,6 +29,7 @@ from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 if TYPE_CHECKING:
+    from mailpolicy.edit.history.journal import Journal  # loaded only if host.toml asks for a journal
     from mailpolicy.policy.changes import Direction
     from mailpolicy.policy.dates import Clock
     from mailpolicy.review.guard import Guard  # loaded only if host.toml names cases
@@ -71,19 +72,20 @@ def transact(
     lock_timeout: float = 10.0,
     trusted: Trusted = ROOT_ONLY,
     guard: Guard | None = None,
+    journal: Journal | None = None,
     confirm: Callable[[Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
     """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
-    `guard` has the cases that the edit is held against. `confirm` may raise to stop the edit before the lock is taken.
-    `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this
-    one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store. Raises StoreError,
-    NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
+    `guard` has the cases that the edit is held against, and `journal` gets an entry. `confirm` may raise to stop the edit
+    before the lock is taken. `before_replace` runs under the lock just before the file is replaced, to record what the next
+    edit must know if this one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store.
+    Raises StoreError, NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:
         place.refuse_links()
-    plan = planner(store.policy().at_present(now))
+    plan = planned(store, planner, now)
     plan.notes += pending.warnings(store.path, trusted)
     if dry_run:
         rewrite = _guarded_rewrite(store, plan, guard)
@@ -96,7 +98,10 @@ def transact(
     if confirm is not None:
         confirm(plan)
     return under_lock(
-        store.path, lock_timeout, trusted, lambda held: _replace(held, store, plan, planner, now, guard, before_replace)
+        store.path,
+        lock_timeout,
+        trusted,
+        lambda held: _replace(held, store, plan, planner, now, guard, journal, before_replace),
     )
 
 
@@ -107,6 +112,7 @@ def _replace(
     planner: Planner,
     now: Clock,
     guard: Guard | None,
+    journal: Journal | None,
     before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
@@ -114,7 +120,7 @@ def _replace(
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planner(current.policy().at_present(now))
+        plan = planned(current, planner, now)
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan)
@@ -122,7 +128,8 @@ def _replace(
     if before_replace is not None:
         before_replace(held)
     content = rewrite.content()
-    held.replace(content)
+    with recorded(journal, held, rewrite.store, content, rewrite.tree, plan):
+        held.replace(content)
     return EditResult(plan, rewrite, now, update_index=lambda: current.index_replacement(content, rewrite.growth()))
 
 
@@ -132,10 +139,11 @@ def planned_policy(store: Store, plan: Plan) -> Policy:
 
 
 class Rewrite(NamedTuple):
-    """A verified new text: the old store, the splices and the new policy. Of a subset, also the splices by piece."""
+    """A verified new text: the old store, the splices, the new tree and policy. Of a subset, also the splices by piece."""
 
     store: Store
     splices: list[Splice]
+    tree: dict[str, Any]
     policy: Policy
     by_piece: partial.ByPiece | None = None
 
@@ -177,7 +185,7 @@ def _guarded_rewrite(store: Store, plan: Plan, guard: Guard | None) -> Rewrite:
 def _rewrite(store: Store, plan: Plan) -> Rewrite:
     """Write the operations of a plan into the text and verify the result. Raises Refused."""
     if not plan.operations:
-        return Rewrite(store, [], store.policy(), {} if store.subset is not None else None)
+        return Rewrite(store, [], store.tree, store.policy(), {} if store.subset is not None else None)
     if store.subset is not None and not partial.changes_only_account_keys(plan):
         store = Store(store.path, store.data)
     store = partial.limited_to_accounts(store, plan)
@@ -196,11 +204,11 @@ def _rewrite(store: Store, plan: Plan) -> Rewrite:
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
     policy = _new_policy(store, plan, wanted)
     if store.subset is None:
-        return Rewrite(store, splices, policy)
+        return Rewrite(store, splices, wanted, policy)
     by_piece = partial.splices_by_piece(store, splices)
     if by_piece is None or not partial.is_verified(store, wanted, by_piece):
         return _rewrite(Store(store.path, store.data), plan)  # no cache: it is not narrowed again
-    return Rewrite(store, splices, policy, by_piece)
+    return Rewrite(store, splices, wanted, policy, by_piece)
 
 
 def _new_policy(store: Store, plan: Plan, wanted: dict[str, Any]) -> Policy:

@@ -15,9 +15,10 @@ from mailpolicy.diagnostics import Finding, KeyPath
 from mailpolicy.errors import FileMissing, StoreError
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.store.document import Document
-from mailpolicy.store.tables import HOST_KEYS
+from mailpolicy.store.tables import HOST_KEYS, TYPES
 from mailpolicy.system.files import MAX_FILE_SIZE, exists, open_trusted, read_all
 
+_TYPES: dict[str, type] = {"exports": dict, "journal": bool}  # the others are strings
 DEFAULT_PATH = "/etc/mailpolicy/host.toml"
 
 
@@ -43,6 +44,7 @@ class Host(NamedTuple):
     key_file: str | None = None
     trusted_group: str | None = None
     cases: str | None = None
+    journal: bool = False
     document: Document | None = None
 
 
@@ -72,8 +74,8 @@ def read(path: str | None) -> Host:
             nearest = nearest_key(key, HOST_KEYS)
             hint = f", did you mean {nearest}?" if nearest else f": the keys of host.toml are {', '.join(HOST_KEYS)}"
             raise invalid(document, (key,), f"unknown key {key!a}{hint}")
-        if type(value) is not (dict if key == "exports" else str):
-            raise invalid(document, (key,), f"{key} must be a {'table' if key == 'exports' else 'string'}")
+        if type(value) is not (wanted := _TYPES.get(key, str)):
+            raise invalid(document, (key,), f"{key} must be {TYPES[wanted][0]}")
     for key in ("secrets_file", "key_file", "cases"):
         if key in document.tree and not os.path.isabs(document.tree[key]):
             raise invalid(document, (key,), f"{key} must be an absolute path")

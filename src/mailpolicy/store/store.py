@@ -111,10 +111,10 @@ class Store(Document):
         self._addresses = addresses
         if self.cache is None or not 0 < len(addresses) <= MAX_SUBSET_ACCOUNTS:
             return self
-        from mailpolicy.store.index import format as index_format  # 4 ms, only for a large store
-        from mailpolicy.store.index import reader
+        from mailpolicy.store.index import reader  # 4 ms, only for a large store
+        from mailpolicy.system.digests import digest as digest_of
 
-        digest = index_format.store_digest(self.data)
+        digest = digest_of(self.data)
         subset = reader.subset_of_content(self.cache, self.path, addresses, self.data, digest)
         narrowed = self.as_subset(subset) if subset is not None else None
         if narrowed is None or narrowed._validation.policy is None:
@@ -219,6 +219,11 @@ class Store(Document):
             return schema.Validation(None, self.faults)
         with without_gc():
             return schema.validate(self.tree)
+
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the store has no error, and so a policy."""
+        return self._validation.policy is not None
 
     def policy(self) -> Policy:
         """Return the policy of the store. Raises StoreInvalid with every error in it."""

@@ -23,6 +23,7 @@ HOST_KEYS = {
     "key_file": "the file of the sealed file's master key, an absolute path",
     "trusted_group": "the group whose members, besides root, may own and write the store and its folder",
     "cases": "the cases that every edit is held against, an absolute path: docs/cases.md",
+    "journal": "true writes every edit down in a journal beside the store: docs/history.md",
     "exports": "the files of other programs that `deploy` writes: `[exports.NAME]`, docs/enforcement.md",
 }
 

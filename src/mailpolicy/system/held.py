@@ -11,16 +11,20 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
-from mailpolicy.system import lock, replacing, trust
+from mailpolicy.system import beside, lock, replacing, trust
 from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
 from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
 from mailpolicy.system.markers import Marker
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
+
+if TYPE_CHECKING:
+    from mailpolicy.system.line_file import LineFile
+    from mailpolicy.system.private import PrivateFolder
 
 _ATTEMPTS = 3  # attempts to lock a file while its links are being changed
 _NOT_READ = (-1,)
@@ -156,9 +160,37 @@ class Held:
         """Remove temporary files of killed writers. Only for a caller that holds the lock."""
         replacing.remove_leftovers(self._place)
 
+    def line_file(self, suffix: str) -> AbstractContextManager[LineFile]:
+        """Open NAME.SUFFIX beside the file for appending, with the file's owner, group and mode. Raises Refused and OSError.
+
+        Only for a caller that holds the lock.
+        """
+        from mailpolicy.system import line_file  # 0.3 ms, only for a journal
+
+        return line_file.opened(self._place, self.trusted, suffix)
+
+    def read_beside(self, suffix: str) -> bytes | None:
+        """Return the content of NAME.SUFFIX, None if it does not exist. Raises Refused and StoreError."""
+        with store_errors(f"{self.target}.{suffix}"):
+            return beside.read(self._place, self.trusted, suffix)
+
+    def private_folder(self, suffix: str) -> PrivateFolder:
+        """Return the folder NAME.SUFFIX beside the file that only this user can enter."""
+        from mailpolicy.system.private import PrivateFolder  # 0.3 ms, only for an edit by hand
+
+        return PrivateFolder(self._place, suffix)
+
+    def reserved(self, suffix: str, who: str) -> AbstractContextManager[None]:
+        """Hold the lock NAME.SUFFIX, in which `who` stands for others who come. Raises StillLocked, Refused and WriteFailed."""
+        return lock.reserved(self._place, self.trusted, suffix, who)
+
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""
         return Marker(self._place, suffix, self.trusted)
+
+    def is_unchanged(self) -> bool:
+        """Return whether the file is still the one that was read. Raises WriteFailed."""
+        return self._is_unchanged(self.lstat())
 
     def _is_unchanged(self, st: os.stat_result | None) -> bool:
         if self._last_read == _NOT_READ:

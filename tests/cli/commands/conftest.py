@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands.desk import Desk
 from tests.cli.commands.repositories import Git
 from tests.helpers import MINIMAL, RELAYED, Result, Run, missing
 
@@ -22,6 +23,20 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TEST_STORE", str(tmp_path / "accounts.toml"))
     monkeypatch.setenv("MAILPOLICY_FILE", str(tmp_path / "accounts.toml"))
     return tmp_path
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store: Path) -> Desk:
+    """A machine that keeps a journal, at a terminal."""
+    return Desk(tmp_path, store)
+
+
+@pytest.fixture
+def journaled(store: Path) -> list[str]:
+    """A machine that keeps a journal; the options of a run there."""
+    host = store.with_name("host.toml")
+    host.write_text("journal = true\n")
+    return ["--file", str(store), "--host-config", str(host)]
 
 
 @pytest.fixture

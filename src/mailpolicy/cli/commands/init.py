@@ -7,12 +7,15 @@ from importlib.resources import files as resources
 
 import typer
 
-from mailpolicy.cli.app import new_app, unguarded
+from mailpolicy.cli import author
+from mailpolicy.cli.app import edits, new_app
 from mailpolicy.cli.commands import schema
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import DryRun
+from mailpolicy.edit.locking import recorded
 from mailpolicy.edit.text import diff as text_diff
 from mailpolicy.errors import FileMissing
+from mailpolicy.store.store import Store
 from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
 
@@ -23,7 +26,7 @@ def app() -> typer.Typer:
     command.command(
         help="Write a commented starter store, and beside it the JSON Schema for editors. "
         "Existing files are left alone."
-    )(unguarded(_init))
+    )(edits(_init, "--no-journal"))
     return command
 
 
@@ -49,7 +52,8 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                 if describe:
                     with without_lock(described, out.trusted) as file:
                         file.create(schema.content())
-                store.create(starter)
+                with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
+                    store.create(starter)
     if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":

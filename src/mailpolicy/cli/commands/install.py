@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mailpolicy.cli import author
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import CONFIRM_FROM, remind_to_deploy, require_machine
@@ -60,8 +61,9 @@ def _install(
         lock_timeout=out.context.lock_timeout,
         trusted=out.trusted,
         guard=out.guard,
+        journal=author.journal(out),
     )
-    _report(out, done, dry_run=dry_run)
+    report(out, done, dry_run=dry_run)
     if done.changed and not dry_run:
         remind_to_deploy(out)
     return 0
@@ -76,7 +78,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
             out.message(f"{planned.path}: changed by another process meanwhile; the differences are now:")
         shown.append(planned)
         if out.context.format != "json" and out.shows_results(dry_run=dry_run):
-            rows = records(planned.changes, _sides(planned))
+            rows = records(planned.changes, sides(planned))
             if not dry_run and planned.changes:
                 out.rows(columns(planned.changes), rows)
             for row in rows if dry_run else ():
@@ -94,7 +96,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
         raise Refused(
             f"not installed, because of --fail-on {wanted}: {summary(planned.changes)}",
             code=f"access-{access}",
-            content={"access": str(access), "changes": objects(planned.changes, _sides(planned))},
+            content={"access": str(access), "changes": objects(planned.changes, sides(planned))},
         )
 
     return allow
@@ -111,12 +113,14 @@ def _confirm(out: Output, *, yes: bool) -> Check:
     return confirm
 
 
-def _sides(planned: Installation) -> Sides:
+def sides(planned: Installation) -> Sides:
+    """Return both stores, with what finds the lines of their keys."""
     old = planned.old or Store(planned.path, b"")
     return Sides(planned.comparison, (old.path, old.lines), (planned.new.path, planned.new.lines))
 
 
-def _report(out: Output, done: Installation, *, dry_run: bool) -> None:
+def report(out: Output, done: Installation, *, dry_run: bool) -> None:
+    """Print the result of an installation."""
     access = direction(done.changes)
     if out.context.format == "json":
         content = {
@@ -125,7 +129,7 @@ def _report(out: Output, done: Installation, *, dry_run: bool) -> None:
             "changed": done.changed,
             "dry_run": dry_run,
             "access": str(access),
-            "changes": objects(done.changes, _sides(done)),
+            "changes": objects(done.changes, sides(done)),
         }
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.cli.app import new_app, unguarded
+from mailpolicy.cli.app import edits, new_app
 from mailpolicy.cli.secrets import move, rebind, sealed_file
 from mailpolicy.cli.selection import DryRun, YesSend, addresses
 
@@ -21,12 +21,12 @@ def app() -> typer.Typer:
         help="Set up the sealed file and its key.\n\n"
         "Creates the master key, the file, and host.toml if there is none; existing ones are left as they are. The key "
         "comes from $CREDENTIALS_DIRECTORY/mailpolicy.key if that exists.",
-    )(unguarded(_init))
+    )(edits(_init))
     group.command(
         "rotate",
         help="Encrypt all sealed secrets under a new key.\n\n"
         "The new key replaces the old one in one step. Older copies of the file still need the old key.",
-    )(unguarded(_rotate))
+    )(edits(_rotate))
     group.command("list", help="List the names of the secrets.")(_list)
     group.command(
         "verify",
@@ -38,14 +38,14 @@ def app() -> typer.Typer:
         help="Move all secrets to another keyring.\n\n"
         "Copies the secrets that the store names, reads the copies back, then deletes the originals. BACKEND is a class, "
         "such as mailpolicy.sealed.Keyring or keyring.backends.SecretService.Keyring.",
-    )(unguarded(_move))
+    )(edits(_move))
     group.command(
         "rebind",
         help="Bind passwords to changed destinations.\n\n"
         "A password is bound to the server that it is sent to. After host, port, login or tls were changed by hand it is "
         "not found any more. This command shows each password with its old and its new destination and asks before it "
         "moves them; in a script, add --yes. If the keyring cannot list its secrets, name the old destination with --from.",
-    )(unguarded(_rebind))
+    )(edits(_rebind))
     return group
 
 

@@ -11,7 +11,7 @@ from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import prompt, read_given
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
-from mailpolicy.edit.plan import Change, Plan, Planner, Result
+from mailpolicy.edit.plan import Change, Plan, Planner, Result, planned
 from mailpolicy.edit.transaction import planned_policy, refuse_broken_cases
 from mailpolicy.errors import KeyringError, Refused
 from mailpolicy.policy import bindings
@@ -27,8 +27,8 @@ def set_secret(
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
-    planned = _planned(out, store, planner)
-    after = planned_policy(store, planned)
+    plan = _planned(out, store, planner)
+    after = planned_policy(store, plan)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
         absence = bindings.explain_missing([bound], None)[bound]
@@ -51,7 +51,7 @@ def set_secret(
     new_secret = old != secret
     put = {moves[before].user: kept[before.user] for before in carried} | ({bound.user: secret} if new_secret else {})
     secrets_change = SecretsChange(put, [before.user for before in former])
-    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change)
+    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change)
     outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
     if new_secret:
         outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
@@ -65,7 +65,7 @@ def edit_then_delete_secrets(
     """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    planned = _planned(out, store, planner)
+    plan = _planned(out, store, planner)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -74,9 +74,9 @@ def edit_then_delete_secrets(
     found = _existing(out, keyring, secrets)
     there = {secret.user: secret for secret in found or ()}
     if there and not yes:
-        yes = ask_to_delete(out, planned, list(there.values()))
+        yes = ask_to_delete(out, plan, list(there.values()))
     secrets_change = SecretsChange(drop=list(there))
-    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change, yes=yes)
+    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
     for user, secret in there.items():
         if user not in remaining:
             owner = secret.owner
@@ -90,19 +90,19 @@ def edit_then_move_secrets(
     out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
-    planned = _planned(out, store, planner)
+    plan = _planned(out, store, planner)
     keyring = credentials(out)
     if dry_run:
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     owners = {before.owner: after.owner for before, after in moves.items()}
     there = {before: before._replace(owner=owners[before.owner]) for before in _existing(out, keyring, moves) or ()}
-    return _apply_moves(out, store, planner, planned, keyring, there)
+    return _apply_moves(out, store, planner, plan, keyring, there)
 
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store and move the secrets whose destination it changes, after asking."""
-    planned = _planned(out, store, planner)
-    moves = bindings.redirected(store.policy(), planned_policy(store, planned))
+    plan = _planned(out, store, planner)
+    moves = bindings.redirected(store.policy(), planned_policy(store, plan))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
     keyring = credentials(out)
@@ -113,11 +113,40 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     there = _existing(out, keyring, moves) or ()
     carried = {before: moves[before] for before in there if before in moves}
     ask_to_send(out, carried, yes=yes)
-    return _apply_moves(out, store, planner, planned, keyring, carried)
+    return _apply_moves(out, store, planner, plan, keyring, carried)
+
+
+def edit_with_secrets(
+    out: Output, store: Store, planner: Planner, renamed: Mapping[str, str], *, dry_run: bool, yes: bool
+) -> int:
+    """Carry out an edit whose planner knows no secrets: those of accounts that it renames move, those without owner go.
+
+    A password that was there before an earlier edit is not brought back: a note names its owner.
+    """
+    owned, gone = _secrets_of(store, planned(store, planner, out.now))
+    moves = {
+        secret: secret._replace(owner=secret.owner._replace(address=address))
+        for secret in owned
+        if (address := renamed.get(secret.owner.address or "")) is not None
+    }
+    if moves:
+        return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)
+    if gone:
+        return edit_then_delete_secrets(out, store, planner, gone, dry_run=dry_run, yes=yes)
+    return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
+
+
+def _secrets_of(store: Store, plan: Plan) -> tuple[list[Secret], list[Secret]]:
+    """Return the secrets of the accounts that a plan changes, and those among them that lose their owner."""
+    # Of no others: in a large store with an index the planned policy has only the accounts that are changed.
+    before = bindings.named_secrets(store.policy(), plan.affected)
+    left = {secret.owner for secret in bindings.named_secrets(planned_policy(store, plan), plan.affected)}
+    owned = [secret for secret in before if secret.destination]
+    return owned, [secret for secret in owned if secret.owner not in left]
 
 
 def _apply_moves(
-    out: Output, store: Store, planner: Planner, planned: Plan, keyring: Credentials, moves: Mapping[Secret, Secret]
+    out: Output, store: Store, planner: Planner, plan: Plan, keyring: Credentials, moves: Mapping[Secret, Secret]
 ) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
@@ -126,7 +155,7 @@ def _apply_moves(
     secrets_change = SecretsChange(
         {moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves]
     )
-    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change)
+    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change)
     _add_move_lines(outcome.plan, moves, remaining)
     return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 
@@ -162,9 +191,9 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
 def _planned(out: Output, store: Store, planner: Planner) -> Plan:
     """Plan an edit. Raises Refused, before a keyring is asked, if it must not be made."""
     refuse_unsafe(out, store)
-    planned = planner(store.policy().at_present(out.now))
-    refuse_broken_cases(store, planned, out.guard)
-    return planned
+    plan = planned(store, planner, out.now)
+    refuse_broken_cases(store, plan, out.guard)
+    return plan
 
 
 def refuse_unsafe(out: Output, store: Store) -> None:

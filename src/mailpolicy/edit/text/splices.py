@@ -6,11 +6,23 @@ A style that cannot be edited safely raises CannotWrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
+from mailpolicy.edit.operations import (
+    Add,
+    Amend,
+    Drop,
+    DropList,
+    Operation,
+    Path,
+    Put,
+    PutElement,
+    PutList,
+    Rename,
+    Value,
+)
 from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
@@ -60,7 +72,8 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     # Gathered, as they meet in one place: pairs for an empty inline table, and removals (see there).
     new_pairs: dict[Entry, list[str]] = {}
     dropped: list[KeyPath] = []
-    for operation in _with_new_tables(layout, operations):
+    operations, below = _with_tables_below(_with_new_tables(layout, operations))
+    for operation in operations:
         match operation:
             case Put(path, value) if (table := inline.empty_parent(layout, path)) is not None:
                 new_pairs.setdefault(table, []).append(f"{path[-1]} = {literal(value)}")
@@ -81,7 +94,7 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             case Rename(path, name):
                 made += _rename(layout, path, name)
             case Add(path, keys):
-                made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in keys.items()]))
+                made.append(_add(layout, path, _pairs(keys), below.get(path, ())))
     made += (inline.add(layout, table, ", ".join(pairs)) for table, pairs in new_pairs.items())
     return _sorted(made + removal.splices(layout, dropped))
 
@@ -113,6 +126,28 @@ def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Op
         else:
             result.append(operation)
     return result
+
+
+def _with_tables_below(operations: Iterable[Operation]) -> tuple[list[Operation], dict[Path, list[Add]]]:
+    """Return the operations, those on keys first, and the new tables inside of another new one by the outer one.
+
+    Keys first, because a key and a table that go to the same place must come in this order.
+    """
+    result: list[Operation] = []
+    below: dict[Path, list[Add]] = {}
+    for operation in operations:
+        parents = [new for new in below if operation.path[: len(new)] == new]
+        if isinstance(operation, Add) and parents:
+            below[parents[0]].append(operation)
+        else:
+            if isinstance(operation, Add):
+                below[operation.path] = []
+            result.append(operation)
+    return sorted(result, key=lambda operation: isinstance(operation, Add)), below
+
+
+def _pairs(keys: Mapping[str, Value]) -> list[str]:
+    return [f"{key} = {literal(value)}" for key, value in keys.items()]
 
 
 def _sorted(made: list[Splice]) -> list[Splice]:
@@ -172,19 +207,34 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : equals].rstrip(" \t")), quoted)]
 
 
-def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
+def _add(layout: Layout, path: KeyPath, pairs: list[str], below: Sequence[Add] = ()) -> Splice:
     # TOML forbids a header for anything inside an inline table: such a table is added between the braces.
     for length in range(len(path) - 1, 0, -1):
         parent = layout.entry(path[:length])
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
-            inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+            inside = _inline([*pairs, *_inline_pairs(path, below)])
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
     if len(path) > 2 and (last := layout.last_dotted(path[:2])) is not None:
         return _add_dotted(layout, last, path, pairs)
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
     text = newline.join([f"[{dotted(path)}]", *pairs])
+    for table in below:
+        text += newline * (blank_lines + 1) + newline.join([f"[{dotted(table.path)}]", *_pairs(table.table)])
     return Splice(end, end, newline * (blank_lines + 1) + text)
+
+
+def _inline_pairs(path: KeyPath, below: Sequence[Add]) -> Iterator[str]:
+    """Yield the pairs of tables inside a new inline table, the innermost braces first."""
+    for name in dict.fromkeys(table.path[len(path)] for table in below):
+        inside = [table for table in below if table.path[len(path)] == name]
+        own = [pair for table in inside if len(table.path) == len(path) + 1 for pair in _pairs(table.table)]
+        deeper = [table for table in inside if len(table.path) > len(path) + 1]
+        yield f"{name} = {_inline([*own, *_inline_pairs((*path, name), deeper)])}"
+
+
+def _inline(pairs: list[str]) -> str:
+    return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
 
 
 def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 from zlib import crc32
@@ -12,6 +11,7 @@ from zlib import crc32
 import mailpolicy
 from mailpolicy.store.index.cache import Stamp
 from mailpolicy.store.outline import Piece
+from mailpolicy.system.digests import quick_sha256
 
 ACCOUNTS_PER_BLOCK = 64
 
@@ -85,26 +85,3 @@ def validator_fingerprint() -> str:
 def checksum(first: str, next_first: str, content: bytes) -> int:
     """Return the checksum of a block and of the addresses that bound it."""
     return crc32(content, crc32(f"{first} {next_first} ".encode()))
-
-
-def quick_sha256(content: bytes) -> str:
-    """Return the SHA-256 of a short text, in hex, without importing hashlib.
-
-    hashlib loads all of OpenSSL, which takes more time and memory than the rest of a lookup.
-    """
-    sha256: Callable[[bytes], object]
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found, no-redef]
-    except ImportError:
-        try:
-            from _sha256 import sha256  # type: ignore[import-not-found, no-redef]
-        except ImportError:
-            from hashlib import sha256
-    return str(sha256(content).hexdigest())  # type: ignore[attr-defined]
-
-
-def store_digest(content: bytes) -> str:
-    """Return the SHA-256 of a whole store, in hex."""
-    from hashlib import sha256
-
-    return sha256(content).hexdigest()

@@ -12,8 +12,9 @@ from zlib import crc32
 from mailpolicy.policy import nearest
 from mailpolicy.policy.names import NameRejected, account_address
 from mailpolicy.store.index.cache import Cache, Stamp, is_own_file
-from mailpolicy.store.index.format import IndexUnusable, checksum, parse_header, quick_sha256
+from mailpolicy.store.index.format import IndexUnusable, checksum, parse_header
 from mailpolicy.store.outline import LONGEST_HEADER, Piece, Subset, account_key
+from mailpolicy.system.digests import quick_sha256
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

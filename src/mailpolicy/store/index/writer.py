@@ -13,16 +13,10 @@ from mailpolicy.policy.names import account_address
 from mailpolicy.store import outline
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.index.cache import Cache, Stamp
-from mailpolicy.store.index.format import (
-    ACCOUNTS_PER_BLOCK,
-    IndexHeader,
-    IndexUnusable,
-    checksum,
-    quick_sha256,
-    store_digest,
-)
+from mailpolicy.store.index.format import ACCOUNTS_PER_BLOCK, IndexHeader, IndexUnusable, checksum
 from mailpolicy.store.index.reader import Index, index_path, query
 from mailpolicy.store.outline import Outline
+from mailpolicy.system.digests import digest, quick_sha256
 from mailpolicy.system.files import open_regular, read_all
 
 if TYPE_CHECKING:
@@ -53,9 +47,7 @@ def _write(cache: Cache, path: str, stamp: Stamp, content: bytes, found: Outline
     if len(found.head) > _MAX_HEAD_PIECES:
         return
     head = b"".join([content[piece.start : piece.end] for piece in found.head])
-    header = IndexHeader(
-        stamp, cache.clock(), store_digest(content), quick_sha256(head), len(found.accounts), found.head, {}
-    )
+    header = IndexHeader(stamp, cache.clock(), digest(content), quick_sha256(head), len(found.accounts), found.head, {})
     rows = sorted([(account_address(key or ""), start, end, line) for key, start, end, line in found.accounts])
     blocks = [rows[begin : begin + ACCOUNTS_PER_BLOCK] for begin in range(0, len(rows), ACCOUNTS_PER_BLOCK)] or [[]]
     # Each block also names the first address of the next one, so that "not in the store" can be read from one block.
@@ -101,7 +93,7 @@ def carry_forward(
         total = {start: grown for start, grown in total.items() if grown != (0, 0)}
         if len(total) > _MAX_EDITED_ACCOUNTS:
             return None
-        return index.header._replace(stamp=stamp, created=cache.clock(), digest=store_digest(content), growth=total)
+        return index.header._replace(stamp=stamp, created=cache.clock(), digest=digest(content), growth=total)
 
     header = query(cache, path, ask)
     if header is None:

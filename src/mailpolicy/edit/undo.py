@@ -1,0 +1,225 @@
+"""Plan the way back from an entry of the journal: refused as a whole if anything of it has been changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mailpolicy.edit.history import words
+from mailpolicy.edit.history.changes import KeyChange, ListChange, Renaming, Tree, TreeChange, inverse
+from mailpolicy.edit.history.entries import Entry, History, addresses_of
+from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Path, Put, PutElement, Rename
+from mailpolicy.edit.plan import Change, Plan, Result
+from mailpolicy.edit.transaction import planned_policy
+from mailpolicy.errors import Advice, NotFound, Refused
+from mailpolicy.policy import bindings
+from mailpolicy.policy.names import counted
+from mailpolicy.store.store import Store
+
+_SHORTEST_ID = 4  # characters of an id that stand for the whole
+
+
+def chosen(history: History, identity: str | None) -> Entry:
+    """Return the entry with this id, or the newest that is neither an undo nor undone. Raises NotFound and Refused."""
+    edits: list[Entry] = [entry for entry in history.entries if not entry.is_outside]
+    if identity is None:
+        for entry in edits[::-1]:
+            if not entry.aborted and entry.undone_by is None and entry.undoes is None:
+                return entry
+        raise Refused("there is no edit to undo", file=history.path, code="nothing-to-undo")
+    found = [
+        entry
+        for entry in edits
+        if entry.id == identity or (len(identity) >= _SHORTEST_ID and entry.id.startswith(identity))
+    ]
+    if not found:
+        raise NotFound(
+            f"there is no entry {identity!a}", file=history.path, code="no-such-entry", fix=("mailpolicy", "log")
+        )
+    if len(found) > 1:
+        raise Refused(f"{identity} stands for more than one entry", file=history.path, code="ambiguous")
+    return found[0]
+
+
+def refuse_unusable(history: History, entry: Entry) -> None:
+    """Raise Refused for an entry that cannot be taken back."""
+    if entry.aborted:
+        why = "was aborted, so there is nothing to undo"
+    elif entry.content["before"] is None:
+        why = "made the store, and there is none to go back to"
+    elif "keys" in entry.content:
+        why = f"changed {counted(entry.content['keys'], 'key')}, which is too many to note; take the store before it from a backup"
+    elif entry.changes is None:
+        why = "replaced a store with errors; take that from a backup, if it is wanted"
+    elif not entry.changes:
+        why = "changed comments and layout only, which are not noted; take the text before it from a backup"
+    else:
+        return
+    raise Refused(f"{_named(entry)} {why}", file=history.path, code="cannot-undo")
+
+
+def renamed(entry: Entry) -> dict[str, str]:
+    """Return the accounts that the undo renames, each with the address that it gets back."""
+    found = {}
+    for change in entry.changes or ():
+        if isinstance(change, Renaming) and (address := words.address(change.new_path)) is not None:
+            found[address] = words.address(change.path) or address
+    return found
+
+
+def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
+    """Plan the way back. Raises Refused, with the later entry, if something of it has been changed since."""
+    made = Plan()
+    made.undoes = entry.id
+    # Names last: the other changes are noted under the new ones.
+    for change in map(inverse, sorted(entry.changes or (), key=lambda change: isinstance(change, Renaming))):
+        if not _applies(store.tree, change):
+            raise _changed_since(history(), entry, change)
+        made.operations += _operations(store.tree, change)
+        addresses = addresses_of(change)
+        if addresses and made.affected is not None:
+            made.affected |= addresses
+        else:
+            made.affected = None
+        where = change.new_path if isinstance(change, Renaming) else change.path
+        who, key = words.subject(where)
+        made.results.append(Result(who, key, words.state(change), True))
+        made.changes.append(_reported(change, words.address(where)))
+    made.notes += _without_passwords(store, made, entry)
+    return made
+
+
+def _without_passwords(store: Store, made: Plan, entry: Entry) -> list[Advice]:
+    """Return the note about passwords that stay as they are: an undo brings none back."""
+    if not any(_may_have_passwords(change) for change in entry.changes or ()):
+        return []
+    policy = planned_policy(store, made)
+    owners = [secret.owner for secret in bindings.named_secrets(policy, made.affected)]
+    about = [owner for owner in owners if any(_concerns(change, owner) for change in entry.changes or ())]
+    if not about:
+        return []
+    more = f", and those of {len(about) - 1} more" if len(about) > 1 else ""
+    return [Advice(f"passwords are not brought back; to set {about[0]}{more}", about[0].command(keep=True))]
+
+
+def _may_have_passwords(change: TreeChange) -> bool:
+    """Return whether a change may have removed or replaced a password; renamed accounts keep theirs."""
+    if isinstance(change, Renaming):
+        return False
+    match change.path:
+        case ("accounts", _) | ("accounts", _, "sources" | "smart_host_login", *_) | ("server", "smart_host", *_):
+            return True
+        case _:
+            return False
+
+
+def _concerns(change: TreeChange, owner: bindings.Owner) -> bool:
+    if not _may_have_passwords(change) or words.address(change.path) != owner.address:
+        return False
+    match change.path:
+        case ("accounts", _, "smart_host_login"):
+            return owner.source is None
+        case ("accounts", _, "sources", name, *_):
+            return owner.source == name
+        case _:
+            return True
+
+
+def _reported(change: TreeChange, address: str | None) -> Change:
+    """Return a change as every edit reports it."""
+    key = ".".join(change.path if address is None else change.path[2:]) or None
+    match change:
+        case KeyChange(_, old, new):
+            return Change(address, key, old, new)
+        case ListChange(_, removed, added):
+            return Change(address, key, list(removed), list(added))
+        case Renaming(path, name):
+            return Change(address, "address" if address is not None else key, path[-1], name)
+
+
+def _applies(tree: Tree, change: TreeChange) -> bool:
+    """Return whether a change can be made: a key has the old value, a list the old entries and none of the new."""
+    value = _value(tree, change.path)
+    match change:
+        case KeyChange(_, old, _):
+            return _same(value, old)
+        case ListChange(_, removed, added):
+            return isinstance(value, list) and set(removed) <= set(value) and not set(added) & set(value)
+        case Renaming():
+            return value is not None and _value(tree, change.new_path) is None
+
+
+def _same(value: Any, other: Any) -> bool:
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(_same(value[key], other[key]) for key in value)
+    return type(value) is type(other) and bool(value == other)
+
+
+def _value(tree: Tree, path: Path) -> Any:
+    value: Any = tree
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _operations(tree: Tree, change: TreeChange) -> Iterator[Operation]:
+    match change:
+        case KeyChange(path, _, None):
+            yield Drop(path)
+        case KeyChange(path, _, new):
+            yield from _written(path, new)
+        case ListChange(path, removed, added):
+            places = [_value(tree, path).index(text) for text in removed]
+            if len(removed) == len(added):  # in their places, so that the order stays
+                yield from (PutElement(path, place, text) for place, text in zip(places, added, strict=True))
+            else:
+                yield Amend(path, tuple(sorted(places)), added)
+        case Renaming(path, name):
+            yield Rename(path, name)
+
+
+def _written(path: Path, value: Any) -> Iterator[Operation]:
+    """Yield the operations that write a value, or a table with the tables in it."""
+    if not isinstance(value, dict):
+        yield Put(path, _literal(value))
+        return
+    tables = {key: inner for key, inner in value.items() if isinstance(inner, dict)}
+    keys = {key: _literal(inner) for key, inner in value.items() if key not in tables}
+    if keys or not tables or len(path) == len(("accounts", "ADDRESS")):
+        yield Add(path, keys)
+    for key, inner in tables.items():
+        yield from _written((*path, key), inner)
+
+
+def _literal(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _changed_since(history: History, entry: Entry, change: TreeChange) -> Refused:
+    """Return the refusal, which names the last entry that changed the same key, a table around it, or one in it."""
+    later = history.entries[[one.id for one in history.entries].index(entry.id) + 1 :]
+    touching = [one for one in later if not one.aborted and any(_touch(other, change) for other in one.changes or ())]
+    who, key = words.subject(change.path)
+    if entry.undone_by is not None:
+        why = f"it was undone by {entry.undone_by}"
+    elif touching:
+        why = f"{who} {key} was changed since, by {_named(touching[-1])}; undo that first"
+    else:
+        why = f"{who} {key} was changed since, and the journal does not say by whom"
+    return Refused(
+        f"{_named(entry)} is not undone: {why}",
+        code="changed-since",
+        content={"id": entry.id, "later": touching[-1].id if touching else None},
+    )
+
+
+def _touch(one: TreeChange, other: TreeChange) -> bool:
+    return any(a[: len(b)] == b[: len(a)] for a in _paths(one) for b in _paths(other))
+
+
+def _paths(change: TreeChange) -> list[Path]:
+    return [change.path, change.new_path] if isinstance(change, Renaming) else [change.path]
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.id} ({entry.command})"

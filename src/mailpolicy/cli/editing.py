@@ -12,7 +12,6 @@ from mailpolicy.cli import author
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
@@ -164,4 +163,8 @@ def _plain(value: Any) -> Any:
     """Return a value of a key for JSON, which has no dates."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
-    return dates.text(value) if isinstance(value, date) else value
+    if not isinstance(value, date):
+        return value
+    from mailpolicy.policy import dates  # only for a date
+
+    return dates.text(value)

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from mailpolicy.policy import dates
-
 Scalar = bool | int | str | date
 Value = Scalar | tuple[str, ...]  # a tuple is written as an array on one line
 Path = tuple[str, ...]
@@ -32,6 +30,8 @@ def toml_text(value: Value) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(toml_text, value))}]"
     if isinstance(value, date):
+        from mailpolicy.policy import dates  # only for a date
+
         return dates.text(value)
     return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value
 

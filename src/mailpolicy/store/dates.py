@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy.diagnostics import KeyPath, Problem
 from mailpolicy.policy.account import Temporary
-from mailpolicy.system import zones
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -21,12 +20,20 @@ ZoneOf = Callable[[], "tzinfo"]
 def zone_of_server(name: Any, problems: list[Problem]) -> ZoneOf:
     """Return the function that gives the server's time zone; an unknown one is a problem, and stands for UTC."""
     if type(name) is str:
+        from mailpolicy.system import zones  # here and below only for a store with a time zone or dates
+
         try:
             zones.require(name)
         except zones.ZoneUnknown as error:
             problems.append(Problem("MP071", ("server", "time_zone"), str(error)))
             name = None
-    return cache(lambda: zones.zone(name if type(name) is str else "UTC"))
+
+    def zone() -> tzinfo:
+        from mailpolicy.system import zones
+
+        return zones.zone(name if type(name) is str else "UTC")
+
+    return cache(zone)
 
 
 def end_of(value: Any, path: KeyPath, zone: ZoneOf, problems: list[Problem]) -> End | None:

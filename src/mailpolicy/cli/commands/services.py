@@ -1,7 +1,5 @@
 """The commands pop, imap, multipop, outlook-connector, smtp and sieve: one verb for each check box of the Mail Services page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +88,7 @@ def _edit(
     )
 
 
-def _exception(service: Service, verb: Verb, chosen: Selection, until: str | None) -> When | None:
+def _exception(service: Service, verb: Verb, chosen: Selection, until: str | None) -> "When | None":
     """Return the end of an exception, if one was asked for. Raises UsageError where there can be none."""
     if until is not None and verb is Verb.INHERIT:
         accounts = chosen.addresses or ("TARGET...",)

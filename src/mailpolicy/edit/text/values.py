@@ -8,7 +8,6 @@ from mailpolicy.edit.operations import Amend, Value
 from mailpolicy.edit.text.arrays import amended
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite, Layout
-from mailpolicy.policy import dates
 from mailpolicy.store.locate import Entry
 
 
@@ -19,6 +18,8 @@ def literal(value: Value, replaced: str = "") -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, date):
+        from mailpolicy.policy import dates  # only for a date
+
         return dates.text(value)
     if not isinstance(value, str):
         return str(value)

@@ -100,3 +100,11 @@ def test_help_imports_no_command() -> None:
         for name in loaded_by("--help")
         if name.startswith(("mailpolicy.edit", "mailpolicy.store.store", "mailpolicy.cli.commands.check", "rich"))
     }
+
+
+def test_a_plain_edit_imports_no_typer(tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_bytes(EXAMPLE.read_bytes())
+    loaded = loaded_by("--file", str(store), "pop", "off", "alice@acme.example")
+    assert "mailpolicy.edit.transaction" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & (HEAVY | {"typer", "click", "inspect"})

@@ -141,6 +141,56 @@ def test_both_ways_answer_alike(line: list[str]) -> None:
     assert ran(line, typer=False) == ran(line, typer=True)
 
 
+NOUNS = ("pop", "imap", "multipop", "outlook-connector", "smtp", "sieve", "pop3", "lan", "")
+VERBS = ("on", "off", "lan-only", "anywhere", "inherit", "ON", "enable", "")
+EDITED = {**FILES, "governed.toml": MINIMAL.replace("[server]", '[server]\ngovern = ["smtp"]')}
+EDIT_OPTIONS = (
+    "--dry-run",
+    "--yes",
+    "--lan-only",
+    "--until=+1d",
+    "--domain=example.com",
+    "--in-defaults",
+    "--no-cases",
+)
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A store, and a line that switches a service for accounts, sometimes with options or a mistake."""
+    targets = draw(st.lists(st.sampled_from(ADDRESSES), max_size=3))
+    words = [draw(st.sampled_from(NOUNS)), draw(st.sampled_from(VERBS)), *targets]
+    extra = st.one_of(
+        st.sampled_from(sorted(OPTIONS)).flatmap(option),
+        st.sampled_from((*ODD, *EDIT_OPTIONS)).map(lambda word: [word]),
+    )
+    parts = [[word] for word in words]
+    for some in draw(st.lists(extra, max_size=2)):
+        parts.insert(draw(st.integers(0, len(parts))), some)
+    store = draw(st.sampled_from(("good.toml", "governed.toml", "dated.toml", "broken.toml", "missing.toml")))
+    return store, [word for part in parts for word in part if word not in STORES]
+
+
+@given(edits())
+@example(("good.toml", ["pop", "off", "alice@example.com", "--json"]))
+@example(("good.toml", ["imap", "lan-only", "alice@example.com", "BOB@example.com"]))
+@example(("good.toml", ["smtp", "on", "alice@example.com"]))
+@example(("governed.toml", ["smtp", "on", "alice@example.com"]))
+@example(("good.toml", ["multipop", "lan-only", "alice@example.com"]))
+@example(("good.toml", ["pop", "on", "-"]))
+def test_both_ways_edit_alike(edit: tuple[str, list[str]]) -> None:
+    store, line = edit
+    done = []
+    for typer in (False, True):
+        path = Path("edited.toml")
+        path.unlink(missing_ok=True)
+        if store in EDITED:
+            path.write_text(EDITED[store])
+        result = ran(["--file", "edited.toml", *line], typer=typer)
+        done.append((result, path.read_text() if path.exists() else None))
+    assert done[0] == done[1]
+
+
 WORDS = (
     "check",
     "pop",
@@ -185,6 +235,14 @@ def test_both_ways_complete_alike(words: list[str], common: str) -> None:
         ("check -h", False),
         ("check --batc questions.txt", False),
         ("check --batch", False),
+        ("pop on alice@example.com", True),
+        ("outlook-connector off alice@example.com bob@example.com", True),
+        ("pop on", False),
+        ("pop on -", False),
+        ("pop on alice@example.com --until +1d", False),
+        ("multipop lan-only alice@example.com", False),
+        ("pop3 on alice@example.com", False),
+        ("pop enable alice@example.com", False),
         ("completion bash", False),
         ("account list", False),
         ("--version", False),

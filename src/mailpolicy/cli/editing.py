@@ -6,19 +6,14 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from mailpolicy.cli import author
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
 from mailpolicy.errors import Advice, Refused
-from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan, Planner
-    from mailpolicy.edit.selection import Selection
     from mailpolicy.edit.transaction import EditResult
     from mailpolicy.system.held import Held
 
@@ -26,7 +21,7 @@ CONFIRM_FROM = 21  # accounts; fewer are changed without a question
 
 
 def edit(
-    context: typer.Context,
+    out: Output,
     planner: Planner,
     *,
     addresses: Iterable[str] = (),
@@ -34,30 +29,8 @@ def edit(
     yes: bool = False,
 ) -> int:
     """Carry out an edit and report it; `addresses` are the only accounts that it touches, if that is known."""
-    out: Output = context.obj
     store = Store.read_for_edit(out.context.file, addresses, out.cache)
     return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-
-
-def account_command(plan: Callable[[Policy, Selection], Plan]) -> Callable[..., int]:
-    """Return a command that carries out a plan for the accounts that its arguments name."""
-
-    def command(
-        context: typer.Context,
-        target: Addresses = None,
-        domain: Domain = None,
-        with_template: WithTemplate = None,
-        everyone: Everyone = False,
-        skip_unknown: SkipUnknown = False,
-        yes: Yes = False,
-        dry_run: DryRun = False,
-    ) -> int:
-        chosen = targets(
-            target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown
-        )
-        return edit(context, lambda policy: plan(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes)
-
-    return command
 
 
 def carry_out(
@@ -103,6 +76,8 @@ def _confirm(out: Output, store: Store, plan: Plan) -> None:
     if question is None or not out.context.can_ask:
         return
     refuse_broken_cases(store, plan, out.guard)
+    import typer  # only for a question
+
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 

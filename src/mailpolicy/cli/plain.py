@@ -26,6 +26,8 @@ def understood(arguments: Sequence[str]) -> Callable[[Output], int] | None:
             return _complete(line=line)
         case ["completion", "--", "words", *words]:  # the scripts for zsh and fish
             return _complete(words=words)
+        case [noun, verb, *words] if words and not any(word.startswith("-") or not word for word in words):
+            return _switch(noun, verb, words)
     return None
 
 
@@ -48,3 +50,20 @@ def _complete(*, line: str | None = None, words: list[str] | None = None) -> Cal
     from mailpolicy.cli import completion
 
     return lambda out: completion.answer(out, line=line, words=words)
+
+
+def _switch(noun: str, verb: str, words: list[str]) -> Callable[[Output], int] | None:
+    from mailpolicy.policy.service import BY_NAME  # imported by every edit
+
+    service = BY_NAME.get(noun)
+    if service is None or noun != service:
+        return None
+    from mailpolicy.edit.services import Verb  # 10 ms, not for another command or a mistake
+
+    if verb not in list(Verb) or (verb in (Verb.LAN_ONLY, Verb.ANYWHERE) and service.own_lan_switch is None):
+        return None
+    from mailpolicy.cli import selection, switching
+
+    return lambda out: switching.switch_service(
+        out, service, Verb(verb), selection.targets(words, in_defaults=False), until=None, dry_run=False, yes=False
+    )

@@ -108,7 +108,7 @@ def restore_default_signals() -> None:
 
 
 def _command(out: Output, arguments: list[str]) -> int:
-    # The short way: most runs are plain questions, which do not need Typer, and importing it takes longer than an answer.
+    # The short way: most runs are plain questions and edits, which do not need Typer; importing it takes longer than both.
     if out.context.format in USUAL_FORMATS and (carry_out := plain.understood(arguments)) is not None:
         return carry_out(out)
     return by_typer(out, arguments)

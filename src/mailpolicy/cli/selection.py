@@ -1,11 +1,8 @@
-"""Arguments and options that name the targets of an edit. Malformed names are refused before the store is read."""
+"""Read the names that the targets of an edit are given by. Malformed ones are refused before the store is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
-
-import typer
 
 from mailpolicy.cli import line_reader
 from mailpolicy.edit.selection import Selection
@@ -13,31 +10,6 @@ from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.system.files import MAX_FILE_SIZE
-
-Addresses = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TARGET...", help="addresses, or - to read one a line from stdin", show_default=False),
-]
-Domain = Annotated[
-    str | None, typer.Option("--domain", metavar="NAME", help="all accounts of a domain, without subdomains")
-]
-WithTemplate = Annotated[
-    str | None, typer.Option("--with-template", metavar="NAME", help="all accounts that use a template")
-]
-Everyone = Annotated[bool, typer.Option("--all", help="all accounts")]
-InTemplate = Annotated[
-    str | None, typer.Option("--in-template", metavar="NAME", help="change a template instead of accounts")
-]
-InDefaults = Annotated[bool, typer.Option("--in-defaults", help="change the defaults instead of accounts")]
-SkipUnknown = Annotated[bool, typer.Option("--skip-unknown", help="skip addresses that are not in the store")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before changing over 20 accounts")]
-YesRemove = Annotated[
-    bool, typer.Option("--yes", "-y", help="do not ask before removing passwords or over 20 accounts")
-]
-YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords get a new destination")]
-YesOpen = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before opening a service to every account")]
-YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before deleting a password")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff, change nothing")]
 
 _ONE_PER_LINE = "give one address a line and nothing else"
 _MAX_ERRORS_SHOWN = 20

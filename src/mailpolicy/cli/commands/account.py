@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailpolicy.cli import views
+from mailpolicy.cli.account_command import account_command
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import account_command, edit
+from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import (
+from mailpolicy.cli.selection import address, addresses, targets
+from mailpolicy.cli.selection_options import (
     Addresses,
     Domain,
     DryRun,
@@ -19,9 +21,6 @@ from mailpolicy.cli.selection import (
     WithTemplate,
     Yes,
     YesRemove,
-    address,
-    addresses,
-    targets,
 )
 from mailpolicy.cli.when import expiry, when
 from mailpolicy.edit.operations import Scalar
@@ -92,7 +91,7 @@ def _add(
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
     wanted = addresses(texts)
-    return edit(context, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
 
 
 def _switches(key: str, how: str | None) -> dict[str, bool]:
@@ -152,7 +151,11 @@ def _suspend(
             fix=("mailpolicy", "imap", "off", *(chosen.addresses or ("TARGET...",)), "--until", until),
         )
     return edit(
-        context, lambda policy: accounts.suspend(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes
+        context.obj,
+        lambda policy: accounts.suspend(policy, chosen),
+        addresses=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
     )
 
 
@@ -186,7 +189,7 @@ def _expire(
         end = None if asked is None else expiry(out, policy, option, asked, whole_day=last_day is not None)
         return accounts.expire(policy, chosen, end, out.now)
 
-    return edit(context, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
+    return edit(context.obj, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
 
 
 def _resume(policy: Policy, chosen: Selection) -> Plan:

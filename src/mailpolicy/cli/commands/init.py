@@ -11,7 +11,7 @@ from mailpolicy.cli import author
 from mailpolicy.cli.app import edits, new_app
 from mailpolicy.cli.commands import schema
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import DryRun
+from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.edit.locking import recorded
 from mailpolicy.edit.text import diff as text_diff
 from mailpolicy.errors import FileMissing

@@ -11,7 +11,7 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.commands.diff import FailOn, FailOnOption, fail_on
 from mailpolicy.cli.editing import CONFIRM_FROM, remind_to_deploy, require_machine
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import DryRun
+from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.cli.streams import stdin_bytes
 from mailpolicy.diagnostics import WARNING
 from mailpolicy.edit.install import Check, Installation, install

@@ -10,7 +10,8 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import DryRun, entries
+from mailpolicy.cli.selection import entries
+from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.edit import lan
 from mailpolicy.policy.lan import is_reserved
 
@@ -52,13 +53,13 @@ def _list(context: typer.Context) -> int:
 
 def _add(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
     texts = entries(networks)
-    return edit(context, lambda policy: lan.add(policy, texts), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: lan.add(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _remove(context: typer.Context, networks: _Networks, dry_run: DryRun = False) -> int:
     texts = entries(networks)
-    return edit(context, lambda policy: lan.remove(policy, texts), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: lan.remove(policy, texts), dry_run=dry_run, yes=True)
 
 
 def _reset(context: typer.Context, dry_run: DryRun = False) -> int:
-    return edit(context, lan.reset, dry_run=dry_run, yes=True)
+    return edit(context.obj, lan.reset, dry_run=dry_run, yes=True)

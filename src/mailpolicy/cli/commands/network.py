@@ -12,7 +12,8 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import (
+from mailpolicy.cli.selection import entries, targets
+from mailpolicy.cli.selection_options import (
     Addresses,
     Domain,
     DryRun,
@@ -22,8 +23,6 @@ from mailpolicy.cli.selection import (
     SkipUnknown,
     WithTemplate,
     Yes,
-    entries,
-    targets,
 )
 from mailpolicy.cli.when import end_of, when
 from mailpolicy.cli.when_options import UntilOption
@@ -77,7 +76,7 @@ def _add(
     dry_run: DryRun = False,
 ) -> int:
     wanted, checked = _checked(name), entries(texts)
-    return edit(context, lambda policy: networks.add(policy, wanted, checked), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: networks.add(policy, wanted, checked), dry_run=dry_run, yes=True)
 
 
 def _remove(
@@ -91,7 +90,7 @@ def _remove(
 ) -> int:
     wanted, checked = _checked(name), entries(texts or [])
     return edit(
-        context,
+        context.obj,
         lambda policy: networks.remove(policy, wanted, checked, if_exists=if_exists),
         dry_run=dry_run,
         yes=True,
@@ -105,7 +104,7 @@ def _rename(
     dry_run: DryRun = False,
 ) -> int:
     before, after = _checked(old), _checked(new)
-    return edit(context, lambda policy: networks.rename(policy, before, after), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: networks.rename(policy, before, after), dry_run=dry_run, yes=True)
 
 
 def _list(context: typer.Context) -> int:
@@ -190,7 +189,7 @@ def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> C
         if asked is not None and chosen.layer is not None:
             raise UsageError("--until: only accounts have exceptions")
         return edit(
-            context,
+            context.obj,
             lambda policy: plan(policy, wanted, chosen, end_of(out, policy, "--until", asked) if asked else None),
             addresses=chosen.addresses,
             dry_run=dry_run,

@@ -8,7 +8,8 @@ import typer
 
 from mailpolicy.cli.app import edits, new_app
 from mailpolicy.cli.secrets import move, rebind, sealed_file
-from mailpolicy.cli.selection import DryRun, YesSend, addresses
+from mailpolicy.cli.selection import addresses
+from mailpolicy.cli.selection_options import DryRun, YesSend
 
 
 def app() -> typer.Typer:

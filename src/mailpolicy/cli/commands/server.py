@@ -10,7 +10,7 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import DryRun, YesOpen
+from mailpolicy.cli.selection_options import DryRun, YesOpen
 from mailpolicy.edit import server
 from mailpolicy.edit.server import display_text
 from mailpolicy.errors import Command, UsageError
@@ -86,12 +86,12 @@ def _services(texts: list[str]) -> list[Service]:
 
 def _govern(context: typer.Context, texts: _Services, dry_run: DryRun = False) -> int:
     services = _services(texts)
-    return edit(context, lambda policy: server.govern(policy, services), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: server.govern(policy, services), dry_run=dry_run, yes=True)
 
 
 def _ungovern(context: typer.Context, texts: _Services, yes: YesOpen = False, dry_run: DryRun = False) -> int:
     services = _services(texts)
-    return edit(context, lambda policy: server.ungovern(policy, services), dry_run=dry_run, yes=yes)
+    return edit(context.obj, lambda policy: server.ungovern(policy, services), dry_run=dry_run, yes=yes)
 
 
 def _set(
@@ -132,4 +132,4 @@ def _set(
         wanted = value.lower() in _YES
     else:
         raise UsageError(f"{key} must be on or off, not {value!a}")
-    return edit(context, lambda policy: server.set_key(policy, name, wanted), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: server.set_key(policy, name, wanted), dry_run=dry_run, yes=True)

@@ -1,14 +1,15 @@
 """The commands pop, imap, multipop, outlook-connector, smtp and sieve: one verb for each check box of the Mail Services page."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import edit
-from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import (
+from mailpolicy.cli.selection import targets
+from mailpolicy.cli.selection_options import (
     Addresses,
     Domain,
     DryRun,
@@ -18,17 +19,12 @@ from mailpolicy.cli.selection import (
     SkipUnknown,
     WithTemplate,
     Yes,
-    targets,
 )
-from mailpolicy.cli.when import end_of, when
+from mailpolicy.cli.switching import switch_service
 from mailpolicy.cli.when_options import UntilOption
-from mailpolicy.edit.selection import Selection
-from mailpolicy.edit.services import Verb, switch
+from mailpolicy.edit.services import Verb
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.service import BY_NAME, Service
-
-if TYPE_CHECKING:
-    from mailpolicy.policy.when import When
 
 _HELP = {
     Verb.ON: "Switch {0} on.",
@@ -64,43 +60,6 @@ def app(name: str) -> typer.Typer:
     return group
 
 
-def _edit(
-    context: typer.Context,
-    service: Service,
-    verb: Verb,
-    chosen: Selection,
-    reach: Verb | None = None,
-    *,
-    until: str | None,
-    dry_run: bool,
-    yes: bool,
-) -> int:
-    asked = _exception(service, verb, chosen, until)
-    out: Output = context.obj
-    return edit(
-        context,
-        lambda policy: switch(
-            policy, service, verb, chosen, reach, end_of(out, policy, "--until", asked) if asked is not None else None
-        ),
-        addresses=chosen.addresses,
-        dry_run=dry_run,
-        yes=yes,
-    )
-
-
-def _exception(service: Service, verb: Verb, chosen: Selection, until: str | None) -> "When | None":
-    """Return the end of an exception, if one was asked for. Raises UsageError where there can be none."""
-    if until is not None and verb is Verb.INHERIT:
-        accounts = chosen.addresses or ("TARGET...",)
-        raise UsageError("--until: inherit ends no exception", fix=("mailpolicy", "temporary", "end", *accounts))
-    if until is not None and chosen.layer is not None:
-        raise UsageError(
-            "--until: only accounts have exceptions",
-            fix=("mailpolicy", str(service), verb.value, "TARGET...", "--until", until),
-        )
-    return when("--until", until, ahead=True)
-
-
 def _plain(service: Service, verb: Verb) -> Callable[..., int]:
     def command(
         context: typer.Context,
@@ -124,7 +83,7 @@ def _plain(service: Service, verb: Verb) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return _edit(context, service, verb, chosen, until=until, dry_run=dry_run, yes=yes)
+        return switch_service(context.obj, service, verb, chosen, until=until, dry_run=dry_run, yes=yes)
 
     return command
 
@@ -157,7 +116,7 @@ def _on(service: Service) -> Callable[..., int]:
             in_defaults=in_defaults,
             skip_unknown=skip_unknown,
         )
-        return _edit(context, service, Verb.ON, chosen, reach, until=until, dry_run=dry_run, yes=yes)
+        return switch_service(context.obj, service, Verb.ON, chosen, reach, until=until, dry_run=dry_run, yes=yes)
 
     return command
 

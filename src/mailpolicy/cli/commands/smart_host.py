@@ -8,7 +8,8 @@ import typer
 
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.secrets.password_options import PasswordFile, PasswordSource, PasswordStdin
-from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
+from mailpolicy.cli.selection import address
+from mailpolicy.cli.selection_options import DryRun, YesDelete, YesSend
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names

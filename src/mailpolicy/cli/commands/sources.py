@@ -10,7 +10,8 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.password_options import PasswordFile, PasswordSource, PasswordStdin
-from mailpolicy.cli.selection import DryRun, YesDelete, YesSend, address
+from mailpolicy.cli.selection import address
+from mailpolicy.cli.selection_options import DryRun, YesDelete, YesSend
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.sources import as_table
 from mailpolicy.errors import UsageError

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli import views
+from mailpolicy.cli.account_command import account_command
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.editing import account_command, edit
-from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
+from mailpolicy.cli.editing import edit
+from mailpolicy.cli.selection import targets
+from mailpolicy.cli.selection_options import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes
 from mailpolicy.edit import templates
 from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
@@ -46,7 +48,7 @@ def _checked(name: str) -> str:
 
 def _add(context: typer.Context, name: _Name, dry_run: DryRun = False) -> int:
     wanted = _checked(name)
-    return edit(context, lambda policy: templates.add(policy, wanted), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: templates.add(policy, wanted), dry_run=dry_run, yes=True)
 
 
 def _remove(
@@ -57,7 +59,7 @@ def _remove(
 ) -> int:
     wanted = _checked(name)
     return edit(
-        context, lambda policy: templates.remove(policy, wanted, if_exists=if_exists), dry_run=dry_run, yes=True
+        context.obj, lambda policy: templates.remove(policy, wanted, if_exists=if_exists), dry_run=dry_run, yes=True
     )
 
 
@@ -68,7 +70,7 @@ def _rename(
     dry_run: DryRun = False,
 ) -> int:
     before, after = _checked(old), _checked(new)
-    return edit(context, lambda policy: templates.rename(policy, before, after), dry_run=dry_run, yes=True)
+    return edit(context.obj, lambda policy: templates.rename(policy, before, after), dry_run=dry_run, yes=True)
 
 
 def _list(context: typer.Context) -> int:
@@ -93,7 +95,7 @@ def _assign(
     wanted = _checked(name)
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
-        context,
+        context.obj,
         lambda policy: templates.assign(policy, wanted, chosen),
         addresses=chosen.addresses,
         dry_run=dry_run,

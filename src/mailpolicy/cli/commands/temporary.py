@@ -11,7 +11,8 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes, targets
+from mailpolicy.cli.selection import targets
+from mailpolicy.cli.selection_options import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes
 from mailpolicy.edit import exceptions
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.account import Account, Settings
@@ -103,10 +104,10 @@ def _end(
     if over:
         if target or domain is not None or with_template is not None or everyone:
             raise UsageError("--over is about all accounts and cannot be combined with targets")
-        return edit(context, exceptions.end_over, dry_run=dry_run, yes=yes)
+        return edit(context.obj, exceptions.end_over, dry_run=dry_run, yes=yes)
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     return edit(
-        context,
+        context.obj,
         lambda policy: exceptions.end(policy, chosen),
         addresses=chosen.addresses,
         dry_run=dry_run,

@@ -11,7 +11,7 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.secret_edits import edit_with_secrets
-from mailpolicy.cli.selection import DryRun, YesRemove
+from mailpolicy.cli.selection_options import DryRun, YesRemove
 from mailpolicy.edit import undo
 from mailpolicy.edit.plan import Plan, Result, TreePlanner
 from mailpolicy.store.store import Store

@@ -65,7 +65,7 @@ def _notes(policy: Policy, new: list[str], settings: Mapping[str, Value]) -> Ite
     for service in Service:
         if settings.get(service.switch) is True:
             gates = after.gates(account.address, service)
-            yield from remarks.still_closed(service, ((address, gates) for address in new))
+            yield from remarks.still_closed(service, ((account._replace(address=address), gates) for address in new))
     if "smart_host_login" in settings:
         yield passwords_to_set([Owner(address) for address in new])
 

@@ -37,6 +37,7 @@ class Plan:
         self.changes: list[Change] = []
         self.notes: list[str | Advice] = []
         self.affected: set[str] | None = set()  # the accounts whose access may change; None for all
+        self.takes_effect = True  # false if exports stay the same for now
         self.question: str | None = None  # to ask a person before the edit is carried out
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:

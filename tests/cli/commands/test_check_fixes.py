@@ -244,7 +244,9 @@ def test_advice_for_exceptions_with_several_ends(run: Run, tmp_path: Path) -> No
         ("until = 2026-11-20\npop = true\npop_lan_only = true", "2026-11-19", []),
     ],
 )
-def test_at_a_moment_only_what_opens_it_is_offered(exception: str, at: str, commands: list[str], run: Run, tmp_path: Path) -> None:
+def test_at_a_moment_only_what_opens_it_is_offered(
+    exception: str, at: str, commands: list[str], run: Run, tmp_path: Path
+) -> None:
     store = tmp_path / "accounts.toml"
     store.write_text(f'version = 1\n[accounts."a@x.example".temporary]\n{exception}\n')
     asked = ("check", "a@x.example", "pop", OUTSIDE, "--at", at)

@@ -88,7 +88,6 @@ def test_who_stays_open_because_the_store_has_errors(site, tmp_path: Path) -> No
     assert "warning: still open, although their time is over: ann@x.example\n" in late.err
     assert "still open, although their time is over: ann@x.example" in site(AFTER, "doctor").out
 
-
     dates = [line for line in site(AFTER, "doctor").out.splitlines() if line.startswith("dates\t")]
     assert [line.split("\t")[1] for line in dates] == ["error"]  # and none that says that all is well
 
@@ -152,6 +151,30 @@ def test_a_note_that_others_can_write_is_refused(mode: int, site, tmp_path: Path
     refused = site(AFTER, "deploy")
     assert refused.status == 5
     assert f"-w {note}" in refused.err.splitlines()[-1]  # chmod
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("temporary end --over", False),
+        ("temporary end over@x.example", False),
+        ("temporary end empty@x.example", False),
+        ("temporary end bob@x.example", True),
+        ("temporary end over@x.example bob@x.example empty@x.example", True),
+        ("pop off over@x.example --until +1d", True),
+        ("account expire ann@x.example --last-day 2099-12-31", False),
+        ("account expire ann@x.example --never", False),
+        ("account expire ann@x.example bob@x.example --last-day 2020-12-31", True),
+    ],
+)
+def test_only_a_change_that_has_an_effect_is_to_be_deployed(command: str, says: bool, site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    more = '[accounts."over@x.example".temporary]\nuntil = 2020-12-31\npop = true\n'
+    (tmp_path / "accounts.toml").write_text(
+        STORE + more + more.replace("over", "empty").replace("2020", "2099").replace("pop = true\n", "")
+    )
+    result = site(NOW, *command.split())
+    assert (result.status, "changed" in result.out) == (0, True)
+    assert ("not in force yet" in result.err) is says
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def _exporter(out: Output) -> Exporter:
         return Exporter(out)
     except StoreInvalid:
         store = Store.read(out.context.file, trusted=out.trusted)
-        if store.draft.dated:
-            if accounts := due.still_open(store, out.now(), LastRun(machine.path(out.context))):
-                out.message(f"warning: still open, although their time is over: {names_or_count(accounts)}")
+        last_run = LastRun(machine.path(out.context))
+        if store.draft.dated and (accounts := due.still_open(store, out.now(), last_run)):
+            out.message(f"warning: still open, although their time is over: {names_or_count(accounts)}")
         raise
 
 

@@ -87,7 +87,9 @@ def _rows(policy: Policy) -> Iterator[_Row]:
 def _state(row: _Row) -> str:
     if row.over:
         return "over"
-    return "coming" if row.kind == "expires" else "in force"
+    if row.kind == "expires":
+        return "coming"
+    return "in force" if row.settings else "without a switch"
 
 
 def _text(settings: Settings) -> str:

@@ -42,6 +42,16 @@ def test_what_is_to_be_written_instead_has_no_finding(code: str) -> None:
     assert codes(rule.example.replace(rule.wrong, rule.right).encode()) <= LEFT.get(code, set())
 
 
+@pytest.mark.parametrize("code", BY_TEXT)
+def test_whole_lines_are_to_be_written_instead(code: str, run: Run) -> None:
+    rule = RULES[code]
+    told = run("explain", code).out.partition("Write instead:\n\n")[2].partition("\n\nFix:")[0]
+    mended = (
+        {line.strip() for line in rule.example.replace(rule.wrong, rule.right).splitlines()} if rule.wrong else set()
+    )
+    assert {line.strip() for line in told.splitlines()} <= mended | {""}
+
+
 def test_the_examples_that_take_more_than_a_text() -> None:
     assert {code for code in RULES if code not in BY_TEXT} == {"MP039", "MP060", "MP061"}
     for code in ("MP039", "MP060", "MP061"):

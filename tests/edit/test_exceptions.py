@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.edit import exceptions, services
+from mailpolicy.edit import accounts, exceptions, services
 from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.transaction import EditResult, transact
@@ -120,3 +120,48 @@ def test_the_same_twice_changes_nothing(tmp_path: Path, text: str, address: str,
     until = end(NOW.date(), zone("UTC"))
     edit(path, make(address, verb, Service.POP, until))
     assert not edit(path, make(address, verb, Service.POP, until)).changed
+
+
+_SOURCE = '[accounts."ann@x.example".sources.s]\nhost = "pop.y.example"\nlogin = "a"'
+WITHOUT_A_TABLE = {
+    "only": f"{_SOURCE}\n",
+    "no end of line": _SOURCE,
+    "before another": f'{_SOURCE}\n\n[accounts."bob@x.example"]\nimap = true\n',
+    "close to another": f'{_SOURCE}\n[accounts."bob@x.example"]\nimap = true\n',
+    "before a comment": f'{_SOURCE}\n\n# of bob\n[accounts."bob@x.example"]\nimap = true\n',
+    "after another": f'[accounts."bob@x.example"]\nimap = true\n\n# of ann\n{_SOURCE}\n# the end\n',
+    "two sources": f"{_SOURCE}\n\n{_SOURCE.replace('.s]', '.t]')}\n",
+    "exception": '[accounts."ann@x.example".temporary]\nuntil = 2099-12-31\nimap = true\n',
+    "empty table above": f'[accounts."ann@x.example"]\n\n{_SOURCE}\n',
+    "dotted": 'accounts."ann@x.example".sources.s.host = "h.example"\naccounts."ann@x.example".sources.s.login = "a"\n',
+    "inline": '[accounts]\n"ann@x.example" = { sources = { s = { host = "h.example", login = "a" } } }\n',
+}  # fmt: skip
+CHOSEN = Selection((ANN,))
+THERE_AND_BACK = {
+    "suspend": (lambda policy: accounts.suspend(policy, CHOSEN), lambda policy: accounts.resume(policy, CHOSEN)),
+    "expire": (
+        lambda policy: accounts.expire(policy, CHOSEN, end(NOW.date(), zone("UTC")), now),
+        lambda policy: accounts.expire(policy, CHOSEN, None, now),
+    ),
+    "pop": (
+        lambda policy: services.switch(policy, Service.POP, services.Verb.ON, CHOSEN, services.Verb.LAN_ONLY),
+        lambda policy: services.switch(policy, Service.POP, services.Verb.INHERIT, CHOSEN),
+    ),
+}
+
+
+@pytest.mark.parametrize("style", WITHOUT_A_TABLE)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("command", THERE_AND_BACK)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_an_account_without_a_table_of_its_own_gets_none(
+    style: str, newline: str, command: str, indexed: bool, tmp_path: Path
+) -> None:
+    text = f"version = 1\n{WITHOUT_A_TABLE[style]}".replace("\n", newline)
+    path = written(tmp_path, text)
+    cache = Cache(str(tmp_path / "cache"), lambda note: None, min_size=0) if indexed else None
+    if cache is not None:
+        Store.read(str(path), cache).update_index(force=True)
+    for planner in THERE_AND_BACK[command]:
+        assert edit(path, planner, cache, (ANN,)).changed
+    assert path.read_bytes() == text.encode()

@@ -134,6 +134,40 @@ def test_a_terminal_of_that_width(name: str, line: str, width: int, tmp_path: Pa
     assert "\x1b" not in shown
 
 
+DATED = """\
+version = 1
+[server]
+time_zone = "Europe/Berlin"
+[accounts."old@acme.example"]
+pop = true
+expires = 2020-12-31
+[accounts."firstname.lastname@department.acme.example"]
+imap = true
+expires = 2097-10-30T23:30:00Z
+[accounts."firstname.lastname@department.acme.example".temporary]
+until = 2097-06-15T01:30:00+05:00
+imap_lan_only = true
+outlook_connector = false
+"""
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("dates-temporary", "temporary list"),
+        ("dates-list", "account list"),
+        ("dates-show", "account show old@acme.example"),
+    ],
+)
+def test_dates_in_a_terminal_of_that_width(
+    name: str, line: str, width: int, tmp_path: Path, expected: Expected
+) -> None:
+    """Every moment as the clocks of the store show it, and never cut."""
+    (tmp_path / "accounts.toml").write_text(DATED)
+    test_a_terminal_of_that_width(name, line, width, tmp_path, expected)
+
+
 def test_colour(tmp_path: Path) -> None:
     for options, environment, wanted in (
         ("", {}, True), ("", {"NO_COLOR": "1"}, False), ("", {"TERM": "dumb"}, False),

@@ -58,7 +58,7 @@ def check(
     asked = question(address, protocol, ip)
     store, policy = views.open_store(out, [asked.address], at=moment)
     require_governed(policy, asked.service)
-    verdict = judge(policy, asked)
+    verdict = judge(policy, asked, None if moment is None else out.now)
     if not out.context.quiet:
         from mailpolicy.render import answer  # 2 ms, only for an answer with words
 

@@ -103,7 +103,7 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
         out.message(f"{out.context.file}: nothing would change")
     if out.context.verbose:
         out.detail(f"{out.context.file}: access {outcome.access}")
-    if outcome.changed and not dry_run:
+    if outcome.changed and plan.takes_effect and not dry_run:
         remind_to_deploy(out)
     # Writing the index may take a while; whoever waits for the result should have it first.
     out.flush()

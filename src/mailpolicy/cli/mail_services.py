@@ -30,7 +30,9 @@ def account_page(policy: Policy, account: Account, file: str, line: Line, now: C
     """Return the sections of an account's page; `line` places keys in `file`, which is named once."""
     at = _at(line)
     template = f"{account.template}{at(('templates', account.template))}" if account.template else "none"
-    suspended = f"suspended{at(('accounts', account.key, 'suspended'))}: every service is closed"
+    state = "expired" if account.expired else "active"
+    if account.suspended:
+        state = f"suspended{at(('accounts', account.key, 'suspended'))}: every service is closed"
     smart_host = smart_host_login(policy, account)
     return [
         Section(
@@ -38,7 +40,7 @@ def account_page(policy: Policy, account: Account, file: str, line: Line, now: C
             [
                 Entry("store", f"{file}{at(('accounts', account.key))}"),
                 Entry("template", template),
-                Entry("state", suspended if account.suspended else "active", "suspended" if account.suspended else ""),
+                Entry("state", state, "suspended" if account.suspended or account.expired else ""),
                 *(_dates(account, at, now) if account.dated else ()),
                 *_networks(policy, account, at),
             ],

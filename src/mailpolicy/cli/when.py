@@ -59,6 +59,8 @@ def end_of(out: Output, policy: Policy, option: str, asked: When) -> End:
 
 def expiry(out: Output, policy: Policy, option: str, asked: When, *, whole_day: bool) -> End:
     """Return the end that was asked for: after a whole day, or at a moment. Raises UsageError."""
+    from datetime import datetime
+
     from mailpolicy.policy import dates
     from mailpolicy.policy.when import DateRejected
     from mailpolicy.system.zones import zone
@@ -66,7 +68,8 @@ def expiry(out: Output, policy: Policy, option: str, asked: When, *, whole_day: 
     there = zone(policy.server.time_zone)
     try:
         if not whole_day:
-            return dates.end(asked.moment(out.now(), there).astimezone(there), there)
+            moment, value = asked.moment(out.now(), there), asked.value(out.now(), there)
+            return dates.end(value if isinstance(value, datetime) else moment, there)
         end = dates.end(asked.value(out.now(), there), there)
     except DateRejected as error:
         raise UsageError(f"{option}: {error}") from None

@@ -65,7 +65,7 @@ def _notes(policy: Policy, new: list[str], settings: Mapping[str, Value]) -> Ite
     for service in Service:
         if settings.get(service.switch) is True:
             gates = after.gates(account.address, service)
-            yield from remarks.still_closed(service, ((address, gates) for address in new))
+            yield from remarks.still_closed(service, ((account._replace(address=address), gates) for address in new))
     if "smart_host_login" in settings:
         yield passwords_to_set([Owner(address) for address in new])
 
@@ -138,11 +138,13 @@ def expire(policy: Policy, selection: Selection, expires: End | None, now: Clock
     """Plan the date on which accounts expire, or with None that they never do. Raises NotFound."""
     plan = Plan()
     over = expires is not None and expires.is_over(now())
+    plan.takes_effect = False
     state = "never expires" if expires is None else f"{'expired' if over else 'expires'} {_when(expires)}"
     for account in selected_accounts(policy, selection, plan):
         path = ("accounts", account.key, "expires")
         old = account.expires.written if account.expires is not None else None
         changed = plan.set(path, account.address, "expires", old, expires.written if expires is not None else None)
+        plan.takes_effect = plan.takes_effect or account.expired is not over
         plan.results.append(Result(account.address, "account", state, changed))
     return plan
 

@@ -110,7 +110,9 @@ def end_over(policy: Policy) -> Plan:
 
 
 def _end(plan: Plan, accounts: Iterable[Account]) -> None:
+    plan.takes_effect = False
     for account in accounts:
+        plan.takes_effect = plan.takes_effect or bool(account.in_force)
         if account.temporary is None:
             plan.results.append(Result(account.address, "exception", "none", False))
             continue

@@ -42,6 +42,7 @@ class Plan:
         self.notes: list[str | Advice] = []
         self.affected: set[str] | None = set()  # the accounts whose access may change; None for all
         self.undoes: str | None = None  # the entry of the journal that it takes back
+        self.takes_effect = True  # false if exports stay the same for now
         self.question: str | None = None  # to ask a person before the edit is carried out
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:

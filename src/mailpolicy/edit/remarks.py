@@ -19,15 +19,17 @@ MAX_NAMED = 20  # how many accounts a sentence names before it only counts
 Note = str | Advice
 
 
-def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]]) -> list[Note]:
-    """Return a note for each gate that keeps a service closed for addresses that were just given it."""
-    by_gate: dict[Gate, list[str]] = {}
-    for address, gates in closed:
+def still_closed(service: Service, closed: Iterable[tuple[Account, tuple[Gate, ...]]]) -> list[Note]:
+    """Return a note for each gate that keeps a service closed for accounts that were just given it."""
+    by_gate: dict[tuple[Gate, Command], list[str]] = {}
+    switches = {Gate.SERVICE_OFF: service.switch, Gate.CONNECTOR_NEEDS_IMAP: Service.IMAP.switch}
+    for account, gates in closed:
         for gate in gates:
-            by_gate.setdefault(gate, []).append(address)
+            option = account.until_option(switches[gate]) if gate in switches else ()
+            by_gate.setdefault((gate, option), []).append(account.address)
     notes: list[Note] = []
     label = service.label
-    for gate, whom in sorted(by_gate.items(), key=lambda item: list(Gate).index(item[0])):
+    for (gate, option), whom in sorted(by_gate.items(), key=lambda item: list(Gate).index(item[0][0])):
         named = names_or_count(whom)
         match gate:
             case Gate.ACCOUNT_SUSPENDED:
@@ -37,9 +39,10 @@ def still_closed(service: Service, closed: Iterable[tuple[str, tuple[Gate, ...]]
                 text = f"{label} stays unavailable, because the account has expired: {named}"
                 notes.append(with_command(text, ("account", "expire", "--never"), whom))
             case Gate.SERVICE_OFF:
-                notes.append(with_command(f"{label} is still off for {named}", (service.value, "on"), whom))
+                notes.append(with_command(f"{label} is still off for {named}", (service.value, "on"), whom, option))
             case Gate.CONNECTOR_NEEDS_IMAP:
-                notes.append(with_command(f"{label} needs IMAP, which is off for {named}", ("imap", "on"), whom))
+                text = f"{label} needs IMAP, which is off for {named}"
+                notes.append(with_command(text, ("imap", "on"), whom, option))
             case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
                 notes.append(server_gate(service, gate))
             case Gate.UNKNOWN_ACCOUNT | Gate.OUTSIDE_LAN:
@@ -65,9 +68,9 @@ def server_gates(policy: Policy, service: Service) -> list[Note]:
     return [server_gate(service, gate) for gate in nobody.gates("", service) if gate in SERVER_GATES]
 
 
-def with_command(text: str, command: Command, addresses: list[str]) -> Note:
+def with_command(text: str, command: Command, addresses: list[str], option: Command = ()) -> Note:
     """Return a note with the command for these addresses, or without it if there are many."""
-    return Advice(text, ("mailpolicy", *command, *addresses)) if len(addresses) <= MAX_NAMED else text
+    return Advice(text, ("mailpolicy", *command, *addresses, *option)) if len(addresses) <= MAX_NAMED else text
 
 
 def inherited(policy: Policy, account: Account, settings: Iterable[str]) -> list[str]:

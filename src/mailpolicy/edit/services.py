@@ -64,14 +64,15 @@ def switch(
     taken: list[Account] = []
     left: list[Account] = []
     effects: dict[tuple[object, ...], _Effect] = {}  # by shape: accounts of one shape resolve alike
-    closed: list[tuple[str, tuple[Gate, ...]]] = []
+    closed: list[tuple[Account, tuple[Gate, ...]]] = []
     for account in accounts:
         shape = account.shape
         if (effect := effects.get(shape)) is None:
             effect = effects[shape] = _effect(policy, account, service, wanted, until)
         if effect.pins:
             pinned.append(account.address)
-        closed.append((account.address, effect.gates))
+        if effect.gates:
+            closed.append((account._replace(own=effect.after.own, in_force=effect.after.in_force), effect.gates))
         if until is not None:
             changed = exceptions.write(policy, plan, account, _values(wanted), until)
         else:
@@ -113,6 +114,7 @@ class _Effect(NamedTuple):
 
     pins: bool  # a key gets the value that it inherited before
     state: str
+    after: Account  # as one of them is afterwards
     gates: tuple[Gate, ...]  # still closed afterwards
 
 
@@ -132,7 +134,7 @@ def _effect(
         new = account._replace(own=own | _values(wanted))
         state = remarks.service_state(policy, new.without_exception(), service)
     gates = policy._replace(accounts={new.address: new}).gates(new.address, service)
-    return _Effect(pins, state, gates)
+    return _Effect(pins, state, new, gates)
 
 
 def _values(wanted: Mapping[str, bool | None]) -> dict[str, bool]:
@@ -158,12 +160,16 @@ def refuse_connector(policy: Policy, accounts: Iterable[Account], *, new: bool =
         )
     without = [address for address, gates in closed.items() if Gate.CONNECTOR_NEEDS_IMAP in gates]
     if without:
+        # Exceptions that have other ends take a command each; the one for the first of them comes first.
+        options = {address: policy.accounts[address].until_option(Service.IMAP.switch) for address in without}
+        option = options[without[0]]
+        helped = [address for address in without if options[address] == option]
         raise Refused(
             f"Outlook Connector needs IMAP, which is off for {', '.join(without)}",
             code="needs-imap",
             fix=("mailpolicy", "account", "add", *without, "--imap", "on", "--outlook-connector", "on")
             if new
-            else ("mailpolicy", "imap", "on", *without),
+            else ("mailpolicy", "imap", "on", *helped, *option),
         )
 
 

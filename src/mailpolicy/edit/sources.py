@@ -31,7 +31,7 @@ def add(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar],
     plan.results.append(Result(address, f"source {name}", "added", True))
     if gates := policy.gates(address, Service.MULTIPOP):
         plan.notes.append(f"note: nothing is collected for {address} yet")
-        plan.notes += remarks.still_closed(Service.MULTIPOP, [(address, gates)])
+        plan.notes += remarks.still_closed(Service.MULTIPOP, [(account, gates)])
     return plan
 
 

@@ -76,6 +76,10 @@ class Account(NamedTuple):
         """Return the account without its exception, for what it is when that is over."""
         return self._replace(temporary=None, in_force={})
 
+    def until_option(self, key: str) -> tuple[str, ...]:
+        """Return the option with which a command changes a key where it decides: the end of an exception, else nothing."""
+        return ("--until", str(self.temporary.until)) if self.temporary is not None and key in self.in_force else ()
+
     @property
     def domain(self) -> str:
         """Return the part after the @."""

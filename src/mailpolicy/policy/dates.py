@@ -7,6 +7,7 @@ instant with a fixed offset, as the clocks there show it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
@@ -54,11 +55,14 @@ def instant(value: Day, zone: tzinfo) -> datetime | None:
         # In the hour that summer time leaves out, fold=0 is the moment of the change: the first one of that day.
         value = datetime(value.year, value.month, value.day, tzinfo=zone)
     try:
-        local = value.astimezone(UTC).astimezone(zone)
-        # With a fixed offset: of two times of one zone, Python compares only what the clock on the wall shows.
-        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))
+        moment = value.astimezone(UTC)
     except OverflowError:
         return None if value.year > 1 else _AGO
+    with suppress(OverflowError):  # in `zone` it may be in the year 10000
+        local = moment.astimezone(zone)
+        # With a fixed offset: of two times of one zone, Python compares only what the clock on the wall shows.
+        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))
+    return moment
 
 
 def text(value: Day) -> str:

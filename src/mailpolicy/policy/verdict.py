@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.errors import Command
@@ -13,6 +13,9 @@ from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
 from mailpolicy.policy.networks import ANYWHERE, network_of, network_set
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import Service, service_of_lan_switch
+
+if TYPE_CHECKING:
+    from mailpolicy.policy.dates import Clock
 
 
 class ServerSetting(NamedTuple):
@@ -111,9 +114,10 @@ class Verdict(NamedTuple):
         return [reason.server_fix for reason in self.reasons if reason.server_fix is not None]
 
 
-def judge(policy: Policy, question: Question) -> Verdict:
+def judge(policy: Policy, question: Question, now: Clock | None = None) -> Verdict:
     """Return the verdict on a question, with every reason against it.
 
+    With a clock the policy is that of another moment, and only commands that open that moment are named.
     A service that is not governed is allowed without a grant, as in every comparison of policies; `check` refuses to ask.
     """
     if not policy.governs(question.service):
@@ -121,12 +125,12 @@ def judge(policy: Policy, question: Question) -> Verdict:
     gates = policy.gates(question.address, question.service)
     account = policy.accounts.get(question.address)
     if account is None:
-        return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates))
+        return Verdict(question, tuple(_reason(policy, question, gate, now) for gate in gates))
     for_now: Command | None = None
     lan_fix: Command | None = None
     if question.packed is not None and question.packed not in policy.scope(question.address, question.service):
         gates = (*gates, Gate.OUTSIDE_LAN)
-        if not account.in_force:  # else there is an exception already, and an account has only one
+        if not account.in_force and now is None:  # an account has only one exception, and that day is another one
             for_now = (*_anywhere(account, question.service), "--until", "+1d")
         # A public address in the LAN would admit every LAN-only account, and strangers once the address changes hands.
         client = network_of(question.packed)
@@ -134,18 +138,19 @@ def judge(policy: Policy, question: Question) -> Verdict:
             lan_fix = ("mailpolicy", "lan", "add", str(client.network_address))
     if not gates:
         return Verdict(question, (), _grant(policy, question, account))
-    return Verdict(question, tuple(_reason(policy, question, gate) for gate in gates), None, for_now, lan_fix)
+    return Verdict(question, tuple(_reason(policy, question, gate, now) for gate in gates), None, for_now, lan_fix)
 
 
 def _anywhere(account: Account, service: Service) -> Command:
     return ("mailpolicy", str(service_of_lan_switch(service.lan_switch or "")), "anywhere", account.address)
 
 
-def _until(account: Account, layer: Layer | None) -> Command:
-    """Return the option that keeps the end of the exception that decided; nothing for any other layer."""
-    if layer is not Layer.TEMPORARY or account.temporary is None:
-        return ()
-    return ("--until", str(account.temporary.until))
+def _changing(account: Account, switch: str, command: Command, now: Clock | None) -> Command | None:
+    """Return the command for the layer that decides about a switch; None if that is an exception which is over by now."""
+    option = account.until_option(switch)
+    if option and now is not None and account.temporary is not None and account.temporary.until.is_over(now()):
+        return None
+    return (*command, *option)
 
 
 def _grant(policy: Policy, question: Question, account: Account) -> Grant:
@@ -168,13 +173,13 @@ def _admissions(policy: Policy, account: Account) -> Iterator[Admission]:
             yield Admission(entry, ("networks", name, entry.position), name, through)
 
 
-def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
+def _reason(policy: Policy, question: Question, gate: Gate, now: Clock | None) -> Reason:
     address, service = question.address, question.service
     account = policy.accounts.get(address)
     if account is None:
         return Reason(gate, f"no account {address}; to add it: mailpolicy account add {address}")
     own: KeyPath = ("accounts", account.key)
-    fix: Command
+    fix: Command | None
     match gate:
         case Gate.ACCOUNT_SUSPENDED:
             fix = ("mailpolicy", "account", "resume", address)
@@ -185,9 +190,9 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
         case Gate.SERVICE_OFF:
             # Without Outlook Connector on the server the command would be refused, and a fix that is printed must work.
             no_fix = service is Service.CONNECTOR and not policy.server.outlook_connector_installed
-            return _switched_off(policy, account, service, gate, None if no_fix else service)
+            return _switched_off(policy, account, service, gate, now, fixable=not no_fix)
         case Gate.CONNECTOR_NEEDS_IMAP:
-            return _switched_off(policy, account, Service.IMAP, gate, Service.IMAP)
+            return _switched_off(policy, account, Service.IMAP, gate, now)
         case Gate.OUTSIDE_LAN:
             switch = service.lan_switch or ""
             setting = policy.setting(account, switch)
@@ -200,7 +205,7 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
             if not policy.server.lan_entries:
                 missing = "" if "lan" in policy.server.written else ", the key server.lan is missing"
                 message += f" (the LAN is empty{missing})"
-            fix = (*_anywhere(account, service), *_until(account, setting.layer))
+            fix = _changing(account, switch, _anywhere(account, service), now)
             return Reason(gate, message, policy.key_path(account, switch, setting.layer), setting.layer, fix)
         case Gate.IMAP_NEEDS_PRO | Gate.CONNECTOR_NOT_INSTALLED | Gate.MULTIPOP_OFF_ON_SERVER:
             return _server_reason(policy, service, gate)
@@ -208,7 +213,9 @@ def _reason(policy: Policy, question: Question, gate: Gate) -> Reason:
             raise AssertionError("an account of the store is not unknown")
 
 
-def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate, fixing: Service | None) -> Reason:
+def _switched_off(
+    policy: Policy, account: Account, service: Service, gate: Gate, now: Clock | None, *, fixable: bool = True
+) -> Reason:
     setting = policy.setting(account, service.switch)
     source = {
         Layer.TEMPORARY: f"switched off by an exception until {account.temporary and account.temporary.until}",
@@ -218,8 +225,8 @@ def _switched_off(policy: Policy, account: Account, service: Service, gate: Gate
         None: "not granted by the account, a template or the defaults",
     }[setting.layer]
     prefix = "Outlook Connector uses IMAP, and " if gate is Gate.CONNECTOR_NEEDS_IMAP else ""
-    until = _until(account, setting.layer)
-    fix = None if fixing is None else ("mailpolicy", str(fixing), "on", account.address, *until)
+    switch_on = ("mailpolicy", str(service), "on", account.address)
+    fix = _changing(account, service.switch, switch_on, now) if fixable else None
     key = policy.key_path(account, service.switch, setting.layer)
     return Reason(gate, f"{prefix}{service.label} is {source}", key, setting.layer, fix)
 

@@ -11,7 +11,7 @@ from mailpolicy.policy.dates import Day, instant
 _WRITTEN = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
-_AHEAD = re.compile(r"\+(\d{1,6})([dh])", re.ASCII)
+_AHEAD = re.compile(r"\+(\d{1,18})([dh])", re.ASCII)
 
 
 class DateRejected(ValueError):
@@ -60,5 +60,5 @@ def parse(text: str, *, ahead: bool = False) -> When:
         raise DateRejected(f"{text} has no offset from UTC: write {text}Z, or {text}+01:00 for one hour ahead of UTC")
     try:
         return When(text, date.fromisoformat(text) if match["time"] is None else datetime.fromisoformat(text.upper()))
-    except ValueError as error:
-        raise DateRejected(f"{text} is not a date: {error}") from None
+    except ValueError:
+        raise DateRejected(f"{text} is not a date: there is no such day, time or offset") from None

@@ -11,12 +11,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def short(end: End, now: Clock) -> str:
-    """Return an end such as `4 Dec`, with the year if it is another one, and with the time if it is a moment."""
-    written = end.written
-    text = f"{written.day} {_MONTHS[written.month - 1]}"
-    if written.year != now().year:
-        text += f" {written.year}"
-    return f"{text} {written:%H:%M}" if isinstance(written, datetime) else text
+    """Return an end such as `4 Dec`, with the year if it is another one, and with the time if it is a moment.
+
+    Whatever offset a moment is written with, it is shown as the clocks of the server's time zone show it.
+    """
+    shown = end.instant if end.is_instant and end.instant is not None else end.written
+    text = f"{shown.day} {_MONTHS[shown.month - 1]}"
+    if shown.year != now().astimezone(end.instant.tzinfo if end.instant is not None else None).year:
+        text += f" {shown.year}"
+    return f"{text} {shown:%H:%M}" if isinstance(shown, datetime) else text
 
 
 def state(account: Account, now: Clock) -> str:

@@ -65,9 +65,15 @@ def _condition(rule: Rule) -> str:
 
 
 def _corrections(rule: Rule) -> list[tuple[str, str]]:
+    from textwrap import dedent
+
     if not rule.wrong:
         return []
-    return [("Write instead", rule.right.strip("\n"))] if rule.right else [("Remove", rule.wrong.strip("\n"))]
+    # Whole lines, though `wrong` may be a part of one.
+    above, _, below = rule.example.partition(rule.wrong)
+    rest = "" if rule.wrong.endswith("\n") else below.partition("\n")[0]
+    lines = dedent(above.rpartition("\n")[2] + rule.right + rest).strip("\n")
+    return [("Write instead", lines)] if lines else [("Remove", rule.wrong.strip("\n"))]
 
 
 def _suppression(code: str, rule: Rule) -> str:

@@ -258,7 +258,7 @@ class Store(Document):
             with without_gc():
                 dated, policy = policy, policy.undated()  # the same warnings on every day
                 groups = list(policy.groups())
-                problems += warnings(policy, groups)
+                problems += warnings(policy, groups, dated)
                 if with_hints:
                     problems += (*hints(policy), *hints_of_dates(dated))
                 else:

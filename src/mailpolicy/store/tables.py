@@ -118,7 +118,9 @@ class Table(NamedTuple):
     required: tuple[str, ...] = ()
 
 
-_DATES = ("date", "datetime")  # the parser's types, by name: datetime is only imported for a store with dates
+# The parser's types of dates, by name: datetime is only imported for a store with dates.
+_DATES = {"date": "a date", "datetime": "a date-time"}
+_TIMES = {**_DATES, "time": "a time of day"}
 
 # The path of each table; NAME and ADDRESS stand for any name and any address, as a key too.
 TABLES: dict[tuple[str, ...], Table] = {
@@ -224,7 +226,8 @@ def check_name(check: Callable[[str], str], text: str, code: str, path: KeyPath,
 
 def type_name(value: object) -> str:
     """Return the name of a value's type for a message, such as `a boolean`."""
-    return TYPES.get(type(value), ("a date or a time", ""))[0]
+    kind = type(value)
+    return TYPES[kind][0] if kind in TYPES else _TIMES[kind.__name__]
 
 
 def type_title(kind: type) -> str:

@@ -27,8 +27,8 @@ class _Decisions(NamedTuple):
     lan_only: tuple[tuple[str, Setting], ...]
 
 
-def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
-    """Return the warnings about a policy; `groups` are those of Policy.groups()."""
+def warnings(policy: Policy, groups: Iterable[list[Account]], dated: Policy) -> list[Problem]:
+    """Return the warnings about a policy without its dates, of `dated`; `groups` are those of Policy.groups()."""
     ineffective: dict[Gate, _Affected] = {}
     lan_only: _Affected = {}
     lan_is_empty = not policy.server.lan_entries  # else LAN-only services need no warning, and no look
@@ -47,7 +47,7 @@ def warnings(policy: Policy, groups: Iterable[list[Account]]) -> list[Problem]:
     found += _public_lan(policy)
     for gate, code, server_key, conflict in _SERVER_GATES:
         found += _server_gate(policy, ineffective.get(gate, {}), code, server_key, conflict)
-    found += _governed(policy)
+    found += _governed(policy, dated)
     found += _unused_logins(policy)
     found += _empty_lan(policy, lan_only)
     found += (
@@ -101,20 +101,32 @@ def _decisions(policy: Policy, account: Account, *, with_lan: bool) -> _Decision
     return _Decisions(tuple(ineffective), tuple(lan_only))
 
 
-def _governed(policy: Policy) -> Iterator[Problem]:
+def _governed(policy: Policy, dated: Policy) -> Iterator[Problem]:
     """Yield a warning for each governed service that nobody is granted, and for keys of one that is not governed."""
     for service in GOVERNABLE:
         if policy.governs(service):
-            if not policy.is_granted(service):
+            # An exception grants too, whether it is over or not: a warning does not depend on the day.
+            if not policy.is_granted(service) and not _with_exceptions(dated).is_granted(service):
                 position = policy.server.govern.index(service)
                 message = f"{service} is governed, but no account is granted it: nobody can use it"
                 yield Problem("MP041", ("server", "govern", position), message)
             continue
         keys = {service.switch, service.own_lan_switch}
-        found = [(*path, key) for path, table in policy.layers() for key in table if key in keys]
+        found = [(*path, key) for path, table in dated.layers() for key in table if key in keys]
         if found:
             more = f"; {counted(len(found), 'such key')} in the file" if len(found) > 1 else ""
             yield Problem("MP042", found[0], f"{service} is not governed, so its keys have no effect{more}")
+
+
+def _with_exceptions(policy: Policy) -> Policy:
+    """Return the policy without its dates, with every exception in force."""
+    in_force = {
+        account.address: account._replace(
+            expires=None, temporary=None, in_force=account.temporary.switches if account.temporary is not None else {}
+        )
+        for account in policy.dated
+    }
+    return policy._replace(accounts={**policy.accounts, **in_force})
 
 
 def _server_gate(

@@ -15,8 +15,8 @@ from mailpolicy.errors import Refused, WriteFailed
 from mailpolicy.system import replacing
 from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.files import describe_error
-from mailpolicy.system.resolve import Place
-from mailpolicy.system.trust import ROOT_ONLY, Trusted
+from mailpolicy.system.resolve import Place, Step
+from mailpolicy.system.trust import ROOT_ONLY, Trusted, fix_for_step, unsafe
 
 _LARGEST = 1 << 26  # bytes
 
@@ -86,6 +86,8 @@ class Marker:
         names = replacing.link_count(self._place, st)
         if st.st_size > _LARGEST or not is_own(st, names, self._place.lstat(), self._trusted):
             raise foreign_file(self.path)
+        if os.geteuid() == 0 and (fix := fix_for_step(Step(self.path, st), self._trusted)) is not None:
+            raise unsafe(self.path, fix)
 
 
 def is_own(

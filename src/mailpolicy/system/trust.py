@@ -53,12 +53,13 @@ def fix_for(place: Place, trusted: Trusted = ROOT_ONLY) -> Command | None:
         if trusted.owners is not None and step.path == place.target and not stat.S_ISLNK(step.st.st_mode):
             if step.st.st_uid not in {0, *trusted.owners}:
                 return ("chown", "root", step.path)
-        elif (fix := _fix_for_step(step, trusted if step.path in shared else ROOT_ONLY)) is not None:
+        elif (fix := fix_for_step(step, trusted if step.path in shared else ROOT_ONLY)) is not None:
             return fix
     return None
 
 
-def _fix_for_step(step: Step, trusted: Trusted) -> Command | None:
+def fix_for_step(step: Step, trusted: Trusted) -> Command | None:
+    """Return the command that makes one file, directory or link safe for root, None if it is safe."""
     st = step.st
     if stat.S_ISLNK(st.st_mode):
         return None if st.st_uid == 0 else ("chown", "-h", "root", step.path)

@@ -181,3 +181,78 @@ def test_an_allow_says_why(run: Run, store: Path) -> None:
         f"allow\n  {file}:17: alice@example.com may use POP ({own}, account)\n"
         f"  {file}:7: 10.1.2.3 is in the LAN, in 10.0.0.0/8 (server.lan[0], server)\n"
     )
+
+
+EXCEPTION = """\
+version = 1
+[server]
+edition = "pro"
+outlook_connector_installed = true
+[accounts."a@x.example"]
+pop = true
+imap = true
+[accounts."b@x.example"]
+imap = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "protocol"),
+    [
+        ("imap off a@x.example --until 2099-06-30", "imap on a@x.example", "imap"),
+        ("pop off a@x.example --until 2099-06-30", "pop anywhere a@x.example", "pop"),
+        ("imap off a@x.example --until 2099-06-30", "outlook-connector on a@x.example", "outlook-connector"),
+        ("imap off a@x.example --until 2099-06-30T12:00:00+02:00", "imap anywhere a@x.example", "imap"),
+        (
+            "imap off a@x.example b@x.example --until +2d",
+            "outlook-connector on a@x.example b@x.example --until +2d",
+            "outlook-connector",
+        ),
+    ],
+)
+def test_advice_about_an_exception_helps(before: str, command: str, protocol: str, run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(EXCEPTION)
+    assert run("--file", str(store), *before.split()).status == 0
+    result = run("--file", str(store), *command.split())
+    advice = [line for line in result.err.splitlines() if "  try: " in line or " off for a@x.example: " in line]
+    assert run(*shlex.split(advice[0].split("mailpolicy ")[-1])).status == 0, result.err
+    if result.status:
+        assert run("--file", str(store), *command.split()).status == 0
+    assert run("--file", str(store), "check", "a@x.example", protocol, "10.0.0.1").out == "allow\n"
+
+
+def test_advice_for_exceptions_with_several_ends(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(EXCEPTION)
+    named = ("--file", str(store))
+    for address, day in (("a@x.example", "2099-06-30"), ("b@x.example", "2099-12-31")):
+        assert run(*named, "imap", "off", address, "--until", day).status == 0
+    for _ in range(2):
+        refused = run(*named, "outlook-connector", "on", "a@x.example", "b@x.example")
+        assert refused.status == 5
+        assert run(*shlex.split(refused.err.splitlines()[-1])[2:]).status == 0
+    assert run(*named, "outlook-connector", "on", "a@x.example", "b@x.example").status == 0
+
+
+@pytest.mark.parametrize(
+    ("exception", "at", "commands"),
+    [
+        ("until = 2026-11-20\npop = false", "2026-11-19", []),
+        ("until = 2026-11-20\npop = false", "2026-11-21", ["mailpolicy pop on a@x.example"]),
+        ("until = 2099-11-20\npop = false", "2098-11-19", ["mailpolicy pop on a@x.example --until 2099-11-20"]),
+        ("until = 2026-11-20\npop = true\npop_lan_only = true", "2026-11-19", []),
+    ],
+)
+def test_at_a_moment_only_what_opens_it_is_offered(
+    exception: str, at: str, commands: list[str], run: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "accounts.toml"
+    store.write_text(f'version = 1\n[accounts."a@x.example".temporary]\n{exception}\n')
+    asked = ("check", "a@x.example", "pop", OUTSIDE, "--at", at)
+    answer = json.loads(run("--file", str(store), *asked, "--json").out)
+    assert (answer["fixes"], answer["alternatives"]) == (commands, [])
+    for command in commands:
+        assert run("--file", str(store), *shlex.split(command)[1:]).status == 0
+        assert run("--file", str(store), *asked).status == 0
+    assert "--until" not in run("--file", str(store), "check", "a@x.example", "pop", OUTSIDE, "--at", "2030-01-01").out

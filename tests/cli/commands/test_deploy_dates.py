@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -86,6 +87,94 @@ def test_who_stays_open_because_the_store_has_errors(site, tmp_path: Path) -> No
     assert late.status == 3
     assert "warning: still open, although their time is over: ann@x.example\n" in late.err
     assert "still open, although their time is over: ann@x.example" in site(AFTER, "doctor").out
+
+    dates = [line for line in site(AFTER, "doctor").out.splitlines() if line.startswith("dates\t")]
+    assert [line.split("\t")[1] for line in dates] == ["error"]  # and none that says that all is well
+
+
+def _failed_export(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """One of two exports could not be made when the time was over."""
+    (tmp_path / "second").mkdir()
+    with (tmp_path / "host.toml").open("a") as file:
+        file.write(f'[exports.e]\ntarget = "dovecot"\npath = "{tmp_path}/second"\n')
+    assert site(AFTER, "deploy").status not in (0, 70)
+
+
+def _one_export(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Only one of two exports was deployed when the time was over."""
+    with (tmp_path / "host.toml").open("a") as file:
+        file.write(f'[exports.e]\ntarget = "dovecot"\npath = "{tmp_path}/e"\n')
+    assert site(AFTER, "deploy", "d").status == 0
+
+
+def _end_moved_into_the_past(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The end that was written by hand, with a typing error, has passed before the last deploy."""
+    (tmp_path / "accounts.toml").write_text(STORE.replace("2026-12-31", "2099-12-31"))
+    assert site(AFTER, "deploy").status == 0
+
+
+@pytest.mark.parametrize("before", [_failed_export, _one_export, _end_moved_into_the_past])
+def test_a_run_that_closed_nobody_is_no_reason_to_name_nobody(before, site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(NOW, "deploy").status == 0
+    before(site, tmp_path)
+    (tmp_path / "accounts.toml").write_text(STORE.replace("imap = true", "imapp = true"))
+    for command in ("deploy", "doctor"):
+        result = site(AFTER + timedelta(minutes=15), command)
+        assert "still open, although their time is over: ann@x.example" in result.err + result.out, command
+
+
+def test_a_complete_run_closes_them(site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(AFTER, "deploy").status == 0
+    (tmp_path / "accounts.toml").write_text(STORE.replace("imap = true", "imapp = true"))
+    assert "still open" not in site(AFTER, "deploy").err
+
+
+@pytest.mark.parametrize("note", [b"", b"garbage\n", b"\0\0\0\0", b"2027-01-01T00:01:00\n", b"\xff"])
+def test_a_moment_that_cannot_be_read_is_refused(note: bytes, site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(AFTER, "deploy").status == 0
+    kept = (tmp_path / "d").read_bytes()
+    (tmp_path / "host.toml.deployed").write_bytes(note)
+    refused = site(NOW, "deploy", "--json")
+    assert (refused.status, json.loads(refused.out)["code"]) == (5, "clock")
+    assert "deploy --accept-clock" in site(NOW, "doctor").out
+    assert ((tmp_path / "host.toml.deployed").read_bytes(), (tmp_path / "d").read_bytes()) == (note, kept)
+    assert site(NOW, "deploy", "--accept-clock").status == 0
+    assert site(NOW, "deploy").status == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what only root can be led to do")
+@pytest.mark.parametrize("mode", [0o666, 0o660, 0o602])
+def test_a_note_that_others_can_write_is_refused(mode: int, site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert site(AFTER, "deploy").status == 0
+    note = tmp_path / "host.toml.deployed"
+    note.chmod(mode)
+    refused = site(AFTER, "deploy")
+    assert refused.status == 5
+    assert f"-w {note}" in refused.err.splitlines()[-1]  # chmod
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("temporary end --over", False),
+        ("temporary end over@x.example", False),
+        ("temporary end empty@x.example", False),
+        ("temporary end bob@x.example", True),
+        ("temporary end over@x.example bob@x.example empty@x.example", True),
+        ("pop off over@x.example --until +1d", True),
+        ("account expire ann@x.example --last-day 2099-12-31", False),
+        ("account expire ann@x.example --never", False),
+        ("account expire ann@x.example bob@x.example --last-day 2020-12-31", True),
+    ],
+)
+def test_only_a_change_that_has_an_effect_is_to_be_deployed(command: str, says: bool, site, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    more = '[accounts."over@x.example".temporary]\nuntil = 2020-12-31\npop = true\n'
+    (tmp_path / "accounts.toml").write_text(
+        STORE + more + more.replace("over", "empty").replace("2020", "2099").replace("pop = true\n", "")
+    )
+    result = site(NOW, *command.split())
+    assert (result.status, "changed" in result.out) == (0, True)
+    assert ("not in force yet" in result.err) is says
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,12 @@ def check_dates(machine: CheckInput) -> Iterator[CheckResult]:
         return
     out = machine.out
     last_run = LastRun(host_machine.path(out.context))
-    if machine.store.has_errors and (accounts := due.still_open(machine.store, out.now(), last_run.moment())):
+    accounts = due.still_open(machine.store, out.now(), last_run) if machine.store.has_errors else []
+    if accounts:
         yield CheckResult(ERROR, f"still open, although their time is over: {names_or_count(accounts)}", _VALIDATE)
     last_run.refuse_past(out.now())
+    if accounts:
+        return  # nothing changes before the store is mended
     following = next_change(draft, out.now)
     coming = f"the policy changes next at {dates.text(following)}" if following is not None else "all dates have passed"
     if following is None or not timers.is_systemd() or timers.starts_deploy() is not False:

@@ -65,6 +65,8 @@ def _deploy(
         for export in selected:
             results.append(deploy_export(out, exporter, export, dry_run=check or diff))
         check_enforced(out, exporter, results)
+        if not (check or diff):
+            _record_followed(out, exporter.policy, results, known)
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
@@ -98,10 +100,9 @@ def _exporter(out: Output) -> Exporter:
         return Exporter(out)
     except StoreInvalid:
         store = Store.read(out.context.file, trusted=out.trusted)
-        if store.draft.dated:
-            last = LastRun(machine.path(out.context)).moment()
-            if accounts := due.still_open(store, out.now(), last):
-                out.message(f"warning: still open, although their time is over: {names_or_count(accounts)}")
+        last_run = LastRun(machine.path(out.context))
+        if store.draft.dated and (accounts := due.still_open(store, out.now(), last_run)):
+            out.message(f"warning: still open, although their time is over: {names_or_count(accounts)}")
         raise
 
 
@@ -118,6 +119,12 @@ def _check_clock(out: Output, policy: Policy, *, accept: bool, dry_run: bool) ->
         last_run.record(now, accept=accept)
     following = following_change(policy, out.now)
     return dates.text(following) if following is not None else None
+
+
+def _record_followed(out: Output, policy: Policy, results: list[Result], known: list[ConfiguredExport]) -> None:
+    """Write down which ends every export has followed, unless one failed or was not asked for."""
+    if policy.dated and len(results) == len(known) and not any(result.error for result in results):
+        LastRun(machine.path(out.context)).record_followed(policy.at_present(out.now))
 
 
 def _selected(file: str, found: list[ConfiguredExport], names: list[str]) -> list[ConfiguredExport]:

@@ -53,10 +53,19 @@ def _list(
             settings = {key: list(value) if isinstance(value, tuple) else value for key, value in row.settings.items()}
             out.json("temporary/1", {"file": store.path, "line": store.line(path), **content, "settings": settings})
         return 0
+    if out.context.draws_tables:
+        from mailpolicy.render import dates  # 1 ms, only on a terminal
+
+        # The first column is the one that gets shortened: that must not be the date.
+        cells = [
+            (row.account.address, dates.short(row.end, out.now), row.kind, _text(row.settings), _state(row))
+            for row in rows
+        ]
+        out.rows(("account", "until", "what", "settings", "state"), cells, of="date")
+        return 0
     out.rows(
         ("until", "account", "what", "settings", "state"),
         ((str(row.end), row.account.address, row.kind, _text(row.settings), _state(row)) for row in rows),
-        of="date",
     )
     return 0
 
@@ -79,7 +88,9 @@ def _rows(policy: Policy) -> Iterator[_Row]:
 def _state(row: _Row) -> str:
     if row.over:
         return "over"
-    return "coming" if row.kind == "expires" else "in force"
+    if row.kind == "expires":
+        return "coming"
+    return "in force" if row.settings else "without a switch"
 
 
 def _text(settings: Settings) -> str:

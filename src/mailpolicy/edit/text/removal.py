@@ -36,19 +36,33 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
     # All pairs of one inline table at once: a comma between two of them must go only once.
     for table_path, gone in pairs.items():
         made += inline.remove(layout, table_path, gone)
-    return _with_header(layout, made) if any(path[0] == "networks" for path in paths) else made
+    for table in _made_for_keys(layout, paths):
+        made = _with_header(layout, table, made)
+    return made
 
 
-def _with_header(layout: Layout, made: list[Splice]) -> list[Splice]:
-    """Let the header of [networks] go with the last network, so that adding and removing the first undo each other."""
-    table = layout.table(("networks",))
-    if table is None:
-        return made
+def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
+    """Return the tables that edits make for a first key: [networks], and an account's below its sub-tables.
+
+    By hand the table of an account is written above them, and then it stays without keys.
+    """
+    found = []
+    for owner in dict.fromkeys(path[:1] if path[0] == "networks" else path[:2] for path in paths):
+        if (table := layout.table(owner)) is None:
+            continue
+        is_below = any(inner.start < table.start for inner in layout.tables(owner))
+        if owner == ("networks",) or (owner[0] == "accounts" and owner not in paths and is_below):
+            found.append(table)
+    return found
+
+
+def _with_header(layout: Layout, table: Table, made: list[Splice]) -> list[Splice]:
+    """Let the header of a table go with its last key, so that adding and removing the first undo each other."""
     inside = [splice for splice in made if table.start <= splice.start and splice.end <= table.end]
     shifted = [Splice(splice.start - table.start, splice.end - table.start, splice.text) for splice in inside]
     left = apply_splices(layout.text[table.start : table.end], shifted)
     if left.strip() != layout.text[table.header.start : table.header.end]:
-        return made  # another network, or a comment
+        return made  # another key, or a comment
     return [*(splice for splice in made if splice not in inside), _remove_table(layout, table, None)]
 
 

@@ -214,7 +214,7 @@ def _add(layout: Layout, path: KeyPath, pairs: list[str], below: Sequence[Add] =
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
             inside = _inline([*pairs, *_inline_pairs(path, below)])
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
-    if len(path) > 2 and (last := layout.last_dotted(path[:2])) is not None:
+    if len(path) > 1 and (last := layout.last_dotted(path[:2])) is not None:
         return _add_dotted(layout, last, path, pairs)
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
@@ -238,10 +238,10 @@ def _inline(pairs: list[str]) -> str:
 
 
 def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:
-    """Add a table below the dotted keys that its account is written with, in their style."""
+    """Add the keys of an account, or of a table in it, below the dotted keys that it is written with, in their style."""
     end = layout.line_end(last.end)
     indent = layout.text[layout.line_start(last.start) : last.start]
-    prefix = f"{indent}{key_prefix(layout.text, last, path[:2])}.{dotted(path[2:])}"
+    prefix = indent + ".".join([key_prefix(layout.text, last, path[:2]), *filter(None, [dotted(path[2:])])])
     newline = layout.newline_at(end)
     return Splice(end, end, "".join(f"{newline}{prefix}.{pair}" for pair in pairs))
 

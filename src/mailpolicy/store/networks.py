@@ -60,7 +60,7 @@ def networks_of(tables: Mapping[str, Any], problems: list[Problem]) -> dict[str,
 def named_networks(
     listed: list[Any], path: KeyPath, known: Collection[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    """Return the networks that a list names, each once, and add a problem for each name that there is not."""
+    """Return the networks that a list names, as it is written, and add a problem for each name that there is not."""
     for index, name in enumerate(listed):
         if type(name) is not str:
             message = f"{EXTRA_LAN} names networks: write a string, not {type_name(name)}"
@@ -70,7 +70,7 @@ def named_networks(
                 f"{EXTRA_LAN} names '{names.short(name)}', {_remedy(name, known, guess=len(problems) < MAX_GUESSES)}"
             )
             problems.append(Problem("MP029", (*path, index), message))
-    return tuple(dict.fromkeys(name for name in listed if type(name) is str and name in known))
+    return tuple(name for name in listed if type(name) is str and name in known)
 
 
 def _remedy(name: str, known: Collection[str], *, guess: bool) -> str:

@@ -244,7 +244,8 @@ EXCEPTIONS = [
     ('extra_lan = ["new"]', 'extra_lan = ["new", "b"]', "unassign", "extra_lan = []", 'extra_lan = ["b"]', "none", "taken left"),
     ('extra_lan = ["new"]', 'extra_lan = ["b"]', "unassign", "extra_lan = []", 'extra_lan = ["b"]', "none", "left"),
     ('extra_lan = ["b", "new"]', 'pop = true\nextra_lan = ["b", "new"]', "unassign", 'extra_lan = ["b"]', "pop = true", "b", "taken"),
-    ("", 'extra_lan = [\n  "b", # bee\n  "new",\n  "new",\n]', "unassign", "", 'extra_lan = [\n  "b", # bee\n]', "a (from the defaults)", "taken left"),
+    ("", 'extra_lan = [\n  "b", # bee\n  "new",\n  "new",\n]', "unassign",
+     "", 'extra_lan = [\n  "b", # bee\n]', "a (from the defaults)", "taken left"),
     ("", 'extra_lan = ["b"]', "assign", 'extra_lan = ["a", "new"]', 'extra_lan = ["b"]', "a, new (own list, copied from the defaults)", "left"),
     # Until then, no list stays in it that would apply without it.
     ("", 'extra_lan = ["a", "new"]', "unassign --until", "", "", "a (from the defaults)", ""),

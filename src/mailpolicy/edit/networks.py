@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.diagnostics import KeyPath
+from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit import entries, exceptions, remarks
 from mailpolicy.edit.entries import EntryList
 from mailpolicy.edit.layers import selected_layer
@@ -21,7 +21,7 @@ from mailpolicy.errors import Advice, Command, Refused
 from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_network
 from mailpolicy.policy.model import ExtraLan, Layer, Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.policy.networks import ANYWHERE
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def remove(policy: Policy, name: str, texts: tuple[str, ...] = (), *, if_exists:
         return plan
     if users := users_of(policy, name):
         raise Refused(
-            f"the network {name} is in use by {names_or_count(user.title for user in users)}",
+            f"the network {name} is in use by {_named(users)}",
             code="in-use",
             fix=_unassign_all(name, users),
+            content={"users": [{"key": dotted((*user.path, EXTRA_LAN)), "address": user.address} for user in users]},
         )
     old = [entry.text for entry in policy.networks[name].entries]
     plan.change(Drop(("networks", name)), None, f"networks.{name}", old, None)
@@ -92,6 +93,16 @@ def users_of(policy: Policy, name: str) -> list[User]:
         for path, table in policy.layers()
         if name in named_in(table)
     ]
+
+
+def _named(users: list[User]) -> str:
+    """Return the first users, and the number of the others: of templates and of accounts, each once."""
+    shown, others = users[: remarks.MAX_NAMED], users[remarks.MAX_NAMED :]
+    titles = ", ".join(user.title for user in shown)
+    templates = sum(user.address is None for user in others)
+    accounts = len({user.address for user in others} - {user.address for user in shown} - {None})
+    more = [counted(count, f"more {kind}") for count, kind in ((templates, "template"), (accounts, "account")) if count]
+    return f"{titles} and {joined(more)}" if more else titles
 
 
 def _unassign_all(name: str, users: list[User]) -> Command:

@@ -202,6 +202,27 @@ def test_mistakes(run: Run, place: Path, line: str, status: int, message: str, f
     assert place.read_text() == STORE
 
 
+def test_one_in_use_names_the_first_users_and_counts_the_others(run: Run, place: Path) -> None:
+    templates = "".join(f'[templates.t{number}]\nextra_lan = ["home"]\n' for number in range(17))
+    accounts = "".join(f'[accounts."u{number}@example.com"]\nextra_lan = ["home"]\n' for number in range(5))
+    below = '[accounts."u4@example.com".temporary]\nuntil = 2099-12-31\nextra_lan = ["home"]\n'
+    text = STORE.replace("[defaults]\n", '[defaults]\nextra_lan = ["home"]\n') + templates + accounts + below
+    place.write_text(text)
+    named = ", ".join(["the defaults", *(f"the template t{number}" for number in range(17)), "alice@example.com"])
+    said = f"the network home is in use by {named}, u0@example.com and 4 more accounts"
+    refused = json.loads(run("network", "remove", "home", "--json").out)
+    assert (refused["message"], refused["code"]) == (said, "in-use")
+    users = [(user["key"], user["address"]) for user in refused["users"]]
+    assert len(users) == 25
+    assert users[0] == ("defaults.extra_lan", None)
+    assert users[-1] == ('accounts."u4@example.com".temporary.extra_lan', "u4@example.com")
+    place.write_text(text + "".join(f'[templates.v{number}]\nextra_lan = ["home"]\n' for number in range(5)))
+    assert run("network", "remove", "home").err.splitlines()[0].endswith(
+        "the template v0, the template v1 and 3 more templates and 6 more accounts"
+    )  # fmt: skip
+    assert place.read_text().startswith(text)
+
+
 # An edit, its result lines, and what it says.
 EDITS = [
     ("network add home 192.0.2.0/24", "network home\t192.0.2.0/24\tin the network home\tchanged\n",

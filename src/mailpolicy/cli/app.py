@@ -169,6 +169,9 @@ def _finish(command: Any) -> None:
     dry_run = [index for index, parameter in enumerate(command.params) if "--dry-run" in parameter.opts]
     if dry_run and not hasattr(command.callback, "unguarded"):
         command.params.insert(dry_run[0], _no_cases())
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            parameter.get_usage_pieces = lambda _context: []  # Typer shows a hidden argument there
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:

@@ -15,6 +15,7 @@ from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.store.tables import check_name, type_name
 
+_MAX_LISTED = 5  # networks that a message about an unknown one names
 _ENTRY_CODES = {
     "not-a-network": "MP020",
     "host-bits": "MP021",
@@ -80,7 +81,8 @@ def _remedy(name: str, known: Collection[str], *, guess: bool) -> str:
         return f"but takes names of networks: mailpolicy network add NAME {_entry(name)}, and write NAME here"
     if guess and (meant := nearest(name, known)) is not None:
         return f"which is not in [networks], did you mean '{meant}'?"
-    return "which is not in [networks]: add it there, or name one that exists"
+    there = names.joined(sorted(known), "or") if 0 < len(known) <= _MAX_LISTED else "one that exists"
+    return f"which is not in [networks]: add it there, or name {there}"
 
 
 def _entry(text: str) -> str:

@@ -18,7 +18,7 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy.dates import End
 from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
-from tests.helpers import never, now
+from tests.helpers import Run, never, now
 
 ALICE = "alice@x.example"
 NETWORKS = 'a = ["192.0.2.1"]\nb = ["192.0.2.2"]\nnew = ["192.0.2.3"]\n'
@@ -169,6 +169,47 @@ def test_add_then_remove_gives_the_original_bytes(table: str, newline: str, many
     edit(path, lambda policy: networks.add(policy, "new", ("203.0.113.0/24",)))
     edit(path, lambda policy: networks.remove(policy, "new"))
     assert path.read_bytes() == text.encode()
+
+
+# What a store without the table has, a key that makes it, and the command that takes it away.
+FIRST_KEYS = [
+    ("network assign home --in-defaults", "network unassign home --in-defaults"),
+    ("imap off --in-defaults", "imap inherit --in-defaults"),
+    ("imap on --anywhere --in-defaults", "imap inherit --in-defaults"),
+    ("server govern smtp", "server ungovern smtp --yes"),
+    ("network add new 192.0.2.9", "network remove new"),
+]
+# Stores without these tables, each with every byte as it must be again.
+WITHOUT = {
+    "dense": 'version = 1\n[networks]\nhome = ["192.0.2.1"]\n[accounts."a@x.example"]\nsmtp = true\n',
+    "apart": 'version = 1\n\n# ours\n[networks]\nhome = ["192.0.2.1"]\n\n# ann\n[accounts."a@x.example"]\nsmtp = true',
+    "below the first": 'version = 1\nnetworks.home = []\n\n\n[accounts."a@x.example"]\nsmtp = true\n',
+    "dotted": 'version = 1\nnetworks.home = []\naccounts."a@x.example".smtp = true\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(("there", "back"), FIRST_KEYS)
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_table_made_by_its_first_key_goes_with_its_last(
+    run: Run, tmp_path: Path, name: str, there: str, back: str, newline: str
+) -> None:
+    text = WITHOUT[name].replace("\n", newline).encode()
+    path = tmp_path / "accounts.toml"
+    path.write_bytes(text)
+    assert run("--file", "accounts.toml", *there.split()).status == 0
+    assert path.read_bytes() != text
+    assert run("--file", "accounts.toml", *back.split()).status == 0
+    assert path.read_bytes() == text
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n"])
+def test_a_new_table_has_the_blank_lines_of_the_one_below_it(run: Run, tmp_path: Path, blank: str) -> None:
+    head = 'version = 1\n[server]\nedition = "pro"\n'
+    account = f'{blank}[accounts."a@x.example"]\n'
+    path = written(tmp_path, head + account)
+    assert run("--file", "accounts.toml", "network", "add", "new", "192.0.2.9").status == 0
+    assert path.read_text() == f'{head}{blank}[networks]\nnew = ["192.0.2.9"]\n{account}'
 
 
 STORE = f"""\

@@ -13,6 +13,9 @@ from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.store.locate import INLINE, Entry, key_prefix
 
+# Tables that mean nothing when they are empty.
+_LEFT_OUT_IF_EMPTY: set[KeyPath] = {("server",), ("defaults",), ("networks",)}
+
 
 def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
     """Return the splices that remove everything at these paths. Raises CannotWrite."""
@@ -36,19 +39,21 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
     # All pairs of one inline table at once: a comma between two of them must go only once.
     for table_path, gone in pairs.items():
         made += inline.remove(layout, table_path, gone)
-    return _with_header(layout, made) if any(path[0] == "networks" for path in paths) else made
+    for table_path in _LEFT_OUT_IF_EMPTY.intersection(path[:-1] for path in paths):
+        made = _with_header(layout, made, table_path)
+    return made
 
 
-def _with_header(layout: Layout, made: list[Splice]) -> list[Splice]:
-    """Let the header of [networks] go with the last network, so that adding and removing the first undo each other."""
-    table = layout.table(("networks",))
+def _with_header(layout: Layout, made: list[Splice], path: KeyPath) -> list[Splice]:
+    """Let the header of a table go with its last key, so that adding and removing the first undo each other."""
+    table = layout.table(path)
     if table is None:
         return made
     inside = [splice for splice in made if table.start <= splice.start and splice.end <= table.end]
     shifted = [Splice(splice.start - table.start, splice.end - table.start, splice.text) for splice in inside]
     left = apply_splices(layout.text[table.start : table.end], shifted)
     if left.strip() != layout.text[table.header.start : table.header.end]:
-        return made  # another network, or a comment
+        return made  # another key, or a comment
     return [*(splice for splice in made if splice not in inside), _remove_table(layout, table, None)]
 
 

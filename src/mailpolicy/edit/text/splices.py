@@ -223,7 +223,8 @@ def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
         anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
         neighbour = anchor or layout.last_account
     else:
-        anchor = neighbour = layout.last_table(_TOP_ORDER[: _TOP_ORDER.index(str(path[0])) + 1])
+        anchor = layout.last_table(_TOP_ORDER[: _TOP_ORDER.index(str(path[0])) + 1])
+        neighbour = layout.following(anchor) or anchor if anchor is not None else None
     if anchor is not None:
         end = anchor.end
     elif path[0] == "accounts":

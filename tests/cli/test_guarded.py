@@ -107,7 +107,9 @@ def test_an_edit_is_refused_if_it_changes_a_decision_in_a_case(
     if broken:
         named = {case["address"] for case in json.loads(result.out)["cases"]}
         assert named == {change.address for change in broken}
-        told = run(*words, "--no-cases")
+        previewed = json.loads(run(*words, "--no-cases", "--json", "--dry-run").out)
+        assert previewed["no_cases"] is True
+        told = run(*words, "--no-cases", "--quiet")
         assert told.status == 0
         assert f"note: --no-cases: not held against {tmp_path}/guard.toml\n" in told.err
         assert Store.read(str(store)).policy() == new

@@ -133,6 +133,13 @@ def test_examples_stand_right_after_the_usage_line(run: Run, page: str, monkeypa
     assert run("help", *page.split()).out.split("\n")[:-1] == lines[:-1]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_the_usage_line_names_no_hidden_argument(run: Run, page: str) -> None:
+    usage = run("help", *page.split()).out.partition("\n\n")[0]
+    assert usage.startswith("Usage: mailpolicy")
+    assert "[]" not in usage
+
+
 def test_the_root_page_has_everything_in_groups(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = run("--help").out.split("\n")

@@ -75,6 +75,7 @@ THERE_AND_BACK = {
     "empty, with a comment": f"{HEAD}govern = []   # nothing yet\n{LAN}{GRANT}",
     "in one line": f"{HEAD}govern = [ 'sieve' ]   # filters\n{LAN}{GRANT}",
     "a comment above": f"{HEAD}\n# ticket 17\ngovern = ['sieve']\n{LAN}{GRANT}",
+    "twice": f"{HEAD}govern = ['sieve', 'sieve']\n{LAN}{GRANT}",
     "one a line": f'{HEAD}govern = [\n    "sieve",  # filters\n    # "smtp",   not yet, ticket 12\n]\n{LAN}{GRANT}',
     "empty, with a comment in it": f"{HEAD}govern = [\n    # nothing\n]\n{LAN}{GRANT}",
     "no comma at the end": f'{HEAD}govern = [\n    "sieve"\n]\n{LAN}{GRANT}',

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mailpolicy.edit import networks
+from mailpolicy.edit.operations import Amend
 from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.transaction import EditResult, transact
 from mailpolicy.errors import Refused
+from mailpolicy.policy.dates import End
 from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
-from tests.helpers import never
+from tests.helpers import Run, never, now
 
 ALICE = "alice@x.example"
 NETWORKS = 'a = ["192.0.2.1"]\nb = ["192.0.2.2"]\nnew = ["192.0.2.3"]\n'
@@ -76,6 +79,7 @@ LISTS = (
     '[ "a" ]',
     '["a",]',
     '["a","b"]',
+    '["a","a","b"]',
     '[\n  "a",\n]',
     '[ # all\n  "a", # one\n  # two\n  "b" # bee\n  # end\n]',
 )
@@ -167,6 +171,47 @@ def test_add_then_remove_gives_the_original_bytes(table: str, newline: str, many
     assert path.read_bytes() == text.encode()
 
 
+# What a store without the table has, a key that makes it, and the command that takes it away.
+FIRST_KEYS = [
+    ("network assign home --in-defaults", "network unassign home --in-defaults"),
+    ("imap off --in-defaults", "imap inherit --in-defaults"),
+    ("imap on --anywhere --in-defaults", "imap inherit --in-defaults"),
+    ("server govern smtp", "server ungovern smtp --yes"),
+    ("network add new 192.0.2.9", "network remove new"),
+]
+# Stores without these tables, each with every byte as it must be again.
+WITHOUT = {
+    "dense": 'version = 1\n[networks]\nhome = ["192.0.2.1"]\n[accounts."a@x.example"]\nsmtp = true\n',
+    "apart": 'version = 1\n\n# ours\n[networks]\nhome = ["192.0.2.1"]\n\n# ann\n[accounts."a@x.example"]\nsmtp = true',
+    "below the first": 'version = 1\nnetworks.home = []\n\n\n[accounts."a@x.example"]\nsmtp = true\n',
+    "dotted": 'version = 1\nnetworks.home = []\naccounts."a@x.example".smtp = true\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(("there", "back"), FIRST_KEYS)
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_table_made_by_its_first_key_goes_with_its_last(
+    run: Run, tmp_path: Path, name: str, there: str, back: str, newline: str
+) -> None:
+    text = WITHOUT[name].replace("\n", newline).encode()
+    path = tmp_path / "accounts.toml"
+    path.write_bytes(text)
+    assert run("--file", "accounts.toml", *there.split()).status == 0
+    assert path.read_bytes() != text
+    assert run("--file", "accounts.toml", *back.split()).status == 0
+    assert path.read_bytes() == text
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n"])
+def test_a_new_table_has_the_blank_lines_of_the_one_below_it(run: Run, tmp_path: Path, blank: str) -> None:
+    head = 'version = 1\n[server]\nedition = "pro"\n'
+    account = f'{blank}[accounts."a@x.example"]\n'
+    path = written(tmp_path, head + account)
+    assert run("--file", "accounts.toml", "network", "add", "new", "192.0.2.9").status == 0
+    assert path.read_text() == f'{head}{blank}[networks]\nnew = ["192.0.2.9"]\n{account}'
+
+
 STORE = f"""\
 version = 1
 [server]
@@ -194,6 +239,11 @@ ASSIGNMENTS = [
     ((None, None, "new"), "unassign", "", (None, None, None), "none", "narrowed"),
     ((None, None, None), "unassign", "", (None, None, None), "none", "same"),
     ((None, None, "a new a"), "unassign", "", (None, None, ["a", "a"]), "a", "narrowed"),
+    ((None, None, "a a new"), "unassign", "", (None, None, ["a", "a"]), "a", "narrowed"),
+    ((None, None, "new a new b"), "unassign", "", (None, None, "a b"), "a, b", "narrowed"),
+    ((None, None, "a a"), "assign", "", (None, None, "a a new"), "a, new", "widened"),
+    (("a a new", None, None), "unassign", "d", ("a a", None, None), "a", "narrowed"),
+    ((None, "a a new", None), "unassign", "t", (None, "a a", None), "a", "narrowed"),
     (("a", None, "a"), "assign", "d", (["a", "new"], None, "a"), "a, new", "same"),
     (("new", "new", None), "unassign", "d", (None, "new", None), "none", "same"),
 ]  # fmt: skip
@@ -223,6 +273,80 @@ def test_assignments(
     assert path.read_text() == made
     assert [result.state for result in outcome.plan.results] == [said]
     assert (outcome.access, outcome.changed) == (access, lists != expected)
+
+
+UNTIL = End(date(2099, 1, 1), datetime(2099, 1, 2, tzinfo=UTC))
+IN_FORCE = "\n[accounts.ALICE.temporary]\nuntil = 2099-01-01\n".replace("ALICE", f'"{ALICE}"')
+# The account's keys and those of its exception, the verb, both then, the state that is printed, and what is said of the
+# exception. The defaults have the network `a`.
+EXCEPTIONS = [
+    # For good, it is taken out of the exception too: the whole list if it is the one that applies then.
+    ("", 'extra_lan = ["a", "new"]', "unassign", "", "", "a (from the defaults)", "taken"),
+    ('extra_lan = ["new"]', 'extra_lan = ["new", "b"]', "unassign", "extra_lan = []", 'extra_lan = ["b"]', "none", "taken left"),
+    ('extra_lan = ["new"]', 'extra_lan = ["b"]', "unassign", "extra_lan = []", 'extra_lan = ["b"]', "none", "left"),
+    ('extra_lan = ["b", "new"]', 'pop = true\nextra_lan = ["b", "new"]', "unassign", 'extra_lan = ["b"]', "pop = true", "b", "taken"),
+    ("", 'extra_lan = [\n  "b", # bee\n  "new",\n  "new",\n]', "unassign",
+     "", 'extra_lan = [\n  "b", # bee\n]', "a (from the defaults)", "taken left"),
+    ("", 'extra_lan = ["b"]', "assign", 'extra_lan = ["a", "new"]', 'extra_lan = ["b"]', "a, new (own list, copied from the defaults)", "left"),
+    # Until then, no list stays in it that would apply without it.
+    ("", 'extra_lan = ["a", "new"]', "unassign --until", "", "", "a (from the defaults)", ""),
+    ("", 'extra_lan = ["a", "new"]\npop = true', "unassign --until", "", "pop = true", "a (from the defaults)", ""),
+    ('extra_lan = ["b"]', 'extra_lan = ["new", "b"] # why', "unassign --until", 'extra_lan = ["b"]', "", "b", ""),
+    ("", "", "unassign --until", "", "", "a (from the defaults)", ""),
+    ('extra_lan = ["new"]', "", "assign --until", 'extra_lan = ["new"]', "", "new", ""),
+    ('extra_lan = ["new"]', "", "unassign --until", 'extra_lan = ["new"]', "extra_lan = []", "none, until 2099-01-01", ""),
+    ("", 'extra_lan = ["b", "new"] # why', "unassign --until", "", 'extra_lan = ["b"] # why', "b, until 2099-01-01", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "exception", "verb", "own_then", "exception_then", "said", "noted"), EXCEPTIONS)
+def test_assignments_beside_an_exception(
+    own: str, exception: str, verb: str, own_then: str, exception_then: str, said: str, noted: str, tmp_path: Path
+) -> None:
+    def text(own: str, exception: str) -> str:
+        account = own + "\n" if own else ""
+        below = f"{IN_FORCE}{exception}\n" if exception else ""
+        return STORE.format(defaults='extra_lan = ["a"]\n', template="", account=f"{account}{below}")
+
+    path = written(tmp_path, text(own, exception))
+    plan = networks.unassign if verb.startswith("un") else networks.assign
+    until = UNTIL if verb.endswith("--until") else None
+    outcome = transact(Store.read(str(path)), lambda policy: plan(policy, "new", Selection((ALICE,)), until), now)
+    assert path.read_text() == text(own_then, exception_then)
+    assert [result.state for result in outcome.plan.results] == [said]
+    assert outcome.changed == ((own, exception) != (own_then, exception_then))
+    notes = " ".join(map(str, outcome.plan.notes))
+    assert ("also taken out of the exception until 2099-01-01: new" in notes) == ("taken" in noted)
+    assert ("an exception stays in force until 2099-01-01" in notes) == ("left" in noted)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("listed", [None, *LISTS])
+@pytest.mark.parametrize("holder", [holder for holder in HOLDERS if selection_of(holder).layer is None])
+def test_assign_then_unassign_until_then_gives_the_original_bytes(
+    holder: str, listed: str | None, newline: str, tmp_path: Path
+) -> None:
+    text = text_of(holder, listed, newline)
+    path, selection = written(tmp_path, text), selection_of(holder)
+    for plan in (networks.assign, networks.unassign):
+        store = Store.read(str(path))
+        transact(store, lambda policy, plan=plan: plan(policy, "new", selection, UNTIL), now)  # type: ignore[misc]
+        assert (path.read_bytes() == text.encode()) == (plan is networks.unassign)
+
+
+def test_a_list_that_would_not_be_the_one_reported_is_refused(tmp_path: Path) -> None:
+    """Whatever a plan gets wrong, the file is not written with another list than the edit reports."""
+    path = written(tmp_path, text_of("header", '["a", "b"]'))
+    before = path.read_bytes()
+
+    def planner(policy: Policy) -> Plan:
+        plan = Plan()
+        plan.change(Amend(("accounts", ALICE, "extra_lan"), (1,), ()), ALICE, "extra_lan", ("a", "b"), ("b",))
+        return plan
+
+    with pytest.raises(Refused, match="not be the one"):
+        edit(path, planner)
+    assert path.read_bytes() == before
 
 
 def test_it_is_taken_from_the_layers_before_the_accounts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -90,17 +91,29 @@ def test_deploy_and_doctor_name_what_a_hand_edit_broke(run: Run, store: Path, tm
     export = f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/d"\n'
     (tmp_path / "host.toml").write_text(f'cases = "{guard.path}"\n{export}')
     words = ("--file", str(store), "--host-config", "host.toml")
+
+    def answer() -> tuple[list[int], str | None]:
+        found = json.loads(run(*words, "deploy", "--json").out)
+        return [case["line"] for case in found["cases"]], found["cases_error"]
+
     assert f"cases\tok\t{guard.path}: 2 cases, all hold" in run(*words, "doctor").out
     assert guard.path not in run(*words, "deploy").err
+    assert answer() == ([], None)
     store.write_text(MINIMAL.replace("pop_lan_only = true", "pop_lan_only = false"))
     named = f"{guard.path}:1: {ALICE} pop 203.0.113.0/24: expected deny, got allow"
     for command, status in (("deploy --check", 1), ("deploy", 0), ("deploy --check", 0)):
         result = run(*words, *command.split())
         assert (result.status, result.err.count(f"warning: {named}\n")) == (status, 1)
+    assert answer() == ([1], None)
     result = run(*words, "doctor")
     assert (result.status, result.out.count(f"cases\terror\t{named}\tmailpolicy test {guard.path}")) == (1, 1)
     os.unlink(guard.path)
     result = run(*words, "deploy")
     assert result.status == 0
-    assert f"warning: {guard.path}: the cases that guard the store cannot be used" in result.err
-    assert f"cases\terror\t{guard.path}: the cases that guard" in run(*words, "doctor").out
+    unusable = (
+        f"{guard.path}: the cases that guard the store cannot be used, so whether they hold is not known: no such file or "
+        "directory; mend them"
+    )
+    assert f"warning: {unusable}\n" in result.err
+    assert f"cases\terror\t{unusable}\t" in run(*words, "doctor").out
+    assert answer() == ([], unusable)

@@ -13,6 +13,8 @@ def test_invalid(name: str, run: Run, expected: Expected, monkeypatch: pytest.Mo
     found = run("validate", f"{name}.toml")
     expected(TESTS / "invalid" / f"{name}.txt", found.out)
     assert found.status == 1
+    # No hint beside an error: what could be removed is only known of a whole store.
+    assert run("validate", f"{name}.toml", "--hints").out == found.out
     # Every other command refuses the same store with the same lines, and gives no verdict.
     checked = run("--file", f"{name}.toml", "check", "alice@example.com", "pop", "10.0.0.1")
     assert checked.status == 3

@@ -171,6 +171,9 @@ def _finish(command: Any) -> None:
             _finish(inner)
         return
     _add_options_of_edits(command)
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            parameter.get_usage_pieces = lambda _context: []  # Typer shows a hidden argument there
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:

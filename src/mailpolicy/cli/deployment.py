@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
@@ -98,18 +98,30 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
 
 
-def broken_cases(out: Output, policy: Policy) -> list[Failure]:
+class CaseCheck(NamedTuple):
+    """The cases of host.toml that do not hold; `error` says why that is not known, if they cannot be used."""
+
+    broken: list[Failure]
+    error: str | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return the check for JSON."""
+        return {"cases": [failure.content for failure in self.broken], "cases_error": self.error}
+
+
+def check_cases(out: Output, policy: Policy) -> CaseCheck:
     """Return the cases of host.toml that do not hold, and warn of each: an edit by hand is held against none."""
     if out.guard is None:
-        return []
+        return CaseCheck([])
     try:
         broken = out.guard.failures(policy)
     except CasesUnusable as error:
         out.message(f"warning: {error}")
-        return []
+        return CaseCheck([], str(error))
     for failure in broken:
         out.message(f"warning: {failure.located}")
-    return broken
+    return CaseCheck(broken)
 
 
 def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> None:

@@ -129,6 +129,8 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
             for change in outcome.plan.changes
         ],
     }
+    if out.without_cases:
+        content["no_cases"] = True
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content

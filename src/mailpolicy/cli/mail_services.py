@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailpolicy.diagnostics import KeyPath
 from mailpolicy.policy.account import EXTRA_LAN, Account, named_in
-from mailpolicy.policy.model import Gate, LanEntry, Layer, Policy
+from mailpolicy.policy.model import Gate, Layer, Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
@@ -175,16 +175,15 @@ def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> 
 
 
 def _usable(policy: Policy, account: Account) -> Iterator[Entry]:
-    places = [_LAN, *policy.extra_lan(account).names]
-    found = {service: _usable_from(policy, account, service, " or ".join(places)) for service in policy.services}
+    lists = {_LAN: policy.server.lan_entries}
+    lists |= {name: policy.networks[name].entries for name in policy.extra_lan(account).names}
+    places = " or ".join(name for name, entries in lists.items() if entries)
+    found = {service: _usable_from(policy, account, service, places) for service in policy.services}
     yield from (Entry(service.label, text) for service, text in found.items())
-    if " or ".join(places) in found.values():
-        yield Entry(_LAN, _texts(policy.server.lan_entries))
-        yield from (Entry(name, _texts(policy.networks[name].entries)) for name in places[1:])
-
-
-def _texts(entries: Iterable[LanEntry]) -> str:
-    return ", ".join(entry.text for entry in entries) or "empty"
+    if places in found.values():
+        yield from (
+            Entry(name, ", ".join(entry.text for entry in entries) or "empty") for name, entries in lists.items()
+        )
 
 
 def _usable_from(policy: Policy, account: Account, service: Service, places: str) -> str:

@@ -59,7 +59,7 @@ class Output:
             from mailpolicy.cli import machine  # 4 ms, only for commands that read host.toml
 
             if self.context.host_config == os.devnull:
-                self.message(f"note: --host-config {os.devnull}: running without host.toml")
+                self.caveat(f"note: --host-config {os.devnull}: running without host.toml")
             self._machine = machine.read(self.context)
         return self._machine
 
@@ -68,13 +68,18 @@ class Output:
         """The group that host.toml lets change the store besides root. Raises StoreError and Refused."""
         return self.machine().trusted
 
+    @property
+    def without_cases(self) -> bool:
+        """Whether the cases that host.toml names were asked to let this edit pass."""
+        return "--no-cases" in self.skipped and self.machine().settings.cases is not None
+
     @cached_property
     def guard(self) -> Guard | None:
         """The cases that edits are held against, or None. Raises StoreError and Refused."""
         if (path := self.machine().settings.cases) is None:
             return None
-        if "--no-cases" in self.skipped:
-            self.message(f"note: --no-cases: not held against {path}")
+        if self.without_cases:
+            self.caveat(f"note: --no-cases: not held against {path}")
             return None
         from mailpolicy.review.guard import Guard  # 5 ms, only if host.toml names cases
 
@@ -192,8 +197,12 @@ class Output:
     def message(self, text: str | Advice) -> None:
         """Write a message to stderr, as one line, unless --quiet was given."""
         if not self.context.quiet:
-            self.flush()  # keeps data and messages in order if both go to the same place
-            self._stderr(text if isinstance(text, str) else f"{text.text}: {self.command(text.command)}")
+            self.caveat(text)
+
+    def caveat(self, text: str | Advice) -> None:
+        """Write a message with --quiet too: a safeguard was asked to let this pass."""
+        self.flush()  # keeps data and messages in order if both go to the same place
+        self._stderr(text if isinstance(text, str) else f"{text.text}: {self.command(text.command)}")
 
     def shows_results(self, *, dry_run: bool = False) -> bool:
         """Return whether an edit prints its result lines: not with --quiet, except for a dry run and for JSON.

@@ -10,10 +10,11 @@ from mailpolicy.cli.when import as_of
 from mailpolicy.errors import Advice, UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
+from mailpolicy.policy.exposure import admitted_by
 from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
-from mailpolicy.policy.networks import ANYWHERE, describe
+from mailpolicy.policy.networks import ANYWHERE
 from mailpolicy.policy.question import Question
 from mailpolicy.policy.service import SWITCHES, Service
 from mailpolicy.policy.smart_host import smart_host_login
@@ -120,13 +121,12 @@ def account_object(store: Store | None, policy: Policy, account: Account) -> dic
     services: dict[str, Any] = {}
     for service in policy.services:
         setting = policy.setting(account, service.switch)
-        admitted = policy.admitted(account.address, service)
         lan = service.lan_switch
         services[str(service)] = {
             "on": setting.value,
             "layer": setting.layer,
             "lan_only": policy.setting(account, lan).value if lan else None,
-            "admitted": describe(admitted, policy.server.lan),
+            "admitted": admitted_by(policy, account, service),
             "closed": list(policy.gates(account.address, service)),
         }
         if store is not None:

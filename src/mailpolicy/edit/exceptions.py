@@ -71,18 +71,22 @@ def write(policy: Policy, plan: Plan, account: Account, wanted: Settings, until:
     return changed
 
 
-def take_out(plan: Plan, account: Account, keys: Iterable[str]) -> bool:
-    """Take keys out of the account's exception, and the exception away if none is left. Return whether it had any."""
+def narrow(plan: Plan, account: Account, wanted: Mapping[str, Value | None]) -> bool:
+    """Write keys of the account's exception, or take out those that are None, and it away if none is left.
+
+    Only keys that it has are written. Return whether it had any.
+    """
     exception = account.temporary
-    gone = [key for key in keys if exception is not None and key in exception.switches]
-    if exception is None or not gone:
+    if exception is None or exception.switches.keys().isdisjoint(wanted):
         return False
-    path, address = ("accounts", account.key, _NAME), account.address
-    if len(gone) == len(exception.switches):
+    kept = {key: wanted.get(key, value) for key, value in exception.switches.items()}
+    if all(value is None for value in kept.values()):
         _remove(plan, account)
         return True
-    for key in gone:
-        plan.set((*path, key), address, f"{_NAME}.{key}", exception.switches[key], None)
+    for key, value in kept.items():
+        plan.set(
+            ("accounts", account.key, _NAME, key), account.address, f"{_NAME}.{key}", exception.switches[key], value
+        )
     return True
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailpolicy.diagnostics import KeyPath
+from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit import entries, exceptions, remarks
 from mailpolicy.edit.entries import EntryList
 from mailpolicy.edit.layers import selected_layer
-from mailpolicy.edit.operations import Amend, Drop, Path, Put, PutElement, Rename
+from mailpolicy.edit.operations import Drop, DropList, Path, PutElement, Rename, replacing
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.edit.selection import Selection, selected_accounts
@@ -21,7 +21,7 @@ from mailpolicy.errors import Advice, Command, Refused
 from mailpolicy.policy.account import EXTRA_LAN, Account, Settings, named_in
 from mailpolicy.policy.lookup import require_network
 from mailpolicy.policy.model import ExtraLan, Layer, Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.policy.networks import ANYWHERE
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def remove(policy: Policy, name: str, texts: tuple[str, ...] = (), *, if_exists:
         return plan
     if users := users_of(policy, name):
         raise Refused(
-            f"the network {name} is in use by {names_or_count(user.title for user in users)}",
+            f"the network {name} is in use by {_named(users)}",
             code="in-use",
             fix=_unassign_all(name, users),
+            content={"users": [{"key": dotted((*user.path, EXTRA_LAN)), "address": user.address} for user in users]},
         )
     old = [entry.text for entry in policy.networks[name].entries]
     plan.change(Drop(("networks", name)), None, f"networks.{name}", old, None)
@@ -92,6 +93,16 @@ def users_of(policy: Policy, name: str) -> list[User]:
         for path, table in policy.layers()
         if name in named_in(table)
     ]
+
+
+def _named(users: list[User]) -> str:
+    """Return the first users, and the number of the others: of templates and of accounts, each once."""
+    shown, others = users[: remarks.MAX_NAMED], users[remarks.MAX_NAMED :]
+    titles = ", ".join(user.title for user in shown)
+    templates = sum(user.address is None for user in others)
+    accounts = len({user.address for user in others} - {user.address for user in shown} - {None})
+    more = [counted(count, f"more {kind}") for count, kind in ((templates, "template"), (accounts, "account")) if count]
+    return f"{titles} and {joined(more)}" if more else titles
 
 
 def _unassign_all(name: str, users: list[User]) -> Command:
@@ -138,7 +149,7 @@ def assign(policy: Policy, name: str, selection: Selection, until: End | None = 
     Raises NotFound and Refused.
     """
     require_network(policy, name)
-    plan = _assignment(policy, selection, lambda names: (*names, name) if name not in names else names, until)
+    plan = _assignment(policy, name, selection, until, lambda names: (*names, name) if name not in names else names)
     given = [policy.accounts[result.subject] for result in plan.results if result.subject in policy.accounts]
     if unrestricted := [account.address for account in given if not _is_restricted(policy, account)]:
         named = names_or_count(unrestricted)
@@ -149,41 +160,68 @@ def assign(policy: Policy, name: str, selection: Selection, until: End | None = 
 
 
 def unassign(policy: Policy, name: str, selection: Selection, until: End | None = None) -> Plan:
-    """Plan accounts or a layer without a network; with `until`, by exceptions. Raises NotFound and Refused."""
+    """Plan accounts or a layer without a network; with `until`, by exceptions. Raises NotFound and Refused.
+
+    Without `until` it is taken out of the exceptions in force too, as an edit that narrows must not leave it open.
+    """
     require_network(policy, name, offer=False)
-    return _assignment(policy, selection, lambda names: tuple(other for other in names if other != name), until)
+    return _assignment(policy, name, selection, until, lambda names: tuple(each for each in names if each != name))
 
 
-def _assignment(policy: Policy, selection: Selection, change: _Change, until: End | None) -> Plan:
+def _assignment(policy: Policy, name: str, selection: Selection, until: End | None, change: _Change) -> Plan:
     plan = Plan()
     if selection.layer is not None:
         layer = selected_layer(policy, selection)
-        above = policy.defaults if layer.path[0] == "templates" else {}
-        inherited = ExtraLan(named_in(above), Layer.DEFAULTS if EXTRA_LAN in above else None)
-        state, changed = _write(plan, layer.path, None, layer.table, inherited, change)
-        plan.results.append(Result(layer.subject, "networks", state, changed))
+        nobody = Account("", "", {})
+        inherited = policy.extra_lan(nobody) if layer.path[0] == "templates" else ExtraLan((), None)
+        written = _write(plan, layer.path, None, layer.table, inherited, change)
+        plan.results.append(Result(layer.subject, "networks", written.state, written.changed))
         plan.notes.append(layer.reach(layer.keeping(policy, EXTRA_LAN)))
         return plan
     accounts = selected_accounts(policy, selection, plan)
     if until is not None:
         exceptions.refuse_second(policy, accounts, {EXTRA_LAN: ()}, until)
-    masked = []
+    taken, left = [], []
     for account in accounts:
         if until is not None:
-            names = change(policy.extra_lan(account).names)
-            changed = exceptions.write(policy, plan, account, {EXTRA_LAN: names}, until)
-            plan.results.append(
-                Result(account.address, "networks", f"{', '.join(names) or 'none'}, until {until}", changed)
-            )
-            continue
-        if EXTRA_LAN in account.in_force:
-            masked.append(account)
-        inherited = policy.extra_lan(account.without_own())
-        path = ("accounts", account.key)
-        state, changed = _write(plan, path, account.address, account.own, inherited, change, account.template)
-        plan.results.append(Result(account.address, "networks", state, changed))
-    plan.notes += exceptions.notes((), masked, ())
+            written = _except(policy, plan, account, change, until)
+        else:
+            inherited = policy.extra_lan(account.without_own())
+            path = ("accounts", account.key)
+            written = _write(plan, path, account.address, account.own, inherited, change, account.template)
+            in_force = named_in(account.in_force)
+            kept: tuple[str, ...] | None = tuple(each for each in change(in_force) if each in in_force)
+            if kept != in_force:
+                kept = kept if set(kept or ()) != set(written.names) else None
+                exceptions.narrow(plan, account, {EXTRA_LAN: kept})
+                taken.append(account)
+                written = written._replace(changed=True)
+            if EXTRA_LAN in account.in_force and kept is not None:
+                left.append(account)
+        plan.results.append(Result(account.address, "networks", written.state, written.changed))
+    plan.notes += exceptions.notes(taken, left, [name])
     return plan
+
+
+class _Written(NamedTuple):
+    """A list as it is after an edit: its names, the state in words, and whether anything changed."""
+
+    names: tuple[str, ...]
+    state: str
+    changed: bool
+
+
+def _except(policy: Policy, plan: Plan, account: Account, change: _Change, until: End) -> _Written:
+    """Plan the changed list of an account's exception, or none if it is the list that applies without the exception."""
+    names = change(policy.extra_lan(account).names)
+    permanent = policy.extra_lan(account.without_exception())
+    if set(names) == set(permanent.names):
+        changed = EXTRA_LAN in account.in_force
+        if changed:
+            exceptions.narrow(plan, account, {EXTRA_LAN: None})
+        return _Written(names, _state(names, permanent.layer, account.template), changed)
+    changed = exceptions.write(policy, plan, account, {EXTRA_LAN: names}, until)
+    return _Written(names, f"{_state(names)}, until {until}", changed)
 
 
 def _write(
@@ -194,25 +232,32 @@ def _write(
     inherited: ExtraLan,
     change: _Change,
     template: str | None = None,
-) -> tuple[str, bool]:
-    """Plan the changed list of one table; return the state in words, and whether it is new."""
+) -> _Written:
+    """Plan the changed list of one table."""
     own = named_in(table) if EXTRA_LAN in table else None
     old = inherited.names if own is None else own
     new = change(old)
     key, list_path = _change_key(path, address), (*path, EXTRA_LAN)
-    source = f"the template {template}" if inherited.layer is Layer.TEMPLATE else f"the {inherited.layer}"
-    shown = ", ".join(dict.fromkeys(new)) or "none"
     if new == old:
-        return shown if own is not None or not new else f"{shown} (from {source})", False
+        return _Written(new, _state(new, inherited.layer if own is None else None, template), False)
     if set(new) == set(inherited.names):
-        plan.change(Drop(list_path), address, key, own, None)
-        return f"{shown} (from {source})" if new else shown, True
-    if own is None:
-        plan.change(Put(list_path, new), address, key, None, new)
-        return f"{shown} (own list, copied from {source})" if old else shown, True
-    gone = tuple(index for index, name in enumerate(own) if name not in new)
-    plan.change(Amend(list_path, gone, tuple(name for name in new if name not in own)), address, key, own, new)
-    return shown, True
+        # Without a list to inherit, one in a style of its own stays, empty, so that it can come back as it was.
+        drop = Drop(list_path) if inherited.layer is not None else DropList(list_path, own or ())
+        plan.change(drop, address, key, own, None)
+        return _Written(new, _state(new, inherited.layer, template), True)
+    plan.change(replacing(list_path, own, new), address, key, own, new)
+    copied = f" (own list, copied from {_source(inherited.layer, template)})" if own is None and old else ""
+    return _Written(new, f"{_state(new)}{copied}", True)
+
+
+def _state(names: tuple[str, ...], layer: Layer | None = None, template: str | None = None) -> str:
+    """Return a list in words, with the layer that it is inherited from."""
+    inherited = names and layer in (Layer.TEMPLATE, Layer.DEFAULTS)
+    return f"{', '.join(dict.fromkeys(names)) or 'none'}{f' (from {_source(layer, template)})' if inherited else ''}"
+
+
+def _source(layer: Layer | None, template: str | None) -> str:
+    return f"the template {template}" if layer is Layer.TEMPLATE else f"the {layer}"
 
 
 def _change_key(path: KeyPath, address: str | None) -> str:

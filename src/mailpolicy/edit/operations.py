@@ -58,6 +58,16 @@ class Amend(NamedTuple):
     append: tuple[str, ...]
 
 
+def replacing(path: Path, old: Value | None, new: Value) -> Put | Amend:
+    """Return the operation that sets a key; an array is amended if it only loses elements and gets others at its end."""
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        kept = tuple(element for element in old if element in new)
+        if new[: len(kept)] == kept:
+            gone = tuple(index for index, element in enumerate(old) if element not in new)
+            return Amend(path, gone, new[len(kept) :])
+    return Put(path, new)
+
+
 class PutElement(NamedTuple):
     """Replace one element of the array `path`."""
 

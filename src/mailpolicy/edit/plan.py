@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mailpolicy.edit.operations import Drop, Operation, Path, Put, Value
+from mailpolicy.edit.operations import Drop, Operation, Path, Value, replacing
 from mailpolicy.errors import Advice
 from mailpolicy.policy.model import Policy
 from mailpolicy.store.store import Store
@@ -58,7 +58,7 @@ class Plan:
         """Set a key to another value, or remove it if `new` is None. Returns False if it already has that value."""
         if old == new:
             return False
-        self.change(Drop(path) if new is None else Put(path, new), address, key, old, new)
+        self.change(Drop(path) if new is None else replacing(path, old, new), address, key, old, new)
         return True
 
 

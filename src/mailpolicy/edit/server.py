@@ -26,7 +26,7 @@ def set_key(policy: Policy, key: str, value: Scalar) -> Plan:
 def govern(policy: Policy, services: Iterable[Service]) -> Plan:
     """Plan that the store decides about these services too. Raises Refused if nobody could use one of them then."""
     wanted = tuple(dict.fromkeys(services))
-    new = tuple(dict.fromkeys((*policy.server.govern, *wanted)))
+    new = (*policy.server.govern, *(service for service in wanted if not policy.governs(service)))
     after = policy._replace(server=policy.server._replace(govern=new))
     plan = Plan()
     for service in wanted:

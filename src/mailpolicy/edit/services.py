@@ -83,7 +83,7 @@ def switch(
             if account.in_force:
                 if account.in_force.keys() & (wanted.keys() - closing):
                     left.append(account)
-                if exceptions.take_out(plan, account, closing):
+                if exceptions.narrow(plan, account, dict.fromkeys(closing)):
                     taken.append(account)
                     changed = True
         plan.results.append(Result(account.address, str(service), effect.state, changed))

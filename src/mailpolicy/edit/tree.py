@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Put, PutElement, PutList, Rename, Value
+from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
 
 
 def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
                 )
             case PutElement(_, index, value):
                 table[last] = [value if at == index else text for at, text in enumerate(table[last])]
-            case Drop():
+            case Drop() | DropList():
                 del table[last]
             case Rename(_, name):
                 items = [(name if key == last else key, value) for key, value in table.items()]

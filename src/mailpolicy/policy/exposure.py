@@ -27,16 +27,18 @@ def exposures(policy: Policy, regions: Mapping[Service, NetworkSet]) -> Iterator
         shape = account.shape
         if shape not in known:
             known[shape] = [
-                (service, _admitted_by(policy, account, service), policy.admitted(address, service) & region)
+                (service, admitted_by(policy, account, service), policy.admitted(address, service) & region)
                 for service, region in regions.items()
             ]
-        for service, admitted_by, matching in known[shape]:
-            yield Exposure(address, service, admitted_by, matching)
+        for service, by, matching in known[shape]:
+            yield Exposure(address, service, by, matching)
 
 
-def _admitted_by(policy: Policy, account: Account, service: Service) -> str:
-    """Return `nowhere`, `anywhere`, or `LAN` and the names of the networks beside it."""
+def admitted_by(policy: Policy, account: Account, service: Service) -> str:
+    """Return `nowhere`, `anywhere`, or `LAN` and the names of the networks beside it, of those that have addresses."""
     admitted = policy.admitted(account.address, service)
     if admitted in (NOWHERE, ANYWHERE):
         return describe(admitted, None)
-    return ", ".join(["LAN", *policy.extra_lan(account).names])
+    places = {"LAN": policy.server.lan}
+    places |= {name: policy.networks[name].addresses for name in policy.extra_lan(account).names}
+    return ", ".join(name for name, addresses in places.items() if addresses)

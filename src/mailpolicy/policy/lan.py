@@ -182,7 +182,7 @@ def _refuse_too_large(first: IPv4Address | IPv6Address, last: IPv4Address | IPv6
 
 def _too_large(text: str, why: str) -> EntryRejected:
     fix = "to allow access from everywhere use `anywhere`, otherwise list the networks one by one"
-    return _rejected("too-large", text, f"is too large for a LAN ({why})", otherwise=fix)
+    return _rejected("too-large", text, f"is too large ({why})", otherwise=fix)
 
 
 def _address(text: str, entry: str) -> IPv4Address | IPv6Address:

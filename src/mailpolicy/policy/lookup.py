@@ -35,7 +35,7 @@ def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> Not
 def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
     """Raise NotFound if there is no such template.
 
-    If none has a similar name and `offer` is set, the failure offers to add the template.
+    If none has a similar name, the failure offers to add the template if `offer` is set, else to list those there are.
     """
     if name not in policy.templates:
         raise _no_such("template", name, policy.templates, ("mailpolicy", "template", "add", name) if offer else None)
@@ -51,4 +51,5 @@ def require_network(policy: Policy, name: str, *, offer: bool = True) -> None:
 def _no_such(kind: str, name: str, known: Collection[str], add: Command | None) -> NotFound:
     hint = nearest(name, known)
     message = f"no {kind} {printable(name)}" + (f", did you mean {hint}?" if hint else "")
-    return NotFound(message, code=f"no-such-{kind}", fix=add if not hint else None)
+    fix = add or (("mailpolicy", kind, "list") if known else None)
+    return NotFound(message, code=f"no-such-{kind}", fix=fix if not hint else None)

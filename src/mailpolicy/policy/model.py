@@ -161,7 +161,7 @@ class Policy(NamedTuple):
     def extra_lan(self, account: Account) -> ExtraLan:
         """Return the networks that an account has beside the LAN; the first layer with a list decides, as for a switch."""
         value, layer = self.resolved(account, EXTRA_LAN)
-        return ExtraLan(named_in({EXTRA_LAN: value}), layer)
+        return ExtraLan(tuple(dict.fromkeys(named_in({EXTRA_LAN: value}))), layer)
 
     def resolved(self, account: Account, key: str) -> tuple[Value, Layer | None]:
         """Return the value of a shared key and the first layer that has it; off or no networks if none has."""

@@ -28,15 +28,23 @@ _MAX_LINES_SHOWN = 20
 
 
 class CasesUnusable(Refused):
-    """The cases cannot be read; `findings` are all mistakes in them, if that is the reason."""
+    """The cases cannot be read; `findings` are all mistakes in them, if that is the reason.
+
+    Raised `for_edit`, it names the option that goes past them; otherwise it is about whether they hold.
+    """
 
     code = "cases-unusable"
 
-    def __init__(self, reason: MailpolicyError) -> None:
+    def __init__(self, reason: MailpolicyError, *, for_edit: bool) -> None:
         self.findings: list[Finding] = reason.findings if isinstance(reason, CasesInvalid) else []
         why = f"they have {counted(len(self.findings), 'error')}" if self.findings else reason.message
+        so, cure = (
+            ("every edit is refused", "mend them, or add --no-cases")
+            if for_edit
+            else ("whether they hold is not known", "mend them")
+        )
         super().__init__(
-            f"the cases that guard the store cannot be used, so every edit is refused: {why}; mend them, or add --no-cases",
+            f"the cases that guard the store cannot be used, so {so}: {why}; {cure}",
             file=reason.file,
             fix=reason.fix,
             content=reason.content,
@@ -96,7 +104,7 @@ class Guard:
         self._now = now
         self._file: CaseFile | None = None
 
-    def read(self) -> CaseFile:
+    def read(self, *, for_edit: bool = True) -> CaseFile:
         """Return the cases as they are in the file now. Raises CasesUnusable."""
         try:
             with open_trusted(self.path) as descriptor:
@@ -104,12 +112,12 @@ class Guard:
             if self._file is None or self._file.document.data != content:
                 self._file = CaseFile(Document(self.path, content))
         except (StoreError, Refused, CasesInvalid) as error:
-            raise CasesUnusable(error) from None
+            raise CasesUnusable(error, for_edit=for_edit) from None
         return self._file
 
     def failures(self, policy: Policy) -> list[Failure]:
         """Return the cases that do not hold now, or at the moment that they name. Raises CasesUnusable."""
-        file = self.read()
+        file = self.read(for_edit=False)
         found = []
         for case in file.cases:
             only = _only(policy, case.address)

@@ -15,6 +15,7 @@ from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.store.tables import check_name, type_name
 
+_MAX_LISTED = 5  # networks that a message about an unknown one names
 _ENTRY_CODES = {
     "not-a-network": "MP020",
     "host-bits": "MP021",
@@ -60,7 +61,7 @@ def networks_of(tables: Mapping[str, Any], problems: list[Problem]) -> dict[str,
 def named_networks(
     listed: list[Any], path: KeyPath, known: Collection[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    """Return the networks that a list names, each once, and add a problem for each name that there is not."""
+    """Return the networks that a list names, as it is written, and add a problem for each name that there is not."""
     for index, name in enumerate(listed):
         if type(name) is not str:
             message = f"{EXTRA_LAN} names networks: write a string, not {type_name(name)}"
@@ -70,7 +71,7 @@ def named_networks(
                 f"{EXTRA_LAN} names '{names.short(name)}', {_remedy(name, known, guess=len(problems) < MAX_GUESSES)}"
             )
             problems.append(Problem("MP029", (*path, index), message))
-    return tuple(dict.fromkeys(name for name in listed if type(name) is str and name in known))
+    return tuple(name for name in listed if type(name) is str and name in known)
 
 
 def _remedy(name: str, known: Collection[str], *, guess: bool) -> str:
@@ -80,7 +81,8 @@ def _remedy(name: str, known: Collection[str], *, guess: bool) -> str:
         return f"but takes names of networks: mailpolicy network add NAME {_entry(name)}, and write NAME here"
     if guess and (meant := nearest(name, known)) is not None:
         return f"which is not in [networks], did you mean '{meant}'?"
-    return "which is not in [networks]: add it there, or name one that exists"
+    there = names.joined(sorted(known), "or") if 0 < len(known) <= _MAX_LISTED else "one that exists"
+    return f"which is not in [networks]: add it there, or name {there}"
 
 
 def _entry(text: str) -> str:

@@ -259,9 +259,10 @@ class Store(Document):
                 dated, policy = policy, policy.undated()  # the same warnings on every day
                 groups = list(policy.groups())
                 problems += warnings(policy, groups, dated)
-                if with_hints:
+                # The parts without an error do not tell what could be removed.
+                if not self._validation.problems and with_hints:
                     problems += (*hints(policy), *hints_of_dates(dated))
-                else:
+                elif not self._validation.problems:
                     left_out = count_hints(policy, groups) + len(list(hints_of_dates(dated)))
         if (unsafe := self._unsafe_for_root()) is not None:
             problems.append(unsafe)

@@ -111,7 +111,7 @@ def test_objects(run: Run, place: Path) -> None:
     assert [(one["name"], one["accounts"]) for one in listed] == [("branch", 2), ("home", 1), ("spare", 0)]
     account = json.loads(run("account", "show", "bob@example.com", "--json").out)
     assert account["networks"] == {"names": ["branch"], "layer": "template", "line": 17}
-    assert account["services"]["imap"]["admitted"] == "LAN, 203.0.113.0/24, 2001:db8:7::/48"
+    assert account["services"]["imap"]["admitted"] == "LAN, branch"
     assert json.loads(run("account", "show", "dave@example.com", "--json").out)["own"] == {"extra_lan": []}
     template = json.loads(run("template", "show", "contractor", "--json").out)
     assert (template["switches"], template["extra_lan"]) == ({}, ["branch"])
@@ -120,6 +120,23 @@ def test_objects(run: Run, place: Path) -> None:
     assert edited["changes"] == [
         {"address": "bob@example.com", "key": "extra_lan", "old": None, "new": ["branch", "home"]}
     ]
+
+
+@pytest.mark.parametrize(
+    ("lan", "admitted"),
+    [('["10.0.0.0/8"]', ["LAN, home, branch", "LAN, branch", "LAN", "LAN"]), ("[]", ["home, branch", "branch", "nowhere", "nowhere"])],
+)  # fmt: skip
+def test_what_admits_is_named_in_one_way(run: Run, place: Path, lan: str, admitted: list[str]) -> None:
+    """By names, of networks that have addresses, wherever it is shown."""
+    text = STORE.replace('["10.0.0.0/8"]', lan).replace('["home", "branch"]', '["home", "spare", "branch"]')
+    place.write_text(text)
+    listed = [json.loads(line) for line in run("account", "list", "--json").out.splitlines()]
+    assert [account["services"]["imap"]["admitted"] for account in listed] == admitted
+    matrix = [json.loads(line) for line in run("who", "--json").out.splitlines()]
+    assert [row["admitted"] for row in matrix if row["protocol"] == "imap"] == admitted
+    asked = {row.split("\t")[0]: row.split("\t")[2] for row in run("who", "imap").out.splitlines()}
+    open_to = {account["address"]: by for account, by in zip(listed, admitted, strict=True) if by != "nowhere"}
+    assert asked == open_to
 
 
 # A question, the network that admits, its entry, and that place.
@@ -160,7 +177,7 @@ def test_a_denial_names_the_networks_that_were_considered(run: Run, place: Path,
 
 
 WIDE = (
-    "'0.0.0.0/0' is too large for a LAN (more addresses than an IPv4 /8): to allow access from everywhere use `anywhere`, "
+    "'0.0.0.0/0' is too large (more addresses than an IPv4 /8): to allow access from everywhere use `anywhere`, "
     "otherwise list the networks one by one"
 )
 TWO = (
@@ -181,9 +198,14 @@ MISTAKES = [
     ("network assign 192.0.2.1 alice@example.com", 2, NO_NAME, None),
     ("network assign brunch alice@example.com", 4, "no network brunch, did you mean branch?", None),
     ("network assign office alice@example.com", 4, "no network office", "network add office ENTRY..."),
-    ("network unassign office alice@example.com", 4, "no network office", None),
-    ("network remove office", 4, "no network office", None),
-    ("network show office", 4, "no network office", None),
+    ("network unassign office alice@example.com", 4, "no network office", "network list"),
+    ("network remove office", 4, "no network office", "network list"),
+    ("network show office", 4, "no network office", "network list"),
+    ("network rename office other", 4, "no network office", "network list"),
+    ("network unassign brunch alice@example.com", 4, "no network brunch, did you mean branch?", None),
+    ("network remove brunch", 4, "no network brunch, did you mean branch?", None),
+    ("network show brunch", 4, "no network brunch, did you mean branch?", None),
+    ("network rename brunch other", 4, "no network brunch, did you mean branch?", None),
     ("network rename home branch", 5, "the network branch already exists; home was not renamed", None),
     ("network remove branch", 5, IN_USE, "network unassign branch --in-template contractor"),
     ("network remove home", 5, "the network home is in use by alice@example.com", "network unassign home alice@example.com"),
@@ -200,6 +222,27 @@ def test_mistakes(run: Run, place: Path, line: str, status: int, message: str, f
     assert said.removeprefix("mailpolicy: ").removeprefix("accounts.toml: ") == message
     assert rest == ([f"  try: mailpolicy {fix}"] if fix else [])
     assert place.read_text() == STORE
+
+
+def test_one_in_use_names_the_first_users_and_counts_the_others(run: Run, place: Path) -> None:
+    templates = "".join(f'[templates.t{number}]\nextra_lan = ["home"]\n' for number in range(17))
+    accounts = "".join(f'[accounts."u{number}@example.com"]\nextra_lan = ["home"]\n' for number in range(5))
+    below = '[accounts."u4@example.com".temporary]\nuntil = 2099-12-31\nextra_lan = ["home"]\n'
+    text = STORE.replace("[defaults]\n", '[defaults]\nextra_lan = ["home"]\n') + templates + accounts + below
+    place.write_text(text)
+    named = ", ".join(["the defaults", *(f"the template t{number}" for number in range(17)), "alice@example.com"])
+    said = f"the network home is in use by {named}, u0@example.com and 4 more accounts"
+    refused = json.loads(run("network", "remove", "home", "--json").out)
+    assert (refused["message"], refused["code"]) == (said, "in-use")
+    users = [(user["key"], user["address"]) for user in refused["users"]]
+    assert len(users) == 25
+    assert users[0] == ("defaults.extra_lan", None)
+    assert users[-1] == ('accounts."u4@example.com".temporary.extra_lan', "u4@example.com")
+    place.write_text(text + "".join(f'[templates.v{number}]\nextra_lan = ["home"]\n' for number in range(5)))
+    assert run("network", "remove", "home").err.splitlines()[0].endswith(
+        "the template v0, the template v1 and 3 more templates and 6 more accounts"
+    )  # fmt: skip
+    assert place.read_text().startswith(text)
 
 
 # An edit, its result lines, and what it says.

@@ -8,7 +8,7 @@ import typer
 
 from mailpolicy.cli import due, machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import Result, broken_cases, check_enforced, deploy_export, kick_sessions
+from mailpolicy.cli.deployment import CaseCheck, Result, check_cases, check_enforced, deploy_export, kick_sessions
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
@@ -19,7 +19,6 @@ from mailpolicy.errors import NotFound, Refused, StoreError
 from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.moments import next_change as following_change
-from mailpolicy.review.guard import Failure
 from mailpolicy.store.store import Store, StoreInvalid
 
 
@@ -56,7 +55,7 @@ def _deploy(
     selected = _selected(machine.path(out.context), known, names or [])
     exporter = _exporter(out)
     next_change = _check_clock(out, exporter.policy, accept=accept_clock, dry_run=check or diff)
-    broken = broken_cases(out, exporter.policy)
+    cases = check_cases(out, exporter.policy)
     default_domains = {export.options.default_domain for export in known if export.options.default_domain is not None}
     results: list[Result] = []
     kicked: list[str] = []
@@ -70,13 +69,13 @@ def _deploy(
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
     except BaseException:  # report the exports done so far, even after Ctrl-C
-        _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
+        _report(out, results, kicked, failed, cases, next_change, dry_run=check or diff)
         raise
     if diff and out.context.format != "json":
         _print_errors(out, results)
         out.patch("".join(result.difference for result in results))
     else:
-        _report(out, results, kicked, failed, broken, next_change, dry_run=check or diff)
+        _report(out, results, kicked, failed, cases, next_change, dry_run=check or diff)
     if next_change is not None:
         out.message(f"the policy changes next at {next_change}")
     if failed:
@@ -112,7 +111,7 @@ def _check_clock(out: Output, policy: Policy, *, accept: bool, dry_run: bool) ->
         return None
     last_run, now = LastRun(machine.path(out.context)), out.now()
     if accept:
-        out.message(f"note: the clock is accepted as it is: {dates.text(now.replace(microsecond=0))}")
+        out.caveat(f"note: the clock is accepted as it is: {dates.text(now.replace(microsecond=0))}")
     else:
         last_run.refuse_past(now)
     if not dry_run:
@@ -148,7 +147,7 @@ def _report(
     results: list[Result],
     kicked: list[str],
     failed: list[str],
-    broken: list[Failure],
+    cases: CaseCheck,
     next_change: str | None,
     *,
     dry_run: bool,
@@ -158,8 +157,7 @@ def _report(
         return
     if out.context.format == "json":
         content = {"file": out.context.file, "exports": [_object(result) for result in results], "kicked": kicked}
-        cases = [failure.content for failure in broken]
-        out.json("deploy/1", {**content, "not_kicked": failed, "cases": cases, "next_change": next_change})
+        out.json("deploy/1", {**content, "not_kicked": failed, **cases.content, "next_change": next_change})
         return
     for result in results:
         out.record((result.export.name, result.export.generated.path, *_row(result, dry_run=dry_run)))

@@ -131,6 +131,8 @@ def report(out: Output, done: Installation, *, dry_run: bool) -> None:
             "access": str(access),
             "changes": objects(done.changes, sides(done)),
         }
+        if out.without_cases:
+            content["no_cases"] = True
         out.json("install/1", {**content, "diff": done.diff} if dry_run else content)
     elif dry_run:
         out.patch(done.diff)

@@ -72,10 +72,10 @@ LAN = {
         right="fe80::1",
     ),
     "MP027": _entry(
-        "too large for a LAN",
+        "entry too large",
         "use `anywhere`, or list the networks one by one",
         meaning="An entry holds at most an IPv4 /8 or an IPv6 /16 (except `fc00::/7` and `fe80::/10`); anything "
-        "larger is the internet, not a LAN. It also may not hold more than an IPv4 /8 of translated "
+        "larger is the internet, not a network of one's own. It also may not hold more than an IPv4 /8 of translated "
         "addresses: `64:ff9b::/96`, `64:ff9b:1::/48`, `::/96` and `2002::/16` each stand for all of IPv4."
         " To allow access from everywhere use `mailpolicy imap anywhere`.",
         wrong="0.0.0.0/0",

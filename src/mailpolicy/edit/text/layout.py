@@ -180,6 +180,11 @@ class Layout(Lines):
         paths = [path for path in self._headers if path[0] in tops]
         return self.table(paths[-1]) if paths else None
 
+    def following(self, table: Table) -> Table | None:
+        """Return the table whose header comes next, or None if there is none."""
+        below = (path for path, index in self._headers.items() if self._written[index].start >= table.end)
+        return self.table(path) if (path := next(below, None)) is not None else None
+
     @property
     def last_account(self) -> Table | None:
         """Return the last account that has a header, with its sources."""
@@ -203,12 +208,12 @@ class Layout(Lines):
 
     @property
     def end_of_root_keys(self) -> int:
-        """Return the end of the keys above the first header and of the comments that belong to them."""
-        roots = self.statements(())
-        if not roots:
+        """Return the end of the keys above the first header, dotted ones too, and of the comments that belong to them."""
+        first = min(self._headers.values(), default=len(self._written))
+        if first == 0:
             return 0
-        ceiling = next((entry.start for entry in self._written if entry.kind == HEADER), len(self.text))
-        return self._comments_below(roots[-1].end, ceiling)
+        ceiling = self._written[first].start if first < len(self._written) else len(self.text)
+        return self._comments_below(self._written[first - 1].end, ceiling)
 
     def _comments_above(self, offset: int, floor: int) -> int:
         """Return the start of the line at `offset`, or of the comments that touch it from above; not above `floor`."""

@@ -13,6 +13,9 @@ from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.store.locate import INLINE, Entry, key_prefix
 
+# Tables that mean nothing when they are empty.
+_LEFT_OUT_IF_EMPTY: set[KeyPath] = {("server",), ("defaults",), ("networks",)}
+
 
 def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
     """Return the splices that remove everything at these paths. Raises CannotWrite."""
@@ -42,16 +45,18 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
 
 
 def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
-    """Return the tables that edits make for a first key: [networks], and an account's below its sub-tables.
+    """Return the tables that edits make for a first key: some at the top, and an account's below its sub-tables.
 
     By hand the table of an account is written above them, and then it stays without keys.
     """
     found = []
-    for owner in dict.fromkeys(path[:1] if path[0] == "networks" else path[:2] for path in paths):
+    for owner in dict.fromkeys(path[:1] if path[:1] in _LEFT_OUT_IF_EMPTY else path[:2] for path in paths):
         if (table := layout.table(owner)) is None:
             continue
         is_below = any(inner.start < table.start for inner in layout.tables(owner))
-        if owner == ("networks",) or (owner[0] == "accounts" and owner not in paths and is_below):
+        if (owner in _LEFT_OUT_IF_EMPTY and owner not in paths) or (
+            owner[0] == "accounts" and owner not in paths and is_below
+        ):
             found.append(table)
     return found
 

@@ -99,18 +99,34 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     return _sorted(made + removal.splices(layout, dropped))
 
 
-def settled(text: str, operations: Sequence[Operation]) -> list[Operation]:
+def settled(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Operation]:
     """Return the operations with every DropList decided: as a Drop if adding the key again would give the same text."""
-    return [_settled(text, operation) if isinstance(operation, DropList) else operation for operation in operations]
+    lists = [operation for operation in operations if isinstance(operation, DropList)]
+    gone = {operation.path for operation in _restorable(text, lists, followed=followed)}
+    return [
+        operation
+        if not isinstance(operation, DropList)
+        else Drop(operation.path)
+        if operation.path in gone
+        else Amend(operation.path, tuple(range(len(operation.values))), ())
+        for operation in operations
+    ]
 
 
-def _settled(text: str, operation: DropList) -> Operation:
-    path, values = operation
+def _restorable(text: str, lists: Sequence[DropList], *, followed: bool) -> Sequence[DropList]:
+    """Return the lists that come back as they were written. Tried together and then by halves, as most do."""
     with suppress(CannotWrite):
-        without = apply_splices(text, splices(text, [Drop(path)]))
-        if apply_splices(without, splices(without, [Put(path, values)])) == text:
-            return Drop(path)
-    return Amend(path, tuple(range(len(values))), ())
+        without = apply_splices(text, splices(text, [Drop(path) for path, _ in lists], followed=followed))
+        again = [Put(path, values) for path, values in lists]
+        if apply_splices(without, splices(without, again, followed=followed)) == text:
+            return lists
+    if len(lists) < 2:
+        return ()
+    half = len(lists) // 2
+    return [
+        *_restorable(text, lists[:half], followed=followed),
+        *_restorable(text, lists[half:], followed=followed),
+    ]
 
 
 def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
@@ -257,7 +273,8 @@ def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:
         anchor = layout.last_of_domain(str(path[1]).rpartition("@")[2])
         neighbour = anchor or layout.last_account
     else:
-        anchor = neighbour = layout.last_table(_TOP_ORDER[: _TOP_ORDER.index(str(path[0])) + 1])
+        anchor = layout.last_table(_TOP_ORDER[: _TOP_ORDER.index(str(path[0])) + 1])
+        neighbour = layout.following(anchor) or anchor if anchor is not None else None
     if anchor is not None:
         end = anchor.end
     elif path[0] == "accounts":

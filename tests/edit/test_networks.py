@@ -1,4 +1,4 @@
-"""Networks of one's own: every list comes back byte for byte, and says what the account may do."""
+"""Table: networks of one's own: every list comes back byte for byte, and says what the account may do."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli import clock as system_clock
-from mailpolicy.cli.context import Context, split_options
-from mailpolicy.cli.streams import quoted
+from mailpolicy.cli.context import Context
 from mailpolicy.errors import Advice, Command, MailpolicyError, OutputFailed
 from mailpolicy.policy.names import json_printable, printable
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _RECORDS_PER_WRITE = 500
-_WITHOUT_STORE = ("diff", "explain", "schema")  # commands that read neither the store nor host.toml
 
 
 class Output:
@@ -218,24 +216,9 @@ class Output:
 
     def command(self, command: Command) -> str:
         """Return a command line to paste into a shell; a mailpolicy command repeats --file and the like as given here."""
-        program = command.index("mailpolicy") if "mailpolicy" in command else len(command)
-        named, ours = split_options(list(command[program + 1 :]))
-        if not ours or ours[0] in _WITHOUT_STORE or ours[-1] == "--help":
-            return " ".join(map(quoted, command))
-        # A program that runs mailpolicy for us may do so in another directory.
-        path = os.path.abspath if program else str
-        config = self.context.host_config
-        options = {
-            "--file": path(self.context.file) if self.context.file_option else None,
-            "--host-config": path(config) if config and (program or self.context.host_config_option) else None,
-            "--keyring-backend": self.context.keyring_backend,
-        }
-        repeated = [
-            word for name, value in options.items() if value is not None and name not in named for word in (name, value)
-        ]
-        # Behind `--` the options would be taken for arguments.
-        end = command.index("--") if "--" in command else len(command)
-        return " ".join(map(quoted, (*command[:end], *repeated, *command[end:])))
+        from mailpolicy.cli import pasting  # only for a command to print
+
+        return pasting.command_line(self.context, command)
 
     def usage(self, text: str) -> None:
         """Write a help page to stderr; it stands for an error message, so --quiet does not silence it."""

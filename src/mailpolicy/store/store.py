@@ -252,8 +252,7 @@ class Store(Document):
         from mailpolicy.store.warnings import warnings
 
         _, problems, policy = self._validation
-        problems = list(problems)
-        left_out = 0
+        problems, left_out = list(problems), 0
         if policy is not None:
             with without_gc():
                 dated, policy = policy, policy.undated()  # the same warnings on every day

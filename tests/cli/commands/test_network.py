@@ -1,4 +1,4 @@
-"""Networks of one's own on the command line: what they print, whom they let in, and what is refused."""
+"""Table: networks of one's own on the command line: what they print, whom they let in, and what is refused."""
 
 from __future__ import annotations
 

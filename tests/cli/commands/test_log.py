@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_an_entry_says_who_did_what(
         "changes": [{"path": ["accounts", ALICE, "pop"], "old": True, "new": False}],
         "before": first["before"],
         "after": second["before"],
+        "stamp": first["stamp"],
     }
     assert (second["user"], second["sudo_user"]) == ("root", "mallory")
     assert second["changes"] == [{"path": ["server", "lan"], "removed": ["fd00::/8"], "added": []}]
@@ -115,6 +117,30 @@ def test_a_change_by_other_means_is_noted_by_the_next_edit(run: Run, store: Path
         second["before"],
     )
     assert "\t-\t-\t-\tchanged outside mailpolicy\n" in run(*journaled, "log").out
+
+
+@pytest.mark.parametrize("how", ["copy", "move", "undo", "remove"])
+def test_a_store_put_back_by_other_means_was_changed(run: Run, store: Path, journaled: list[str], how: str) -> None:
+    """The edit was in force: its entry is not one that came to nothing."""
+    backup = store.with_name("backup")
+    shutil.copy2(store, backup)
+    if how == "remove":
+        store.unlink()
+        assert run(*journaled, "init").status == 0
+        store.unlink()
+    else:
+        run(*journaled, "pop", "off", ALICE)
+    match how:
+        case "copy":
+            shutil.copy2(backup, store)
+        case "move":
+            shutil.copy2(backup, store.with_name("new")).replace(store)
+        case "undo":
+            assert run(*journaled, "undo", "--no-journal").status == 0
+    assert [json.loads(line)["aborted"] for line in run(*journaled, "log", "--json").out.splitlines()] == [False]
+    shutil.copy2(backup, store)
+    run(*journaled, "imap", "off", ALICE)
+    assert [entry["event"] for entry in entries(store)] == ["edit", "changed outside", "edit"]
 
 
 def test_the_log_of_an_account_follows_it_through_renames(run: Run, store: Path, journaled: list[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.store.store import Store
+from tests.cli.commands.desk import Desk, ended
 from tests.cli.commands.journals import entries
 from tests.cli.test_quiet import EDITS, place, rows
 from tests.helpers import MINIMAL, RELAYED, Run
@@ -261,6 +262,21 @@ def test_it_is_held_against_the_cases(run: Run, store: Path, journaled: list[str
     assert refused.status == 5
     assert "this case would no longer hold" in refused.err
     assert run(*journaled, "undo", "--no-cases").status == 0
+
+
+@pytest.mark.parametrize("login", ["", 'smart_host_login = "al"\n'])
+def test_more_than_twenty_accounts_are_asked_about(desk: Desk, run: Run, login: str) -> None:
+    more = "".join(f'\n[accounts."u{number}@example.com"]\n{login}' for number in range(19))
+    desk.store.write_text(MINIMAL + more)
+    assert run(*desk.options, "pop", "off", "--all").status == 0
+    before = desk.store.read_bytes()
+    for answer, status in (("n", 5), ("y", 0)):
+        assert desk.store.read_bytes() == before
+        person = desk.sit("true", command="undo")
+        person.expect(r"Change 21 accounts in .*accounts.toml\? \[y/N\]: ")
+        person.sendline(answer)
+        assert ended(person) == status
+    assert desk.store.read_text() == MINIMAL + more
 
 
 def test_a_removed_password_is_not_brought_back(machine: Machine) -> None:

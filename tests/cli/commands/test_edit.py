@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from tests.cli.commands.desk import ERRORS, QUESTION, RESUME, WARNINGS, WIDER, Desk, ended
-from tests.helpers import MINIMAL, PROGRAM, Run
+from tests.helpers import MINIMAL, PROGRAM, Run, needs_root
 from tests.machine import ALICE
 
 
@@ -110,6 +111,17 @@ def test_warnings_can_be_written(desk: Desk, answer: str, status: int) -> None:
         person.sendline("y")
     assert ended(person) == status
     assert ("8.8.8.8" in desk.store.read_text()) is (status == 0)
+
+
+def test_a_finding_about_permissions_is_not_about_the_text(desk: Desk) -> None:
+    needs_root()
+    desk.host.write_text('trusted_group = "mail"\n')
+    shutil.chown(desk.store, group="mail")
+    desk.store.chmod(0o664)
+    person = desk.sit(desk.replacing(WIDER))
+    assert person.expect([QUESTION, WARNINGS]) == 0
+    person.sendline("y")
+    assert ended(person) == 0
 
 
 def test_it_is_the_way_out_of_a_store_with_errors(desk: Desk) -> None:

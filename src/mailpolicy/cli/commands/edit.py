@@ -24,6 +24,7 @@ from mailpolicy.render.access_changes import columns, records, summary
 from mailpolicy.store.store import Store
 
 _AGAIN, _LEAVE, _WRITE, _YES, _NO = "e", "x", "w", "y", "n"
+_UNSAFE = "MP039"  # about the file in place, not about the text
 _LISTED = 20  # changed keys
 _KEPT = "the text is kept for the next edit"
 
@@ -140,7 +141,8 @@ def _finish(out: Output, work: Draft) -> int:
 
 def _validate(out: Output, work: Draft, asked_about: list[str]) -> None:
     """Print the findings and ask what to do. Raises _Again and Refused."""
-    found = [finding for finding in work.store().diagnose()[0] if finding.problem.severity in (ERROR, WARNING)]
+    diagnosed, _ = work.store().diagnose([_UNSAFE])
+    found = [finding for finding in diagnosed if finding.problem.severity in (ERROR, WARNING)]
     texts = list(map(str, found))
     if not found or texts == asked_about:
         return

@@ -90,39 +90,34 @@ def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
 
 
 def _without_passwords(store: Store, made: Plan, entry: Entry) -> list[Advice]:
-    """Return the note about passwords that stay as they are: an undo brings none back."""
-    if not any(_may_have_passwords(change) for change in entry.changes or ()):
+    """Return the note about the logins and sources that an undo brings back, without their passwords."""
+    back = [change.path for change in entry.changes or () if _brings_a_login_back(change)]
+    if not back:
         return []
-    policy = planned_policy(store, made)
-    owners = [secret.owner for secret in bindings.named_secrets(policy, made.affected)]
-    about = [owner for owner in owners if any(_concerns(change, owner) for change in entry.changes or ())]
+    before, after = store.policy(), planned_policy(store, made)
+    there = {secret.owner for secret in bindings.named_secrets(before, made.affected)}
+    moved = {secret.owner for secret in bindings.redirected(before, after, made.affected)}
+    renamings = renamed(entry).values()
+    about = [
+        owner
+        for (owner, _), path in bindings.named_secrets(after, made.affected).items()
+        if (owner not in there and owner.address not in renamings) or (path in back and owner not in moved)
+    ]
     if not about:
         return []
     more = f", and those of {len(about) - 1} more" if len(about) > 1 else ""
     return [Advice(f"passwords are not brought back; to set {about[0]}{more}", about[0].command(keep=True))]
 
 
-def _may_have_passwords(change: TreeChange) -> bool:
-    """Return whether a change may have removed or replaced a password; renamed accounts keep theirs."""
-    if isinstance(change, Renaming):
+def _brings_a_login_back(change: TreeChange) -> bool:
+    """Return whether the undo of a change writes a login, a source, or a table that may have some."""
+    if not isinstance(change, KeyChange) or change.old is None:
         return False
     match change.path:
         case ("accounts", _) | ("accounts", _, "sources" | "smart_host_login", *_) | ("server", "smart_host", *_):
             return True
         case _:
             return False
-
-
-def _concerns(change: TreeChange, owner: bindings.Owner) -> bool:
-    if not _may_have_passwords(change) or words.address(change.path) != owner.address:
-        return False
-    match change.path:
-        case ("accounts", _, "smart_host_login"):
-            return owner.source is None
-        case ("accounts", _, "sources", name, *_):
-            return owner.source == name
-        case _:
-            return True
 
 
 def _reported(change: TreeChange, address: str | None) -> Change:

@@ -294,6 +294,33 @@ def test_a_removed_password_is_not_brought_back(machine: Machine) -> None:
     assert machine.kept() == {}
 
 
+@pytest.mark.parametrize(
+    ("commands", "noted"),
+    [
+        ("multipop source add alice@example.com isp --host h.example --login l", None),
+        ("multipop source set bob@example.com isp --port 110 --yes", None),  # it is moved
+        ("smart-host set --server --port 465 --yes", None),
+        ("account rename bob@example.com rob@example.com", None),
+        ("smart-host set --server --login other --yes", "the smart-host password of server"),
+        ("smart-host set bob@example.com --login other --password-stdin", "the smart-host password of bob@example.com"),
+        ("multipop source remove bob@example.com isp --yes", "the source isp password of bob@example.com"),
+        ("account remove bob@example.com --yes", "the smart-host password of bob@example.com, and those of 2 more"),
+    ],
+)
+def test_the_note_about_passwords_is_about_those_that_are_missing(
+    machine: Machine, commands: str, noted: str | None
+) -> None:
+    machine.host_config.write_text("journal = true\n")
+    machine.store.write_text(WHOLE.replace("suspended = true\n", 'suspended = true\nsmart_host_login = "b"\n', 1))
+    for words in ("multipop source set-password bob@example.com isp", "smart-host set --server"):
+        assert machine.run(*words.split(), "--password-stdin", stdin=FIRST).status == 0
+    assert machine.run(*commands.split(), stdin=SECOND).status == 0
+    undone = machine.run("undo", "--yes")
+    assert undone.status == 0
+    notes = [line for line in undone.err.splitlines() if "passwords are not brought back" in line]
+    assert [note.split("to set ")[1].split(":")[0] for note in notes] == ([noted] if noted else [])
+
+
 def test_a_password_without_an_owner_goes(machine: Machine) -> None:
     machine.host_config.write_text("journal = true\n")
     machine.set(ALICE)

@@ -8,9 +8,11 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from mailpolicy.cli.context import Context
+from tests.cli.commands.desk import Desk
 from tests.cli.commands.journals import entries, journal
 from tests.cli.test_quiet import EDITS, JOURNAL, place, rows
 from tests.helpers import MINIMAL, NOBODY, Run, needs_root
@@ -165,6 +167,8 @@ def test_the_log_of_an_account_follows_it_through_renames(run: Run, store: Path,
     nobody = run(*journaled, "log", "nobody@example.com")
     assert (nobody.status, nobody.out) == (0, "")
     assert nobody.err.endswith(": no edits of nobody@example.com\n")
+    later = run(*journaled, "log", ALICE, "--since", "2099-01-01")
+    assert (later.status, later.err.endswith(f": no edits of {ALICE} since 2099-01-01\n")) == (0, True)
     assert run(*journaled, "log", "nobody").status == 2
 
 
@@ -181,6 +185,18 @@ def test_the_log_of_an_account_follows_it_through_renames(run: Run, store: Path,
 def test_since(run: Run, journaled: list[str], since: str, found: int) -> None:
     run(*journaled, "pop", "off", ALICE)
     assert len(run(*journaled, "log", "--since", since).out.splitlines()) == found
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_on_a_terminal_nothing_is_left_out_or_broken(desk: Desk, run: Run, width: int) -> None:
+    run(*desk.options, "multipop", "source", "add", ALICE, "isp", "--host", "pop.isp.example", "--login", "alice")
+    run(*desk.options, "pop", "off", ALICE)
+    person = desk.sit("true", command="log", COLUMNS=str(width), TERM="xterm", PAGER="cat")
+    person.expect(pexpect.EOF)
+    for entry in desk.entries():
+        for word in (entry["time"], entry["id"], "root", ALICE):
+            assert str(word) in person.before.replace("\x1b", " ")
+    assert person.before.count("root") == 2
 
 
 def test_since_is_judged_before_anything_is_read(run: Run, journaled: list[str]) -> None:

@@ -83,11 +83,10 @@ class Journal(NamedTuple):
 
     def _missing(self, file: LineFile, before: str | None, stamp: str | None) -> Iterator[dict[str, Any]]:
         """Yield what the journal does not say yet: that the last edit was cut off, or that the store was changed without it."""
-        try:
-            last = json.loads(file.last_line() or b"{}")
-            known = last["after"]
-        except (OSError, ValueError, LookupError, TypeError):  # a new journal, or a line that nobody can read
+        last = next(filter(None, map(_readable, file.lines_from_the_end())), None)
+        if last is None:  # a new journal
             return
+        known = last["after"]
         if before == known:
             return
         if last.get("event") == EDIT and was_cut_off(last, before, stamp):
@@ -105,6 +104,15 @@ class Journal(NamedTuple):
     def _tell(self, held: Held, identity: str) -> None:
         who = self.user if self.sudo_user is None else f"{self.user} (sudo: {self.sudo_user})"
         authlog.tell(f"{held.target}: edit {identity} by {who}: {self.command}")
+
+
+def _readable(line: bytes) -> dict[str, Any] | None:
+    """Return a line that says how the store was after it; None for one that was cut off, or that nobody can read."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "after" in found else None
 
 
 def was_cut_off(last: Mapping[str, Any], digest: str | None, stamp: str | None) -> bool:

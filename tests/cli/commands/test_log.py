@@ -136,7 +136,8 @@ def test_a_store_put_back_by_other_means_was_changed(run: Run, store: Path, jour
         case "copy":
             shutil.copy2(backup, store)
         case "move":
-            shutil.copy2(backup, store.with_name("new")).replace(store)
+            shutil.copy2(backup, store.with_name("new"))
+            store.with_name("new").replace(store)
         case "undo":
             assert run(*journaled, "undo", "--no-journal").status == 0
     assert [json.loads(line)["aborted"] for line in run(*journaled, "log", "--json").out.splitlines()] == [False]
@@ -214,6 +215,17 @@ def test_json(run: Run, journaled: list[str]) -> None:
     assert (edit["aborted"], edit["undone_by"], undo["undoes"]) == (False, undo["id"], edit["id"])
     assert edit["changes"][0]["address"] == ALICE
     assert edit["changes"][0]["text"] == f"{ALICE} pop false (was true)"
+
+
+def test_before_the_first_edit_there_are_none(run: Run, store: Path, journaled: list[str]) -> None:
+    shown = run(*journaled, "log")
+    assert (shown.status, shown.out, shown.err) == (0, "", f"{journal(store)}: no edits\n")
+    for arguments, status, message in (
+        ((), 5, "there is no edit to undo"),
+        (("4f2a91c07d",), 4, "there is no entry '4f2a91c07d'"),
+    ):
+        refused = run(*journaled, "undo", *arguments)
+        assert (refused.status, message in refused.err) == (status, True)
 
 
 def test_without_a_journal(run: Run, store: Path) -> None:

@@ -137,6 +137,24 @@ def test_it_is_the_way_out_of_a_store_with_errors(desk: Desk) -> None:
     assert desk.store.read_text() == MINIMAL
 
 
+@pytest.mark.parametrize(
+    "left", ["path.symlink_to('/etc/passwd')", "path.mkdir(); (path / 'in').write_text('')", "os.mkfifo(path)"]
+)
+def test_what_an_editor_leaves_that_is_no_file_is_refused_with_a_way_out(desk: Desk, left: str) -> None:
+    text = desk.private / "accounts.toml"
+    leaving = desk.editor(f"path.unlink(); {left}", "leaving")
+    for editor in (leaving, desk.replacing(WIDER)):
+        person = desk.sit(editor, COLUMNS="500")
+        person.expect_exact(f"{text}: an editor has left this in the place of the text: check it, then remove it")
+        person.expect_exact(f"try: rm -r {text}")
+        assert ended(person) == 5
+    subprocess.run(["rm", "-r", text], check=True)
+    person = desk.sit(desk.replacing(WIDER))
+    person.expect(QUESTION)
+    person.sendline("y")
+    assert ended(person) == 0
+
+
 def test_without_a_terminal_it_is_a_usage_error(run: Run, desk: Desk) -> None:
     refused = run(*desk.options, "edit")
     assert refused.status == 2

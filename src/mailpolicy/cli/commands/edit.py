@@ -81,8 +81,8 @@ def _is_kept(work: Draft) -> bool:
     try:
         if work.kept() is not None:
             return True
-    except MailpolicyError:
-        return True
+    except MailpolicyError:  # it says so itself
+        return False
     work.discard()
     return False
 

@@ -48,7 +48,7 @@ class Merge:
             return None
         base, mine, theirs = self._base or {}, self._mine or {}, self._theirs or {}
         changed = {path for path in (*base, *mine) if base.get(path) != mine.get(path)}
-        _, my_store, their_store = self._stores
+        _, my_store, _ = self._stores
         text = _joined(_placed(theirs, mine, changed))
         found = Store(my_store.path, my_store.bom + text.encode("utf-8"))
         return found if found.is_valid and self._is_proved(found.tree, clashes) else None

@@ -10,7 +10,7 @@ from mailpolicy.edit.history.changes import KeyChange, ListChange, Renaming, Tre
 from mailpolicy.edit.history.entries import Entry, History, addresses_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Path, Put, PutElement, Rename
 from mailpolicy.edit.plan import Change, Plan, Result
-from mailpolicy.edit.transaction import planned_policy
+from mailpolicy.edit.transaction import planned_policy, refuse_invalid
 from mailpolicy.errors import Advice, NotFound, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.names import counted
@@ -85,6 +85,7 @@ def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
         who, key = words.subject(where)
         made.results.append(Result(who, key, words.state(change), True))
         made.changes.append(_reported(change, words.address(where)))
+    refuse_invalid(store, made)  # a line of the journal may name keys that no store has, which the text cannot be given
     made.notes += _without_passwords(store, made, entry)
     return made
 
@@ -136,8 +137,9 @@ def _applies(tree: Tree, change: TreeChange) -> bool:
     """Return whether a change can be made: a key has the old value, a list the old entries and none of the new."""
     value = _value(tree, change.path)
     match change:
-        case KeyChange(_, old, _):
-            return _same(value, old)
+        case KeyChange(path, old, new):
+            tables = (_value(tree, path[:length]) for length in range(1, len(path) + isinstance(new, dict)))
+            return _same(value, old) and all(isinstance(table, dict | None) for table in tables)
         case ListChange(_, removed, added):
             return isinstance(value, list) and set(removed) <= set(value) and not set(added) & set(value)
         case Renaming():

@@ -10,7 +10,7 @@ import pytest
 
 from mailpolicy.store.store import Store
 from tests.cli.commands.desk import Desk, ended
-from tests.cli.commands.journals import entries
+from tests.cli.commands.journals import entries, journal
 from tests.cli.test_quiet import EDITS, place, rows
 from tests.helpers import MINIMAL, RELAYED, Run
 from tests.machine import ALICE, BOB, FIRST, SECOND, Machine
@@ -241,6 +241,28 @@ def test_what_cannot_be_undone(run: Run, store: Path, journaled: list[str], tmp_
     refused = run(*journaled, "undo")
     assert refused.status == 5
     assert why in refused.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": ["accounts", ALICE, "pop", "x", "y"], "old": 1, "new": None},
+        {"path": ["nonsense"], "old": 1, "new": None},
+        {"path": ["nonsense", "x"], "old": 1, "new": None},
+        {"path": ["accounts", "q"], "old": 5, "new": None},
+        {"path": ["accounts", ALICE, "pop"], "old": {"a": {"b": [{}]}}, "new": True},
+        {"path": ["accounts"], "renamed": "x"},
+        {"path": ["server", "lan"], "removed": ["zzz"], "added": ["10.0.0.0/8"]},
+    ],
+)
+def test_changes_that_no_edit_makes_are_refused(
+    run: Run, store: Path, journaled: list[str], change: dict[str, object]
+) -> None:
+    entry = {"event": "edit", "time": "2026-11-27T12:00:00Z", "id": "4f2a91", "command": "c", "changes": [change]}
+    journal(store).write_text(json.dumps({**entry, "before": "1", "after": "2"}) + "\n")
+    before = store.read_bytes()
+    refused = run(*journaled, "undo")
+    assert (refused.status, refused.err.count("\n"), store.read_bytes()) == (5, 1, before)
 
 
 def test_the_store_itself_is_not_undone(run: Run, tmp_path: Path) -> None:

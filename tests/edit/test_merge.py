@@ -1,4 +1,4 @@
-"""Two changes of one store become one, account by account, or nothing does."""
+"""Two changes of one store become one, table by table, or nothing does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpolicy.edit.merge import merged
+from mailpolicy.edit.merge import Merge, named
 from mailpolicy.store.store import Store
 from tests.stores import store_text
 
@@ -40,7 +40,7 @@ def store(text: str) -> Store:
 
 
 def both(one: tuple[str, str], other: tuple[str, str]) -> str | None:
-    found = merged(store(BASE), store(BASE.replace(*one)), store(BASE.replace(*other)))
+    found = Merge(store(BASE), store(BASE.replace(*one)), store(BASE.replace(*other))).result()
     return found.data.decode() if found is not None else None
 
 
@@ -56,6 +56,9 @@ def both(one: tuple[str, str], other: tuple[str, str]) -> str | None:
         (TEMPLATE, ANN),
         (COMMENT, BOB),
         (ANN, ANN),
+        (HEAD, TEMPLATE),
+        (BOB, NEW),
+        (LAST, TEMPLATE),
     ],
 )
 def test_changes_of_different_accounts_are_both_there(one: tuple[str, str], other: tuple[str, str]) -> None:
@@ -64,8 +67,26 @@ def test_changes_of_different_accounts_are_both_there(one: tuple[str, str], othe
         assert found == BASE.replace(*first).replace(*second) if first != second else BASE.replace(*first)
 
 
+def test_new_accounts_of_both_are_parted_by_a_blank_line() -> None:
+    cat = '[accounts."cat@y.example"]\n'
+    eve, fay = (f'\n# new\n[accounts."{name}@y.example"]\n' for name in ("eve", "fay"))
+    assert both((cat, cat + eve), (cat, cat + fay)) == BASE + eve + fay
+    assert both((cat, cat + eve), (cat, cat + "pop = true\n")) == BASE + "pop = true\n" + eve
+
+
+def test_in_a_clash_the_rest_is_merged_and_mine_wins_there() -> None:
+    mine, theirs = BASE.replace(*ANN).replace(*HEAD), BASE.replace(*GONE).replace(*TEMPLATE).replace("# gone", "")
+    theirs = theirs.replace('ann@x.example"]\npop = true', 'ann@x.example"]\npop = true\nimap = true')
+    merge = Merge(store(BASE), store(mine), store(theirs))
+    assert [named(path) for path in merge.clashes] == ["ann@x.example"]
+    assert merge.result() is None
+    found = merge.result(mine_wins=True)
+    assert found is not None
+    assert found.data.decode() == mine.replace(*GONE).replace(*TEMPLATE)
+
+
 def test_an_account_that_one_removes_is_gone() -> None:
-    """In its piece stand the blank lines behind it, so its neighbour keeps its own."""
+    """In its unit stand the blank lines before it, so its neighbour keeps its own."""
     for one, other in ((GONE, BOB), (BOB, GONE)):
         assert both(one, other) is None
     for one, other in ((HEAD, GONE), (GONE, HEAD)):
@@ -79,7 +100,7 @@ def test_an_account_that_one_removes_is_gone() -> None:
     ("one", "other"),
     [
         (ANN, ("pop = true", "imap = true")),  # the same account
-        (HEAD, TEMPLATE),  # both in the head
+        (TEMPLATE, ('pop = true\n\n[accounts."cat', 'imap = true\n\n[accounts."cat')),  # the same template
         (NEW, ("[templates.t]", '[accounts."dan@x.example"]\npop = false\n\n[templates.t]')),  # the same new one
         (ANN, ("pop = true", "popp = true")),  # errors
         (ANN, ('[accounts."cat@y.example"]\n', '[accounts."ANN@x.example"]\n')),  # twice
@@ -105,7 +126,7 @@ def test_of_any_store_both_changes_are_there(text: str, mine: int, theirs: int) 
                     found.append("suspended = true")
         return newline.join(found)
 
-    result = merged(store(text), store(suspended(text, mine)), store(suspended(text, theirs)))
+    result = Merge(store(text), store(suspended(text, mine)), store(suspended(text, theirs))).result()
     if result is not None:
         assert result.data.decode() == suspended(text, mine, theirs)
     elif mine == theirs:

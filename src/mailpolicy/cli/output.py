@@ -138,11 +138,12 @@ class Output:
         *,
         of: str | None = None,
         optional: str | None = None,
+        whole: bool = False,
     ) -> None:
         """Write a table to a terminal; elsewhere one record a line, tab-separated, never wrapped or cut.
 
-        `of` names the things that are listed: then the table says below what is the same for all of them. The column
-        `optional` is left out of a table that is too wide.
+        `of` names the things that are listed: then the table says below what is the same for all of them, but with `whole`
+        all columns are shown. The column `optional` is left out of a table that is too wide.
         """
         if self.context.draws_tables:
             from mailpolicy.cli import terminal  # 8 ms, only on a terminal
@@ -151,7 +152,7 @@ class Output:
             if of is not None and not listed:
                 self.message(f"no {of}s")
             else:
-                terminal.show_table(self.context, self.data, columns, listed, of, optional)
+                terminal.show_table(self.context, self.data, columns, listed, of, optional, whole=whole)
         else:
             # In portions, so that the first rows appear at once and memory stays bounded.
             rows = iter(rows)

@@ -25,10 +25,16 @@ def show_table(
     rows: Iterable[Sequence[str]],
     of: str | None = None,
     optional: str | None = None,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Write a table as wide as the terminal; a list, of things that `of` names, through the pager."""
+    """Write a table as wide as the terminal; a list, of things that `of` names, through the pager.
+
+    With `whole` all columns are shown, and of a table that is too wide each row becomes a block of lines.
+    """
     ellipsis = "\u2026" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
-    lines = table.table(columns, rows, _width(), of=of, optional=optional, ellipsis=ellipsis, paint=_paint(context))
+    named = None if whole else of
+    lines = table.table(columns, rows, _width(), of=named, optional=optional, ellipsis=ellipsis, paint=_paint(context))
     _show(context.pager if of is not None else None, write, lines)
 
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mailpolicy.edit.merge import merged
+from mailpolicy.edit.merge import Merge, named
 from mailpolicy.errors import FileMissing, Refused
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, without_lock
@@ -75,9 +75,16 @@ class Draft:
         """Return the text as a store."""
         return Store(self._held.path, self.text)
 
-    def catch_up(self, theirs: Store) -> bool:
-        """Merge the text with the store as it is by now; return False, and change nothing, if that is not possible."""
-        result = merged(self.base, self.store(), theirs)
+    def clashes(self, theirs: Store) -> list[str]:
+        """Return the accounts and tables that the text and the store as it is by now have changed, each in another way."""
+        return [named(path) for path in Merge(self.base, self.store(), theirs).clashes]
+
+    def catch_up(self, theirs: Store, *, mine_wins: bool = False) -> bool:
+        """Merge the text with the store as it is by now; return False, and change nothing, if that is not possible.
+
+        With `mine_wins` the text stays as it is in the clashes.
+        """
+        result = Merge(self.base, self.store(), theirs).result(mine_wins=mine_wins)
         if result is None:
             return False
         self.base, self.text = theirs, result.data

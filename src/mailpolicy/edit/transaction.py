@@ -167,6 +167,11 @@ class Rewrite(NamedTuple):
         return partial.growth(self.store, self.by_piece) if self.by_piece is not None else None
 
 
+def refuse_invalid(store: Store, plan: Plan) -> None:
+    """Raise Refused if the tree that a plan would make is not a valid store's, whatever becomes of the text."""
+    _new_policy(store, plan, apply_operations(store.tree, plan.operations))
+
+
 def refuse_broken_cases(store: Store, plan: Plan, guard: Guard | None) -> None:
     """Raise Refused if a plan breaks a case, before anybody is asked anything; the edit itself finds it under the lock."""
     if guard is not None:

@@ -10,7 +10,7 @@ from mailpolicy.edit.history.changes import KeyChange, ListChange, Renaming, Tre
 from mailpolicy.edit.history.entries import Entry, History, addresses_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Path, Put, PutElement, Rename
 from mailpolicy.edit.plan import Change, Plan, Result
-from mailpolicy.edit.transaction import planned_policy
+from mailpolicy.edit.transaction import planned_policy, refuse_invalid
 from mailpolicy.errors import Advice, NotFound, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.names import counted
@@ -85,44 +85,40 @@ def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
         who, key = words.subject(where)
         made.results.append(Result(who, key, words.state(change), True))
         made.changes.append(_reported(change, words.address(where)))
+    refuse_invalid(store, made)  # a line of the journal may name keys that no store has, which the text cannot be given
     made.notes += _without_passwords(store, made, entry)
     return made
 
 
 def _without_passwords(store: Store, made: Plan, entry: Entry) -> list[Advice]:
-    """Return the note about passwords that stay as they are: an undo brings none back."""
-    if not any(_may_have_passwords(change) for change in entry.changes or ()):
+    """Return the note about the logins and sources that an undo brings back, without their passwords."""
+    back = [change.path for change in entry.changes or () if _brings_a_login_back(change)]
+    if not back:
         return []
-    policy = planned_policy(store, made)
-    owners = [secret.owner for secret in bindings.named_secrets(policy, made.affected)]
-    about = [owner for owner in owners if any(_concerns(change, owner) for change in entry.changes or ())]
+    before, after = store.policy(), planned_policy(store, made)
+    there = {secret.owner for secret in bindings.named_secrets(before, made.affected)}
+    moved = {secret.owner for secret in bindings.redirected(before, after, made.affected)}
+    renamings = renamed(entry).values()
+    about = [
+        owner
+        for (owner, _), path in bindings.named_secrets(after, made.affected).items()
+        if (owner not in there and owner.address not in renamings) or (path in back and owner not in moved)
+    ]
     if not about:
         return []
     more = f", and those of {len(about) - 1} more" if len(about) > 1 else ""
     return [Advice(f"passwords are not brought back; to set {about[0]}{more}", about[0].command(keep=True))]
 
 
-def _may_have_passwords(change: TreeChange) -> bool:
-    """Return whether a change may have removed or replaced a password; renamed accounts keep theirs."""
-    if isinstance(change, Renaming):
+def _brings_a_login_back(change: TreeChange) -> bool:
+    """Return whether the undo of a change writes a login, a source, or a table that may have some."""
+    if not isinstance(change, KeyChange) or change.old is None:
         return False
     match change.path:
         case ("accounts", _) | ("accounts", _, "sources" | "smart_host_login", *_) | ("server", "smart_host", *_):
             return True
         case _:
             return False
-
-
-def _concerns(change: TreeChange, owner: bindings.Owner) -> bool:
-    if not _may_have_passwords(change) or words.address(change.path) != owner.address:
-        return False
-    match change.path:
-        case ("accounts", _, "smart_host_login"):
-            return owner.source is None
-        case ("accounts", _, "sources", name, *_):
-            return owner.source == name
-        case _:
-            return True
 
 
 def _reported(change: TreeChange, address: str | None) -> Change:
@@ -141,8 +137,9 @@ def _applies(tree: Tree, change: TreeChange) -> bool:
     """Return whether a change can be made: a key has the old value, a list the old entries and none of the new."""
     value = _value(tree, change.path)
     match change:
-        case KeyChange(_, old, _):
-            return _same(value, old)
+        case KeyChange(path, old, new):
+            tables = (_value(tree, path[:length]) for length in range(1, len(path) + isinstance(new, dict)))
+            return _same(value, old) and all(isinstance(table, dict | None) for table in tables)
         case ListChange(_, removed, added):
             return isinstance(value, list) and set(removed) <= set(value) and not set(added) & set(value)
         case Renaming():

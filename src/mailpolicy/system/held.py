@@ -78,6 +78,11 @@ class Held:
         with self._write_errors():
             return self._place.lstat()
 
+    def stamp(self) -> str | None:
+        """Return a value that no other file in its place has, not even one with the same content; None if there is no file."""
+        st = self.lstat()
+        return f"{st.st_ino}:{st.st_ctime_ns}" if st is not None else None
+
     def refuse_links(self) -> None:
         """Raise Refused if the file has more hard links, which would keep the old content after an edit."""
         st = self.lstat()

@@ -1,6 +1,6 @@
 """A file of lines beside another that is only ever appended to, each time with a sync.
 
-A line without its line ending was cut off by a crash or a full disk: it counts for nothing, and the next line replaces it.
+A last line without its line ending was cut off by a crash, or saved so by an editor: it gets one, and stays.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ class LineFile:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._end = os.fstat(descriptor).st_size
-        self._cut_torn_line()
+        if self._after_newline(self._end) != self._end:
+            self._end += os.pwrite(self._descriptor, b"\n", self._end)
 
-    def last_line(self) -> bytes:
-        """Return the last line without its line ending; empty if there is none. Raises OSError."""
-        start = self._after_newline(self._end - 1)
-        return os.pread(self._descriptor, max(self._end - 1 - start, 0), start)
+    def lines_from_the_end(self) -> Iterator[bytes]:
+        """Yield the lines without their line endings, the last one first. Raises OSError."""
+        end = self._end
+        while end > 0:
+            start = self._after_newline(end - 1)
+            yield os.pread(self._descriptor, end - 1 - start, start)
+            end = start
 
     def append(self, lines: bytes) -> None:
         """Append whole lines and sync them to the disk; if that fails nothing is appended. Raises OSError."""
@@ -42,12 +46,6 @@ class LineFile:
                 os.ftruncate(self._descriptor, self._end)
             raise
         self._end += len(lines)
-
-    def _cut_torn_line(self) -> None:
-        whole = self._after_newline(self._end)
-        if whole != self._end:
-            os.ftruncate(self._descriptor, whole)
-            self._end = whole
 
     def _after_newline(self, end: int) -> int:
         """Return the offset behind the last newline before `end`, 0 if there is none."""

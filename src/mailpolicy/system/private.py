@@ -12,6 +12,8 @@ from mailpolicy.system.resolve import Place
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_NOT_OURS = "this is in the way and was not made by mailpolicy for this user: check it, then remove it"
+
 
 class PrivateFolder:
     """The folder, which need not exist yet. Files in it are named without a path, and links are not followed."""
@@ -34,14 +36,17 @@ class PrivateFolder:
             folder = self._open()
         except FileNotFoundError:
             return None
+        path = os.path.join(self.path, name)
         try:
+            if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise _foreign("an editor has left this in the place of the text: check it, then remove it", path)
             descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=folder)
         except FileNotFoundError:
             return None
         finally:
             os.close(folder)
         try:
-            require_regular(os.path.join(self.path, name), os.fstat(descriptor))
+            require_regular(path, os.fstat(descriptor))
             return read_all(descriptor)
         finally:
             os.close(descriptor)
@@ -76,17 +81,13 @@ class PrivateFolder:
         try:
             descriptor = os.open(self._name, _FOLDER, dir_fd=self._place.folder)
         except NotADirectoryError:  # a link, or a file
-            raise self._foreign() from None
+            raise _foreign(_NOT_OURS, self.path) from None
         st = os.fstat(descriptor)
         if st.st_uid != os.geteuid() or stat.S_IMODE(st.st_mode) & 0o077:
             os.close(descriptor)
-            raise self._foreign()
+            raise _foreign(_NOT_OURS, self.path)
         return descriptor
 
-    def _foreign(self) -> Refused:
-        return Refused(
-            "this is in the way and was not made by mailpolicy for this user: check it, then remove it",
-            file=self.path,
-            code="foreign-file",
-            fix=("rm", "-r", self.path),
-        )
+
+def _foreign(message: str, path: str) -> Refused:
+    return Refused(message, file=path, code="foreign-file", fix=("rm", "-r", path))

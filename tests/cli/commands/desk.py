@@ -56,10 +56,10 @@ class Desk:
             path.write_text(text.replace(*pairs[min(number, len(pairs) - 1)]))
             """)
 
-    def sit(self, editor: str, *more: str, **environment: str) -> pexpect.spawn:
+    def sit(self, editor: str, *more: str, command: str = "edit", **environment: str) -> pexpect.spawn:
         return pexpect.spawn(
             PROGRAM[0],
-            [*PROGRAM[1:], *self.options, "edit", *more],
+            [*PROGRAM[1:], *self.options, command, *more],
             cwd=str(self.folder),
             env={**self.environment, "EDITOR": editor, **environment},
             encoding="utf-8",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from tests.cli.commands.desk import ERRORS, QUESTION, RESUME, WARNINGS, WIDER, Desk, ended
-from tests.helpers import MINIMAL, PROGRAM, Run
+from tests.helpers import MINIMAL, PROGRAM, Run, needs_root
 from tests.machine import ALICE
 
 
@@ -112,6 +113,17 @@ def test_warnings_can_be_written(desk: Desk, answer: str, status: int) -> None:
     assert ("8.8.8.8" in desk.store.read_text()) is (status == 0)
 
 
+def test_a_finding_about_permissions_is_not_about_the_text(desk: Desk) -> None:
+    needs_root()
+    desk.host.write_text('trusted_group = "mail"\n')
+    shutil.chown(desk.store, group="mail")
+    desk.store.chmod(0o664)
+    person = desk.sit(desk.replacing(WIDER))
+    assert person.expect([QUESTION, WARNINGS]) == 0
+    person.sendline("y")
+    assert ended(person) == 0
+
+
 def test_it_is_the_way_out_of_a_store_with_errors(desk: Desk) -> None:
     desk.store.write_bytes(b"\xff" + MINIMAL.replace("\npop = true", "\npop = maybe").encode())
     broken = desk.folder / "mended.py"
@@ -123,6 +135,24 @@ def test_it_is_the_way_out_of_a_store_with_errors(desk: Desk) -> None:
     person.sendline("y")
     assert ended(person) == 0
     assert desk.store.read_text() == MINIMAL
+
+
+@pytest.mark.parametrize(
+    "left", ["path.symlink_to('/etc/passwd')", "path.mkdir(); (path / 'in').write_text('')", "os.mkfifo(path)"]
+)
+def test_what_an_editor_leaves_that_is_no_file_is_refused_with_a_way_out(desk: Desk, left: str) -> None:
+    text = desk.private / "accounts.toml"
+    leaving = desk.editor(f"path.unlink(); {left}", "leaving")
+    for editor in (leaving, desk.replacing(WIDER)):
+        person = desk.sit(editor, COLUMNS="500")
+        person.expect_exact(f"{text}: an editor has left this in the place of the text: check it, then remove it")
+        person.expect_exact(f"try: rm -r {text}")
+        assert ended(person) == 5
+    subprocess.run(["rm", "-r", text], check=True)
+    person = desk.sit(desk.replacing(WIDER))
+    person.expect(QUESTION)
+    person.sendline("y")
+    assert ended(person) == 0
 
 
 def test_without_a_terminal_it_is_a_usage_error(run: Run, desk: Desk) -> None:

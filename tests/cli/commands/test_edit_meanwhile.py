@@ -57,20 +57,60 @@ def test_two_changes_of_one_account_are_shown_and_refused(desk: Desk, run: Run) 
     person.expect(r"\+pop_lan_only = false")
     person.expect("what you changed:")
     person.expect(r"\+pop = false")
-    person.expect("the store was changed meanwhile, in the same place; nothing was written")
+    person.expect(f"the store was changed meanwhile, in the same place: {ALICE}; nothing was written")
     person.expect("the text is kept for the next edit")
     assert ended(person) == 5
     assert desk.store.read_text() == after
-    # The next edit begins with the text, and shows what is missing in it.
-    again = desk.sit(desk.editor("path.write_text(text.replace('pop_lan_only = true', 'pop_lan_only = false'))"))
+    # The next edit begins with the text, and what others have changed elsewhere is in it.
+    for command in (
+        "imap off bob@example.com",
+        "account add carol@example.com",
+        "template add new",
+        "template assign new bob@example.com",
+    ):
+        assert run(*desk.options, *command.split()).status == 0
+    again = desk.sit(desk.editor("assert 'carol' in text and '[templates.new]' in text"))
     again.expect(RESUME)
     again.sendline("y")
-    again.expect("take over by hand what is missing:")
+    again.expect(f"warning: changed meanwhile, and the text has your version: {ALICE}; the differences were:")
+    again.expect(r"\+pop_lan_only = false")
+    again.expect(f"{ALICE} pop_lan_only true \\(was false\\)")
     again.expect(QUESTION)
     again.sendline("y")
     assert ended(again) == 0
-    own = Store.read(str(desk.store)).policy().accounts[ALICE].own
-    assert (own["pop"], own["pop_lan_only"]) == (False, False)
+    policy = Store.read(str(desk.store)).policy()
+    assert (policy.accounts[ALICE].own["pop"], policy.accounts[ALICE].own["pop_lan_only"]) == (False, True)
+    assert policy.accounts[BOB].own["imap"] is False
+    assert "carol@example.com" in policy.accounts
+    assert "new" in policy.templates
+
+
+def test_a_kept_text_with_errors_is_merged_once_it_has_none(desk: Desk, run: Run) -> None:
+    person = desk.sit(desk.replacing(("\npop = true", "\npop = maybe"), ("maybe", "false")))
+    person.expect("e to edit again, x to leave without writing ")
+    person.close()
+    for command in ("imap off bob@example.com", "template add new", "template assign new bob@example.com"):
+        assert run(*desk.options, *command.split()).status == 0
+    again = desk.sit(desk.replacing(("maybe", "false")))
+    again.expect(RESUME)
+    again.sendline("y")
+    again.expect("both changes are merged")
+    again.expect(QUESTION)
+    again.sendline("y")
+    assert ended(again) == 0
+    policy = Store.read(str(desk.store)).policy()
+    assert (policy.accounts[ALICE].own["pop"], policy.accounts[BOB].own["imap"]) == (False, False)
+    assert "new" in policy.templates
+
+
+def test_the_question_names_what_is_not_seen_in_access(desk: Desk) -> None:
+    desk.store.write_text(MINIMAL + "\n[templates.old]\n")
+    person = desk.sit(desk.replacing(("\n[templates.old]\n", "")))
+    person.expect("nobody's access changes")
+    person.expect("template old removed")
+    person.expect(QUESTION)
+    person.sendline("n")
+    assert ended(person) == 5
 
 
 @pytest.mark.parametrize("end", ["hangup", "kill", "eof", "interrupt", "terminate"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import socket
@@ -113,16 +114,30 @@ def test_a_full_disk(store: Path, tmp_path: Path, room: int) -> None:
         assert written == []
 
 
-def test_a_torn_last_line_is_cut_off_and_others_are_left_out(run: Run, store: Path, journaled: list[str]) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_last_line_without_its_ending_gets_it(run: Run, store: Path, journaled: list[str], whole: bool) -> None:
+    """One that only lacks it counts; one that was cut off stays as evidence, and the line before it counts."""
     run(*journaled, "pop", "off", ALICE)
-    whole = journal(store).read_text()
-    journal(store).write_text(whole + whole[:60])
-    shown = run(*journaled, "log")
-    assert len(shown.out.splitlines()) == 1
-    assert shown.err == f"warning: {journal(store)}:2: this line cannot be read, and is left out\n"
-    run(*journaled, "pop", "on", ALICE)
-    assert [entry["event"] for entry in entries(store)] == ["edit", "edit"]
-    assert journal(store).read_text().startswith(whole)
+    run(*journaled, "imap", "off", ALICE)
+    first, second = journal(store).read_text().splitlines()
+    if not whole:
+        run(*journaled, "imap", "inherit", ALICE, "--no-journal")
+        second = second[:60]
+    journal(store).write_text(f"{first}\n{second}")
+    for _ in range(2):
+        shown = run(*journaled, "log")
+        assert len(shown.out.splitlines()) == 1 + whole
+        warning = f"warning: {journal(store)}:2: this line cannot be read, and is left out\n"
+        assert shown.err == ("" if whole else warning)
+    assert run(*journaled, "pop", "on", ALICE).status == 0
+    lines = journal(store).read_text().splitlines()
+    assert lines[:2] == [first, second]
+    assert [json.loads(line)["event"] for line in lines[2:]] == ["edit"]
+
+
+def test_lines_that_cannot_be_read_are_left_out(run: Run, store: Path, journaled: list[str]) -> None:
+    for verb in ("off", "on"):
+        run(*journaled, "pop", verb, ALICE)
     journal(store).write_text("[]\n{}\nnot JSON\n" + journal(store).read_text() + '{"event": "of a later version"}\n')
     shown = run(*journaled, "log")
     assert len(shown.out.splitlines()) == 2

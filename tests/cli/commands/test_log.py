@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from mailpolicy.cli.context import Context
+from tests.cli.commands.desk import Desk
 from tests.cli.commands.journals import entries, journal
 from tests.cli.test_quiet import EDITS, JOURNAL, place, rows
 from tests.helpers import MINIMAL, NOBODY, Run, needs_root
@@ -36,6 +39,7 @@ def test_an_entry_says_who_did_what(
         "changes": [{"path": ["accounts", ALICE, "pop"], "old": True, "new": False}],
         "before": first["before"],
         "after": second["before"],
+        "stamp": first["stamp"],
     }
     assert (second["user"], second["sudo_user"]) == ("root", "mallory")
     assert second["changes"] == [{"path": ["server", "lan"], "removed": ["fd00::/8"], "added": []}]
@@ -117,6 +121,31 @@ def test_a_change_by_other_means_is_noted_by_the_next_edit(run: Run, store: Path
     assert "\t-\t-\t-\tchanged outside mailpolicy\n" in run(*journaled, "log").out
 
 
+@pytest.mark.parametrize("how", ["copy", "move", "undo", "remove"])
+def test_a_store_put_back_by_other_means_was_changed(run: Run, store: Path, journaled: list[str], how: str) -> None:
+    """The edit was in force: its entry is not one that came to nothing."""
+    backup = store.with_name("backup")
+    shutil.copy2(store, backup)
+    if how == "remove":
+        store.unlink()
+        assert run(*journaled, "init").status == 0
+        store.unlink()
+    else:
+        run(*journaled, "pop", "off", ALICE)
+    match how:
+        case "copy":
+            shutil.copy2(backup, store)
+        case "move":
+            shutil.copy2(backup, store.with_name("new"))
+            store.with_name("new").replace(store)
+        case "undo":
+            assert run(*journaled, "undo", "--no-journal").status == 0
+    assert [json.loads(line)["aborted"] for line in run(*journaled, "log", "--json").out.splitlines()] == [False]
+    shutil.copy2(backup, store)
+    run(*journaled, "imap", "off", ALICE)
+    assert [entry["event"] for entry in entries(store)] == ["edit", "changed outside", "edit"]
+
+
 def test_the_log_of_an_account_follows_it_through_renames(run: Run, store: Path, journaled: list[str]) -> None:
     for command in (
         f"pop off {ALICE}",
@@ -139,6 +168,8 @@ def test_the_log_of_an_account_follows_it_through_renames(run: Run, store: Path,
     nobody = run(*journaled, "log", "nobody@example.com")
     assert (nobody.status, nobody.out) == (0, "")
     assert nobody.err.endswith(": no edits of nobody@example.com\n")
+    later = run(*journaled, "log", ALICE, "--since", "2099-01-01")
+    assert (later.status, later.err.endswith(f": no edits of {ALICE} since 2099-01-01\n")) == (0, True)
     assert run(*journaled, "log", "nobody").status == 2
 
 
@@ -157,6 +188,18 @@ def test_since(run: Run, journaled: list[str], since: str, found: int) -> None:
     assert len(run(*journaled, "log", "--since", since).out.splitlines()) == found
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_on_a_terminal_nothing_is_left_out_or_broken(desk: Desk, run: Run, width: int) -> None:
+    run(*desk.options, "multipop", "source", "add", ALICE, "isp", "--host", "pop.isp.example", "--login", "alice")
+    run(*desk.options, "pop", "off", ALICE)
+    person = desk.sit("true", command="log", COLUMNS=str(width), TERM="xterm", PAGER="cat")
+    person.expect(pexpect.EOF)
+    for entry in desk.entries():
+        for word in (entry["time"], entry["id"], "root", ALICE):
+            assert str(word) in person.before.replace("\x1b", " ")
+    assert person.before.count("root") == 2
+
+
 def test_since_is_judged_before_anything_is_read(run: Run, journaled: list[str]) -> None:
     for wrong in ("yesterday", "2026-11-27T12:00:00", "+3d"):
         refused = run(*journaled, "log", "--since", wrong)
@@ -172,6 +215,17 @@ def test_json(run: Run, journaled: list[str]) -> None:
     assert (edit["aborted"], edit["undone_by"], undo["undoes"]) == (False, undo["id"], edit["id"])
     assert edit["changes"][0]["address"] == ALICE
     assert edit["changes"][0]["text"] == f"{ALICE} pop false (was true)"
+
+
+def test_before_the_first_edit_there_are_none(run: Run, store: Path, journaled: list[str]) -> None:
+    shown = run(*journaled, "log")
+    assert (shown.status, shown.out, shown.err) == (0, "", f"{journal(store)}: no edits\n")
+    for arguments, status, message in (
+        ((), 5, "there is no edit to undo"),
+        (("4f2a91c07d",), 4, "there is no entry '4f2a91c07d'"),
+    ):
+        refused = run(*journaled, "undo", *arguments)
+        assert (refused.status, message in refused.err) == (status, True)
 
 
 def test_without_a_journal(run: Run, store: Path) -> None:

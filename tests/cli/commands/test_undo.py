@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.store.store import Store
-from tests.cli.commands.journals import entries
+from tests.cli.commands.desk import Desk, ended
+from tests.cli.commands.journals import entries, journal
 from tests.cli.test_quiet import EDITS, place, rows
 from tests.helpers import MINIMAL, RELAYED, Run
 from tests.machine import ALICE, BOB, FIRST, SECOND, Machine
@@ -242,6 +243,28 @@ def test_what_cannot_be_undone(run: Run, store: Path, journaled: list[str], tmp_
     assert why in refused.err
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": ["accounts", ALICE, "pop", "x", "y"], "old": 1, "new": None},
+        {"path": ["nonsense"], "old": 1, "new": None},
+        {"path": ["nonsense", "x"], "old": 1, "new": None},
+        {"path": ["accounts", "q"], "old": 5, "new": None},
+        {"path": ["accounts", ALICE, "pop"], "old": {"a": {"b": [{}]}}, "new": True},
+        {"path": ["accounts"], "renamed": "x"},
+        {"path": ["server", "lan"], "removed": ["zzz"], "added": ["10.0.0.0/8"]},
+    ],
+)
+def test_changes_that_no_edit_makes_are_refused(
+    run: Run, store: Path, journaled: list[str], change: dict[str, object]
+) -> None:
+    entry = {"event": "edit", "time": "2026-11-27T12:00:00Z", "id": "4f2a91", "command": "c", "changes": [change]}
+    journal(store).write_text(json.dumps({**entry, "before": "1", "after": "2"}) + "\n")
+    before = store.read_bytes()
+    refused = run(*journaled, "undo")
+    assert (refused.status, refused.err.count("\n"), store.read_bytes()) == (5, 1, before)
+
+
 def test_the_store_itself_is_not_undone(run: Run, tmp_path: Path) -> None:
     (tmp_path / "host.toml").write_text("journal = true\n")
     words = ["--file", str(tmp_path / "accounts.toml"), "--host-config", str(tmp_path / "host.toml")]
@@ -263,6 +286,21 @@ def test_it_is_held_against_the_cases(run: Run, store: Path, journaled: list[str
     assert run(*journaled, "undo", "--no-cases").status == 0
 
 
+@pytest.mark.parametrize("login", ["", 'smart_host_login = "al"\n'])
+def test_more_than_twenty_accounts_are_asked_about(desk: Desk, run: Run, login: str) -> None:
+    more = "".join(f'\n[accounts."u{number}@example.com"]\n{login}' for number in range(19))
+    desk.store.write_text(MINIMAL + more)
+    assert run(*desk.options, "pop", "off", "--all").status == 0
+    before = desk.store.read_bytes()
+    for answer, status in (("n", 5), ("y", 0)):
+        assert desk.store.read_bytes() == before
+        person = desk.sit("true", command="undo")
+        person.expect(r"Change 21 accounts in .*accounts.toml\? \[y/N\]: ")
+        person.sendline(answer)
+        assert ended(person) == status
+    assert desk.store.read_text() == MINIMAL + more
+
+
 def test_a_removed_password_is_not_brought_back(machine: Machine) -> None:
     machine.host_config.write_text("journal = true\n")
     machine.set(ALICE)
@@ -276,6 +314,33 @@ def test_a_removed_password_is_not_brought_back(machine: Machine) -> None:
     )
     assert 'smart_host_login = "ours"' in machine.store.read_text()
     assert machine.kept() == {}
+
+
+@pytest.mark.parametrize(
+    ("commands", "noted"),
+    [
+        ("multipop source add alice@example.com isp --host h.example --login l", None),
+        ("multipop source set bob@example.com isp --port 110 --yes", None),  # it is moved
+        ("smart-host set --server --port 465 --yes", None),
+        ("account rename bob@example.com rob@example.com", None),
+        ("smart-host set --server --login other --yes", "the smart-host password of server"),
+        ("smart-host set bob@example.com --login other --password-stdin", "the smart-host password of bob@example.com"),
+        ("multipop source remove bob@example.com isp --yes", "the source isp password of bob@example.com"),
+        ("account remove bob@example.com --yes", "the smart-host password of bob@example.com, and those of 2 more"),
+    ],
+)
+def test_the_note_about_passwords_is_about_those_that_are_missing(
+    machine: Machine, commands: str, noted: str | None
+) -> None:
+    machine.host_config.write_text("journal = true\n")
+    machine.store.write_text(WHOLE.replace("suspended = true\n", 'suspended = true\nsmart_host_login = "b"\n', 1))
+    for words in ("multipop source set-password bob@example.com isp", "smart-host set --server"):
+        assert machine.run(*words.split(), "--password-stdin", stdin=FIRST).status == 0
+    assert machine.run(*commands.split(), stdin=SECOND).status == 0
+    undone = machine.run("undo", "--yes")
+    assert undone.status == 0
+    notes = [line for line in undone.err.splitlines() if "passwords are not brought back" in line]
+    assert [note.split("to set ")[1].split(":")[0] for note in notes] == ([noted] if noted else [])
 
 
 def test_a_password_without_an_owner_goes(machine: Machine) -> None:

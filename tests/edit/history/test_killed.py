@@ -45,13 +45,17 @@ def test_at_every_step(run: Run, store: Path, half: bool) -> None:
         assert status == -signal.SIGKILL
         replaced = store.read_bytes() != before
         assert log.read_bytes().startswith(whole)
+        torn = log.read_bytes()[len(whole) :].decode()
         found = [json.loads(line) for line in run(*options(store), "log", "--json").out.splitlines()]
         killed = [entry for entry in found if ALICE in entry["command"]]
         assert [entry["aborted"] for entry in killed] == ([False] if replaced else [True] * len(killed))
         outcomes.append((replaced, len(killed)))
         # The next edit writes down what came of it, and undo takes back what was done last.
         assert run(*options(store), "multipop", "on", BOB).status == 0
-        events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+        lines = log.read_text().splitlines()
+        if half:
+            assert lines.pop(1) == torn != ""  # evidence, which stays
+        events = [json.loads(line)["event"] for line in lines]
         assert events == ["edit", *(["edit"] if replaced else ["edit", "aborted"] * len(killed)), "edit"]
         assert run(*options(store), "undo").status == 0
         assert run(*options(store), "undo").status == 0

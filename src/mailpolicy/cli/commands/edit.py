@@ -14,6 +14,7 @@ from mailpolicy.cli.editing import remind_to_deploy, require_machine
 from mailpolicy.cli.output import Output
 from mailpolicy.diagnostics import ERROR, WARNING, Finding
 from mailpolicy.edit.draft import Draft, draft
+from mailpolicy.edit.history import changes, words
 from mailpolicy.edit.install import Installation, install
 from mailpolicy.edit.text import diff as text_diff
 from mailpolicy.errors import MailpolicyError, Refused, UsageError
@@ -23,6 +24,8 @@ from mailpolicy.render.access_changes import columns, records, summary
 from mailpolicy.store.store import Store
 
 _AGAIN, _LEAVE, _WRITE, _YES, _NO = "e", "x", "w", "y", "n"
+_UNSAFE = "MP039"  # about the file in place, not about the text
+_LISTED = 20  # changed keys
 _KEPT = "the text is kept for the next edit"
 
 
@@ -40,7 +43,7 @@ def app() -> typer.Typer:
     command.command(
         help="Change the store in your editor; on exit it is validated, and its access compared.\n\n"
         "The editor is $MAILPOLICY_EDITOR, $VISUAL or $EDITOR (under sudo not the first), else sensible-editor or vi. "
-        "Commands go on working meanwhile; what they change is merged, account by account. A text that is not installed is "
+        "Commands go on working meanwhile; what they change is merged, table by table. A text that is not installed is "
         "kept for the next time, unless you leave with x. For a script there is install."
     )(edits(with_formats(_edit, "text"), "--no-cases", "--no-journal"))
     return command
@@ -53,7 +56,7 @@ def _edit(context: typer.Context) -> int:
             "edit needs a terminal; without one, put a file in place with install",
             fix=("mailpolicy", "install", "FILE"),
         )
-    words = editor.command(out.context.editor)
+    command = editor.command(out.context.editor)
     require_machine(out)
     if out.guard is not None:
         out.guard.read()  # cases that cannot be used refuse every edit: say so before anybody types
@@ -63,7 +66,7 @@ def _edit(context: typer.Context) -> int:
     ) as work:
         _resume(out, work)
         try:
-            return _work(out, work, words)
+            return _work(out, work, command)
         except MailpolicyError as error:
             if _is_kept(work):
                 error.message += f"; {_KEPT}"
@@ -78,8 +81,8 @@ def _is_kept(work: Draft) -> bool:
     try:
         if work.kept() is not None:
             return True
-    except MailpolicyError:
-        return True
+    except MailpolicyError:  # it says so itself
+        return False
     work.discard()
     return False
 
@@ -92,19 +95,20 @@ def _resume(out: Output, work: Draft) -> None:
         work.discard()
         return
     now, (work.base, work.text) = work.base, kept
-    if now.data != work.base.data and not work.catch_up(now):
-        out.message(
-            "warning: the store was changed meanwhile, and the text was not; take over by hand what is missing:"
-        )
-        out.patch(_diff(work.base, now))
-        work.base = now
     work.save()
+    base, clashes = work.base, work.clashes(now)
+    # Elsewhere the text must not take back what others did: a text that cannot be merged yet keeps the base it was made from.
+    if work.catch_up(now, mine_wins=True) and clashes:
+        out.message(
+            f"warning: changed meanwhile, and the text has your version: {', '.join(clashes)}; the differences were:"
+        )
+        out.patch(_diff(base, now))
 
 
-def _work(out: Output, work: Draft, words: list[str]) -> int:
+def _work(out: Output, work: Draft, command: list[str]) -> int:
     while True:
         work.save()
-        editor.run(words, work.path)
+        editor.run(command, work.path)
         work.load()
         try:
             return _finish(out, work)
@@ -137,7 +141,8 @@ def _finish(out: Output, work: Draft) -> int:
 
 def _validate(out: Output, work: Draft, asked_about: list[str]) -> None:
     """Print the findings and ask what to do. Raises _Again and Refused."""
-    found = [finding for finding in work.store().diagnose()[0] if finding.problem.severity in (ERROR, WARNING)]
+    diagnosed, _ = work.store().diagnose([_UNSAFE])
+    found = [finding for finding in diagnosed if finding.problem.severity in (ERROR, WARNING)]
     texts = list(map(str, found))
     if not found or texts == asked_about:
         return
@@ -174,8 +179,9 @@ def _merge(out: Output, work: Draft, theirs: Store) -> None:
     out.patch(_diff(base, theirs))
     out.message("what you changed:")
     out.patch(_diff(base, work.store()))
+    where = ", ".join(work.clashes(theirs)) or "and the two texts cannot be parted by their tables"
     raise Refused(
-        "the store was changed meanwhile, in the same place; nothing was written",
+        f"the store was changed meanwhile, in the same place: {where}; nothing was written",
         file=out.context.file,
         code="changed-meanwhile",
     )
@@ -199,6 +205,7 @@ def _install(out: Output, work: Draft) -> Installation:
             out.message(summary(planned.changes))
         else:
             out.message("nobody's access changes")
+        _list_keys(out, planned)
 
     def confirm(_: Installation) -> None:
         if _ask(out, work, f"Install {printable(out.context.file)}? [y/N/e]", (_NO, _YES, _AGAIN)) == _NO:
@@ -224,6 +231,18 @@ def _install(out: Output, work: Draft) -> Installation:
             out, work, f"a case is broken: {_AGAIN} to edit again, {_LEAVE} to leave without writing", (_AGAIN, _LEAVE)
         )
         raise
+
+
+def _list_keys(out: Output, planned: Installation) -> None:
+    """Print the keys that change, removed ones first, as not all of them are seen in somebody's access."""
+    if planned.old is None or not planned.comparable:
+        return
+    found = changes.find(planned.old.tree, planned.new.tree)
+    found.sort(key=lambda change: not isinstance(change, changes.KeyChange) or change.new is not None)
+    for change in found[:_LISTED]:
+        out.message(words.sentence(change))
+    if len(found) > _LISTED:
+        out.message(f"and {counted(len(found) - _LISTED, 'more change')}")
 
 
 def _ask(out: Output, work: Draft, question: str, letters: tuple[str, ...]) -> str:

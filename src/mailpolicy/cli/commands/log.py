@@ -57,9 +57,12 @@ def _log(
         for entry in reversed(chosen):
             out.json("log/1", _object(found.path, entry))
         return 0
-    out.rows(("time", "id", "user", "command", "changes"), (_row(entry, whom) for entry in reversed(chosen)), of="edit")
-    if not chosen and not out.context.draws_tables:
-        out.message(f"{found.path}: no edits{f' of {whom}' if whom is not None else ''}")
+    if not chosen:
+        about = f"{f' of {whom}' if whom is not None else ''}{f' since {since}' if since is not None else ''}"
+        out.message(f"{found.path}: no edits{about}")
+        return 0
+    columns = ("time", "id", "user", "command", "changes")
+    out.rows(columns, (_row(entry, whom) for entry in reversed(chosen)), of="edit", whole=True)
     return 0
 
 

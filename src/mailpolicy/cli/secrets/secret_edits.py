@@ -87,7 +87,7 @@ def edit_then_delete_secrets(
 
 
 def edit_then_move_secrets(
-    out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool
+    out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool, yes: bool = True
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
     plan = _planned(out, store, planner)
@@ -96,7 +96,7 @@ def edit_then_move_secrets(
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     owners = {before.owner: after.owner for before, after in moves.items()}
     there = {before: before._replace(owner=owners[before.owner]) for before in _existing(out, keyring, moves) or ()}
-    return _apply_moves(out, store, planner, plan, keyring, there)
+    return _apply_moves(out, store, planner, plan, keyring, there, yes=yes)
 
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
@@ -104,7 +104,7 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     plan = _planned(out, store, planner)
     moves = bindings.redirected(store.policy(), planned_policy(store, plan))
     if not moves:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     keyring = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -113,7 +113,7 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     there = _existing(out, keyring, moves) or ()
     carried = {before: moves[before] for before in there if before in moves}
     ask_to_send(out, carried, yes=yes)
-    return _apply_moves(out, store, planner, plan, keyring, carried)
+    return _apply_moves(out, store, planner, plan, keyring, carried, yes=yes)
 
 
 def edit_with_secrets(
@@ -130,7 +130,7 @@ def edit_with_secrets(
         if (address := renamed.get(secret.owner.address or "")) is not None
     }
     if moves:
-        return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)
+        return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run, yes=yes)
     if gone:
         return edit_then_delete_secrets(out, store, planner, gone, dry_run=dry_run, yes=yes)
     return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
@@ -146,16 +146,23 @@ def _secrets_of(store: Store, plan: Plan) -> tuple[list[Secret], list[Secret]]:
 
 
 def _apply_moves(
-    out: Output, store: Store, planner: Planner, plan: Plan, keyring: Credentials, moves: Mapping[Secret, Secret]
+    out: Output,
+    store: Store,
+    planner: Planner,
+    plan: Plan,
+    keyring: Credentials,
+    moves: Mapping[Secret, Secret],
+    *,
+    yes: bool,
 ) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
-        return print_outcome(out, carry_out(out, store, planner))
+        return print_outcome(out, carry_out(out, store, planner, yes=yes))
     kept = keyring.get_many([before.user for before in moves])
     secrets_change = SecretsChange(
         {moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves]
     )
-    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change)
+    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
     _add_move_lines(outcome.plan, moves, remaining)
     return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 

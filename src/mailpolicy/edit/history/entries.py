@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mailpolicy.edit.history import words
 from mailpolicy.edit.history.changes import Renaming, TreeChange, from_json
-from mailpolicy.edit.history.journal import ABORTED, EDIT, OUTSIDE, SUFFIX
+from mailpolicy.edit.history.journal import ABORTED, EDIT, OUTSIDE, SUFFIX, was_cut_off
 from mailpolicy.errors import FileMissing
 from mailpolicy.system.held import Held
 
@@ -92,8 +92,7 @@ def read(held: Held, digest: str | None) -> History:
             found.append(entry)
         elif entry is not None:
             aborted.add(entry)
-    # After a crash nobody could write that the edit came to nothing.
-    if found and found[-1].content["before"] == digest != found[-1].content["after"]:
+    if found and digest != found[-1].content["after"] and was_cut_off(found[-1].content, digest, held.stamp()):
         aborted.add(found[-1].id)
     return History(path, list(_judged(found, aborted))[::-1], unreadable)
 

@@ -1,14 +1,14 @@
 """Write the journal of a store, NAME.log beside it: a line of JSON for each edit, before the store is replaced.
 
-An edit that then fails adds a line that says so. After a crash nobody could: the next edit finds it by the checksum of the
-store. Entries hold no secrets, as neither the store nor a command line does.
+An edit that then fails adds a line that says so. After a crash nobody could: the next edit finds it by the checksum and the stamp
+of the store. Entries hold no secrets, as neither the store nor a command line does.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,11 +64,11 @@ class Journal(NamedTuple):
             entry["undoes"] = undoes
         if old is None or old.is_valid:  # keys of a store with errors cannot be compared
             entry |= _changes(changes.find(old.tree if old is not None else {}, tree, operations))
-        entry |= {"before": before, "after": digest(content)}
+        entry |= {"before": before, "after": digest(content), "stamp": held.stamp()}
         with ExitStack() as stack:
             with _write_errors(held):
                 file = stack.enter_context(held.line_file(SUFFIX))
-                file.append(b"".join(map(_line, [*self._missing(file, before), entry])))
+                file.append(b"".join(map(_line, [*self._missing(file, before, entry["stamp"]), entry])))
             try:
                 yield
             except NotConfirmed:  # the new file is in place
@@ -81,16 +81,15 @@ class Journal(NamedTuple):
                 raise
         self._tell(held, identity)
 
-    def _missing(self, file: LineFile, before: str | None) -> Iterator[dict[str, Any]]:
+    def _missing(self, file: LineFile, before: str | None, stamp: str | None) -> Iterator[dict[str, Any]]:
         """Yield what the journal does not say yet: that the last edit was cut off, or that the store was changed without it."""
-        try:
-            last = json.loads(file.last_line() or b"{}")
-            known = last["after"]
-        except (OSError, ValueError, LookupError, TypeError):  # a new journal, or a line that nobody can read
+        last = next(filter(None, map(_readable, file.lines_from_the_end())), None)
+        if last is None:  # a new journal
             return
+        known = last["after"]
         if before == known:
             return
-        if last.get("event") == EDIT and last.get("before") == before:
+        if last.get("event") == EDIT and was_cut_off(last, before, stamp):
             yield self._event(ABORTED, id=last.get("id"), after=before)
         else:
             yield self._event(OUTSIDE, before=known, after=before)
@@ -105,6 +104,23 @@ class Journal(NamedTuple):
     def _tell(self, held: Held, identity: str) -> None:
         who = self.user if self.sudo_user is None else f"{self.user} (sudo: {self.sudo_user})"
         authlog.tell(f"{held.target}: edit {identity} by {who}: {self.command}")
+
+
+def _readable(line: bytes) -> dict[str, Any] | None:
+    """Return a line that says how the store was after it; None for one that was cut off, or that nobody can read."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "after" in found else None
+
+
+def was_cut_off(last: Mapping[str, Any], digest: str | None, stamp: str | None) -> bool:
+    """Return whether the last edit did not replace the store, which has this digest and stamp now.
+
+    After a crash nobody could write that down. A store that was put back by other means has another stamp.
+    """
+    return stamp is not None and (last.get("before"), last.get("stamp")) == (digest, stamp)
 
 
 def _changes(found: Sequence[TreeChange]) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def sentence(change: TreeChange) -> str:
     """Return the whole change in one line."""
     who, key = subject(change.new_path if isinstance(change, Renaming) else change.path)
     was = f" (was {_value(change.old)})" if isinstance(change, KeyChange) and _is_value(change.old) else ""
-    return f"{who} {key} {state(change)}{was}"
+    what = who if who.startswith(f"{key} ") else f"{who} {key}"
+    return f"{what} {state(change)}{was}"
 
 
 def _is_value(value: Any) -> bool:

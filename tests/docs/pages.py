@@ -92,7 +92,7 @@ def same_run(on_page: str, output: str) -> bool:
 
 def _every_time(output: str) -> str:
     output = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t[0-9a-f]{10}\t[^\t]+", "TIME\tID\tUSER", output)
-    return re.sub(r"\b[0-9a-f]{10}(?= \(mailpolicy )", "ID", output)
+    return re.sub(r"\b[0-9a-f]{10}(?= \(mailpolicy )|(?<=mailpolicy undo )[0-9a-f]{10}", "ID", output)
 
 
 def _blank(found: re.Match[str]) -> str:

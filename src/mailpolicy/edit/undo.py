@@ -11,9 +11,9 @@ from mailpolicy.edit.history.entries import Entry, History, addresses_of
 from mailpolicy.edit.operations import Add, Amend, Drop, Operation, Path, Put, PutElement, Rename
 from mailpolicy.edit.plan import Change, Plan, Result
 from mailpolicy.edit.transaction import planned_policy, refuse_invalid
-from mailpolicy.errors import Advice, NotFound, Refused
+from mailpolicy.errors import Advice, NotFound, Refused, UsageError
 from mailpolicy.policy import bindings
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, short
 from mailpolicy.store.store import Store
 
 _SHORTEST_ID = 4  # characters of an id that stand for the whole
@@ -27,17 +27,16 @@ def chosen(history: History, identity: str | None) -> Entry:
             if not entry.aborted and entry.undone_by is None and entry.undoes is None:
                 return entry
         raise Refused("there is no edit to undo", file=history.path, code="nothing-to-undo")
-    found = [
-        entry
-        for entry in edits
-        if entry.id == identity or (len(identity) >= _SHORTEST_ID and entry.id.startswith(identity))
-    ]
+    if len(identity) < _SHORTEST_ID:
+        raise UsageError(f"{short(identity)} is too short for an id: at least {_SHORTEST_ID} characters of one in log")
+    found = [entry for entry in edits if entry.id.startswith(identity)]
     if not found:
         raise NotFound(
             f"there is no entry {identity!a}", file=history.path, code="no-such-entry", fix=("mailpolicy", "log")
         )
     if len(found) > 1:
-        raise Refused(f"{identity} stands for more than one entry", file=history.path, code="ambiguous")
+        names = ", ".join(map(_named, found))
+        raise Refused(f"{identity} stands for more than one entry: {names}", file=history.path, code="ambiguous")
     return found[0]
 
 
@@ -206,6 +205,7 @@ def _changed_since(history: History, entry: Entry, change: TreeChange) -> Refuse
     return Refused(
         f"{_named(entry)} is not undone: {why}",
         code="changed-since",
+        fix=("mailpolicy", "undo", touching[-1].id) if touching and entry.undone_by is None else None,
         content={"id": entry.id, "later": touching[-1].id if touching else None},
     )
 

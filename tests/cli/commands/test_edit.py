@@ -130,10 +130,12 @@ def test_it_is_the_way_out_of_a_store_with_errors(desk: Desk) -> None:
     broken.write_text(f"#!{sys.executable}\nimport sys\nopen(sys.argv[-1], 'w').write({MINIMAL!r})\n")
     broken.chmod(0o755)
     person = desk.sit(str(broken))
-    person.expect("the store had errors, so its access cannot be compared")
+    person.expect("the store had errors, so its access cannot be compared; the texts differ:")
+    person.expect(r"-pop = maybe\s+\+pop = true")
     person.expect(QUESTION)
     person.sendline("y")
     assert ended(person) == 0
+    assert "access" not in person.before
     assert desk.store.read_text() == MINIMAL
 
 

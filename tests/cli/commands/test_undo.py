@@ -186,6 +186,7 @@ def test_what_was_changed_since(run: Run, store: Path, journaled: list[str], nam
         else:
             error = json.loads(refused.out)
             assert (refused.status, error["code"], error["later"]) == (5, "changed-since", written[1]["id"])
+            assert error["fix"].split()[-1] == written[1]["id"]
             assert why.format(None, f"{written[1]['id']} (mailpolicy {commands[1]})") in error["message"]
         assert store.read_bytes() == before
     assert entries(store) == written
@@ -222,7 +223,15 @@ def test_an_id(run: Run, store: Path, journaled: list[str]) -> None:
     identity = entries(store)[0]["id"]
     unknown = run(*journaled, "undo", "ffff")
     assert (unknown.status, "there is no entry 'ffff'" in unknown.err) == (4, True)
-    assert run(*journaled, "undo", identity[:3]).status == 4
+    few = run(*journaled, "undo", identity[:3])
+    assert (few.status, "too short for an id: at least 4 characters" in few.err) == (2, True)
+    whole = journal(store).read_text()
+    journal(store).write_text(whole + whole.replace(identity, f"{identity[:4]}zz"))
+    many = run(*journaled, "undo", identity[:4])
+    assert many.status == 5
+    for name in (identity, f"{identity[:4]}zz"):
+        assert f"{name} (mailpolicy pop off {ALICE})" in many.err
+    journal(store).write_text(whole)
     assert run(*journaled, "undo", identity[:4]).status == 0
 
 

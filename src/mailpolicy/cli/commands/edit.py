@@ -134,7 +134,8 @@ def _finish(out: Output, work: Draft) -> int:
         except _Changed:
             continue
         work.discard()
-        installing.report(out, done, dry_run=False)
+        # Access compared with that of an empty store says nothing to somebody who mends errors.
+        installing.report(out, done if done.comparable else done._replace(changes=[], notes=[]), dry_run=False)
         remind_to_deploy(out)
         return 0
 
@@ -199,7 +200,8 @@ def _install(out: Output, work: Draft) -> Installation:
         if planned.old is None or planned.old.data != work.base.data:
             raise _Changed
         if not planned.comparable:
-            out.message("the store had errors, so its access cannot be compared")
+            out.message("the store had errors, so its access cannot be compared; the texts differ:")
+            out.patch(planned.diff)
         elif planned.changes:
             out.rows(columns(planned.changes), records(planned.changes, installing.sides(planned)))
             out.message(summary(planned.changes))

@@ -28,7 +28,6 @@ EDITORS: dict[str, tuple[str, int, str, bool]] = {
         True,
     ),
     "removes the file": ("path.unlink()", 5, "the editor has left no file; nothing was written", False),
-    "leaves a link": ("path.unlink(); path.symlink_to('/etc/passwd')", 7, "too many symbolic links", True),
 }
 
 

@@ -341,10 +341,11 @@ def test_a_list_that_would_not_be_the_one_reported_is_refused(tmp_path: Path) ->
 
     def planner(policy: Policy) -> Plan:
         plan = Plan()
-        plan.change(Amend(("accounts", ALICE, "extra_lan"), (1,), ()), ALICE, "extra_lan", ("a", "b"), ("b",))
+        wrong = Amend(("accounts", ALICE, "extra_lan"), (1,), (), ("b",))  # its positions leave a
+        plan.change(wrong, ALICE, "extra_lan", ("a", "b"), ("b",))
         return plan
 
-    with pytest.raises(Refused, match="not be the one"):
+    with pytest.raises(Refused, match="edit it by hand"):
         edit(path, planner)
     assert path.read_bytes() == before
 

@@ -47,13 +47,13 @@ def add(plan: Plan, listed: EntryList, texts: tuple[str, ...]) -> list[LanEntry]
     if fresh:
         added = tuple(entry.text for entry in fresh)
         new = [entry.text for entry in (*existing, *fresh)]
-        listed.change(plan, _addition(listed, added), new)
+        listed.change(plan, _addition(listed, added, tuple(new)), new)
     return fresh
 
 
-def _addition(listed: EntryList, added: tuple[str, ...]) -> Operation:
+def _addition(listed: EntryList, added: tuple[str, ...], new: tuple[str, ...]) -> Operation:
     if listed.entries is not None:
-        return Amend(listed.path, (), added)
+        return Amend(listed.path, (), added, new)
     return Put(listed.path, added) if sum(map(len, added)) <= _ONE_LINE else PutList(listed.path, added)
 
 
@@ -78,7 +78,8 @@ def remove(plan: Plan, listed: EntryList, texts: tuple[str, ...]) -> list[LanEnt
         still = "still" if whole else "still partly"
         plan.notes.append(f"warning: {text} is {still} in {listed.place}, through {', '.join(through)}")
     if gone:
-        listed.change(plan, Amend(listed.path, gone, ()), [entry.text for entry in kept])
+        new = tuple(entry.text for entry in kept)
+        listed.change(plan, Amend(listed.path, gone, (), new), new)
     return kept
 
 

@@ -51,11 +51,15 @@ class PutList(NamedTuple):
 
 
 class Amend(NamedTuple):
-    """Remove elements of the array `path` by their indices, and append others."""
+    """Make the array `path` the one in `values`: remove elements by their indices, and append others.
+
+    The text is changed by the indices and the tree by the values, so that the proof of an edit compares the two.
+    """
 
     path: Path
     remove: tuple[int, ...]
     append: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 def replacing(path: Path, old: Value | None, new: Value) -> Put | Amend:
@@ -64,7 +68,7 @@ def replacing(path: Path, old: Value | None, new: Value) -> Put | Amend:
         kept = tuple(element for element in old if element in new)
         if new[: len(kept)] == kept:
             gone = tuple(index for index, element in enumerate(old) if element not in new)
-            return Amend(path, gone, new[len(kept) :])
+            return Amend(path, gone, new[len(kept) :], new)
     return Put(path, new)
 
 

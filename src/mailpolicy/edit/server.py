@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailpolicy.edit.operations import Amend, DropList, Operation, Path, Put, Scalar
+from mailpolicy.edit.operations import DropList, Operation, Path, Scalar, replacing
 from mailpolicy.edit.plan import Plan, Result
 from mailpolicy.errors import Command, Refused
 from mailpolicy.policy.lookup import require_account
@@ -84,18 +84,12 @@ def ungovern(policy: Policy, services: Iterable[Service]) -> Plan:
 
 
 def _govern_change(plan: Plan, policy: Policy, new: tuple[Service, ...]) -> None:
-    path, old = ("server", "govern"), policy.server.govern
-    if set(new) == set(old):
+    path, old, named = ("server", "govern"), tuple(map(str, policy.server.govern)), tuple(map(str, new))
+    if set(named) == set(old):
         return
-    added = tuple(str(service) for service in new if service not in old)
-    gone = tuple(index for index, service in enumerate(old) if service not in new)
-    if not new:
-        operation: Operation = DropList(path, tuple(map(str, old)))
-    elif "govern" in policy.server.written:
-        operation = Amend(path, gone, added)
-    else:
-        operation = Put(path, added)
-    plan.change(operation, None, "server.govern", [*map(str, old)] or None, [*map(str, new)] or None)
+    written = old if "govern" in policy.server.written else None
+    operation: Operation = replacing(path, written, named) if named else DropList(path, old)
+    plan.change(operation, None, "server.govern", list(old) or None, list(named) or None)
 
 
 def display_text(value: Scalar | None) -> str:

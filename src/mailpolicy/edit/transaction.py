@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit import partial
 from mailpolicy.edit.locking import recorded, under_lock
-from mailpolicy.edit.operations import Amend, PutElement, Rename
+from mailpolicy.edit.operations import Rename
 from mailpolicy.edit.plan import Plan, Planner, planned
 from mailpolicy.edit.text import diff
 from mailpolicy.edit.text.diff import Splice
@@ -208,9 +208,6 @@ def _rewrite(store: Store, plan: Plan) -> Rewrite:
         # A removal begins at the end of the line before; name the line that it removes.
         offset += len(store.text[offset:]) - len(store.text[offset:].lstrip("\r\n")) if splices[0].end > offset else 0
         raise _needs_hand_edit(store, offset, "this edit would also alter the surrounding lines")
-    # An undo takes its positions from the tree, and reports only the entries that come and go.
-    if plan.undoes is None and not _is_as_reported(wanted, plan):
-        raise _needs_hand_edit(store, splices[0].start, "the list would not be the one that was asked for")
     policy = _new_policy(store, plan, wanted)
     if store.subset is None:
         return Rewrite(store, splices, wanted, policy)
@@ -247,18 +244,6 @@ def _changed_accounts(plan: Plan) -> set[str] | None:
         if isinstance(operation, Rename):
             keys.add(operation.name)
     return keys
-
-
-def _is_as_reported(tree: dict[str, Any], plan: Plan) -> bool:
-    """Return whether the arrays that the plan amends are, in the new tree, those that it reports."""
-    for operation, change in zip(plan.operations, plan.changes, strict=True):
-        if isinstance(operation, Amend | PutElement):
-            value: Any = tree
-            for part in operation.path:
-                value = value[part]
-            if value != list(change.new or ()):
-                return False
-    return True
 
 
 def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:

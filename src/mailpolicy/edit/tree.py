@@ -30,12 +30,8 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
         match operation:
             case Put(_, value):
                 table[last] = _toml_value(value)
-            case PutList(_, values):
+            case PutList(_, values) | Amend(_, _, _, values):
                 table[last] = list(values)
-            case Amend(_, remove, append):
-                table[last] = [text for index, text in enumerate(table.get(last, [])) if index not in remove] + list(
-                    append
-                )
             case PutElement(_, index, value):
                 table[last] = [value if at == index else text for at, text in enumerate(table[last])]
             case Drop() | DropList():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mailpolicy.edit.history import words
@@ -83,7 +83,7 @@ def plan(store: Store, entry: Entry, history: Callable[[], History]) -> Plan:
         where = change.new_path if isinstance(change, Renaming) else change.path
         who, key = words.subject(where)
         made.results.append(Result(who, key, words.state(change), True))
-        made.changes.append(_reported(change, words.address(where)))
+        made.changes.append(_reported(store.tree, change, words.address(where)))
     refuse_invalid(store, made)  # a line of the journal may name keys that no store has, which the text cannot be given
     made.notes += _without_passwords(store, made, entry)
     return made
@@ -120,14 +120,14 @@ def _brings_a_login_back(change: TreeChange) -> bool:
             return False
 
 
-def _reported(change: TreeChange, address: str | None) -> Change:
+def _reported(tree: Tree, change: TreeChange, address: str | None) -> Change:
     """Return a change as every edit reports it."""
     key = ".".join(change.path if address is None else change.path[2:]) or None
     match change:
         case KeyChange(_, old, new):
             return Change(address, key, old, new)
-        case ListChange(_, removed, added):
-            return Change(address, key, list(removed), list(added))
+        case ListChange(path, removed, added):
+            return Change(address, key, _value(tree, path), _amended(_value(tree, path), removed, added))
         case Renaming(path, name):
             return Change(address, "address" if address is not None else key, path[-1], name)
 
@@ -165,13 +165,22 @@ def _operations(tree: Tree, change: TreeChange) -> Iterator[Operation]:
         case KeyChange(path, _, new):
             yield from _written(path, new)
         case ListChange(path, removed, added):
-            places = [_value(tree, path).index(text) for text in removed]
-            if len(removed) == len(added):  # in their places, so that the order stays
+            old = _value(tree, path)
+            places = [old.index(text) for text in removed]
+            if len(removed) == len(added):
                 yield from (PutElement(path, place, text) for place, text in zip(places, added, strict=True))
             else:
-                yield Amend(path, tuple(sorted(places)), added)
+                yield Amend(path, tuple(sorted(places)), added, tuple(_amended(old, removed, added)))
         case Renaming(path, name):
             yield Rename(path, name)
+
+
+def _amended(old: list[str], removed: Sequence[str], added: Sequence[str]) -> list[str]:
+    """Return a list without the entries removed and with those added: in their places if they are as many."""
+    if len(removed) == len(added):
+        instead = dict(zip(removed, added, strict=True))
+        return [instead.get(text, text) for text in old]
+    return [*(text for text in old if text not in removed), *added]
 
 
 def _written(path: Path, value: Any) -> Iterator[Operation]:

@@ -103,7 +103,7 @@ def _normalised(text: str) -> str:
         raise NameRejected(f"'{shown}' is not an address: it has no @; write name@domain")
     if "@" in local:
         raise NameRejected(f"'{shown}' is not an address: it has more than one @")
-    if re.search(_UNSAFE, text) or any(character.isspace() for character in text):
+    if re.search(_UNSAFE, text) or text.split() != [text]:
         raise NameRejected(
             f"'{shown}' is not an address: it contains a space, a control character or an invisible character"
         )

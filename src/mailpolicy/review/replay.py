@@ -81,7 +81,8 @@ class Replay:
         self._pack: Callable[[str], bytes] = packer()
         self._pack_v4: Callable[[str], bytes] = partial(inet_pton, AF_INET)
         self._tallies: dict[str, dict[str, Tally]] = {}  # by address and service, as plain text
-        self._decisions: dict[object, dict[str, Decision]] = {}  # by the shape of accounts and the service
+        self._by_shape: dict[object, dict[str, Decision]] = {}  # by the shape of accounts and the service
+        self._decisions: dict[str, dict[str, Decision]] = {}  # the same by address, as a shape takes long to make
         self._spelled: dict[str, dict[str, Tally]] = {}  # by name and protocol, as written
         self._limit = 2 * len(policy.accounts) + 10_000
         self._unknown = 0
@@ -184,13 +185,12 @@ class Replay:
         tallies = self._tallies.get(address)
         if tallies is None:
             tallies = self._tallies[address] = {}
+            shape = account.shape if account is not None else None
+            self._decisions[address] = self._by_shape.setdefault(shape, {})
         text = str(service)  # an enum member hashes many times slower
         tally = tallies.get(text)
         if tally is None:
-            shape = account.shape if account is not None else None
-            decisions = self._decisions.get(shape)
-            if decisions is None:
-                decisions = self._decisions[shape] = {}
+            decisions = self._decisions[address]
             known = decisions.get(text)
             if known is None:
                 known = decisions[text] = decide(self._policy, address, service)

@@ -82,7 +82,7 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
             case PutList(path, values):
                 made.append(_put(layout, path, array(values, layout.newline)))
-            case Amend(path, _, append):
+            case Amend(path, _, append, _):
                 entry = layout.entry(path)
                 made.append(
                     amend(layout, entry, operation) if entry else _put(layout, path, array(append, layout.newline))
@@ -108,7 +108,7 @@ def settled(text: str, operations: Sequence[Operation], *, followed: bool = Fals
         if not isinstance(operation, DropList)
         else Drop(operation.path)
         if operation.path in gone
-        else Amend(operation.path, tuple(range(len(operation.values))), ())
+        else Amend(operation.path, tuple(range(len(operation.values))), (), ())
         for operation in operations
     ]
 

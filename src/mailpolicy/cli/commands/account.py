@@ -7,23 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailpolicy.cli import views
-from mailpolicy.cli.account_command import account_command
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import address, addresses, targets
-from mailpolicy.cli.selection_options import (
-    Addresses,
-    Domain,
-    DryRun,
-    Everyone,
-    SkipUnknown,
-    WithTemplate,
-    Yes,
-    YesRemove,
-)
+from mailpolicy.cli.selection_options import Domain, DryRun, Yes, YesRemove
+from mailpolicy.cli.targeted import targeted
 from mailpolicy.cli.when import expiry, when
 from mailpolicy.edit.operations import Scalar
+from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy
@@ -31,7 +23,6 @@ from mailpolicy.policy.service import SWITCHES
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan
-    from mailpolicy.edit.selection import Selection
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
 _Addresses = Annotated[
@@ -54,12 +45,14 @@ def app() -> typer.Typer:
         "On a terminal MPOP is short for MultiPOP and OC for Outlook Connector, and LAN means from the LAN only.",
     )(_list)
     group.command("show", help="Show the services of an account, and why.")(_show)
-    group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(_suspend)
-    group.command("resume", help="Lift a suspension.")(account_command(_resume))
+    group.command("suspend", help="Suspend accounts. Every service is denied to them until resumed.")(
+        targeted(_suspend)
+    )
+    group.command("resume", help="Lift a suspension.")(targeted(_resume))
     group.command(
         "expire",
         help="Set the last day of accounts, or a moment.\n\nAfterwards every service that the store governs is denied to them.",
-    )(_expire)
+    )(targeted(_expire))
     return group
 
 
@@ -132,36 +125,35 @@ def _rename(
 
 def _suspend(
     context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
+    *,
+    chosen: Selection,
     until: Annotated[str | None, typer.Option("--until", hidden=True)] = None,  # answered with what there is instead
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    from mailpolicy.edit import accounts  # 2 ms, only for edits
-
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
     if until is not None:
         raise UsageError(
             "--until: a suspension has no end; to close an account from a day on there is mailpolicy account expire, "
             "and to close one service until a day",
             fix=("mailpolicy", "imap", "off", *(chosen.addresses or ("TARGET...",)), "--until", until),
         )
-    return edit(
-        context.obj,
-        lambda policy: accounts.suspend(policy, chosen),
-        addresses=chosen.addresses,
-        dry_run=dry_run,
-        yes=yes,
-    )
+    return _suspension(context, chosen, suspended=True, yes=yes, dry_run=dry_run)
+
+
+def _resume(context: typer.Context, *, chosen: Selection, yes: Yes = False, dry_run: DryRun = False) -> int:
+    return _suspension(context, chosen, suspended=False, yes=yes, dry_run=dry_run)
+
+
+def _suspension(context: typer.Context, chosen: Selection, *, suspended: bool, yes: bool, dry_run: bool) -> int:
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
+
+    plan = accounts.suspend if suspended else accounts.resume
+    return edit(context.obj, lambda policy: plan(policy, chosen), addresses=chosen.addresses, dry_run=dry_run, yes=yes)
 
 
 def _expire(
     context: typer.Context,
-    target: Addresses = None,
+    *,
     last_day: Annotated[
         str | None, typer.Option("--last-day", metavar="DATE", help="the last day on which they can be used")
     ] = None,
@@ -169,10 +161,7 @@ def _expire(
         str | None, typer.Option("--at", metavar="WHEN", help="the moment: a date (its start) or a date-time")
     ] = None,
     never: Annotated[bool, typer.Option("--never", help="they do not expire")] = False,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
+    chosen: Selection,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
@@ -183,19 +172,12 @@ def _expire(
         raise UsageError("when do they expire? Use one of --last-day DATE, --at WHEN and --never")
     option = "--last-day" if last_day is not None else "--at"
     asked = when(option, last_day if last_day is not None else at)
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
 
     def planner(policy: Policy) -> Plan:
         end = None if asked is None else expiry(out, policy, option, asked, whole_day=last_day is not None)
         return accounts.expire(policy, chosen, end, out.now)
 
-    return edit(context.obj, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
-
-
-def _resume(policy: Policy, chosen: Selection) -> Plan:
-    from mailpolicy.edit import accounts  # 2 ms, only for edits
-
-    return accounts.resume(policy, chosen)
+    return edit(out, planner, addresses=chosen.addresses, dry_run=dry_run, yes=yes)
 
 
 def _list(

@@ -12,18 +12,9 @@ from mailpolicy.cli import views
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.selection import entries, targets
-from mailpolicy.cli.selection_options import (
-    Addresses,
-    Domain,
-    DryRun,
-    Everyone,
-    InDefaults,
-    InTemplate,
-    SkipUnknown,
-    WithTemplate,
-    Yes,
-)
+from mailpolicy.cli.selection import entries
+from mailpolicy.cli.selection_options import DryRun, Yes
+from mailpolicy.cli.targeted import targeted
 from mailpolicy.cli.when import end_of, when
 from mailpolicy.cli.when_options import UntilOption
 from mailpolicy.diagnostics import dotted
@@ -162,14 +153,9 @@ def _object(store: Store, policy: Policy, name: str, accounts: int) -> dict[str,
 def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> Callable[..., int]:
     def command(
         context: typer.Context,
+        *,
         name: _Name,
-        target: Addresses = None,
-        domain: Domain = None,
-        with_template: WithTemplate = None,
-        everyone: Everyone = False,
-        in_template: InTemplate = None,
-        in_defaults: InDefaults = False,
-        skip_unknown: SkipUnknown = False,
+        chosen: Selection,
         until: UntilOption = None,
         yes: Yes = False,
         dry_run: DryRun = False,
@@ -177,23 +163,14 @@ def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> C
         out: Output = context.obj
         wanted = _checked(name)
         asked = when("--until", until, ahead=True)
-        chosen = targets(
-            target,
-            domain=domain,
-            with_template=with_template,
-            everyone=everyone,
-            in_template=in_template,
-            in_defaults=in_defaults,
-            skip_unknown=skip_unknown,
-        )
         if asked is not None and chosen.layer is not None:
             raise UsageError("--until: only accounts have exceptions")
         return edit(
-            context.obj,
+            out,
             lambda policy: plan(policy, wanted, chosen, end_of(out, policy, "--until", asked) if asked else None),
             addresses=chosen.addresses,
             dry_run=dry_run,
             yes=yes,
         )
 
-    return command
+    return targeted(command, layers=True)

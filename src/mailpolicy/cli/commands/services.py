@@ -8,20 +8,11 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.selection import targets
-from mailpolicy.cli.selection_options import (
-    Addresses,
-    Domain,
-    DryRun,
-    Everyone,
-    InDefaults,
-    InTemplate,
-    SkipUnknown,
-    WithTemplate,
-    Yes,
-)
+from mailpolicy.cli.selection_options import DryRun, Yes
 from mailpolicy.cli.switching import switch_service
+from mailpolicy.cli.targeted import targeted
 from mailpolicy.cli.when_options import UntilOption
+from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.service import BY_NAME, Service
@@ -63,43 +54,24 @@ def app(name: str) -> typer.Typer:
 def _plain(service: Service, verb: Verb) -> Callable[..., int]:
     def command(
         context: typer.Context,
-        target: Addresses = None,
-        domain: Domain = None,
-        with_template: WithTemplate = None,
-        everyone: Everyone = False,
-        in_template: InTemplate = None,
-        in_defaults: InDefaults = False,
-        skip_unknown: SkipUnknown = False,
+        *,
+        chosen: Selection,
         until: UntilOption = None,
         yes: Yes = False,
         dry_run: DryRun = False,
     ) -> int:
-        chosen = targets(
-            target,
-            domain=domain,
-            with_template=with_template,
-            everyone=everyone,
-            in_template=in_template,
-            in_defaults=in_defaults,
-            skip_unknown=skip_unknown,
-        )
         return switch_service(context.obj, service, verb, chosen, until=until, dry_run=dry_run, yes=yes)
 
-    return command
+    return targeted(command, layers=True)
 
 
 def _on(service: Service) -> Callable[..., int]:
     def command(
         context: typer.Context,
-        target: Addresses = None,
+        *,
         lan_only: _LanOnly = False,
         anywhere: _Anywhere = False,
-        domain: Domain = None,
-        with_template: WithTemplate = None,
-        everyone: Everyone = False,
-        in_template: InTemplate = None,
-        in_defaults: InDefaults = False,
-        skip_unknown: SkipUnknown = False,
+        chosen: Selection,
         until: UntilOption = None,
         yes: Yes = False,
         dry_run: DryRun = False,
@@ -107,18 +79,9 @@ def _on(service: Service) -> Callable[..., int]:
         if lan_only and anywhere:
             raise UsageError("--lan-only and --anywhere cannot be combined")
         reach = Verb.LAN_ONLY if lan_only else Verb.ANYWHERE if anywhere else None
-        chosen = targets(
-            target,
-            domain=domain,
-            with_template=with_template,
-            everyone=everyone,
-            in_template=in_template,
-            in_defaults=in_defaults,
-            skip_unknown=skip_unknown,
-        )
         return switch_service(context.obj, service, Verb.ON, chosen, reach, until=until, dry_run=dry_run, yes=yes)
 
-    return command
+    return targeted(command, layers=True)
 
 
 def _refusal(service: Service, verb: Verb) -> Callable[..., int]:

@@ -7,17 +7,14 @@ from typing import Annotated
 import typer
 
 from mailpolicy.cli import views
-from mailpolicy.cli.account_command import account_command
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
-from mailpolicy.cli.selection import targets
-from mailpolicy.cli.selection_options import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes
+from mailpolicy.cli.selection_options import DryRun, Yes
+from mailpolicy.cli.targeted import targeted
 from mailpolicy.edit import templates
-from mailpolicy.edit.plan import Plan
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
-from mailpolicy.policy.model import Policy
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="the template", show_default=False)]
 
@@ -34,8 +31,8 @@ def app() -> typer.Typer:
     group.command("rename", help="Rename a template, also in its accounts.")(_rename)
     group.command("list", help="List the templates and their settings.")(_list)
     group.command("show", help="Show one template.")(_show)
-    group.command("assign", help="Assign a template to accounts.")(_assign)
-    group.command("unassign", help="Remove the template from accounts.")(account_command(_unassign))
+    group.command("assign", help="Assign a template to accounts.")(targeted(_assign))
+    group.command("unassign", help="Remove the template from accounts.")(targeted(_unassign))
     return group
 
 
@@ -82,26 +79,20 @@ def _show(context: typer.Context, name: _Name) -> int:
 
 
 def _assign(
-    context: typer.Context,
-    name: _Name,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
-    skip_unknown: SkipUnknown = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
+    context: typer.Context, *, name: _Name, chosen: Selection, yes: Yes = False, dry_run: DryRun = False
 ) -> int:
-    wanted = _checked(name)
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    return _assigned(context, _checked(name), chosen, yes=yes, dry_run=dry_run)
+
+
+def _unassign(context: typer.Context, *, chosen: Selection, yes: Yes = False, dry_run: DryRun = False) -> int:
+    return _assigned(context, None, chosen, yes=yes, dry_run=dry_run)
+
+
+def _assigned(context: typer.Context, name: str | None, chosen: Selection, *, yes: bool, dry_run: bool) -> int:
     return edit(
         context.obj,
-        lambda policy: templates.assign(policy, wanted, chosen),
+        lambda policy: templates.assign(policy, name, chosen),
         addresses=chosen.addresses,
         dry_run=dry_run,
         yes=yes,
     )
-
-
-def _unassign(policy: Policy, chosen: Selection) -> Plan:
-    return templates.assign(policy, None, chosen)

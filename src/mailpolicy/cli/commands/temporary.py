@@ -12,8 +12,10 @@ from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import targets
-from mailpolicy.cli.selection_options import Addresses, Domain, DryRun, Everyone, SkipUnknown, WithTemplate, Yes
+from mailpolicy.cli.selection_options import DryRun, Yes
+from mailpolicy.cli.targeted import targeted
 from mailpolicy.edit import exceptions
+from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.account import Account, Settings
 from mailpolicy.policy.dates import FAR, End
@@ -27,7 +29,9 @@ def app() -> typer.Typer:
         no_args_is_help=True,
     )
     group.command("list", help="List exceptions and accounts that expire, in order of time.")(_list)
-    group.command("end", help="End exceptions: the settings of the accounts themselves apply again.")(_end)
+    group.command("end", help="End exceptions: the settings of the accounts themselves apply again.")(
+        targeted(_end, optional=True)
+    )
     return group
 
 
@@ -103,24 +107,17 @@ def _text(settings: Settings) -> str:
 
 def _end(
     context: typer.Context,
-    target: Addresses = None,
-    domain: Domain = None,
-    with_template: WithTemplate = None,
-    everyone: Everyone = False,
+    *,
     over: Annotated[bool, typer.Option("--over", help="remove all exceptions that have passed")] = False,
-    skip_unknown: SkipUnknown = False,
+    chosen: Selection | None,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
     if over:
-        if target or domain is not None or with_template is not None or everyone:
+        if chosen is not None:
             raise UsageError("--over is about all accounts and cannot be combined with targets")
         return edit(context.obj, exceptions.end_over, dry_run=dry_run, yes=yes)
-    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    some = chosen or targets(None)
     return edit(
-        context.obj,
-        lambda policy: exceptions.end(policy, chosen),
-        addresses=chosen.addresses,
-        dry_run=dry_run,
-        yes=yes,
+        context.obj, lambda policy: exceptions.end(policy, some), addresses=some.addresses, dry_run=dry_run, yes=yes
     )

@@ -6,7 +6,6 @@ Promises: both sides did the same work, which is looked at, not believed. Not pr
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -17,10 +16,9 @@ import tomli
 from table import Bar, mebibytes, milliseconds, rate, spaced
 from timing import MAILPOLICY, Void, mailpolicy, peak, script, told, turns, whole
 
-FEW, THOUSAND, MANY, GREAT_MANY = 10, 1_000, 10_000, 100_000  # accounts, or secrets
-QUESTIONS = 200_000
+FEW, MANY, GREAT_MANY = 10, 10_000, 100_000  # accounts, or secrets
 LOOP = 100  # processes
-CEDAR_QUESTIONS = 20_000  # cedarpy takes too long for all of them in every round
+QUESTIONS, CEDAR_QUESTIONS = 200_000, 20_000  # cedarpy takes too long for all of them in every round
 OUTSIDE = "203.0.113.9"
 
 
@@ -269,96 +267,11 @@ def replay(folder: Path) -> list[Bar]:
     return [Bar(what, 0.6, False, pairs, "bare loop of `ipaddress.ip_address`", rate)]
 
 
-def secrets(folder: Path) -> list[Bar]:
-    """All secrets out of a sealed file, against decrypting them one by one."""
-    rows = []
-    for count, limit, rounds in ((MANY, 1.2, 25), (GREAT_MANY, None, 9)):
-        place = sealed(folder, count)
-        taken = turns(
-            rounds,
-            partial(_told_seconds, "read", place, count),
-            partial(_told_seconds, "loop", place, count),
-        )
-        what = f"{spaced(count)} secrets out of the sealed file"
-        peer = "bare loop of `AESGCM.decrypt` over the same secrets"
-        rows.append(Bar(what, limit, True, [(ours, loop) for ours, loop in taken], peer, milliseconds))
-    return rows
-
-
-def secret_set(folder: Path) -> list[Bar]:
-    """One password set among many, against the same among few."""
-    store, address = stored(folder, FEW), stores.addresses(FEW)[0]
-    passwords = [folder / "one", folder / "two"]
-    for path in passwords:
-        path.write_text(f"the password {path.name}", encoding="utf-8")
-    whole_set = ("smart-host", "set", address, "--file", store, "--login", "relay")
-
-    def side(count: int) -> Callable[[], float]:
-        place, turn = sealed(folder, count), iter(passwords * 1000)
-
-        def change() -> float:
-            before = (place / "secrets").read_bytes()
-            seconds = mailpolicy(*whole_set, "--host-config", place / "host.toml", "--password-file", next(turn))
-            require((place / "secrets").read_bytes() != before, "nothing was set")
-            return seconds
-
-        return change
-
-    few = side(FEW)
-    rows = []
-    for count, limit, rounds in ((THOUSAND, 1.1, 60), (MANY, None, 25), (GREAT_MANY, None, 9)):
-        taken = turns(rounds, side(count), few)
-        what = f"`smart-host set` among {spaced(count)} secrets"
-        rows.append(Bar(what, limit, True, [(ours, less) for ours, less in taken], f"among {FEW}", milliseconds))
-    return rows
-
-
-def secret_get(folder: Path) -> list[Bar]:
-    """One password out of a sealed file, against a Typer application that does nothing."""
-    place, store = sealed(folder, FEW), folder / "accounts.toml"
-    store.write_text(
-        'version = 1\n[server]\nedition = "pro"\nmultipop = true\n[accounts."a@example.com"]\nmultipop = true\n'
-        '[accounts."a@example.com".sources.p]\nhost = "pop.example.net"\nlogin = "a"\n',
-        encoding="utf-8",
-    )
-    password, printed = folder / "password", folder / "printed"
-    password.write_text("the password", encoding="utf-8")
-    which = ("a@example.com", "p", "--file", store, "--host-config", place / "host.toml")
-    mailpolicy("multipop", "source", "set-password", *which, "--password-file", password)
-    taken = turns(
-        80,
-        lambda: mailpolicy("multipop", "source", "print-password", *which, output=printed),
-        lambda: whole(script("trivial", "someone")),
-    )
-    require(printed.read_text(encoding="utf-8") == "the password\n", "another password was printed")
-    what, peer = "`multipop source print-password`, sealed file", "trivial Typer application of one command"
-    return [Bar(what, 1.6, True, [(ours, theirs) for ours, theirs in taken], peer, milliseconds)]
-
-
-def sealed(folder: Path, secrets: int) -> Path:
-    """A folder with a sealed file of that many secrets, its key, and the host.toml that names them."""
-    place = folder / f"sealed-{secrets}"
-    place.mkdir(mode=0o700)
-    told("sealed", "make", place, str(secrets))
-    settings = {
-        "keyring_backend": "mailpolicy.sealed.Keyring",
-        "secrets_file": place / "secrets",
-        "key_file": place / "key",
-    }
-    lines = (f'{key} = "{value}"\n' for key, value in settings.items())
-    (place / "host.toml").write_text("".join(lines), encoding="utf-8")
-    return place
-
-
 def stored(folder: Path, accounts: int, name: str = "accounts") -> Path:
     """A new store file of that many accounts."""
     path = folder / f"{name}-{accounts}.toml"
     path.write_text(stores.store(accounts), encoding="utf-8")
     return path
-
-
-def _told_seconds(way: str, place: Path, count: int) -> float:
-    return float(told("sealed", way, place, str(count))["seconds"])
 
 
 def tree_of(store: Path) -> dict[str, Any]:
@@ -384,7 +297,4 @@ ALL = {
     "export": export,
     "diff": diff,
     "replay": replay,
-    "secrets": secrets,
-    "secret_set": secret_set,
-    "secret_get": secret_get,
 }

@@ -14,11 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bars
+import extra_lan
+import passwords
 import scale
 import table
 from timing import Void
 
-ALL = {**bars.ALL, **scale.ALL}
+ALL = {**bars.ALL, **passwords.ALL, **scale.ALL, **extra_lan.ALL}
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "build" / "bench"

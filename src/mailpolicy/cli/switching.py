@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.when import end_of, when
+from mailpolicy.cli.when import end_asked, end_of
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb, switch
 from mailpolicy.errors import UsageError
@@ -44,13 +44,8 @@ def switch_service(
 
 
 def _exception(service: Service, verb: Verb, chosen: Selection, until: str | None) -> When | None:
-    """Return the end of an exception, if one was asked for. Raises UsageError where there can be none."""
+    """Return the end of an exception, if one was asked for. Raises UsageError if there can be none."""
     if until is not None and verb is Verb.INHERIT:
         accounts = chosen.addresses or ("TARGET...",)
         raise UsageError("--until: inherit ends no exception", fix=("mailpolicy", "temporary", "end", *accounts))
-    if until is not None and chosen.layer is not None:
-        raise UsageError(
-            "--until: only accounts have exceptions",
-            fix=("mailpolicy", str(service), verb.value, "TARGET...", "--until", until),
-        )
-    return when("--until", until, ahead=True)
+    return end_asked(until, chosen, ("mailpolicy", str(service), verb.value))

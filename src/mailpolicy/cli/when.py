@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.cli.context import Description
 from mailpolicy.cli.output import Output
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import Command, UsageError
 from mailpolicy.policy.model import Policy
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mailpolicy.edit.selection import Selection
     from mailpolicy.policy.dates import End
     from mailpolicy.policy.when import When
 
@@ -39,6 +40,13 @@ def moment_of(out: Output, policy: Policy, option: str, asked: When) -> datetime
         return asked.moment(out.now(), zone(policy.server.time_zone))
     except DateRejected as error:
         raise UsageError(f"{option}: {error}") from None
+
+
+def end_asked(text: str | None, chosen: Selection, command: Command) -> When | None:
+    """Parse --until of a command that writes exceptions. Raises UsageError, also if a layer is chosen."""
+    if text is not None and chosen.layer is not None:
+        raise UsageError("--until: only accounts have exceptions", fix=(*command, "TARGET...", "--until", text))
+    return when("--until", text, ahead=True)
 
 
 def end_of(out: Output, policy: Policy, option: str, asked: When) -> End:

@@ -6,6 +6,7 @@ is copied first. A list that equals the inherited one is removed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,6 +94,14 @@ def users_of(policy: Policy, name: str) -> list[User]:
         for path, table in policy.layers()
         if name in named_in(table)
     ]
+
+
+def accounts_with(policy: Policy) -> Counter[str]:
+    """Return how many accounts have each network, in a list of their own or inherited."""
+    having: Counter[str] = Counter()
+    for group in policy.groups():
+        having.update(dict.fromkeys(policy.extra_lan(group[0]).names, len(group)))
+    return having
 
 
 def _named(users: list[User]) -> str:
@@ -277,5 +286,5 @@ def _listed(policy: Policy, name: str) -> EntryList:
 
 
 def _count(policy: Policy, name: str) -> str:
-    users = sum(len(group) for group in policy.groups() if name in policy.extra_lan(group[0]).names)
+    users = accounts_with(policy)[name]
     return f"{counted(users, 'account')} {'has' if users == 1 else 'have'} the network {name}"

@@ -211,6 +211,10 @@ MISTAKES = [
     ("network remove home", 5, "the network home is in use by alice@example.com", "network unassign home alice@example.com"),
     ("network assign home eve@example.com", 4, "no account eve@example.com", "account add eve@example.com"),
     ("network assign home", 2, NO_TARGETS, None),
+    (
+        "network assign home --in-defaults --until 2099-01-31", 2, "--until: only accounts have exceptions",
+        "network assign home TARGET... --until 2099-01-31",
+    ),
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import entries
 from mailpolicy.cli.selection_options import DryRun, Yes
 from mailpolicy.cli.targeted import targeted
-from mailpolicy.cli.when import end_of, when
+from mailpolicy.cli.when import end_asked, end_of
 from mailpolicy.cli.when_options import UntilOption
 from mailpolicy.diagnostics import dotted
 from mailpolicy.edit import networks
@@ -47,9 +46,11 @@ def app() -> typer.Typer:
     group.command("list", help="List the networks, and how many accounts have each.")(_list)
     group.command("show", help="Show one network and who uses it.")(_show)
     group.command("assign", help="Assign a network to accounts or a layer, beside others.")(
-        _assignment(networks.assign)
+        _assignment("assign", networks.assign)
     )
-    group.command("unassign", help="Take a network from accounts or a layer.")(_assignment(networks.unassign))
+    group.command("unassign", help="Take a network from accounts or a layer.")(
+        _assignment("unassign", networks.unassign)
+    )
     return group
 
 
@@ -101,9 +102,7 @@ def _rename(
 def _list(context: typer.Context) -> int:
     out: Output = context.obj
     store, policy = views.open_store(out)
-    having: Counter[str] = Counter()
-    for group in policy.groups():
-        having.update(dict.fromkeys(policy.extra_lan(group[0]).names, len(group)))
+    having = networks.accounts_with(policy)
     if out.context.format == "json":
         for name in policy.networks:
             out.json("network/1", _object(store, policy, name, having[name]))
@@ -123,7 +122,7 @@ def _show(context: typer.Context, name: _Name) -> int:
     require_network(policy, wanted, offer=False)
     users = networks.users_of(policy, wanted)
     if out.context.format == "json":
-        having = sum(len(group) for group in policy.groups() if wanted in policy.extra_lan(group[0]).names)
+        having = networks.accounts_with(policy)[wanted]
         listed = [
             {"key": dotted((*user.path, EXTRA_LAN)), "line": store.line((*user.path, EXTRA_LAN))} for user in users
         ]
@@ -150,7 +149,7 @@ def _object(store: Store, policy: Policy, name: str, accounts: int) -> dict[str,
     }
 
 
-def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> Callable[..., int]:
+def _assignment(verb: str, plan: Callable[[Policy, str, Selection, End | None], Plan]) -> Callable[..., int]:
     def command(
         context: typer.Context,
         *,
@@ -162,9 +161,7 @@ def _assignment(plan: Callable[[Policy, str, Selection, End | None], Plan]) -> C
     ) -> int:
         out: Output = context.obj
         wanted = _checked(name)
-        asked = when("--until", until, ahead=True)
-        if asked is not None and chosen.layer is not None:
-            raise UsageError("--until: only accounts have exceptions")
+        asked = end_asked(until, chosen, ("mailpolicy", "network", verb, wanted))
         return edit(
             out,
             lambda policy: plan(policy, wanted, chosen, end_of(out, policy, "--until", asked) if asked else None),

@@ -38,6 +38,8 @@ LOG = "Jun 12 16:21:30 mx1 dovecot: pop3-login: Login: user=<alice@example.com>,
 
 # what a command prints on stdout is what it is for
 DATA = """
+account export
+account export --format toml --effective
 account list
 account show alice@example.com
 check alice@example.com
@@ -81,6 +83,10 @@ EDITS = """
 account add new@example.com
 account remove bob@example.com
 account rename bob@example.com rob@example.com
+account copy alice@example.com new@example.com
+account set alice@example.com --pop off
+apply plan.csv
+domain rename example.com example.org
 account expire alice@example.com --never
 account resume alice@example.com
 account suspend alice@example.com
@@ -167,6 +173,7 @@ def place(tmp_path: Path) -> list[str]:
         "cases.toml": CASES,
         "log": LOG,
         "password": "secret",
+        "plan.csv": "address,pop,imap\nalice@example.com,off,inherit\nnew@example.com,,off\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

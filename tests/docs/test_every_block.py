@@ -58,6 +58,16 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
             """,
     },
     "docs/policy.md": {"": f"cp accounts.toml.example accounts.toml; echo '{PASSWORD}' > password; {_KEYRING}"},
+    "docs/provisioning.md": {
+        "": f"""
+            {_KEYRING}
+            cp accounts.toml.example accounts.toml
+            sed -i 's/^smart_host_login =.*//' accounts.toml
+            printf '%s\n' address,pop,imap,template,expires olga@acme.example,off,,, rosa@acme.example,,,office, \
+                nora@acme.example,,,field,2099-12-31 > plan.csv
+            printf '%s\n' address pedro@contractors.acme.example > contractors.csv
+            """,
+    },
     "docs/secrets.md": {
         "": f"""
             {_KEYRING}

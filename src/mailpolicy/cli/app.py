@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "List and change the networks of the LAN."),
     "network": ("network", "Manage named networks and assign them to accounts."),
     "template": ("template", "Manage templates and assign them to accounts."),
+    "domain": ("domain", "Rename a domain with all its accounts."),
     "temporary": ("temporary", "List and end exceptions of accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
     "who": ("who", "List the accounts that can use each service."),
@@ -45,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "help": ("help", "Show the help page of a command."),
     "version": ("version", "Print the version."),
     "completion": ("completion", "Print the completion script of a shell."),
+    "apply": ("apply", "Bring many accounts to a desired state."),
     "install": ("install", "Replace the store with a validated file."),
 }
 # The groups of the root's help page, most used first; every command is in one.
@@ -63,6 +65,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "who",
     ),
     "Server, networks and templates": ("init", "server", "lan", "network", "template"),
+    "Provisioning": ("apply", "domain"),
     "Review": ("validate", "diff", "test", "replay", "install"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),

@@ -100,10 +100,17 @@ def _confirm(out: Output, store: Store, plan: Plan) -> None:
     if question is None and count >= CONFIRM_FROM:
         question = f"Change {count} accounts in {printable(out.context.file)}?"
     if question is None or not out.context.can_ask:
+        require_yes(out, plan)
         return
     refuse_broken_cases(store, plan, out.guard)
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
+
+
+def require_yes(out: Output, plan: Plan) -> None:
+    """Raise Refused for a plan that is not carried out without consent, if nobody can be asked."""
+    if plan.needs_yes and not out.context.can_ask:
+        raise Refused(f"nothing was changed: {plan.question} To agree, add --yes", code="needs-yes")
 
 
 def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
@@ -112,7 +119,7 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
     if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
-        elif dry_run:
+        elif dry_run and not plan.is_listed:
             out.patch(outcome.diff or "")
         else:
             out.records(
@@ -153,6 +160,11 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
             for change in outcome.plan.changes
         ],
     }
+    if outcome.plan.is_listed:
+        listed: dict[str, list[str]] = {}
+        for result in outcome.plan.results:
+            listed.setdefault(result.item, []).append(result.subject)
+        content["plan"] = listed
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content

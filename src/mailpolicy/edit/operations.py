@@ -13,23 +13,27 @@ from mailpolicy.policy import dates
 
 Scalar = bool | int | str | date
 Value = Scalar | tuple[str, ...]  # a tuple is written as an array on one line
+NewTable = Mapping[str, "Value | NewTable"]  # a table inside a new table gets a header of its own below it
 Path = tuple[str, ...]
 
 
 def differences(existing: Mapping[str, Value | None], wanted: Mapping[str, Value | None]) -> str:
     """Return the existing settings that are not as wanted, such as `pop = true, no template`; "" if all are."""
     return ", ".join(
-        f"no {key}" if (old := existing.get(key)) is None else f"{key} = {_toml_text(old)}"
+        f"no {key}" if (old := existing.get(key)) is None else f"{key} = {toml_text(old)}"
         for key, value in wanted.items()
         if existing.get(key) != value
     )
 
 
-def _toml_text(value: Value) -> str:
+def toml_text(value: Value | NewTable) -> str:
+    """Return a value for a message, much as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml_text, value))}]"
+        return f"[{', '.join(map(toml_text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {toml_text(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, date):
         return dates.text(value)
     return repr(str(value)) if isinstance(value, str) else str(value)  # str() of an enum is its value
@@ -86,10 +90,10 @@ class Rename(NamedTuple):
 
 
 class Add(NamedTuple):
-    """Add a table."""
+    """Add a table with the tables in it."""
 
     path: Path
-    table: dict[str, Value]
+    table: Mapping[str, Value | NewTable]
 
 
 Operation = Put | PutList | PutElement | Amend | Drop | DropList | Rename | Add

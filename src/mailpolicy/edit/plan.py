@@ -38,6 +38,8 @@ class Plan:
         self.notes: list[str | Advice] = []
         self.affected: set[str] | None = set()  # the accounts whose access may change; None for all
         self.question: str | None = None  # to ask a person before the edit is carried out
+        self.needs_yes = False  # nobody to ask is a no
+        self.is_listed = False  # a dry run prints the results, which say what would be done, and not the diff
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:
         """Add an operation and the change it makes."""

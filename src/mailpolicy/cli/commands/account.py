@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailpolicy.cli import views
-from mailpolicy.cli.app import new_app
+from mailpolicy.cli import account_export, views
+from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import (
@@ -38,7 +39,15 @@ _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", 
 _Addresses = Annotated[
     list[str], typer.Argument(metavar="ADDRESS...", help="addresses, or - to read them from stdin", show_default=False)
 ]
-_ON_LAN_ONLY_OFF = "on, lan-only or off"
+_ON_LAN_ONLY_OFF, _ON_OFF = "on, lan-only or off", "on or off"
+_Template = Annotated[str | None, typer.Option("--template", metavar="NAME", help="the template to use")]
+_Pop = Annotated[str | None, typer.Option("--pop", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
+_Imap = Annotated[str | None, typer.Option("--imap", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
+_MultiPop = Annotated[str | None, typer.Option("--multipop", metavar="HOW", help=_ON_OFF)]
+_Connector = Annotated[str | None, typer.Option("--outlook-connector", metavar="HOW", help=_ON_OFF)]
+_Smtp = Annotated[str | None, typer.Option("--smtp", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
+_Sieve = Annotated[str | None, typer.Option("--sieve", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
+_Login = Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="login at the smart host")]
 
 
 def app() -> typer.Typer:
@@ -47,6 +56,23 @@ def app() -> typer.Typer:
     group.command("add", help="Add accounts. An account that already exists with the same settings is not an error.")(
         _add
     )
+    group.command(
+        "set",
+        help="Change settings of accounts that exist, several at once.\n\n"
+        "Settings that are not named stay as they are. For one service there are shorter commands: pop off, imap lan-only.",
+    )(_set)
+    group.command(
+        "copy",
+        help="Add accounts with the settings of another.\n\n"
+        "Template, services and networks are copied; suspension, dates, login, sources and passwords are not, and a "
+        "message says what was left out.",
+    )(_copy)
+    group.command(
+        "export",
+        help="Write all accounts in a form that apply reads.\n\n"
+        "Applied to a store with the same server, networks, templates and defaults, it gives the same policy. CSV has no "
+        "exceptions and no sources. Passwords are never written.",
+    )(with_formats(_export, *account_export.FORMATS))
     group.command("remove", help="Remove accounts, their comments and passwords.")(_remove)
     group.command("rename", help="Rename an account. Its passwords move along.")(_rename)
     group.command(
@@ -67,32 +93,101 @@ def app() -> typer.Typer:
 def _add(
     context: typer.Context,
     texts: _Addresses,
-    template: Annotated[str | None, typer.Option("--template", metavar="NAME", help="the template to use")] = None,
-    pop: Annotated[str | None, typer.Option("--pop", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    imap: Annotated[str | None, typer.Option("--imap", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    multipop: Annotated[str | None, typer.Option("--multipop", metavar="HOW", help="on or off")] = None,
-    outlook_connector: Annotated[
-        str | None, typer.Option("--outlook-connector", metavar="HOW", help="on or off")
-    ] = None,
-    smtp: Annotated[str | None, typer.Option("--smtp", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    sieve: Annotated[str | None, typer.Option("--sieve", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="login at the smart host")] = None,
+    template: _Template = None,
+    pop: _Pop = None,
+    imap: _Imap = None,
+    multipop: _MultiPop = None,
+    outlook_connector: _Connector = None,
+    smtp: _Smtp = None,
+    sieve: _Sieve = None,
+    login: _Login = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
+    switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
+    asked = _settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
+    wanted = addresses(texts)
+    return edit(context, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
+
+
+def _set(
+    context: typer.Context,
+    target: Addresses = None,
+    template: _Template = None,
+    pop: _Pop = None,
+    imap: _Imap = None,
+    multipop: _MultiPop = None,
+    outlook_connector: _Connector = None,
+    smtp: _Smtp = None,
+    sieve: _Sieve = None,
+    login: _Login = None,
+    domain: Domain = None,
+    with_template: WithTemplate = None,
+    everyone: Everyone = False,
+    skip_unknown: SkipUnknown = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.edit import desired  # 5 ms, only for edits
+
+    switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
+    asked = _settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
+    if not asked:
+        raise UsageError("nothing to set: name a setting, such as --pop on or --template NAME")
+    chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
+    return edit(
+        context,
+        lambda policy: desired.change(policy, chosen, asked),
+        addresses=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
+    )
+
+
+def _copy(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SRC", help="the account to copy", show_default=False)],
+    new: Annotated[
+        list[str], typer.Argument(metavar="NEW...", help="addresses, or - to read them from stdin", show_default=False)
+    ],
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
+
+    copied, wanted = address(source), addresses(new)
+    return edit(
+        context,
+        lambda policy: accounts.copy(policy, copied, wanted),
+        addresses=(copied, *wanted),
+        dry_run=dry_run,
+        yes=True,
+    )
+
+
+def _export(
+    context: typer.Context,
+    domain: Domain = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="the settings in force, whichever layer they come from")
+    ] = False,
+) -> int:
+    return account_export.write(context.obj, domain, effective=effective)
+
+
+def _settings(template: str | None, login: str | None, switches: Mapping[str, str | None]) -> dict[str, Scalar]:
+    """Return the keys that the options of an account name. Raises UsageError."""
     asked: dict[str, Scalar] = {}
     try:
         if template is not None:
             asked["template"] = names.template_name(template)
-        asked |= _switches("pop", pop) | _switches("imap", imap) | _switches("multipop", multipop)
-        asked |= _switches("outlook_connector", outlook_connector) | _switches("smtp", smtp) | _switches("sieve", sieve)
+        for key, how in switches.items():
+            asked |= _switches(key, how)
         if login is not None:
             asked["smart_host_login"] = names.login(login)
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    wanted = addresses(texts)
-    return edit(context, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
+    return asked
 
 
 def _switches(key: str, how: str | None) -> dict[str, bool]:
@@ -104,7 +199,7 @@ def _switches(key: str, how: str | None) -> dict[str, bool]:
     if how == "lan-only" and has_lan_switch:
         return {key: True, f"{key}_lan_only": True}
     raise UsageError(
-        f"--{key.replace('_', '-')} must be {_ON_LAN_ONLY_OFF if has_lan_switch else 'on or off'}, not {how!a}"
+        f"--{key.replace('_', '-')} must be {_ON_LAN_ONLY_OFF if has_lan_switch else _ON_OFF}, not {how!a}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from mailpolicy.cli.editing import carry_out, print_outcome
@@ -12,13 +12,14 @@ from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import require_source
 from mailpolicy.cli.secrets.secret_edits import (
     edit_then_delete_secrets,
+    edit_then_follow,
     edit_then_move_secrets,
     edit_then_rebind_secrets,
     set_secret,
 )
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.plan import Plan, Planner, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
@@ -182,15 +183,30 @@ def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bo
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Rename an account: copy its secrets, edit the store, delete the old secrets."""
+    return _rename(out, lambda policy: accounts.rename(policy, old, new), dry_run=dry_run)
+
+
+def rename_domain(out: Output, old: str, new: str, *, dry_run: bool, yes: bool) -> int:
+    """Give all accounts of a domain another one; their secrets move along as if each was renamed."""
+    return _rename(out, lambda policy: accounts.rename_domain(policy, old, new), dry_run=dry_run, yes=yes)
+
+
+def _rename(out: Output, planner: Planner, *, dry_run: bool, yes: bool = True) -> int:
     store = Store.read_for_edit(out.context.file, (), out.cache)
-    policy = store.policy()
+    planned = planner(store.policy())
+    names = {change.old: change.new for change in planned.changes}
+    secrets = bindings.account_secrets(store.policy(), names)
+    if not secrets:
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    moves = {secret: _of_account(secret, names[secret.owner.address or ""]) for secret in secrets}
+    return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run, yes=yes)
 
-    def planner(policy: Policy) -> Plan:
-        return accounts.rename(policy, old, new)
 
-    planned = planner(policy)
-    secrets = bindings.account_secrets(policy, [old])
-    if not planned.operations or not secrets:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
-    moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}
-    return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)
+def _of_account(secret: Secret, address: str) -> Secret:
+    return secret._replace(owner=secret.owner._replace(address=address))
+
+
+def apply_rows(out: Output, planner: Planner, addresses: Iterable[str], *, dry_run: bool, yes: bool) -> int:
+    """Bring accounts to a desired state; `addresses` are the only accounts that it touches, if that is known."""
+    store = Store.read_for_edit(out.context.file, addresses, out.cache)
+    return edit_then_follow(out, store, planner, dry_run=dry_run, yes=yes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy.cli.editing import carry_out, print_outcome
+from mailpolicy.cli.editing import carry_out, print_outcome, require_yes
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
@@ -77,17 +77,13 @@ def edit_then_delete_secrets(
         yes = ask_to_delete(out, planned, list(there.values()))
     secrets_change = SecretsChange(drop=list(there))
     outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change, yes=yes)
-    for user, secret in there.items():
-        if user not in remaining:
-            owner = secret.owner
-            outcome.plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
-            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+    _add_deletion_lines(outcome.plan, list(there.values()), remaining)
     touched = [secret.user for secret in secrets] if found is not None else []
     return report(out, store, outcome, {*touched, *there}, remaining, deletion_error)
 
 
 def edit_then_move_secrets(
-    out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool
+    out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool, yes: bool = True
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
     planned = _planned(out, store, planner)
@@ -96,7 +92,7 @@ def edit_then_move_secrets(
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
     owners = {before.owner: after.owner for before, after in moves.items()}
     there = {before: before._replace(owner=owners[before.owner]) for before in _existing(out, keyring, moves) or ()}
-    return _apply_moves(out, store, planner, planned, keyring, there)
+    return _apply_moves(out, store, planner, planned, keyring, there, yes=yes)
 
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
@@ -116,17 +112,74 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     return _apply_moves(out, store, planner, planned, keyring, carried)
 
 
+def edit_then_follow(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
+    """Edit the store; delete the secrets of all that it takes away, and move those whose destination it changes, after asking."""
+    planned = _planned(out, store, planner)
+    old = store.policy()
+    touched = [address for address in _with_secrets(planned) if address in old.accounts]
+    before = bindings.account_secrets(old, touched)
+    if not before:
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    new = planned_policy(store, planned)
+    left = {secret.owner for secret in bindings.account_secrets(new, touched)}
+    gone = [secret for secret in before if secret.owner not in left]
+    moves = bindings.redirected(old, new, touched)
+    keyring = credentials(out)
+    if dry_run:
+        trial = carry_out(out, store, planner, dry_run=True)
+        would_delete(out, gone)
+        would_send(out, moves)
+        return print_outcome(out, trial, dry_run=True)
+    if not yes:
+        require_yes(out, planned)
+    there = _existing(out, keyring, [*gone, *moves]) or []
+    carried = {secret: moves[secret] for secret in there if secret in moves}
+    deleted = [secret for secret in there if secret.owner not in left]
+    ask_to_send(out, carried, yes=yes)
+    if deleted and not yes:
+        yes = ask_to_delete(out, planned, deleted)
+    kept = keyring.get_many([secret.user for secret in carried])
+    secrets_change = SecretsChange(
+        {after.user: kept[secret.user] for secret, after in carried.items()},
+        [secret.user for secret in (*carried, *deleted)],
+    )
+    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change, yes=yes)
+    _add_move_lines(outcome.plan, carried, remaining)
+    _add_deletion_lines(outcome.plan, deleted, remaining)
+    return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
+
+
+def _with_secrets(plan: Plan) -> list[str]:
+    """Return the accounts that lose or change something that a secret belongs to."""
+    return list(
+        dict.fromkeys(
+            change.address
+            for change in plan.changes
+            if change.address is not None
+            and change.old is not None
+            and (change.key is None or change.key == "smart_host_login" or change.key.startswith("sources"))
+        )
+    )
+
+
 def _apply_moves(
-    out: Output, store: Store, planner: Planner, planned: Plan, keyring: Credentials, moves: Mapping[Secret, Secret]
+    out: Output,
+    store: Store,
+    planner: Planner,
+    planned: Plan,
+    keyring: Credentials,
+    moves: Mapping[Secret, Secret],
+    *,
+    yes: bool = True,
 ) -> int:
     """Copy secrets to other user names, edit the store, delete the old ones."""
     if not moves:
-        return print_outcome(out, carry_out(out, store, planner))
+        return print_outcome(out, carry_out(out, store, planner, yes=yes))
     kept = keyring.get_many([before.user for before in moves])
     secrets_change = SecretsChange(
         {moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves]
     )
-    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change)
+    outcome, remaining, deletion_error = apply(out, store, planner, planned, keyring, secrets_change, yes=yes)
     _add_move_lines(outcome.plan, moves, remaining)
     return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 
@@ -138,6 +191,14 @@ def _add_move_lines(plan: Plan, moves: Mapping[Secret, Secret], remaining: Colle
             done += f", now for {after.destination}"
         plan.results.append(Result(after.owner.subject, after.owner.item, done, True))
         plan.changes.append(Change(after.owner.address, after.owner.key, None, None))
+
+
+def _add_deletion_lines(plan: Plan, secrets: Collection[Secret], remaining: Collection[str]) -> None:
+    for secret in secrets:
+        if secret.user not in remaining:
+            owner = secret.owner
+            plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
+            plan.changes.append(Change(owner.address, owner.key, None, None))
 
 
 def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) -> list[Secret] | None:

@@ -6,22 +6,41 @@ A style that cannot be edited safely raises CannotWrite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 from mailpolicy.diagnostics import KeyPath, dotted
-from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
+from mailpolicy.edit.operations import (
+    Add,
+    Amend,
+    Drop,
+    DropList,
+    NewTable,
+    Operation,
+    Put,
+    PutElement,
+    PutList,
+    Rename,
+    Value,
+)
 from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
-from mailpolicy.edit.text.values import amend, array, literal
+from mailpolicy.edit.text.values import amend, array, literal, pair
 from mailpolicy.store import outline
 from mailpolicy.store.locate import HEADER, Entry, header_part, key_prefix
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
 _TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
+
+
+def new_text(accounts: Iterable[tuple[str, NewTable]]) -> str:
+    """Return the text of a file with these accounts and nothing else."""
+    text = "version = 1\n"
+    return apply_splices(text, splices(text, [Add(("accounts", address), table) for address, table in accounts]))
 
 
 def splices(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Splice]:
@@ -60,6 +79,7 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     # Gathered, as they meet in one place: pairs for an empty inline table, and removals (see there).
     new_pairs: dict[Entry, list[str]] = {}
     dropped: list[KeyPath] = []
+    added: list[Add] = []
     for operation in _with_new_tables(layout, operations):
         match operation:
             case Put(path, value) if (table := inline.empty_parent(layout, path)) is not None:
@@ -80,9 +100,11 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 dropped.append(path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
-            case Add(path, keys):
-                made.append(_add(layout, path, [f"{key} = {literal(value)}" for key, value in keys.items()]))
+            case Add():
+                added.append(operation)
     made += (inline.add(layout, table, ", ".join(pairs)) for table, pairs in new_pairs.items())
+    # In one place a new key comes before a new table, and the table of an account before the next account.
+    made += (_add(layout, path, *_parted(table)) for path, table in sorted(added, key=lambda add: -len(add.path)))
     return _sorted(made + removal.splices(layout, dropped))
 
 
@@ -172,19 +194,37 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : equals].rstrip(" \t")), quoted)]
 
 
-def _add(layout: Layout, path: KeyPath, pairs: list[str]) -> Splice:
+def _parted(table: Mapping[str, Value | NewTable]) -> tuple[list[str], dict[str, NewTable]]:
+    """Return the keys of a new table as they are written, and the tables in it."""
+    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    return [pair(key, value) for key, value in table.items() if key not in inner], inner
+
+
+def _add(
+    layout: Layout, path: KeyPath, pairs: list[str], inner: Mapping[str, NewTable] = MappingProxyType({})
+) -> Splice:
     # TOML forbids a header for anything inside an inline table: such a table is added between the braces.
     for length in range(len(path) - 1, 0, -1):
         parent = layout.entry(path[:length])
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
+            pairs = [*pairs, *(pair(*item) for item in inner.items())]
             inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
     if len(path) > 2 and (last := layout.last_dotted(path[:2])) is not None:
         return _add_dotted(layout, last, path, pairs)
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
-    text = newline.join([f"[{dotted(path)}]", *pairs])
-    return Splice(end, end, newline * (blank_lines + 1) + text)
+    blank = newline * (blank_lines + 1)
+    text = blank.join(newline.join(section) for section in _sections(path, pairs, inner))
+    return Splice(end, end, blank + text)
+
+
+def _sections(path: KeyPath, pairs: list[str], inner: Mapping[str, NewTable]) -> Iterator[list[str]]:
+    """Yield the lines of a new table, and of each table in it that needs a header."""
+    if pairs or not inner or len(path) == 2:
+        yield [f"[{dotted(path)}]", *pairs]
+    for key, table in inner.items():
+        yield from _sections((*path, key), *_parted(table))
 
 
 def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:

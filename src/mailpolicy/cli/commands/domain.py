@@ -1,0 +1,44 @@
+"""The command domain: what concerns all accounts of a mail domain at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailpolicy.cli.app import new_app
+from mailpolicy.cli.selection import DryRun, Yes
+from mailpolicy.errors import UsageError
+from mailpolicy.policy import names
+
+
+def app() -> typer.Typer:
+    """Build the command and its subcommands."""
+    group = new_app(help="Rename a domain with all its accounts.", no_args_is_help=True)
+    group.command(
+        "rename",
+        help="Give all accounts of a domain another one. Their passwords move along.\n\n"
+        "Subdomains stay as they are. If one of the new addresses exists already, nothing is renamed.",
+    )(_rename)
+    group.callback()(_alone)
+    return group
+
+
+def _alone() -> None:
+    """Do nothing; without a callback Typer makes a single subcommand the command itself."""
+
+
+def _rename(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="the domain now", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="the new domain", show_default=False)],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.cli.secrets import edits  # 6 ms, only for edits that take secrets along
+
+    try:
+        before, after = names.domain_name(old), names.domain_name(new)
+    except names.NameRejected as error:
+        raise UsageError(str(error)) from None
+    return edits.rename_domain(context.obj, before, after, dry_run=dry_run, yes=yes)

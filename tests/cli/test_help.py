@@ -63,7 +63,8 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the examples name, and the program on the path."""
     files = {
         "accounts.toml": STORE, "new.toml": STORE.replace("pop = true", "pop = false", 1), "cases.toml": CASES,
-        "addresses.txt": "bob@example.com\n", "plan.csv": "address,pop\nalice@example.com,on\nbob@example.com,off\n", "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
+        "plan.csv": "address,pop\nalice@example.com,on\nbob@example.com,off\n", "addresses.txt": "bob@example.com\n",
+        "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
         "questions.txt": "bob@example.com imap 10.1.2.3\n", "mail.log": LOG,
         "mailpolicy": f'#!/bin/sh\nexec "{sys.executable}" -m mailpolicy "$@"\n',
         "journalctl": f"#!/bin/sh\ncat <<'END'\n{LOG}END\n",

@@ -111,15 +111,13 @@ def test_a_plan_is_the_difference_and_twice_is_nothing(
     plan = "".join(json.dumps({"address": address, **keys}) + "\n" for address, keys in rows.items())
     done = applied(path, "plan", plan, "ndjson")
     after = tables(policy_of(path).accounts)
-    differing = {
-        (address, None) if address not in before else (address, key)
-        for address in after
-        for key in (before.get(address, {}).keys() | after[address].keys() if address in before else [None])
-        if address not in before or before[address].get(key) != after[address].get(key)
-    }
+    differing: set[tuple[str, str | None]] = {(address, None) for address in after.keys() - before.keys()}
+    for address in before:
+        keys = before[address].keys() | after[address].keys()
+        differing |= {(address, key) for key in keys if before[address].get(key) != after[address].get(key)}
     assert {(change.address, top_keys(change.key)) for change in done.plan.changes} == differing
-    for address, keys in rows.items():
-        for key, value in keys.items():
+    for address, wanted in rows.items():
+        for key, value in wanted.items():
             assert (after[address].get(key) is None) == (value in (None, {}) or (key, value) == ("suspended", False))
     text = path.read_bytes()
     assert not applied(path, "plan", plan, "ndjson").changed

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mailpolicy.cli import account_export, views
+from mailpolicy.cli.account_options import Connector, Imap, Login, MultiPop, Pop, Sieve, Smtp, Template, settings
 from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.editing import account_command, edit
 from mailpolicy.cli.output import Output
@@ -25,11 +25,8 @@ from mailpolicy.cli.selection import (
     targets,
 )
 from mailpolicy.cli.when import expiry, when
-from mailpolicy.edit.operations import Scalar
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import SWITCHES
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan
@@ -39,15 +36,6 @@ _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", 
 _Addresses = Annotated[
     list[str], typer.Argument(metavar="ADDRESS...", help="addresses, or - to read them from stdin", show_default=False)
 ]
-_ON_LAN_ONLY_OFF, _ON_OFF = "on, lan-only or off", "on or off"
-_Template = Annotated[str | None, typer.Option("--template", metavar="NAME", help="the template to use")]
-_Pop = Annotated[str | None, typer.Option("--pop", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
-_Imap = Annotated[str | None, typer.Option("--imap", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
-_MultiPop = Annotated[str | None, typer.Option("--multipop", metavar="HOW", help=_ON_OFF)]
-_Connector = Annotated[str | None, typer.Option("--outlook-connector", metavar="HOW", help=_ON_OFF)]
-_Smtp = Annotated[str | None, typer.Option("--smtp", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
-_Sieve = Annotated[str | None, typer.Option("--sieve", metavar="HOW", help=_ON_LAN_ONLY_OFF)]
-_Login = Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="login at the smart host")]
 
 
 def app() -> typer.Typer:
@@ -93,20 +81,20 @@ def app() -> typer.Typer:
 def _add(
     context: typer.Context,
     texts: _Addresses,
-    template: _Template = None,
-    pop: _Pop = None,
-    imap: _Imap = None,
-    multipop: _MultiPop = None,
-    outlook_connector: _Connector = None,
-    smtp: _Smtp = None,
-    sieve: _Sieve = None,
-    login: _Login = None,
+    template: Template = None,
+    pop: Pop = None,
+    imap: Imap = None,
+    multipop: MultiPop = None,
+    outlook_connector: Connector = None,
+    smtp: Smtp = None,
+    sieve: Sieve = None,
+    login: Login = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
     switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
-    asked = _settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
+    asked = settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
     wanted = addresses(texts)
     return edit(context, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
 
@@ -114,14 +102,14 @@ def _add(
 def _set(
     context: typer.Context,
     target: Addresses = None,
-    template: _Template = None,
-    pop: _Pop = None,
-    imap: _Imap = None,
-    multipop: _MultiPop = None,
-    outlook_connector: _Connector = None,
-    smtp: _Smtp = None,
-    sieve: _Sieve = None,
-    login: _Login = None,
+    template: Template = None,
+    pop: Pop = None,
+    imap: Imap = None,
+    multipop: MultiPop = None,
+    outlook_connector: Connector = None,
+    smtp: Smtp = None,
+    sieve: Sieve = None,
+    login: Login = None,
     domain: Domain = None,
     with_template: WithTemplate = None,
     everyone: Everyone = False,
@@ -132,7 +120,7 @@ def _set(
     from mailpolicy.edit import desired  # 5 ms, only for edits
 
     switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
-    asked = _settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
+    asked = settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
     if not asked:
         raise UsageError("nothing to set: name a setting, such as --pop on or --template NAME")
     chosen = targets(target, domain=domain, with_template=with_template, everyone=everyone, skip_unknown=skip_unknown)
@@ -173,34 +161,6 @@ def _export(
     ] = False,
 ) -> int:
     return account_export.write(context.obj, domain, effective=effective)
-
-
-def _settings(template: str | None, login: str | None, switches: Mapping[str, str | None]) -> dict[str, Scalar]:
-    """Return the keys that the options of an account name. Raises UsageError."""
-    asked: dict[str, Scalar] = {}
-    try:
-        if template is not None:
-            asked["template"] = names.template_name(template)
-        for key, how in switches.items():
-            asked |= _switches(key, how)
-        if login is not None:
-            asked["smart_host_login"] = names.login(login)
-    except names.NameRejected as error:
-        raise UsageError(str(error)) from None
-    return asked
-
-
-def _switches(key: str, how: str | None) -> dict[str, bool]:
-    has_lan_switch = f"{key}_lan_only" in SWITCHES
-    if how is None:
-        return {}
-    if how in ("on", "off"):
-        return {key: how == "on"}
-    if how == "lan-only" and has_lan_switch:
-        return {key: True, f"{key}_lan_only": True}
-    raise UsageError(
-        f"--{key.replace('_', '-')} must be {_ON_LAN_ONLY_OFF if has_lan_switch else _ON_OFF}, not {how!a}"
-    )
 
 
 def _remove(

@@ -57,6 +57,17 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
             cp mail.log /var/log
             """,
     },
+    "docs/migrating-from-mdaemon.md": {
+        "": f"""
+            {_KEYRING}
+            printf '%s\\n' '"MailBox","Domain","FullName","Password","AllowAccess","EnableMultiPOP","FwdAddress"' \\
+                '"frank","acme.example","Frank Thomas","",Y,N,""' \\
+                '"arvel","acme.example","Arvel Hathcock","",Y,Y,"arvel@home.example"' \\
+                '"michael","acme.example","Michael Mason","",N,N,""' > accounts.csv
+            printf '%s\\n' '127.0.*.*' '192.168.*.*' > lan.txt
+            echo '{{"address": "arvel@acme.example", "login": "arvel", "password": "{PASSWORD}"}}' > logins.ndjson
+            """,
+    },
     "docs/policy.md": {"": f"cp accounts.toml.example accounts.toml; echo '{PASSWORD}' > password; {_KEYRING}"},
     "docs/provisioning.md": {
         "": f"""

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "help": ("help", "Show the help page of a command."),
     "version": ("version", "Print the version."),
     "completion": ("completion", "Print the completion script of a shell."),
+    "import": ("import_", "Take accounts over from MDaemon."),
     "apply": ("apply", "Bring many accounts to a desired state."),
     "install": ("install", "Replace the store with a validated file."),
 }
@@ -65,7 +66,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "who",
     ),
     "Server, networks and templates": ("init", "server", "lan", "network", "template"),
-    "Provisioning": ("apply", "domain"),
+    "Provisioning": ("apply", "import", "domain"),
     "Review": ("validate", "diff", "test", "replay", "install"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
@@ -230,6 +231,12 @@ def new_app(**settings: Any) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
+
+
+def keep_group(app: typer.Typer) -> typer.Typer:
+    """Return an application that stays a group although it has only one subcommand."""
+    app.callback()(lambda: None)
+    return app
 
 
 def root() -> Any:

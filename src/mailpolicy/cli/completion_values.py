@@ -112,6 +112,8 @@ VALUES: dict[str, Values] = {
     "account copy SRC": completion_names.accounts,
     **dict.fromkeys(("--domain", "--default-domain", "domain rename OLD"), completion_names.domains),
     "FORM": _input_forms,
+    "import mdaemon --input-format": _words("csv", "xml"),
+    "smart-host import -": _words("-"),
     **dict.fromkeys(
         ("--template", "--with-template", "--in-template", "template rename OLD"), completion_names.templates
     ),

@@ -165,6 +165,8 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
         for result in outcome.plan.results:
             listed.setdefault(result.item, []).append(result.subject)
         content["plan"] = listed
+    if outcome.plan.report is not None:
+        content["report"] = outcome.plan.report
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content

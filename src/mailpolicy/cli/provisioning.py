@@ -1,4 +1,4 @@
-"""Read what a person or a program hands over, and tell how far that is."""
+"""Read plans and files to import, and show the progress."""
 
 from __future__ import annotations
 

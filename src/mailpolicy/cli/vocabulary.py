@@ -40,5 +40,6 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(("lint", "verify"), "validate"),
     **dict.fromkeys(("domains",), "domain"),
     **dict.fromkeys(("load", "provision", "sync", "bulk", "csv"), "apply"),
+    **dict.fromkeys(("migrate", "mdaemon"), "import"),
     **dict.fromkeys(("can", "may", "ask", "why"), "check"),
 }

@@ -138,7 +138,7 @@ def rename_domain(policy: Policy, old: str, new: str) -> Plan:
 def copy(policy: Policy, source: str, addresses: Iterable[str]) -> Plan:
     """Plan accounts with the template, the switches and the networks of another. Raises NotFound and Refused.
 
-    What belongs to one person, and what ends, is not copied: suspension, dates, login and sources.
+    Settings of one person and settings that end are not copied: suspension, dates, login and sources.
     """
     account = require_account(policy, source, offer=False)
     settings = {**account.own, **({"template": account.template} if account.template is not None else {})}

@@ -32,7 +32,7 @@ _PART = 10  # and more of them if they are no more than this part of its scope
 
 
 class Scope(NamedTuple):
-    """What a plan may do besides changing accounts; `file` is its name in messages."""
+    """The things that a plan may do besides changing accounts; `file` is its name in messages."""
 
     file: str
     create: bool = True
@@ -153,7 +153,7 @@ def _refuse_unknown(policy: Policy, rows: Sequence[Row], scope: Scope) -> None:
 
 
 def _unknown(policy: Policy, row: Row) -> Iterator[str]:
-    """Yield what a row names and the store has not. A name is not repeated: in a wrong column it may be a password."""
+    """Yield a message for each name in a row that the store has not. It is not repeated: it may be a password in a wrong column."""
     template = row.keys.get("template")
     if template is not None and template not in policy.templates:
         near = nearest(template, policy.templates)

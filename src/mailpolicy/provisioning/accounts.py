@@ -23,7 +23,7 @@ class NotInCsv(ValueError):
 
 
 class Table(NamedTuple):
-    """Accounts as CSV, and what it does not say."""
+    """Accounts as CSV, and the number of things that it leaves out."""
 
     text: str
     exceptions: int  # accounts with one, which is left out

@@ -43,7 +43,7 @@ def text_of(file: str, data: bytes) -> str:
 
 
 def records(rows: Rows, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record of CSV with the line that it begins in; blank lines are skipped. What cannot be read is noted."""
+    """Yield each record of CSV with the line that it begins in; blank lines are skipped. A record that cannot be read is noted."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:
         line = reader.line_num + 1
@@ -52,7 +52,7 @@ def records(rows: Rows, text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            # The rest cannot be told from what is inside the quotes. The words of the module repeat nothing of the file.
+            # The rest cannot be told from the text inside the quotes. The words of the module repeat nothing of the file.
             long = "field larger" in str(error)
             why = "a field is longer than 128 KiB" if long else "a quote is not closed, or has text behind it"
             rows.mistake(line, f"{why}; rows from here on were not read")
@@ -132,7 +132,7 @@ def _ndjson(file: str, data: bytes, progress: Progress) -> list[Row]:
         except ValueRejected as error:
             rows.mistake(line, str(error))
             continue
-        table.pop("schema", None)  # of what account export writes
+        table.pop("schema", None)  # of the objects of account export
         if type(named := table.pop(_ADDRESS, None)) is not str:
             rows.mistake(line, 'the object has no address: write "address": "alice@example.com"')
         elif (address := rows.address(line, named)) is not None:

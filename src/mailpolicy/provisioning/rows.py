@@ -1,4 +1,4 @@
-"""The rows of a plan: what is wanted of each account, and the rows that cannot be read."""
+"""The rows of a plan: the wanted state of each account, and the rows that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailpolicy.policy.names import counted
 
 
 class Row(NamedTuple):
-    """What a plan wants of one account: keys with their values, None for a key to remove. Other keys are left alone."""
+    """The wanted state of one account: keys with their values, None for a key to remove. Other keys are left alone."""
 
     address: str
     line: int
@@ -81,7 +81,7 @@ class Rows:
         try:
             address = names.account_address(text)
         except names.NameRejected as error:
-            # What stands behind a colon in a passwd file is no address.
+            # Behind the colon of a passwd file stands a password.
             self.mistake(line, names.line_refusal(text, "this is no address alone") if ":" in text else str(error))
             return None
         if (earlier := self._rows.get(address)) is not None:

@@ -20,7 +20,7 @@ COLUMNS = tuple(key for key in ACCOUNT if key not in NESTED)
 
 
 class ValueRejected(ValueError):
-    """A value that a key cannot have. The message says what to write and never what was written."""
+    """A value that a key cannot have. The message names the right form and never repeats the value."""
 
 
 def _boolean(text: str) -> bool:
@@ -75,7 +75,7 @@ CELLS: dict[str, Callable[[str], Any]] = {
 
 
 def of_table(table: dict[str, Any], address: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of an account's table as TOML or JSON gives it, and what is wrong with it; None removes a key."""
+    """Return the values of an account's table as TOML or JSON gives it, and the mistakes in it; None removes a key."""
     wrong: list[str] = []
     removed = {key: None for key, value in table.items() if value is None and key in ACCOUNT}
     written = {key: value for key, value in table.items() if key not in removed}
@@ -122,7 +122,7 @@ def _read_dates(
 
 
 def _nested_mistakes(tables: dict[str, Any], address: str) -> list[str]:
-    """Return what is wrong with the exception and the sources of an account, by the rules for a store."""
+    """Return the mistakes in the exception and the sources of an account, by the rules for a store."""
     # The networks that an exception names are looked up when the store is known.
     exception = tables.get("temporary", {})
     named = exception.get(EXTRA_LAN, ())

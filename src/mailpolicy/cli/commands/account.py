@@ -53,7 +53,7 @@ def app() -> typer.Typer:
         "copy",
         help="Add accounts with the settings of another.\n\n"
         "Template, services and networks are copied; suspension, dates, login, sources and passwords are not, and a "
-        "message says what was left out.",
+        "message names the rest.",
     )(_copy)
     group.command(
         "export",

@@ -1,4 +1,4 @@
-"""The command domain: what concerns all accounts of a mail domain at once."""
+"""The command domain: rename a mail domain with all its accounts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailpolicy.cli.app import new_app
+from mailpolicy.cli.app import keep_group, new_app
 from mailpolicy.cli.selection import DryRun, Yes
 from mailpolicy.errors import UsageError
 from mailpolicy.policy import names
@@ -20,12 +20,7 @@ def app() -> typer.Typer:
         help="Give all accounts of a domain another one. Their passwords move along.\n\n"
         "Subdomains stay as they are. If one of the new addresses exists already, nothing is renamed.",
     )(_rename)
-    group.callback()(_alone)
-    return group
-
-
-def _alone() -> None:
-    """Do nothing; without a callback Typer makes a single subcommand the command itself."""
+    return keep_group(group)
 
 
 def _rename(

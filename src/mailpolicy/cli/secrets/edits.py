@@ -39,13 +39,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         if login is None and existing is None:
             raise Refused(f"{address} has no login yet: add --login LOGIN", code="no-login")
         plan.results.append(Result(address, "smart-host", f"login {login or existing}", bool(plan.operations)))
-        if not policy.server.per_account_auth:
-            plan.notes.append(
-                Advice(
-                    "warning: this login is not used, because per-account authentication is off",
-                    ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"),
-                )
-            )
+        plan.notes += server.unused_login(policy)
         return plan
 
     require_source(out, source)

@@ -27,7 +27,7 @@ def set_secret(
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
-    planned = _planned(out, store, planner)
+    planned = planned_edit(out, store, planner)
     after = planned_policy(store, planned)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
@@ -65,7 +65,7 @@ def edit_then_delete_secrets(
     """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    planned = _planned(out, store, planner)
+    planned = planned_edit(out, store, planner)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -86,7 +86,7 @@ def edit_then_move_secrets(
     out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool, yes: bool = True
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
-    planned = _planned(out, store, planner)
+    planned = planned_edit(out, store, planner)
     keyring = credentials(out)
     if dry_run:
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
@@ -97,7 +97,7 @@ def edit_then_move_secrets(
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store and move the secrets whose destination it changes, after asking."""
-    planned = _planned(out, store, planner)
+    planned = planned_edit(out, store, planner)
     moves = bindings.redirected(store.policy(), planned_policy(store, planned))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
@@ -114,7 +114,7 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
 
 def edit_then_follow(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store; delete the secrets of all that it takes away, and move those whose destination it changes, after asking."""
-    planned = _planned(out, store, planner)
+    planned = planned_edit(out, store, planner)
     old = store.policy()
     touched = [address for address in _with_secrets(planned) if address in old.accounts]
     before = bindings.account_secrets(old, touched)
@@ -220,7 +220,7 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
         return None
 
 
-def _planned(out: Output, store: Store, planner: Planner) -> Plan:
+def planned_edit(out: Output, store: Store, planner: Planner) -> Plan:
     """Plan an edit. Raises Refused, before a keyring is asked, if it must not be made."""
     refuse_unsafe(out, store)
     planned = planner(store.policy().at_present(out.now))

@@ -14,11 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bars
+import provisioning
 import scale
 import table
 from timing import Void
 
-ALL = {**bars.ALL, **scale.ALL}
+ALL = {**bars.ALL, **scale.ALL, **provisioning.ALL}
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "build" / "bench"

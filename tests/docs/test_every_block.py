@@ -77,6 +77,7 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
             printf '%s\n' address,pop,imap,template,expires olga@acme.example,off,,, rosa@acme.example,,,office, \
                 nora@acme.example,,,field,2099-12-31 > plan.csv
             printf '%s\n' address pedro@contractors.acme.example > contractors.csv
+            echo '{{"address": "mei@acme.example", "relay": "mei", "password": "{PASSWORD}"}}' > directory.ndjson
             """,
     },
     "docs/secrets.md": {

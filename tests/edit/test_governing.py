@@ -60,7 +60,7 @@ def test_the_numbers_of_those_it_concerns(run: Run, tmp_path: Path) -> None:
     )
     (tmp_path / "accounts.toml").write_text(f"{HEAD}{LAN}[defaults]\nsmtp = true\n{accounts}")
     governed = run("--file", "accounts.toml", "server", "govern", "smtp", "--json")
-    assert governed.err == "this closes smtp to 2 of 4 accounts, and restricts it for 1\n"
+    assert governed.err == "this closes smtp to 2 of 4 accounts, and restricts it to the LAN for 1\n"
     assert '"access": "narrowed"' in governed.out
     ungoverned = run("--file", "accounts.toml", "server", "ungovern", "smtp", "--json")
     assert ungoverned.err == "this lets 3 more accounts use smtp from anywhere\n"

@@ -47,9 +47,8 @@ def _closing(after: Policy, service: Service) -> str:
     admitted = [after.admitted(address, service) for address in after.accounts]
     closed = sum(not networks for networks in admitted)
     restricted = sum(networks != ANYWHERE for networks in admitted) - closed
-    return (
-        f"this closes {service} to {closed} of {counted(len(admitted), 'account')}, and restricts it for {restricted}"
-    )
+    text = f"this closes {service} to {closed} of {counted(len(admitted), 'account')}"
+    return f"{text}, and restricts it to the LAN for {restricted}" if restricted else text
 
 
 def _first_grant(after: Policy, service: Service) -> Command | None:

@@ -6,11 +6,14 @@ import imaplib
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mailpolicy.cli import main
+from tests.helpers import NOW
 from tests.real.dovecot import Dovecot
 from tests.real.logins.site import NOTICED, OUTSIDE, Mailpolicy, password_of, right_attempt
 
@@ -79,3 +82,20 @@ def test_sessions_that_cannot_be_ended_are_told_of(
     failed = mailpolicy("deploy", "--kick", status=5)
     assert re.search(r"kick open@example\.com failed \(exit 75\): .*Connection refused", failed.err)
     assert "Warning" not in failed.err
+
+
+def test_an_exception_that_ends_is_taken_away_with_its_sessions(
+    site: Callable[..., Dovecot], mailpolicy: Mailpolicy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, user = site(), "open@example.com"
+    mailpolicy("imap", "off", user)
+    mailpolicy("imap", "on", user, "--until", "+1h")
+    assert "the policy changes next at" in mailpolicy("deploy").err
+    with server.imap() as session:
+        session.authenticate("PLAIN", partial(_plain, user))
+        assert session.noop()[0] == "OK"
+        files = ("--file", str(tmp_path / "accounts.toml"), "--host-config", str(tmp_path / "host.toml"))
+        assert main([*files, "deploy", "--kick"], lambda: NOW + timedelta(hours=1)) == 0
+        assert f"kicked: {user}\n" in capsys.readouterr().err
+        assert _ended(session)
+    assert server.ask([right_attempt("imap", user)]) == [False]

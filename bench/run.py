@@ -16,11 +16,12 @@ from tempfile import TemporaryDirectory
 import bars
 import extra_lan
 import passwords
+import provisioning
 import scale
 import table
 from timing import Void
 
-ALL = {**bars.ALL, **passwords.ALL, **scale.ALL, **extra_lan.ALL}
+ALL = {**bars.ALL, **passwords.ALL, **scale.ALL, **extra_lan.ALL, **provisioning.ALL}
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "build" / "bench"

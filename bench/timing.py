@@ -28,12 +28,24 @@ class Void(Exception):
 
 
 def whole(
-    command: Sequence[str | Path], *, status: int = 0, output: Path | None = None, errors: Path | None = None
+    command: Sequence[str | Path],
+    *,
+    status: int = 0,
+    output: Path | None = None,
+    errors: Path | None = None,
+    source: Path | None = None,
 ) -> float:
-    """The seconds that a process takes from its start to its end; its stdout goes to `output`, stderr to `errors`."""
-    with open(output or os.devnull, "wb") as stdout, open(errors or os.devnull, "wb") as stderr:
+    """The seconds that a process takes from its start to its end; its stdout goes to `output`, stderr to `errors`.
+
+    Its stdin is `source`.
+    """
+    with (
+        open(output or os.devnull, "wb") as stdout,
+        open(errors or os.devnull, "wb") as stderr,
+        open(source or os.devnull, "rb") as stdin,
+    ):
         begin = perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=_ENVIRONMENT)
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=_ENVIRONMENT)
         ended = process.wait()
         seconds = perf_counter() - begin
     _require_status(command, ended, status)
@@ -52,9 +64,11 @@ def _require_status(command: Sequence[str | Path], ended: int, status: int) -> N
         raise Void(f"{Path(command[0]).name} {' '.join(map(str, command[1:]))}: status {ended}, not {status}")
 
 
-def mailpolicy(*arguments: str | Path, status: int = 0, output: Path | None = None) -> float:
+def mailpolicy(
+    *arguments: str | Path, status: int = 0, output: Path | None = None, source: Path | None = None
+) -> float:
     """The seconds of one whole run of mailpolicy, by its console script."""
-    return whole([MAILPOLICY, *arguments], status=status, output=output)
+    return whole([MAILPOLICY, *arguments], status=status, output=output, source=source)
 
 
 def script(name: str, *arguments: str | Path) -> list[str | Path]:

@@ -49,6 +49,15 @@ class Invented(NamedTuple):
 @st.composite
 def policies(draw: st.DrawFn) -> Invented:
     """A policy of a few accounts, with all the passwords it needs."""
+    tree, secrets = draw(trees())
+    policy, problems, _ = schema.validate(tree)
+    assert policy is not None, problems
+    return Invented(policy.at(NOW), secrets)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tree of a store of a few accounts, and all the passwords it needs."""
     secrets: dict[str, str] = {}
     networks = draw(st.dictionaries(st.sampled_from(NETWORKS), st.lists(st.sampled_from(LANS), max_size=2)))
     extra = st.lists(st.sampled_from(sorted(networks)), max_size=2) if networks else st.just([])
@@ -90,9 +99,7 @@ def policies(draw: st.DrawFn) -> Invented:
     templates = {"one": draw(table), "two": draw(table)}
     tree = {"version": 1, "server": server, "defaults": draw(table), "templates": templates, "accounts": accounts}
     tree |= {"networks": networks}
-    policy, problems, _ = schema.validate(tree)
-    assert policy is not None, problems
-    return Invented(policy.at(NOW), secrets)
+    return tree, secrets
 
 
 @st.composite

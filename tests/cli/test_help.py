@@ -16,7 +16,7 @@ import pytest
 from mailpolicy.cli import examples
 from mailpolicy.cli.app import COMMANDS, SECTIONS, root
 from tests.cli.test_quiet import JOURNAL
-from tests.helpers import RELAYED, ROOT, Run
+from tests.helpers import RELAYED, ROOT, TESTS, Run
 from tests.sealing import host_config, sealed_file
 
 NETWORKS = '[networks]\nbranch = ["192.0.2.0/24", "198.51.100.9"]\nunused = ["198.51.100.9"]\n\n'
@@ -64,8 +64,12 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the examples name, and the program on the path."""
     files = {
         "accounts.toml": STORE, "new.toml": STORE.replace("pop = true", "pop = false", 1), "cases.toml": CASES,
-        "addresses.txt": "bob@example.com\n", "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
-        "accounts.toml.log": JOURNAL,
+        "plan.csv": "address,pop\nalice@example.com,on\nbob@example.com,off\n", "addresses.txt": "bob@example.com\n",
+        "password.txt": "s3cret\n", "host.toml": HOST.format(host_config(tmp_path), tmp_path / "passwd"),
+        "lan-ips.txt": "192.168.*.*\n",
+        "logins.ndjson": '{"address": "bob@example.com", "login": "b", "password": "s3cret"}\n',
+        "accounts-of-mdaemon.csv": '"MailBox","Domain","AllowAccess"\n"new","example.com",Yes\n',
+        "answers-of-mdaemon.xml": (TESTS / "mdaemon/answers.xml").read_text(),
         "questions.txt": "bob@example.com imap 10.1.2.3\n", "mail.log": LOG,
         "mailpolicy": f'#!/bin/sh\nexec "{sys.executable}" -m mailpolicy "$@"\n',
         "journalctl": f"#!/bin/sh\ncat <<'END'\n{LOG}END\n",

@@ -168,7 +168,8 @@ def edits(draw: st.DrawFn) -> tuple[str, list[str]]:
     for some in draw(st.lists(extra, max_size=2)):
         parts.insert(draw(st.integers(0, len(parts))), some)
     store = draw(st.sampled_from(("good.toml", "governed.toml", "dated.toml", "broken.toml", "missing.toml")))
-    return store, [word for part in parts for word in part if word not in STORES]
+    # No store that it would share with the next line.
+    return store, [word for part in parts for word in part if not word.endswith(STORES)]
 
 
 @given(edits())

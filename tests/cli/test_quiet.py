@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,8 @@ LOG = "Jun 12 16:21:30 mx1 dovecot: pop3-login: Login: user=<alice@example.com>,
 
 # what a command prints on stdout is what it is for
 DATA = """
+account export
+account export --format toml --effective
 account list
 account show alice@example.com
 check alice@example.com
@@ -87,6 +91,10 @@ EDITS = """
 account add new@example.com
 account remove bob@example.com
 account rename bob@example.com rob@example.com
+account copy alice@example.com new@example.com
+account set alice@example.com --pop off
+apply plan.csv
+domain rename example.com example.org
 account expire alice@example.com --never
 account resume alice@example.com
 account suspend alice@example.com
@@ -98,6 +106,9 @@ imap on alice@example.com
 init --file fresh.toml
 install new.toml
 lan add 192.168.1.0/24
+lan import lan.txt
+import mdaemon mdaemon.csv
+smart-host import -
 lan remove 10.0.0.0/8
 lan reset
 network add home 203.0.113.0/24
@@ -163,9 +174,24 @@ export dovecot --output out
 """
 
 
+class Stdin:
+    """A stdin that every command finds at its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return os.open(self.path, os.O_RDONLY)
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> list[str]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine with everything that the commands above name; the options of a run there."""
+    (tmp_path / "stdin").write_text('{"address": "bob@example.com", "login": "b", "password": "secret"}\n')
+    monkeypatch.setattr(sys, "stdin", Stdin(tmp_path / "stdin"))
     source = "multipop/bob@example.com/isp/b@pop.isp.example:995/implicit"
     users = (f"smart-host/@server/{RELAY}", f"smart-host/alice@example.com/{RELAY}", source)
     sealed_file(tmp_path).change("mailpolicy", dict.fromkeys(users, "secret"))
@@ -180,6 +206,9 @@ def place(tmp_path: Path) -> list[str]:
         "log": LOG,
         "accounts.toml.log": JOURNAL,
         "password": "secret",
+        "lan.txt": "192.168.*.*\n",
+        "mdaemon.csv": '"MailBox","Domain","AllowAccess","Password"\n"new","example.com",Yes,"hunter2"\n',
+        "plan.csv": "address,pop,imap\nalice@example.com,off,inherit\nnew@example.com,,off\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

@@ -60,7 +60,29 @@ RUN_HERE: Mapping[str, Mapping[str, str]] = {
     "docs/history.md": {
         "": "cp accounts.toml.example accounts.toml; echo 'journal = true' > /etc/mailpolicy/host.toml",
     },
+    "docs/migrating-from-mdaemon.md": {
+        "": f"""
+            {_KEYRING}
+            printf '%s\\n' '"MailBox","Domain","FullName","Password","AllowAccess","EnableMultiPOP","FwdAddress"' \\
+                '"frank","acme.example","Frank Thomas","",Y,N,""' \\
+                '"arvel","acme.example","Arvel Hathcock","",Y,Y,"arvel@home.example"' \\
+                '"michael","acme.example","Michael Mason","",N,N,""' > accounts.csv
+            printf '%s\\n' '127.0.*.*' '192.168.*.*' > lan.txt
+            echo '{{"address": "arvel@acme.example", "login": "arvel", "password": "{PASSWORD}"}}' > logins.ndjson
+            """,
+    },
     "docs/policy.md": {"": f"cp accounts.toml.example accounts.toml; echo '{PASSWORD}' > password; {_KEYRING}"},
+    "docs/provisioning.md": {
+        "": f"""
+            {_KEYRING}
+            cp accounts.toml.example accounts.toml
+            sed -i 's/^smart_host_login =.*//' accounts.toml
+            printf '%s\n' address,pop,imap,template,expires olga@acme.example,off,,, rosa@acme.example,,,office, \
+                nora@acme.example,,,field,2099-12-31 > plan.csv
+            printf '%s\n' address pedro@contractors.acme.example > contractors.csv
+            echo '{{"address": "mei@acme.example", "relay": "mei", "password": "{PASSWORD}"}}' > directory.ndjson
+            """,
+    },
     "docs/secrets.md": {
         "": f"""
             {_KEYRING}

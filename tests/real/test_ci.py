@@ -141,6 +141,32 @@ def test_the_pre_commit_hook_stops_a_bad_commit(machine: Machine, project: Path)
     assert "(no files to check)Skipped" in other.stderr
 
 
+def test_the_hooks_for_cases_and_access(machine: Machine, project: Path) -> None:
+    (config,) = examples("Cases and access before a commit")
+    config["repos"][0] |= {"repo": str(project), "rev": machine.git("rev-parse", "HEAD", here=project).strip()}
+    cases = '[[case]]\naddress = "alice@acme.example"\nprotocol = "pop"\nip = "203.0.113.9"\nexpect = "deny"\n'
+    stored = {"accounts.toml": GOOD, "cases.toml": cases, ".pre-commit-config.yaml": yaml.safe_dump(config)}
+    folder = machine.repository("with-more-hooks", stored)
+    assert machine.run("pre-commit", "install", here=folder).returncode == 0
+
+    def commit(text: str, **more: str) -> str:
+        (folder / "accounts.toml").write_text(text, encoding="utf-8")
+        machine.git("add", ".", here=folder)
+        done = machine.run("git", "commit", "-m", "next", here=folder, **more)
+        machine.git("reset", "--hard", "-q", "HEAD~1" if done.returncode == 0 else "HEAD", here=folder)
+        return "committed" if done.returncode == 0 else done.stderr
+
+    assert commit(GOOD + "\n# more\n") == "committed"
+    told = commit(GOOD.replace("pop_lan_only = true", "pop_lan_only = false", 1))
+    assert "mailpolicy test..........................................................Failed" in told
+    assert "mailpolicy diff..........................................................Failed" in told
+    wider = GOOD.replace("[templates.contractor]\nimap_lan_only = true\n", "[templates.contractor]\n")
+    told = commit(wider)
+    assert "mailpolicy test..........................................................Passed" in told
+    assert "mailpolicy diff..........................................................Failed" in told
+    assert commit(wider, SKIP="mailpolicy-diff") == "committed"
+
+
 def test_the_hooks_are_a_manifest(machine: Machine) -> None:
     done = machine.run("pre-commit", "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml"), here=machine.folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lan": ("lan", "List and change the networks of the LAN."),
     "network": ("network", "Manage named networks and assign them to accounts."),
     "template": ("template", "Manage templates and assign them to accounts."),
+    "domain": ("domain", "Rename a domain with all its accounts."),
     "temporary": ("temporary", "List and end exceptions of accounts."),
     "check": ("check", "Tell whether access is allowed, and why."),
     "who": ("who", "List the accounts that can use each service."),
@@ -45,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "help": ("help", "Show the help page of a command."),
     "version": ("version", "Print the version."),
     "completion": ("completion", "Print the completion script of a shell."),
+    "import": ("import_", "Take accounts over from MDaemon."),
+    "apply": ("apply", "Bring many accounts to a desired state."),
     "install": ("install", "Replace the store with a validated file."),
     "edit": ("edit", "Change the store in your editor, checked on exit."),
     "log": ("log", "List the edits of the store, the newest first."),
@@ -65,9 +68,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "smart-host",
         "who",
     ),
-    "Server, networks and templates": ("init", "server", "lan", "network", "template"),
-    "Review": ("validate", "diff", "test", "replay", "install"),
-    "By hand, and back": ("edit", "log", "undo"),
+    "Server, networks and templates": ("init", "server", "lan", "network", "template", "domain"),
+    "Many changes at once, and history": ("apply", "import", "edit", "install", "log", "undo"),
+    "Review": ("validate", "diff", "test", "replay"),
     "Enforcement": ("export", "deploy", "doctor", "secrets"),
     "Help": ("help", "explain", "schema", "completion", "version"),
 }
@@ -249,6 +252,12 @@ def new_app(**settings: Any) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
+
+
+def keep_group(app: typer.Typer) -> typer.Typer:
+    """Return an application that stays a group although it has only one subcommand."""
+    app.callback()(lambda: None)
+    return app
 
 
 def root() -> Any:

@@ -92,6 +92,12 @@ def _files(_line: Line) -> str:
     return FILES
 
 
+def _input_forms(_line: Line) -> list[Candidate]:
+    from mailpolicy.provisioning.forms import FORMS
+
+    return [Candidate(name) for name in FORMS]
+
+
 def _nothing(_line: Line) -> list[Candidate]:
     return []
 
@@ -103,9 +109,12 @@ VALUES: dict[str, Values] = {
         completion_names.accounts,
     ),
     "account add ADDRESS...": completion_names.new_accounts,
-    "account rename NEW": completion_names.new_accounts,
-    "--domain": completion_names.domains,
-    "--default-domain": completion_names.domains,
+    **dict.fromkeys(("account rename NEW", "account copy NEW..."), completion_names.new_accounts),
+    "account copy SRC": completion_names.accounts,
+    **dict.fromkeys(("--domain", "--default-domain", "domain rename OLD"), completion_names.domains),
+    "FORM": _input_forms,
+    "import mdaemon --input-format": _words("csv", "xml"),
+    "smart-host import -": _words("-"),
     **dict.fromkeys(
         ("--template", "--with-template", "--in-template", "template rename OLD"), completion_names.templates
     ),
@@ -139,11 +148,13 @@ VALUES: dict[str, Values] = {
     "--until": _words("today", "+1d", "+3d", "+7d", "+12h"),
     "COMMAND...": _commands,
     "SHELL": _words(*SHELLS),
-    **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "CASES...", "[OLD [NEW]]"), _files),
+    **dict.fromkeys(("FILE", "FILE...", "PATH", "LOG", "PLAN", "CASES...", "[OLD [NEW]]"), _files),
     # No candidates: names that only the administrator knows.
     **dict.fromkeys(
         ("NEW", "NAME", "DATE", "NETWORK...", "ENTRY...", "IP", "IP|NETWORK", "HOST", "HOST/PORT", "PORT", "LOGIN"),
         _nothing,
     ),
-    **dict.fromkeys(("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME"), _nothing),
+    **dict.fromkeys(
+        ("DAYS", "TEXT", "KIB", "SECONDS", "CLASS", "BACKEND", "DESTINATION", "ADDRESS/NAME", "N"), _nothing
+    ),
 }

@@ -14,7 +14,17 @@ from mailpolicy.errors import UsageError
 
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
-FORMATS = ("text", "json", "github", "sarif", "junit", "markdown")  # each command supports some of them
+FORMATS = (
+    "text",
+    "json",
+    "github",
+    "sarif",
+    "junit",
+    "markdown",
+    "csv",
+    "ndjson",
+    "toml",
+)  # each command supports some of them
 USUAL_FORMATS = ("text", "json")  # most commands support these
 
 EDITOR_VARIABLES = ("MAILPOLICY_EDITOR", "VISUAL", "EDITOR")
@@ -36,7 +46,7 @@ Description = tuple[str | None, str]  # of an option: its metavar (None for a fl
 # Allowed before the command or anywhere after it.
 OPTIONS: Mapping[str, Description] = {
     "--file": ("PATH", f"the store (default: {DEFAULT_FILE})"),
-    "--format": ("NAME", "text, json; some: github, sarif, junit, markdown"),
+    "--format": ("NAME", "text, json; some commands have others"),
     "--json": (None, "short for --format json"),
     "--headings": (None, "print column names off a terminal too"),
     "--color": ("WHEN", f"{COLORS[0]}, {COLORS[1]} or {COLORS[2]}"),

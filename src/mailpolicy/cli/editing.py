@@ -74,6 +74,7 @@ def _confirm(out: Output, store: Store, plan: Plan) -> None:
     if question is None and count >= CONFIRM_FROM:
         question = f"Change {count} accounts in {printable(out.context.file)}?"
     if question is None or not out.context.can_ask:
+        require_yes(out, plan)
         return
     refuse_broken_cases(store, plan, out.guard)
     import typer  # only for a question
@@ -82,13 +83,19 @@ def _confirm(out: Output, store: Store, plan: Plan) -> None:
         raise Refused("nothing was changed", code="not-confirmed-by-user")
 
 
+def require_yes(out: Output, plan: Plan) -> None:
+    """Raise Refused for a plan that is not carried out without consent, if nobody can be asked."""
+    if plan.needs_yes and not out.context.can_ask:
+        raise Refused(f"nothing was changed: {plan.question} To agree, add --yes", code="needs-yes")
+
+
 def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
     """Print the result of an edit and return the exit status."""
     plan = outcome.plan
     if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
-        elif dry_run:
+        elif dry_run and not plan.is_listed:
             out.patch(outcome.diff or "")
         else:
             out.records(
@@ -131,6 +138,13 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
     }
     if out.without_cases:
         content["no_cases"] = True
+    if outcome.plan.is_listed:
+        listed: dict[str, list[str]] = {}
+        for result in outcome.plan.results:
+            listed.setdefault(result.item, []).append(result.subject)
+        content["plan"] = listed
+    if outcome.plan.report is not None:
+        content["report"] = outcome.plan.report
     if outcome.diff is not None:
         content["diff"] = outcome.diff
     return content

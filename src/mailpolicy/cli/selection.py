@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mailpolicy.cli import line_reader
 from mailpolicy.edit.selection import Selection
@@ -24,32 +24,40 @@ def address(text: str) -> str:
 
 
 def entries(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return entries of the LAN or a network without repetitions. Raises UsageError naming those that are none."""
-    wrong = []
-    for text in (found := tuple(dict.fromkeys(texts))):
-        try:
-            lan_entry(text)
-        except EntryRejected as error:
-            wrong.append(str(error))
-    if wrong:
-        raise UsageError("; ".join(wrong))
-    return found
+    """Return entries of the LAN or a network without repetitions; `-` stands for stdin.
+
+    Raises UsageError naming those that are none.
+    """
+    return _read(texts, _entry)
+
+
+def _entry(text: str) -> str:
+    lan_entry(text)
+    return text
 
 
 def addresses(texts: Iterable[str]) -> tuple[str, ...]:
     """Normalise addresses and drop repetitions; `-` stands for stdin. Raises UsageError naming the malformed ones."""
+    return _read(texts, names.account_address)
+
+
+def _read(texts: Iterable[str], one: Callable[[str], str]) -> tuple[str, ...]:
+    """Return what `one` makes of each text, each once. Raises UsageError naming the texts that it rejects."""
     found: dict[str, None] = {}
     wrong: list[str] = []
     more = 0
     for text, number in _with_stdin(texts):
         try:
-            found[names.account_address(text)] = None
-        except names.NameRejected as error:
-            if len(wrong) < _MAX_ERRORS_SHOWN:
-                refusal = names.line_refusal(text, _ONE_PER_LINE)
-                wrong.append(str(error) if number is None else f"line {number}: {refusal}")
-            else:
+            found[one(text)] = None
+        except (names.NameRejected, EntryRejected) as error:
+            if len(wrong) >= _MAX_ERRORS_SHOWN:
                 more += 1
+            elif number is None:
+                wrong.append(str(error))
+            else:
+                # A line of a list of addresses may go on with a password.
+                why = names.line_refusal(text, _ONE_PER_LINE) if isinstance(error, names.NameRejected) else str(error)
+                wrong.append(f"line {number}: {why}")
     if wrong:
         raise UsageError("; ".join(wrong) + (f"; and {more} more" if more else ""))
     return tuple(found)
@@ -65,7 +73,7 @@ def _with_stdin(texts: Iterable[str]) -> Iterator[tuple[str, int | None]]:
         for part in line_reader.chunks("-", line_reader.open_lines("-")):
             size += sum(map(len, part))
             if size > MAX_FILE_SIZE:
-                raise UsageError(f"more than {MAX_FILE_SIZE >> 20} MiB: not a list of addresses", file="-")
+                raise UsageError(f"more than {MAX_FILE_SIZE >> 20} MiB: not a list", file="-")
             for line in part:
                 number += 1
                 if (stripped := line.strip()) and not stripped.startswith("#"):

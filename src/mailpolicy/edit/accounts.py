@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mailpolicy.edit import remarks
 from mailpolicy.edit.operations import Add, Drop, Rename, Value, differences
@@ -17,6 +17,7 @@ from mailpolicy.policy.lookup import require_account, require_template
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import joined
 from mailpolicy.policy.service import Service
+from mailpolicy.store.tables import ACCOUNT, SHARED_KEYS
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import Clock, End
@@ -32,12 +33,21 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value])
     for service in Service:
         if not settings.keys().isdisjoint((service.switch, service.own_lan_switch)):
             require_governed(policy, service)
-    plan = Plan()
-    new = [address for address in dict.fromkeys(addresses) if address not in policy.accounts]
+    addresses = list(dict.fromkeys(addresses))
+    new = [address for address in addresses if address not in policy.accounts]
     if settings.get(Service.CONNECTOR.switch) is True:
         # Gates are asked of a policy, and the new accounts are not in it yet.
         trial = {address: _new_account(address, settings) for address in new}
         refuse_connector(policy._replace(accounts=trial), trial.values(), new=True)
+    plan = _added(policy, addresses, settings)
+    if new:
+        plan.notes += _notes(policy, new, settings)
+    return plan
+
+
+def _added(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value]) -> Plan:
+    """Plan the tables of new accounts. Raises Refused if one exists with other settings."""
+    plan = Plan()
     conflicts = []
     for address in dict.fromkeys(addresses):
         existing = policy.accounts.get(address)
@@ -51,8 +61,6 @@ def add(policy: Policy, addresses: Iterable[str], settings: Mapping[str, Value])
             plan.results.append(Result(address, "account", "already exists with these settings", False))
     if conflicts:
         raise Refused("; ".join(conflicts), code="exists")
-    if new:
-        plan.notes += _notes(policy, new, settings)
     return plan
 
 
@@ -89,17 +97,8 @@ def remove(policy: Policy, selection: Selection, *, if_exists: bool) -> Plan:
     return plan
 
 
-def _table(account: Account) -> dict[str, Value]:
-    table: dict[str, Value] = dict(account.own)
-    if account.template is not None:
-        table["template"] = account.template
-    if account.suspended:
-        table["suspended"] = True
-    if account.login is not None:
-        table["smart_host_login"] = account.login
-    if account.expires is not None:
-        table["expires"] = account.expires.written
-    return table
+def _table(account: Account) -> dict[str, Any]:
+    return {key: value for key in ACCOUNT if (value := account.value(key)) is not None}
 
 
 def rename(policy: Policy, old: str, new: str) -> Plan:
@@ -115,6 +114,39 @@ def rename(policy: Policy, old: str, new: str) -> Plan:
     assert plan.affected is not None
     plan.affected.add(new)
     plan.results.append(Result(new, "account", f"renamed from {old}", True))
+    return plan
+
+
+def rename_domain(policy: Policy, old: str, new: str) -> Plan:
+    """Plan another domain for all accounts of a domain; subdomains stay. Raises NotFound and Refused."""
+    plan = Plan()
+    if old == new:
+        plan.results.append(Result(new, "domain", "already has this name", False))
+        return plan
+    accounts = selected_accounts(policy, Selection(domain=old), plan)
+    renamed = [(account, f"{account.address.removesuffix(old)}{new}") for account in accounts]
+    if taken := [address for _, address in renamed if address in policy.accounts]:
+        raise Refused(f"already there: {remarks.names_or_count(taken)}; {old} was not renamed", code="exists")
+    for account, address in renamed:
+        plan.change(Rename(("accounts", account.key), address), account.address, "address", account.address, address)
+        plan.results.append(Result(address, "account", f"renamed from {account.address}", True))
+    assert plan.affected is not None
+    plan.affected.update(address for _, address in renamed)
+    return plan
+
+
+def copy(policy: Policy, source: str, addresses: Iterable[str]) -> Plan:
+    """Plan accounts with the template, the switches and the networks of another. Raises NotFound and Refused.
+
+    Settings of one person and settings that end are not copied: suspension, dates, login and sources.
+    """
+    account = require_account(policy, source, offer=False)
+    settings = {**account.own, **({"template": account.template} if account.template is not None else {})}
+    plan = _added(policy, addresses, settings)
+    if left := [
+        key for key in ACCOUNT if key not in SHARED_KEYS and key != "template" and account.value(key) is not None
+    ]:
+        plan.notes.append(f"not copied from {source}: {', '.join(left)}")
     return plan
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 Scalar = bool | int | str | date
 Value = Scalar | tuple[str, ...]  # a tuple is written as an array on one line
+NewTable = Mapping[str, "Value | NewTable"]  # a table inside a new table gets a header of its own below it
 Path = tuple[str, ...]
 
 
@@ -23,12 +24,14 @@ def differences(existing: Mapping[str, Value | None], wanted: Mapping[str, Value
     )
 
 
-def toml_text(value: Value) -> str:
+def toml_text(value: Value | NewTable) -> str:
     """Return a value for a sentence, as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(toml_text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {toml_text(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, date):
         from mailpolicy.policy import dates  # only for a date
 
@@ -101,10 +104,10 @@ class Rename(NamedTuple):
 
 
 class Add(NamedTuple):
-    """Add a table."""
+    """Add a table with the tables in it."""
 
     path: Path
-    table: dict[str, Value]
+    table: Mapping[str, Value | NewTable]
 
 
 Operation = Put | PutList | PutElement | Amend | Drop | DropList | Rename | Add

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.edit.operations import Drop, Operation, Path, Value, replacing
@@ -44,6 +44,9 @@ class Plan:
         self.undoes: str | None = None  # the entry of the journal that it takes back
         self.takes_effect = True  # false if exports stay the same for now
         self.question: str | None = None  # to ask a person before the edit is carried out
+        self.report: Mapping[str, Any] | None = None  # on each account of an import, for JSON
+        self.needs_yes = False  # nobody to ask is a no
+        self.is_listed = False  # a dry run prints the results, which say what would be done, and not the diff
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:
         """Add an operation and the change it makes."""
@@ -53,6 +56,11 @@ class Plan:
             self.affected.add(address)
         elif address is None:
             self.affected = None
+
+    def extend(self, other: Plan) -> None:
+        """Add the operations and changes of another plan about accounts."""
+        for operation, change in zip(other.operations, other.changes, strict=True):
+            self.change(operation, *change)
 
     def set(self, path: Path, address: str | None, key: str, old: Value | None, new: Value | None) -> bool:
         """Set a key to another value, or remove it if `new` is None. Returns False if it already has that value."""

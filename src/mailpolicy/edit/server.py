@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mailpolicy.edit.operations import DropList, Operation, Path, Scalar, replacing
 from mailpolicy.edit.plan import Plan, Result
-from mailpolicy.errors import Command, Refused
+from mailpolicy.errors import Advice, Command, Refused
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted, joined
@@ -106,6 +106,14 @@ def set_login(policy: Policy, address: str | None, login: str | None) -> Plan:
     """
     old, path = _login(policy, address)
     return _login_plan(address, path, old, old if login is None else login)
+
+
+def unused_login(policy: Policy) -> list[Advice]:
+    """Return the note on logins of accounts that are not used; none if they are."""
+    if policy.server.per_account_auth:
+        return []
+    text = "warning: this login is not used, because per-account authentication is off"
+    return [Advice(text, ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"))]
 
 
 def clear_login(policy: Policy, address: str | None) -> Plan:

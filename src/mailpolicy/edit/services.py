@@ -17,7 +17,7 @@ from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, Refused
 from mailpolicy.policy.account import Account
 from mailpolicy.policy.model import Gate, Policy
-from mailpolicy.policy.service import Service
+from mailpolicy.policy.service import Service, closes
 
 if TYPE_CHECKING:
     from mailpolicy.policy.dates import End
@@ -56,10 +56,11 @@ def switch(
     if wanted.get(Service.CONNECTOR.switch):
         refuse_connector(policy, accounts)
     if service is Service.IMAP and verb is Verb.OFF:
-        _note_connector_stops(policy, accounts, plan)
+        note_connector_stops(policy, accounts, plan)
     if until is not None:
         exceptions.refuse_second(policy, accounts, _values(wanted), until)
-    closing = _closing(service, wanted)
+    # An exception must not keep a door open that is closed here.
+    closing = {key for key, value in wanted.items() if closes(key, value)}
     pinned = []
     taken: list[Account] = []
     left: list[Account] = []
@@ -141,11 +142,6 @@ def _values(wanted: Mapping[str, bool | None]) -> dict[str, bool]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def _closing(service: Service, wanted: Mapping[str, bool | None]) -> set[str]:
-    """Return the keys that are written so as to let in nobody, or fewer: an exception must not keep that door open."""
-    return {key for key, value in wanted.items() if value is (key != service.switch)}
-
-
 def refuse_connector(policy: Policy, accounts: Iterable[Account], *, new: bool = False) -> None:
     """Raise Refused if Outlook Connector cannot be switched on: it is not installed, or an account has no IMAP.
 
@@ -219,7 +215,7 @@ def _switch_layer(
         if not policy.server.outlook_connector_installed:
             plan.notes.append("warning: Outlook Connector is not installed on the server")
     if wanted.get(Service.IMAP.switch) is False:
-        _note_connector_stops(policy, [account for account in users if account not in keeping], plan)
+        note_connector_stops(policy, [account for account in users if account not in keeping], plan)
     if not policy.governs(service):
         govern = ("mailpolicy", "server", "govern", str(service))
         plan.notes.append(Advice(f"note: {service} is not governed yet, so this has no effect until it is", govern))
@@ -227,7 +223,8 @@ def _switch_layer(
     return plan
 
 
-def _note_connector_stops(policy: Policy, accounts: Iterable[Account], plan: Plan) -> None:
+def note_connector_stops(policy: Policy, accounts: Iterable[Account], plan: Plan) -> None:
+    """Note the accounts for which switching IMAP off stops Outlook Connector too."""
     stopped = [
         account.address
         for account in accounts

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mailpolicy.edit.operations import Add, Amend, Drop, DropList, Operation, Put, PutElement, PutList, Rename, Value
+from mailpolicy.edit.operations import (
+    Add,
+    Amend,
+    Drop,
+    DropList,
+    NewTable,
+    Operation,
+    Put,
+    PutElement,
+    PutList,
+    Rename,
+    Value,
+)
 
 
 def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> dict[str, Any]:
@@ -37,13 +49,13 @@ def apply_operations(tree: dict[str, Any], operations: Iterable[Operation]) -> d
             case Drop() | DropList():
                 del table[last]
             case Rename(_, name):
-                items = [(name if key == last else key, value) for key, value in table.items()]
-                table.clear()
-                table.update(items)
+                table[name] = table.pop(last)
             case Add(_, fresh):
-                table[last] = {key: _toml_value(value) for key, value in fresh.items()}
+                table[last] = _toml_value(fresh)
     return new
 
 
-def _toml_value(value: Value) -> object:
+def _toml_value(value: Value | NewTable) -> object:
+    if isinstance(value, Mapping):
+        return {key: _toml_value(inner) for key, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value

@@ -162,8 +162,10 @@ def _operations(tree: Tree, change: TreeChange) -> Iterator[Operation]:
     match change:
         case KeyChange(path, _, None):
             yield Drop(path)
+        case KeyChange(path, _, dict(new)):
+            yield Add(path, _literal(new))
         case KeyChange(path, _, new):
-            yield from _written(path, new)
+            yield Put(path, _literal(new))
         case ListChange(path, removed, added):
             old = _value(tree, path)
             places = [old.index(text) for text in removed]
@@ -183,21 +185,14 @@ def _amended(old: list[str], removed: Sequence[str], added: Sequence[str]) -> li
     return [*(text for text in old if text not in removed), *added]
 
 
-def _written(path: Path, value: Any) -> Iterator[Operation]:
-    """Yield the operations that write a value, or a table with the tables in it."""
-    if not isinstance(value, dict):
-        yield Put(path, _literal(value))
-        return
-    tables = {key: inner for key, inner in value.items() if isinstance(inner, dict)}
-    keys = {key: _literal(inner) for key, inner in value.items() if key not in tables}
-    if keys or not tables or len(path) == len(("accounts", "ADDRESS")):
-        yield Add(path, keys)
-    for key, inner in tables.items():
-        yield from _written((*path, key), inner)
-
-
 def _literal(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    match value:
+        case dict():
+            return {key: _literal(inner) for key, inner in value.items()}
+        case list():
+            return tuple(value)
+        case _:
+            return value
 
 
 def _changed_since(history: History, entry: Entry, change: TreeChange) -> Refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.policy.source import Source
 
@@ -79,6 +79,25 @@ class Account(NamedTuple):
     def until_option(self, key: str) -> tuple[str, ...]:
         """Return the option with which a command changes a key where it decides: the end of an exception, else nothing."""
         return ("--until", str(self.temporary.until)) if self.temporary is not None and key in self.in_force else ()
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key of the account's own table, None if it is absent; a table as a dictionary."""
+        match key:
+            case "template":
+                return self.template
+            case "suspended":
+                return self.suspended or None
+            case "smart_host_login":
+                return self.login
+            case "expires":
+                return self.expires.written if self.expires is not None else None
+            case "temporary":
+                exception = self.temporary
+                return None if exception is None else {"until": exception.until.written, **exception.switches}
+            case "sources":
+                return {name: source.table for name, source in self.sources.items()} or None
+            case _:
+                return self.own.get(key)
 
     @property
     def domain(self) -> str:

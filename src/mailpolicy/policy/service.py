@@ -113,7 +113,14 @@ SWITCHES = tuple(SWITCH_MEANINGS)
 
 GOVERNABLE = tuple(service for service in Service if service.facts.optional)
 
+_OPENING = frozenset(service.switch for service in Service)  # the others restrict
+
 BY_NAME: dict[str, Service] = {name: service for service in Service for name in (service.value, *service.facts.aliases)}
+
+
+def closes(switch: str, value: bool | None) -> bool:
+    """Return whether a value of a switch lets in nobody, or fewer: a service that is off, or LAN only."""
+    return value is not None and value is (switch not in _OPENING)
 
 
 def service_of_lan_switch(switch: str) -> Service:

@@ -30,3 +30,15 @@ class Source(NamedTuple):
     enabled: bool = True
     max_size_kb: int | None = None
     delete_after_days: int | None = None
+
+    @property
+    def table(self) -> dict[str, str | int | bool]:
+        """Return the keys that describe the source, without those that have the value of a missing key."""
+        missing = Source(self.host, self.tls.port, self.login, self.tls)
+        tls = {} if self.tls is Tls.IMPLICIT else {"tls": str(self.tls)}
+        return {
+            "host": self.host,
+            "login": self.login,
+            **tls,
+            **{key: value for key, value in self._asdict().items() if value != getattr(missing, key)},
+        }

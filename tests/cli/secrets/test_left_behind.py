@@ -21,8 +21,7 @@ def test_of_accounts_that_are_not_changed_nothing_is_left_behind(tmp_path: Path)
     path.write_text(RELAYED.replace(f'[accounts."{ALICE}"]\n', f'[accounts."{ALICE}"]{LOGIN}').rstrip() + LOGIN)
     store = Store.read(str(path), Cache(str(tmp_path / "cache"), min_size=0))
     assert store.cache is not None
-    owned, gone = secret_edits._secrets_of(store, accounts.suspend(store.policy(), Selection((BOB,))))
-    assert {secret.owner for secret in owned} == {Owner(None), Owner(BOB)}
-    assert gone == []
-    removed = accounts.remove(store.policy(), Selection((BOB,)), if_exists=False)
-    assert [secret.owner for secret in secret_edits._secrets_of(store, removed)[1]] == [Owner(BOB)]
+    suspended = accounts.suspend(store.policy(), Selection((BOB,)))
+    assert secret_edits._following(store, suspended) == ([], {})
+    gone, moves = secret_edits._following(store, accounts.remove(store.policy(), Selection((BOB,)), if_exists=False))
+    assert ([secret.owner for secret in gone], moves) == ([Owner(BOB)], {})

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailpolicy.cli import views
-from mailpolicy.cli.app import new_app
+from mailpolicy.cli import account_export, views
+from mailpolicy.cli.account_options import Connector, Imap, Login, MultiPop, Pop, Sieve, Smtp, Template, settings
+from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.editing import edit
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection import address, addresses, targets
 from mailpolicy.cli.selection_options import Domain, DryRun, Yes, YesRemove
 from mailpolicy.cli.targeted import targeted
 from mailpolicy.cli.when import expiry, when
-from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import UsageError
-from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.service import SWITCHES
 
 if TYPE_CHECKING:
     from mailpolicy.edit.plan import Plan
@@ -28,7 +26,6 @@ _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", 
 _Addresses = Annotated[
     list[str], typer.Argument(metavar="ADDRESS...", help="addresses, or - to read them from stdin", show_default=False)
 ]
-_ON_LAN_ONLY_OFF = "on, lan-only or off"
 
 
 def app() -> typer.Typer:
@@ -37,6 +34,23 @@ def app() -> typer.Typer:
     group.command("add", help="Add accounts. An account that already exists with the same settings is not an error.")(
         _add
     )
+    group.command(
+        "set",
+        help="Change settings of accounts that exist, several at once.\n\n"
+        "Settings that are not named stay as they are. For one service there are shorter commands: pop off, imap lan-only.",
+    )(targeted(_set))
+    group.command(
+        "copy",
+        help="Add accounts with the settings of another.\n\n"
+        "Template, services and networks are copied; suspension, dates, login, sources and passwords are not, and a "
+        "message names the rest.",
+    )(_copy)
+    group.command(
+        "export",
+        help="Write all accounts in a form that apply reads.\n\n"
+        "Applied to a store with the same server, networks, templates and defaults, it gives the same policy. CSV has no "
+        "exceptions and no sources. Passwords are never written.",
+    )(with_formats(_export, *account_export.FORMATS))
     group.command("remove", help="Remove accounts, their comments and passwords.")(_remove)
     group.command("rename", help="Rename an account. Its passwords move along.")(_rename)
     group.command(
@@ -59,45 +73,82 @@ def app() -> typer.Typer:
 def _add(
     context: typer.Context,
     texts: _Addresses,
-    template: Annotated[str | None, typer.Option("--template", metavar="NAME", help="the template to use")] = None,
-    pop: Annotated[str | None, typer.Option("--pop", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    imap: Annotated[str | None, typer.Option("--imap", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    multipop: Annotated[str | None, typer.Option("--multipop", metavar="HOW", help="on or off")] = None,
-    outlook_connector: Annotated[
-        str | None, typer.Option("--outlook-connector", metavar="HOW", help="on or off")
-    ] = None,
-    smtp: Annotated[str | None, typer.Option("--smtp", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    sieve: Annotated[str | None, typer.Option("--sieve", metavar="HOW", help=_ON_LAN_ONLY_OFF)] = None,
-    login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="login at the smart host")] = None,
+    template: Template = None,
+    pop: Pop = None,
+    imap: Imap = None,
+    multipop: MultiPop = None,
+    outlook_connector: Connector = None,
+    smtp: Smtp = None,
+    sieve: Sieve = None,
+    login: Login = None,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.edit import accounts  # 2 ms, only for edits
 
-    asked: dict[str, Scalar] = {}
-    try:
-        if template is not None:
-            asked["template"] = names.template_name(template)
-        asked |= _switches("pop", pop) | _switches("imap", imap) | _switches("multipop", multipop)
-        asked |= _switches("outlook_connector", outlook_connector) | _switches("smtp", smtp) | _switches("sieve", sieve)
-        if login is not None:
-            asked["smart_host_login"] = names.login(login)
-    except names.NameRejected as error:
-        raise UsageError(str(error)) from None
+    switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
+    asked = settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
     wanted = addresses(texts)
     return edit(context.obj, lambda policy: accounts.add(policy, wanted, asked), dry_run=dry_run, yes=True)
 
 
-def _switches(key: str, how: str | None) -> dict[str, bool]:
-    has_lan_switch = f"{key}_lan_only" in SWITCHES
-    if how is None:
-        return {}
-    if how in ("on", "off"):
-        return {key: how == "on"}
-    if how == "lan-only" and has_lan_switch:
-        return {key: True, f"{key}_lan_only": True}
-    raise UsageError(
-        f"--{key.replace('_', '-')} must be {_ON_LAN_ONLY_OFF if has_lan_switch else 'on or off'}, not {how!a}"
+def _set(
+    context: typer.Context,
+    *,
+    chosen: Selection,
+    template: Template = None,
+    pop: Pop = None,
+    imap: Imap = None,
+    multipop: MultiPop = None,
+    outlook_connector: Connector = None,
+    smtp: Smtp = None,
+    sieve: Sieve = None,
+    login: Login = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.edit import desired  # 5 ms, only for edits
+
+    switches = {"pop": pop, "imap": imap, "multipop": multipop, "outlook_connector": outlook_connector}
+    asked = settings(template, login, {**switches, "smtp": smtp, "sieve": sieve})
+    if not asked:
+        raise UsageError("nothing to set: name a setting, such as --pop on or --template NAME")
+    return edit(
+        context.obj,
+        lambda policy: desired.change(policy, chosen, asked),
+        addresses=chosen.addresses,
+        dry_run=dry_run,
+        yes=yes,
     )
+
+
+def _copy(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SRC", help="the account to copy", show_default=False)],
+    new: Annotated[
+        list[str], typer.Argument(metavar="NEW...", help="addresses, or - to read them from stdin", show_default=False)
+    ],
+    dry_run: DryRun = False,
+) -> int:
+    from mailpolicy.edit import accounts  # 2 ms, only for edits
+
+    copied, wanted = address(source), addresses(new)
+    return edit(
+        context.obj,
+        lambda policy: accounts.copy(policy, copied, wanted),
+        addresses=(copied, *wanted),
+        dry_run=dry_run,
+        yes=True,
+    )
+
+
+def _export(
+    context: typer.Context,
+    domain: Domain = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="the settings in force, whichever layer they come from")
+    ] = False,
+) -> int:
+    return account_export.write(context.obj, domain, effective=effective)
 
 
 def _remove(

@@ -64,7 +64,10 @@ def _checked(name: str) -> str:
 def _add(
     context: typer.Context,
     name: _Name,
-    texts: Annotated[list[str], typer.Argument(metavar="ENTRY...", help=_ENTRY, show_default=False)],
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="ENTRY...", help=f"{_ENTRY}; or - to read them from stdin", show_default=False),
+    ],
     dry_run: DryRun = False,
 ) -> int:
     wanted, checked = _checked(name), entries(texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from mailpolicy.cli.editing import carry_out, print_outcome
@@ -12,13 +12,13 @@ from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import require_source
 from mailpolicy.cli.secrets.secret_edits import (
     edit_then_delete_secrets,
-    edit_then_move_secrets,
+    edit_then_follow,
     edit_then_rebind_secrets,
     set_secret,
 )
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
-from mailpolicy.edit.plan import Plan, Result
+from mailpolicy.edit.plan import Plan, Planner, Result
 from mailpolicy.edit.selection import Selection, selected_accounts
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
@@ -38,13 +38,7 @@ def set_account(out: Output, address: str, login: str | None, source: PasswordSo
         if login is None and existing is None:
             raise Refused(f"{address} has no login yet: add --login LOGIN", code="no-login")
         plan.results.append(Result(address, "smart-host", f"login {login or existing}", bool(plan.operations)))
-        if not policy.server.per_account_auth:
-            plan.notes.append(
-                Advice(
-                    "warning: this login is not used, because per-account authentication is off",
-                    ("mailpolicy", "smart-host", "set", "--server", "--per-account", "on"),
-                )
-            )
+        plan.notes += server.unused_login(policy)
         return plan
 
     require_source(out, source)
@@ -182,15 +176,35 @@ def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bo
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
     """Rename an account: copy its secrets, edit the store, delete the old secrets."""
+    return _rename(out, lambda policy: accounts.rename(policy, old, new), dry_run=dry_run)
+
+
+def rename_domain(out: Output, old: str, new: str, *, dry_run: bool, yes: bool) -> int:
+    """Give all accounts of a domain another one; their secrets move along as if each was renamed."""
+    return _rename(out, lambda policy: accounts.rename_domain(policy, old, new), dry_run=dry_run, yes=yes)
+
+
+def _rename(out: Output, planner: Callable[[Policy], Plan], *, dry_run: bool, yes: bool = True) -> int:
     store = Store.read_for_edit(out.context.file, (), out.cache)
-    policy = store.policy()
+    names = {change.old: change.new for change in planner(store.policy()).changes}
+    return edit_then_follow(out, store, planner, names, dry_run=dry_run, yes=yes)
 
-    def planner(policy: Policy) -> Plan:
-        return accounts.rename(policy, old, new)
 
-    planned = planner(policy)
-    secrets = bindings.account_secrets(policy, [old])
-    if not planned.operations or not secrets:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run), dry_run=dry_run)
-    moves = {secret: secret._replace(owner=secret.owner._replace(address=new)) for secret in secrets}
-    return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run)
+def apply_rows(
+    out: Output, planner: Callable[[Policy], Plan], addresses: Iterable[str], *, dry_run: bool, yes: bool
+) -> int:
+    """Bring accounts to a desired state; `addresses` are the only accounts that it touches, if that is known."""
+    store = Store.read_for_edit(out.context.file, addresses, out.cache)
+    return edit_then_follow(out, store, _once(planner), dry_run=dry_run, yes=yes)
+
+
+def _once(planner: Callable[[Policy], Plan]) -> Planner:
+    """Return a planner that plans again only for another policy: a plan of a hundred thousand rows takes a second."""
+    made: list[tuple[Policy, Plan]] = []
+
+    def plan(policy: Policy) -> Plan:
+        if not made or made[0][0] is not policy:
+            made[:] = [(policy, planner(policy))]
+        return made[0][1]
+
+    return plan

@@ -35,12 +35,13 @@ def read_given(out: Output, source: PasswordSource) -> str | None:
     if len(data) > _MAX_SIZE + 2:  # two more for a line end
         raise UsageError(f"the password is longer than {_MAX_SIZE} bytes")
     try:
-        return _password(data.decode("utf-8"))
+        return password(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise UsageError("the password is not UTF-8") from None
 
 
-def _password(text: str) -> str:
+def password(text: str) -> str:
+    """Return a password that was given as one line. Raises UsageError if it cannot be one."""
     secret = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
     try:
         size = len(secret.encode("utf-8"))
@@ -69,7 +70,7 @@ def prompt(label: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            secret = _password(getpass(f"{printable(label)}: "))
+            secret = password(getpass(f"{printable(label)}: "))
             if getpass(f"{printable(label)} (again): ") != secret:
                 raise UsageError("the two passwords differ; nothing was changed")
             return secret

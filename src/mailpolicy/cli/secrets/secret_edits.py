@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mailpolicy.cli.editing import carry_out, print_outcome
+from mailpolicy.cli.editing import carry_out, print_outcome, require_yes
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
@@ -27,7 +27,7 @@ def set_secret(
     """Carry out a plan and set the secret of `owner`, read from `source` or prompted for."""
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
-    plan = _planned(out, store, planner)
+    plan = planned_edit(out, store, planner)
     after = planned_policy(store, plan)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
@@ -65,7 +65,7 @@ def edit_then_delete_secrets(
     """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
     if not secrets:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    plan = _planned(out, store, planner)
+    plan = planned_edit(out, store, planner)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -77,11 +77,7 @@ def edit_then_delete_secrets(
         yes = ask_to_delete(out, plan, list(there.values()))
     secrets_change = SecretsChange(drop=list(there))
     outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
-    for user, secret in there.items():
-        if user not in remaining:
-            owner = secret.owner
-            outcome.plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
-            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+    _add_deletion_lines(outcome.plan, list(there.values()), remaining)
     touched = [secret.user for secret in secrets] if found is not None else []
     return report(out, store, outcome, {*touched, *there}, remaining, deletion_error)
 
@@ -90,7 +86,7 @@ def edit_then_move_secrets(
     out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool, yes: bool = True
 ) -> int:
     """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
-    plan = _planned(out, store, planner)
+    plan = planned_edit(out, store, planner)
     keyring = credentials(out)
     if dry_run:
         return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
@@ -101,7 +97,7 @@ def edit_then_move_secrets(
 
 def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
     """Edit the store and move the secrets whose destination it changes, after asking."""
-    plan = _planned(out, store, planner)
+    plan = planned_edit(out, store, planner)
     moves = bindings.redirected(store.policy(), planned_policy(store, plan))
     if not moves:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
@@ -116,33 +112,80 @@ def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry
     return _apply_moves(out, store, planner, plan, keyring, carried, yes=yes)
 
 
-def edit_with_secrets(
-    out: Output, store: Store, planner: Planner, renamed: Mapping[str, str], *, dry_run: bool, yes: bool
+def edit_then_follow(
+    out: Output,
+    store: Store,
+    planner: Planner,
+    renamed: Mapping[str, str] | None = None,
+    *,
+    dry_run: bool,
+    yes: bool,
 ) -> int:
-    """Carry out an edit whose planner knows no secrets: those of accounts that it renames move, those without owner go.
+    """Edit the store, and let the secrets follow, after asking: those whose owner is gone are deleted, others move.
 
-    A password that was there before an earlier edit is not brought back: a note names its owner.
+    They move with an account that the plan renames, and to another destination.
     """
-    owned, gone = _secrets_of(store, planned(store, planner, out.now))
-    moves = {
-        secret: secret._replace(owner=secret.owner._replace(address=address))
-        for secret in owned
-        if (address := renamed.get(secret.owner.address or "")) is not None
-    }
-    if moves:
+    plan = planned_edit(out, store, planner)
+    old = store.policy()
+    if renamed and (secrets := bindings.account_secrets(old, renamed)):
+        moves = {
+            secret: secret._replace(owner=secret.owner._replace(address=renamed[secret.owner.address or ""]))
+            for secret in secrets
+        }
         return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run, yes=yes)
-    if gone:
-        return edit_then_delete_secrets(out, store, planner, gone, dry_run=dry_run, yes=yes)
-    return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
+    gone, moves = _following(store, plan)
+    if not gone and not moves:
+        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
+    keyring = credentials(out)
+    if dry_run:
+        trial = carry_out(out, store, planner, dry_run=True)
+        would_delete(out, gone)
+        would_send(out, moves)
+        return print_outcome(out, trial, dry_run=True)
+    if not yes:
+        require_yes(out, plan)
+    there = _existing(out, keyring, [*gone, *moves]) or []
+    carried = {secret: moves[secret] for secret in there if secret in moves}
+    ownerless = {secret.owner for secret in gone}
+    deleted = [secret for secret in there if secret.owner in ownerless]
+    ask_to_send(out, carried, yes=yes)
+    if deleted and not yes:
+        yes = ask_to_delete(out, plan, deleted)
+    kept = keyring.get_many([secret.user for secret in carried])
+    secrets_change = SecretsChange(
+        {after.user: kept[secret.user] for secret, after in carried.items()},
+        [secret.user for secret in (*carried, *deleted)],
+    )
+    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
+    _add_move_lines(outcome.plan, carried, remaining)
+    _add_deletion_lines(outcome.plan, deleted, remaining)
+    return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 
 
-def _secrets_of(store: Store, plan: Plan) -> tuple[list[Secret], list[Secret]]:
-    """Return the secrets of the accounts that a plan changes, and those among them that lose their owner."""
+def _following(store: Store, plan: Plan) -> tuple[list[Secret], dict[Secret, Secret]]:
+    """Return the secrets whose owner a plan takes away, and those whose destination it changes, with the new ones."""
+    old = store.policy()
     # Of no others: in a large store with an index the planned policy has only the accounts that are changed.
-    before = bindings.named_secrets(store.policy(), plan.affected)
-    left = {secret.owner for secret in bindings.named_secrets(planned_policy(store, plan), plan.affected)}
-    owned = [secret for secret in before if secret.destination]
-    return owned, [secret for secret in owned if secret.owner not in left]
+    touched = [address for address in _with_secrets(plan) if address in old.accounts]
+    if not touched and all(change.address is not None for change in plan.changes):
+        return [], {}
+    new = planned_policy(store, plan)
+    left = {secret.owner for secret in bindings.named_secrets(new, touched)}
+    gone = [secret for secret in bindings.named_secrets(old, touched) if secret.owner not in left]
+    return gone, bindings.redirected(old, new, touched)
+
+
+def _with_secrets(plan: Plan) -> list[str]:
+    """Return the accounts that lose or change something that a secret belongs to."""
+    return list(
+        dict.fromkeys(
+            change.address
+            for change in plan.changes
+            if change.address is not None
+            and change.old is not None
+            and (change.key is None or change.key == "smart_host_login" or change.key.startswith("sources"))
+        )
+    )
 
 
 def _apply_moves(
@@ -176,6 +219,14 @@ def _add_move_lines(plan: Plan, moves: Mapping[Secret, Secret], remaining: Colle
         plan.changes.append(Change(after.owner.address, after.owner.key, None, None))
 
 
+def _add_deletion_lines(plan: Plan, secrets: Collection[Secret], remaining: Collection[str]) -> None:
+    for secret in secrets:
+        if secret.user not in remaining:
+            owner = secret.owner
+            plan.results.append(Result(owner.subject, owner.item, "removed from the keyring", True))
+            plan.changes.append(Change(owner.address, owner.key, None, None))
+
+
 def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) -> list[Secret] | None:
     """Return the keyring's secrets of these owners: for every destination if it can list them, else only these.
 
@@ -195,7 +246,7 @@ def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) ->
         return None
 
 
-def _planned(out: Output, store: Store, planner: Planner) -> Plan:
+def planned_edit(out: Output, store: Store, planner: Planner) -> Plan:
     """Plan an edit. Raises Refused, before a keyring is asked, if it must not be made."""
     refuse_unsafe(out, store)
     plan = planned(store, planner, out.now)

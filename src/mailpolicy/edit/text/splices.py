@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.operations import (
@@ -15,6 +17,7 @@ from mailpolicy.edit.operations import (
     Amend,
     Drop,
     DropList,
+    NewTable,
     Operation,
     Path,
     Put,
@@ -27,13 +30,19 @@ from mailpolicy.edit.text import inline, removal
 from mailpolicy.edit.text.diff import Splice, apply_splices
 from mailpolicy.edit.text.layout import CannotWrite, Layout, Table
 from mailpolicy.edit.text.lines import newline_of
-from mailpolicy.edit.text.values import amend, array, literal
+from mailpolicy.edit.text.values import amend, array, literal, pair
 from mailpolicy.store import outline
 from mailpolicy.store.locate import HEADER, Entry, header_part, key_prefix
 from mailpolicy.store.outline import Piece
 
 # The order in which new top-level tables are put into a file.
 _TOP_ORDER = ("version", "server", "defaults", "networks", "templates", "accounts")
+
+
+def new_text(accounts: Iterable[tuple[str, NewTable]]) -> str:
+    """Return the text of a file with these accounts and nothing else."""
+    text = "version = 1\n"
+    return apply_splices(text, splices(text, [Add(("accounts", address), table) for address, table in accounts]))
 
 
 def splices(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Splice]:
@@ -72,8 +81,8 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     # Gathered, as they meet in one place: pairs for an empty inline table, and removals (see there).
     new_pairs: dict[Entry, list[str]] = {}
     dropped: list[KeyPath] = []
-    operations, below = _with_tables_below(_with_new_tables(layout, operations))
-    for operation in operations:
+    others, added = _with_new_tables(layout, operations)
+    for operation in others:
         match operation:
             case Put(path, value) if (table := inline.empty_parent(layout, path)) is not None:
                 new_pairs.setdefault(table, []).append(f"{path[-1]} = {literal(value)}")
@@ -93,9 +102,9 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
                 dropped.append(path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
-            case Add(path, keys):
-                made.append(_add(layout, path, _pairs(keys), below.get(path, ())))
     made += (inline.add(layout, table, ", ".join(pairs)) for table, pairs in new_pairs.items())
+    # In one place a new key comes before a new table, and the table of an account before the next account.
+    made += (_add(layout, path, *_parted(added[path])) for path in sorted(added, key=len, reverse=True))
     return _sorted(made + removal.splices(layout, dropped))
 
 
@@ -129,41 +138,34 @@ def _restorable(text: str, lists: Sequence[DropList], *, followed: bool) -> Sequ
     ]
 
 
-def _with_new_tables(layout: Layout, operations: Iterable[Operation]) -> list[Operation]:
-    """Return the operations with all keys for a table that is not written yet combined into one new table."""
+def _with_new_tables(
+    layout: Layout, operations: Iterable[Operation]
+) -> tuple[list[Operation], dict[Path, dict[str, Any]]]:
+    """Return the operations on what is written, and by path the new tables, each with its keys and the tables in it."""
     result: list[Operation] = []
-    new: dict[KeyPath, dict[str, Value]] = {}
+    new: dict[Path, dict[str, Any]] = {}
     for operation in operations:
         table, key = operation.path[:-1], operation.path[-1]
-        if isinstance(operation, Put) and layout.entry(operation.path) is None and layout.lacks(table):
-            if table not in new:
-                result.append(Add(table, new.setdefault(table, {})))
-            new[table][key] = operation.value
+        if isinstance(operation, Add):
+            new.setdefault(operation.path, {}).update(operation.table)
+        elif isinstance(operation, Put) and layout.entry(operation.path) is None and layout.lacks(table):
+            new.setdefault(table, {})[key] = operation.value
         else:
             result.append(operation)
-    return result
+    for path in sorted(new, key=len, reverse=True):
+        outer = next((path[:length] for length in range(1, len(path)) if path[:length] in new), None)
+        if outer is not None:
+            holder = new[outer]
+            for name in path[len(outer) : -1]:
+                holder[name] = holder = dict(holder.get(name, {}))
+            holder[path[-1]] = {**holder.get(path[-1], {}), **new.pop(path)}
+    return result, new
 
 
-def _with_tables_below(operations: Iterable[Operation]) -> tuple[list[Operation], dict[Path, list[Add]]]:
-    """Return the operations, those on keys first, and the new tables inside of another new one by the outer one.
-
-    Keys first, because a key and a table that go to the same place must come in this order.
-    """
-    result: list[Operation] = []
-    below: dict[Path, list[Add]] = {}
-    for operation in operations:
-        parents = [new for new in below if operation.path[: len(new)] == new]
-        if isinstance(operation, Add) and parents:
-            below[parents[0]].append(operation)
-        else:
-            if isinstance(operation, Add):
-                below[operation.path] = []
-            result.append(operation)
-    return sorted(result, key=lambda operation: isinstance(operation, Add)), below
-
-
-def _pairs(keys: Mapping[str, Value]) -> list[str]:
-    return [f"{key} = {literal(value)}" for key, value in keys.items()]
+def _parted(table: Mapping[str, Value | NewTable]) -> tuple[list[str], dict[str, NewTable]]:
+    """Return the keys of a new table as they are written, and the tables in it."""
+    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    return [pair(key, value) for key, value in table.items() if key not in inner], inner
 
 
 def _sorted(made: list[Splice]) -> list[Splice]:
@@ -223,43 +225,43 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
     return [Splice(entry.name, entry.name + len(layout.text[entry.name : equals].rstrip(" \t")), quoted)]
 
 
-def _add(layout: Layout, path: KeyPath, pairs: list[str], below: Sequence[Add] = ()) -> Splice:
+def _add(
+    layout: Layout, path: KeyPath, pairs: list[str], inner: Mapping[str, NewTable] = MappingProxyType({})
+) -> Splice:
     # TOML forbids a header for anything inside an inline table: such a table is added between the braces.
     for length in range(len(path) - 1, 0, -1):
         parent = layout.entry(path[:length])
         if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
-            inside = _inline([*pairs, *_inline_pairs(path, below)])
+            pairs = [*pairs, *(pair(*item) for item in inner.items())]
+            inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
             return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
     if len(path) > 1 and (last := layout.last_dotted(path[:2])) is not None:
-        return _add_dotted(layout, last, path, pairs)
+        return _add_dotted(layout, last, _sections(path, pairs, inner))
     end, blank_lines = _insertion_point(layout, path)
     newline = layout.newline_at(end)
-    text = newline.join([f"[{dotted(path)}]", *pairs])
-    for table in below:
-        text += newline * (blank_lines + 1) + newline.join([f"[{dotted(table.path)}]", *_pairs(table.table)])
-    return Splice(end, end, newline * (blank_lines + 1) + text)
+    blank = newline * (blank_lines + 1)
+    text = blank.join(newline.join([f"[{dotted(table)}]", *keys]) for table, keys in _sections(path, pairs, inner))
+    return Splice(end, end, blank + text)
 
 
-def _inline_pairs(path: KeyPath, below: Sequence[Add]) -> Iterator[str]:
-    """Yield the pairs of tables inside a new inline table, the innermost braces first."""
-    for name in dict.fromkeys(table.path[len(path)] for table in below):
-        inside = [table for table in below if table.path[len(path)] == name]
-        own = [pair for table in inside if len(table.path) == len(path) + 1 for pair in _pairs(table.table)]
-        deeper = [table for table in inside if len(table.path) > len(path) + 1]
-        yield f"{name} = {_inline([*own, *_inline_pairs((*path, name), deeper)])}"
+def _sections(path: KeyPath, pairs: list[str], inner: Mapping[str, NewTable]) -> Iterator[tuple[KeyPath, list[str]]]:
+    """Yield the path and the keys of a new table, and of each table in it that needs a header."""
+    if pairs or not inner or len(path) == 2:
+        yield path, pairs
+    for key, table in inner.items():
+        yield from _sections((*path, key), *_parted(table))
 
 
-def _inline(pairs: list[str]) -> str:
-    return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
-
-
-def _add_dotted(layout: Layout, last: Entry, path: KeyPath, pairs: list[str]) -> Splice:
-    """Add the keys of an account, or of a table in it, below the dotted keys that it is written with, in their style."""
+def _add_dotted(layout: Layout, last: Entry, sections: Iterable[tuple[KeyPath, list[str]]]) -> Splice:
+    """Add the keys of tables in an account, or in another table, below the dotted keys it is written with, in their style."""
     end = layout.line_end(last.end)
     indent = layout.text[layout.line_start(last.start) : last.start]
-    prefix = indent + ".".join([key_prefix(layout.text, last, path[:2]), *filter(None, [dotted(path[2:])])])
     newline = layout.newline_at(end)
-    return Splice(end, end, "".join(f"{newline}{prefix}.{pair}" for pair in pairs))
+    text = ""
+    for path, pairs in sections:
+        prefix = indent + ".".join([key_prefix(layout.text, last, path[:2]), *filter(None, [dotted(path[2:])])])
+        text += "".join(f"{newline}{prefix}.{pair}" for pair in pairs)
+    return Splice(end, end, text)
 
 
 def _insertion_point(layout: Layout, path: KeyPath) -> tuple[int, int]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
-from mailpolicy.edit.operations import Amend, Value
+from mailpolicy.diagnostics import dotted
+from mailpolicy.edit.operations import Amend, NewTable, Value
 from mailpolicy.edit.text.arrays import amended
 from mailpolicy.edit.text.diff import Splice
 from mailpolicy.edit.text.layout import CannotWrite, Layout
 from mailpolicy.store.locate import Entry
 
 
-def literal(value: Value, replaced: str = "") -> str:
+def literal(value: Value | NewTable, replaced: str = "") -> str:
     """Return a value as TOML writes it on one line, in single quotes if the value that it replaces is."""
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(pair(*item) for item in value.items())} }}" if value else "{}"
     if isinstance(value, date):
         from mailpolicy.policy import dates  # only for a date
 
@@ -28,6 +32,11 @@ def literal(value: Value, replaced: str = "") -> str:
     import tomlkit  # 30 ms, only for a string that needs escapes
 
     return tomlkit.item(value).as_string()
+
+
+def pair(key: str, value: Value | NewTable) -> str:
+    """Return a key with its value on one line."""
+    return f"{dotted((key,))} = {literal(value)}"
 
 
 def array(values: tuple[str, ...], newline: str) -> str:

@@ -1,0 +1,131 @@
+"""Set the smart host logins and passwords of many accounts at once: one edit of the store, one write of the sealed file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mailpolicy.cli import provisioning
+from mailpolicy.cli.editing import carry_out, print_outcome
+from mailpolicy.cli.output import Output
+from mailpolicy.cli.secrets.lookup import credentials
+from mailpolicy.cli.secrets.passwords import password
+from mailpolicy.cli.secrets.secret_edits import planned_edit
+from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
+from mailpolicy.edit.plan import Change, Plan, Result
+from mailpolicy.edit.server import set_login, unused_login
+from mailpolicy.edit.transaction import planned_policy
+from mailpolicy.errors import Refused, UsageError
+from mailpolicy.policy import bindings, names
+from mailpolicy.policy.bindings import Owner
+from mailpolicy.policy.lookup import no_account
+from mailpolicy.policy.model import Policy
+from mailpolicy.policy.names import counted
+from mailpolicy.provisioning import forms
+from mailpolicy.provisioning.rows import Rows
+from mailpolicy.provisioning.values import ValueRejected
+from mailpolicy.store.store import Store
+
+_KEYS = ("address", "login", "password")
+
+
+class Login(NamedTuple):
+    """The login and password of one account; the login is None if it stays."""
+
+    login: str | None
+    password: str
+
+
+def import_all(out: Output, *, dry_run: bool) -> int:
+    """Set the logins and passwords that stdin lists."""
+    wanted = _read("-", provisioning.content_of("-"))
+
+    def planner(policy: Policy) -> Plan:
+        return _plan(policy, wanted)
+
+    store = Store.read_for_edit(out.context.file, wanted, out.cache)
+    planned = planned_edit(out, store, planner)
+    after = planned_policy(store, planned)
+    secrets = {address: bindings.secret_of(after, Owner(address)) for address in wanted}
+    if secrets and after.server.smart_host is None:
+        first = next(iter(secrets.values()))
+        absence = bindings.explain_missing([first], None)[first]
+        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    keyring = credentials(out)
+    if dry_run:
+        trial = carry_out(out, store, planner, dry_run=True)
+        out.message(
+            f"{counted(len(wanted), 'password')} would be set, if the keyring accepts them (not checked by a dry run)"
+        )
+        return print_outcome(out, trial, dry_run=True)
+    kept = keyring.get_many([secret.user for secret in secrets.values()])
+    new = {address for address, secret in secrets.items() if kept.get(secret.user) != wanted[address].password}
+    put = {secrets[address].user: wanted[address].password for address in wanted if address in new}
+    outcome, remaining, error = apply(out, store, planner, planned, keyring, SecretsChange(put))
+    for address, secret in secrets.items():
+        owner = secret.owner
+        outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", address in new))
+        if address in new:
+            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+    return report(out, store, outcome, list(put), remaining, error)
+
+
+def _read(file: str, data: bytes) -> Mapping[str, Login]:
+    """Return the logins and passwords by account. Raises BadRows, with nothing of a line but the address."""
+    rows = Rows(file)
+    found = {}
+    for line, text in enumerate(forms.text_of(file, data).split("\n"), 1):
+        if not text.strip():
+            continue
+        try:
+            table = forms.parsed(text)
+        except ValueRejected as error:
+            rows.mistake(line, str(error))
+            continue
+        if type(named := table.get("address")) is not str or (address := rows.address(line, named)) is None:
+            if type(named) is not str:
+                rows.mistake(line, 'the object has no address: write "address": "alice@example.com"')
+            continue
+        rows.add(address, line, {})
+        if wrong := _mistakes(table):
+            rows.mistake(line, f"{address}: {'; '.join(wrong)}")
+        else:
+            found[address] = Login(table.get("login"), table["password"])
+    rows.finished()
+    return found
+
+
+def _mistakes(table: Mapping[str, object]) -> list[str]:
+    wrong = []
+    if table.keys() - set(_KEYS):
+        wrong.append(f"there are other keys than {names.joined(_KEYS)}")
+    try:
+        login = table.get("login")
+        if login is not None:
+            names.login(login if type(login) is str else "")
+    except names.NameRejected:
+        wrong.append("the login has 1 to 255 characters without control characters or white space at either end")
+    try:
+        secret = table.get("password")
+        if type(secret) is not str:
+            wrong.append("there is no password")
+        elif password(secret) != secret:
+            raise UsageError("the password contains a newline or a NUL: give a single line")
+    except UsageError as error:
+        wrong.append(str(error))
+    return wrong
+
+
+def _plan(policy: Policy, wanted: Mapping[str, Login]) -> Plan:
+    plan = Plan()
+    if unknown := [address for address in wanted if address not in policy.accounts]:
+        raise no_account(policy, unknown)
+    if without := [address for address, one in wanted.items() if not (one.login or policy.accounts[address].login)]:
+        raise Refused(f"no login yet, so add one to the line: {', '.join(without)}", code="no-login")
+    for address, one in wanted.items():
+        part = set_login(policy, address, one.login)
+        plan.extend(part)
+        login = one.login or policy.accounts[address].login
+        plan.results.append(Result(address, "smart-host", f"login {login}", bool(part.operations)))
+    plan.notes += unused_login(policy)
+    return plan

@@ -1,0 +1,202 @@
+"""Read a plan: the desired state of accounts as CSV, NDJSON or TOML."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mailpolicy.policy.names import joined, short
+from mailpolicy.policy.nearest import nearest_key
+from mailpolicy.provisioning.rows import BadRows, Mistake, Row, Rows
+from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table
+from mailpolicy.store import schema
+from mailpolicy.store.document import Document
+
+_ADDRESS = "address"
+Progress = Callable[[int], None]  # told how many rows were read
+
+
+def read(file: str, data: bytes, form: str, progress: Progress = lambda _count: None) -> list[Row]:
+    """Return the rows of a plan in one of the FORMS. Raises BadRows with every mistake in it."""
+    return FORMS[form](file, data, progress)
+
+
+def form_of(file: str, data: bytes) -> str:
+    """Return the form of a plan by its suffix or, on stdin or with another suffix, by its first character."""
+    suffix = file.rpartition(".")[2].lower()
+    if suffix in FORMS:
+        return suffix
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return {b"{": "ndjson", b"[": "toml"}.get(start, "csv")
+
+
+def text_of(file: str, data: bytes) -> str:
+    """Return the text of UTF-8, without a byte order mark. Raises BadRows with the line of a byte that is not."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadRows([Mistake(file, line, "this is not UTF-8: save the file as UTF-8")]) from None
+
+
+def records(rows: Rows, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record of CSV with the line that it begins in; blank lines are skipped. A record that cannot be read is noted."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # The rest cannot be told from the text inside the quotes. The words of the module repeat nothing of the file.
+            long = "field larger" in str(error)
+            why = "a field is longer than 128 KiB" if long else "a quote is not closed, or has text behind it"
+            rows.mistake(line, f"{why}; rows from here on were not read")
+            return
+        if record:
+            yield line, record
+
+
+def _csv(file: str, data: bytes, progress: Progress) -> list[Row]:
+    rows = Rows(file)
+    found = records(rows, text_of(file, data))
+    line, header = next(found, (1, []))
+    columns = _columns(rows, line, header)
+    for count, (line, record) in enumerate(found):
+        if count % 10_000 == 0:
+            progress(count)
+        if len(record) != len(columns):
+            rows.mistake(
+                line, f"{len(record)} fields, but the first line has {len(columns)}: write every field, or quote it"
+            )
+            continue
+        cells = dict(zip(columns, record, strict=True))
+        address = rows.address(line, cells.pop(_ADDRESS).strip())
+        keys: dict[str, Any] = {}
+        wrong = []
+        for key, text in cells.items():
+            if text := text.strip():
+                try:
+                    keys[key] = None if text == INHERIT else CELLS[key](text)
+                except ValueRejected as error:
+                    wrong.append(f"{key} {error}")
+        if address is not None:
+            if wrong:
+                rows.mistake(line, f"{address}: {'; '.join(wrong)}")
+            rows.add(address, line, keys)
+    return rows.finished()
+
+
+def _columns(rows: Rows, line: int, header: list[str]) -> list[str]:
+    """Return the columns that the first line names. Raises BadRows, as without them no row can be read."""
+    columns = [name.strip().lower().replace("-", "_") for name in header]
+    if _ADDRESS not in columns:
+        # A file without a header begins with data, so nothing of it is repeated.
+        parted = len(columns) == 1 and next((mark for mark in (";", "\t") if mark in columns[0]), None)
+        why = (
+            f"the columns are parted by {'a semicolon' if parted == ';' else 'a tab'}"
+            if parted
+            else "no column address"
+        )
+        rows.mistake(line, f"{why}: the first line names the columns, parted by commas: address,pop,imap")
+        raise BadRows(rows.mistakes)
+    for name in dict.fromkeys(columns):
+        if columns.count(name) > 1:
+            rows.mistake(line, f"the column {short(name)} stands twice")
+        if name in NESTED:
+            rows.mistake(line, f"CSV has no column {name}: use NDJSON or TOML for it")
+        elif "password" in name or "secret" in name:
+            rows.mistake(line, "a plan has no passwords: take that column out, and use mailpolicy smart-host import -")
+        elif name not in CELLS and name != _ADDRESS:
+            near = nearest_key(name, COLUMNS)
+            hint = f"did you mean {near}?" if near else f"the columns are address, {', '.join(COLUMNS)}"
+            rows.mistake(line, f"unknown column '{short(name)}', {hint}")
+    if rows.mistakes:
+        raise BadRows(rows.mistakes)
+    return columns
+
+
+def _ndjson(file: str, data: bytes, progress: Progress) -> list[Row]:
+    rows = Rows(file)
+    for line, text in enumerate(text_of(file, data).split("\n"), 1):
+        if line % 10_000 == 1:
+            progress(line)
+        if not text.strip():
+            continue
+        try:
+            table = parsed(text)
+        except ValueRejected as error:
+            rows.mistake(line, str(error))
+            continue
+        table.pop("schema", None)  # of the objects of account export
+        if type(named := table.pop(_ADDRESS, None)) is not str:
+            rows.mistake(line, 'the object has no address: write "address": "alice@example.com"')
+        elif (address := rows.address(line, named)) is not None:
+            _add_table(rows, address, line, table)
+    return rows.finished()
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return the JSON object of one line. Raises ValueRejected, with nothing of the line in the message."""
+    try:
+        found = json.loads(text, object_pairs_hook=_object)
+    except ValueRejected:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ValueRejected(f"this is not JSON: {getattr(error, 'msg', 'it cannot be read').lower()}") from None
+    if type(found) is not dict:
+        raise ValueRejected("this is not a JSON object: write one object a line")
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(table := dict(pairs)) != len(pairs):
+        raise ValueRejected("a key stands twice in one object")
+    return table
+
+
+def _toml(file: str, data: bytes, progress: Progress) -> list[Row]:
+    rows = Rows(file)
+    document = Document(file, data)
+    for fault in document.faults:
+        rows.mistake(document.located([fault])[0].line, "this is not TOML; mailpolicy validate explains why")
+    version, accounts = document.tree.get("version", schema.VERSION), document.tree.get("accounts", {})
+    if document.tree and version != schema.VERSION:
+        rows.mistake(_line(document, "version"), f"the version is not {schema.VERSION}")
+    for key in document.tree:
+        if key not in ("version", "accounts"):
+            known = joined(["version", "accounts"])
+            rows.mistake(_line(document, key), f"{short(key)} has no place in a plan, which has {known} only")
+    if type(accounts) is not dict:
+        rows.mistake(_line(document, "accounts"), "accounts is not a table")
+        accounts = {}
+    lines = document.lines([("accounts", key) for key in accounts])
+    for count, (key, table) in enumerate(accounts.items()):
+        if count % 10_000 == 0:
+            progress(count)
+        line = lines.get(("accounts", key), 1)
+        if (address := rows.address(line, key)) is None:
+            continue
+        if type(table) is dict:
+            _add_table(rows, address, line, table)
+        else:
+            rows.mistake(line, f"{address} is not a table")
+    return rows.finished()
+
+
+def _line(document: Document, key: str) -> int:
+    return document.lines([(key,)]).get((key,), 1)
+
+
+def _add_table(rows: Rows, address: str, line: int, table: dict[str, Any]) -> None:
+    keys, wrong = of_table(table, address)
+    if wrong:
+        rows.mistake(line, f"{address}: {'; '.join(wrong)}")
+    rows.add(address, line, keys)
+
+
+FORMS: dict[str, Callable[[str, bytes, Progress], list[Row]]] = {"csv": _csv, "ndjson": _ndjson, "toml": _toml}

@@ -52,14 +52,15 @@ def case(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_golden(folder: str, name: str, command: str, case: Run, expected: Expected, tmp_path: Path) -> None:
     result = case(folder, *shlex.split(command))
     # Where the file names the store its checksum depends on the place of the test.
-    out = re.sub("(?m)^# sha256 [0-9a-f]{64}$", "# sha256 ...", result.out.replace(str(tmp_path), "/somewhere"))
+    out = re.sub("(?m)^(#|--) sha256 [0-9a-f]{64}$", r"\1 sha256 ...", result.out.replace(str(tmp_path), "/somewhere"))
     shown = out + "".join(f"! {line}\n" for line in result.err.splitlines())
     if result.status:
         shown = f"exit {result.status}\n{shown}"
     else:
         heading, checksum, body = result.out.split("\n", 2)
-        assert heading.startswith("# made by mailpolicy export ")
-        assert checksum == f"# sha256 {sha256(body.encode()).hexdigest()}"
+        comment = "--" if command.startswith("sql ") else "#"
+        assert heading.startswith(f"{comment} made by mailpolicy export ")
+        assert checksum == f"{comment} sha256 {sha256(body.encode()).hexdigest()}"
     expected(CASES / folder / "expected" / name, shown)
 
 

@@ -10,7 +10,9 @@ import poplib
 import secrets
 import smtplib
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 PATIENCE = 20.0  # seconds for a server to start or to answer
@@ -77,6 +79,19 @@ class Auth:
                 found[number] = kind == "OK" and "nologin" not in fields
             answers += [found[first + position] for position in range(len(part))]
         return answers
+
+    def admitted_within(self, seconds: float, attempts: Sequence[Attempt]) -> list[bool]:
+        """For each try, whether PLAIN lets in before the time is over; no answer is a no. The connection is used up."""
+        first, deadline = self._number + 1, time.monotonic() + seconds
+        begun = (self._begin("PLAIN", one, _responder("PLAIN", one.user, one.password)(b"")) for one in attempts)
+        self._connection.sendall(b"".join(begun))
+        found: dict[int, bool] = {}
+        with suppress(TimeoutError):
+            while len(found) < len(attempts) and (left := deadline - time.monotonic()) > 0:
+                self._connection.settimeout(left)
+                kind, number, fields = self._answer()
+                found[number] = kind == "OK" and "nologin" not in fields
+        return [found.get(first + position, False) for position in range(len(attempts))]
 
     def cram_md5(self, attempt: Attempt) -> bool:
         """Whether CRAM-MD5 lets in."""

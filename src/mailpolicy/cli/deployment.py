@@ -12,6 +12,7 @@ from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
 from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
+from mailpolicy.export import SNIPPETS
 from mailpolicy.export.dovecot import ALWAYS, narrowed, restricted
 from mailpolicy.export.dovecot import governed as covering
 from mailpolicy.export.stamp import State, stamped
@@ -49,7 +50,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
     body: list[str] = []
     changes = ""
     doveconf, exports = dovecot.Doveconf(export.doveconf), out.machine().exports
-    is_snippet, data = export.target_name == "dovecot-conf", export.options.data or ""
+    is_snippet = export.target_name in SNIPPETS
     wait = out.context.lock_timeout
 
     def make(before: bytes | None) -> bytes:
@@ -62,8 +63,8 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
         if server is not None:
             dovecot.refuse_broken(server, doveconf, export.generated.path, wanted)
-        if is_snippet:
-            coverage.refuse_uncovered(exports, data, body[0])
+        if export.passwd_file is not None:
+            coverage.refuse_uncovered(exports, export.passwd_file, body[0])
         if keys := _narrowed(export, before, body):
             sessions.record(file, keys)
 
@@ -92,7 +93,7 @@ def deploy_export(out: Output, exporter: Exporter, export: ConfiguredExport, *, 
         return Result(export, None, WriteFailed(why, file=error.filename or export.generated.path))
     if is_snippet and deployed.state is not State.CURRENT:
         reloads = dry_run or bool(export.generated.commands)
-        notes += coverage.explain_change(data, deployed.before, body[0], reloads=reloads)
+        notes += coverage.explain_change(deployed.before, body[0], reloads=reloads)
     for note in (*notes, *deployed.notes):
         out.message(f"{export.name}: {note}")
     return Result(export, deployed, deployed.reload_error, changes, dry_run)
@@ -130,7 +131,7 @@ def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> No
     failed = False
     for index in snippets_first:
         result = results[index]
-        is_snippet = result.export.target_name == "dovecot-conf"
+        is_snippet = result.export.target_name in SNIPPETS
         if result.error is None and result.outcome is not None and (is_snippet or not failed):
             try:
                 _refuse_unenforced(out, exporter, result.export, result.outcome)
@@ -148,9 +149,9 @@ def _refuse_unenforced(out: Output, exporter: Exporter, export: ConfiguredExport
         if not known and deployed.written and governed != ALWAYS and not coverage.readers(exports, path):
             unknown = f"whether Dovecot asks about {path} was not checked: {dovecot.Doveconf(export.doveconf)}"
             out.message(f"{export.name}: warning: {unknown} is not installed")
-    elif export.target_name == "dovecot-conf" and (deployed.written or deployed.state is State.CURRENT):
+    elif export.target_name in SNIPPETS and (deployed.written or deployed.state is State.CURRENT):
         doveconf = dovecot.Doveconf(export.doveconf)
-        enforcement = dovecot.check_enforcement(doveconf, export.options, path, data_files(exports))
+        enforcement = dovecot.check_enforcement(doveconf, export.options, path, export.passwd_file, data_files(exports))
         if enforcement.enforced is None and deployed.written:
             out.message(f"{export.name}: warning: {enforcement.message}")
         if enforcement.enforced is False:

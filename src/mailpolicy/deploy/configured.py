@@ -39,6 +39,11 @@ class ConfiguredExport(NamedTuple):
     error: MailpolicyError | None = None  # why this one cannot be made; the others still are
     settings: Mapping[str, str] = MappingProxyType({})  # the options as they are in host.toml
 
+    @property
+    def passwd_file(self) -> str | None:
+        """Return the path of the passwd-file that a snippet of Dovecot reads, None for any other export."""
+        return self.options.data if self.target_name == "dovecot-conf" else None
+
 
 def export_command(target_name: str, settings: Mapping[str, str], path: str) -> Command:
     """Return the command that writes an export's file by hand; `settings` has the names of host.toml."""
@@ -164,7 +169,7 @@ def _refuse_mismatch(file: str, exports: list[ConfiguredExport]) -> None:
     """
     data = {one.generated.path: one for one in exports if one.target_name == "dovecot"}
     for one in exports:
-        other = data.get(one.options.data or "") if one.target_name == "dovecot-conf" else None
+        other = data.get(one.passwd_file or "")
         if other is not None and one.options.strategy != other.options.strategy:
             raise InvalidExport(
                 file, one.name, f"strategy differs from exports.{other.name}, whose file this one reads", "strategy"

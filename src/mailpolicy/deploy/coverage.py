@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from mailpolicy.deploy.configured import ConfiguredExport, export_command
 from mailpolicy.deploy.dovecot import Configuration, Doveconf, NotEnforced, text_of
 from mailpolicy.deploy.managed import owe_reload, reload_pending, update
-from mailpolicy.deploy.passdbs import services_reading
+from mailpolicy.deploy.passdbs import services_of, services_reading
 from mailpolicy.errors import Command, Refused
 from mailpolicy.export.dovecot import ALWAYS, covered, dated, keeping, kept, to_keep
 from mailpolicy.export.dovecot_conf import default_domain
@@ -34,7 +34,7 @@ class NotAsked(NotEnforced):
 
 def readers(exports: Iterable[ConfiguredExport], path: str) -> list[ConfiguredExport]:
     """Return the snippets among the exports that read the data file at `path`."""
-    return [one for one in exports if one.target_name == "dovecot-conf" and one.options.data == path]
+    return [one for one in exports if one.passwd_file == path]
 
 
 def data_read(exports: Iterable[ConfiguredExport], snippet: ConfiguredExport) -> list[ConfiguredExport]:
@@ -56,10 +56,9 @@ def refuse_uncovered(exports: Iterable[ConfiguredExport], path: str, snippet: st
         )
 
 
-def explain_change(path: str, before: bytes | None, snippet: str, *, reloads: bool) -> list[str]:
-    """Return warnings about a new snippet that reads the data file at `path`: services it opens, and a reload to do by hand."""
-    now = services_reading(snippet, path)
-    old = services_reading((before or b"").decode("utf-8", "replace"), path)
+def explain_change(before: bytes | None, snippet: str, *, reloads: bool) -> list[str]:
+    """Return warnings about a new snippet: services that it opens, and a reload to do by hand."""
+    now, old = services_of(snippet), services_of((before or b"").decode("utf-8", "replace"))
     warnings = []
     if lost := [name for name in old if name not in now]:
         warnings.append(

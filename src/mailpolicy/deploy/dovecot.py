@@ -110,18 +110,21 @@ class Enforcement(NamedTuple):
     message: str
 
 
-def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported: Collection[str]) -> Enforcement:
+def check_enforcement(
+    doveconf: Doveconf, options: Options, path: str, passwd_file: str | None, exported: Collection[str]
+) -> Enforcement:
     """Return whether Dovecot asks the policy before any other passdb, with the snippet installed at `path`.
 
-    `exported` lists the passwd-files that exports make. Raises Refused if doveconf fails.
+    `passwd_file` is what the snippet reads, None if it asks a database; `exported` lists the passwd-files that exports make.
+    Raises Refused if doveconf fails.
     """
     found = doveconf.configuration()
     if found is None:
         return Enforcement(None, f"{path} was not checked: {doveconf} is not installed")
     if found.failure is not None:
         return Enforcement(False, f"Dovecot would not start: doveconf {found.failure}")
-    snippet, data, merges = text_of(path), options.data or "", options.dovecot != "2.3"
-    services = tuple(dict.fromkeys((*ALWAYS, *passdbs.services_reading(snippet, data))))
+    snippet, merges = text_of(path), options.dovecot != "2.3"
+    services = tuple(dict.fromkeys((*ALWAYS, *passdbs.services_of(snippet))))
     if altered := passdbs.altered_settings(found.text, snippet, services, merges=merges):
         return Enforcement(False, f"other files of Dovecot change the passdbs of {path}: remove {', '.join(altered)}")
     earlier = passdbs.asked_before_policy(found.text, snippet, services, merges=merges)
@@ -133,8 +136,10 @@ def check_enforcement(doveconf: Doveconf, options: Options, path: str, exported:
             f"Dovecot asks other passdbs before the policy: {', '.join(earlier)}: move them after {path}, or give it a "
             "name that is read first, such as conf.d/00-mailpolicy.conf",
         )
-    if (problem := auth_access.explain_unreadable(data, exported, found.text, doveconf.value)) is not None:
-        return Enforcement(False, problem)
+    if passwd_file is not None:
+        problem = auth_access.explain_unreadable(passwd_file, exported, found.text, doveconf.value)
+        if problem is not None:
+            return Enforcement(False, problem)
     return Enforcement(True, f"Dovecot {found.version} asks the policy first")
 
 

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 # Settings of 2.4 that a passwd-file ignores; sites set them as defaults for their other passdbs.
 _HARMLESS = re.compile(r"(bsdauth|imap|ldap|lua|oauth2|pam|sql)_.*|use_(cache|worker)|default_password_scheme")
+# How a database is reached: settings of the administrator's file that a passdb of ours includes.
+_CONNECTION = re.compile(r"(pgsql|mysql|sqlite|cassandra|sql)[_ /].*")
 _DEFAULTS = "passdb_*"
 
 
@@ -30,6 +32,11 @@ class Passdb(NamedTuple):
         """Return whether the passdb is used for a service."""
         wanted = self.block.removeprefix("protocol ")
         return wanted in ("", service) or (wanted.startswith("!") and wanted != f"!{service}")
+
+
+def services_of(snippet: str) -> tuple[str, ...]:
+    """Return the services about which a snippet of ours makes Dovecot ask the policy."""
+    return tuple(dict.fromkeys(one.block.removeprefix("protocol ") for one in _passdbs(snippet) if one.block))
 
 
 def services_reading(text: str, path: str) -> tuple[str, ...]:
@@ -100,8 +107,9 @@ def altered_settings(text: str, snippet: str, services: Sequence[str], *, merges
 
 
 def _differing(passdb: Passdb, wanted: Passdb) -> Iterator[str]:
+    ignored = _CONNECTION if wanted.settings.get("driver") == "sql" else _HARMLESS
     for key, value in passdb.settings.items():
-        if wanted.settings[key] != value if key in wanted.settings else not _HARMLESS.fullmatch(key):
+        if wanted.settings[key] != value if key in wanted.settings else not ignored.fullmatch(key):
             yield key
 
 
@@ -126,7 +134,7 @@ def _passdbs(text: str) -> Iterator[Passdb]:
             if current is not None and len(enclosing) == depth:
                 yield current._replace(name=current.name or current.settings.get("name", ""))
                 current = None
-        elif line and not line.startswith("#"):
+        elif line and not line.startswith(("#", "!")):
             key, _, value = line.partition(" = ")
             inside = enclosing[depth + 1 :] if current is not None else enclosing[bool(block) :]
             whole = "/".join([*inside, key.removesuffix(" =")])

@@ -38,9 +38,9 @@ class Target(NamedTuple):
 
 
 def _target(
-    module: str, description: str, *options: str, secret: bool = False, required: str | None = None, token: bool = False
+    module: str, description: str, *options: str, secret: bool = False, required: str = "", token: bool = False
 ) -> Target:
-    needed = frozenset([required] if required else [])
+    needed = frozenset(required.split())
     return Target(module, description, frozenset(options) | needed, secret, needed, token)
 
 
@@ -51,6 +51,19 @@ TARGETS: dict[str, Target] = {
         "Dovecot: the configuration that reads that file",
         *("dovecot", "strategy", "token_file", "default_domain"),
         required="data",
+    ),
+    "sql": _target("sql", "a database: who may log in to Dovecot, and from where", required="dialect"),
+    "dovecot-sql-conf": _target(
+        "dovecot_sql_conf",
+        "Dovecot: the configuration that asks that database",
+        *("dovecot", "default_domain"),
+        required="data dialect",
+    ),
+    "dovecot-sql-query": _target(
+        "dovecot_sql_query",
+        "Dovecot 2.3: the query that this configuration names",
+        "default_domain",
+        required="data dialect",
     ),
     "postfix-sasl-passwd": _target(
         "postfix_sasl_passwd", "Postfix: the smart host login of each sender", "postmap", secret=True
@@ -65,4 +78,5 @@ TARGETS: dict[str, Target] = {
     "getmail": _target("getmail", "getmail: one MultiPOP source, password by command", "source"),
     "mpop": _target("mpop", "mpop: the MultiPOP sources, passwords by command"),
 }
-__all__ = ["TARGETS", "Exported", "Options", "Request", "Target"]
+SNIPPETS = ("dovecot-conf", "dovecot-sql-conf")  # parts of Dovecot's configuration
+__all__ = ["SNIPPETS", "TARGETS", "Exported", "Options", "Request", "Target"]

@@ -11,7 +11,7 @@ key is `service/user`, with a backslash before \\ " and '.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -68,18 +68,29 @@ def governed(policy: Policy) -> tuple[str, ...]:
     return tuple(name for name, service in SERVICES.items() if policy.governs(service))
 
 
-def keys(address: str) -> tuple[str, ...]:
-    """Return the escaped spellings under which Dovecot may look an account up: A-labels, and U-labels if they differ."""
+def spellings(address: str) -> tuple[str, ...]:
+    """Return the spellings under which Dovecot may look an account up: A-labels, and U-labels if they differ."""
     shown = unicode_address(address) if "xn--" in address else None
-    spellings = (address,) if shown is None else (address, shown)
-    return tuple(spelling.replace("'", "\\'") for spelling in spellings) if "'" in address else spellings
+    return (address,) if shown is None else (address, shown)
+
+
+def keys(address: str) -> tuple[str, ...]:
+    """Return the spellings of an address as the file has them, with a backslash where it needs one."""
+    found = spellings(address)
+    return tuple(spelling.replace("'", "\\'") for spelling in found) if "'" in address else found
+
+
+def admitted_nets(policy: Policy, account: Account, names: tuple[str, ...]) -> Iterator[str | None]:
+    """Yield the value of allow_nets for each service: "" if it is open from anywhere, None if it is closed."""
+    for name in names:
+        admitted = policy.admitted(account.address, SERVICES[name])
+        yield None if not admitted else "" if admitted is ANYWHERE else _nets(admitted)
 
 
 def _admitted(policy: Policy, account: Account, names: tuple[str, ...]) -> Iterator[str | None]:
     """Yield the extra fields of the account's line for each service, or None to leave it out, which refuses it."""
-    for name in names:
-        admitted = policy.admitted(account.address, SERVICES[name])
-        yield None if not admitted else "" if admitted is ANYWHERE else f"allow_nets={_nets(admitted)}"
+    for nets in admitted_nets(policy, account, names):
+        yield f"allow_nets={nets}" if nets else nets
 
 
 def _denied(policy: Policy, account: Account, names: tuple[str, ...]) -> Iterator[str | None]:
@@ -113,6 +124,11 @@ def _notes(request: Request, groups: list[list[Account]], size: int) -> Iterator
             "warning: deny-list admits everybody who is not listed, even if the file is missing, and under any other "
             "spelling of a name that the site accepts"
         )
+    yield from notes_on_accounts(policy, groups, "dovecot-conf")
+
+
+def notes_on_accounts(policy: Policy, groups: Iterable[Sequence[Account]], conf: str) -> Iterator[str]:
+    """Yield notes about what Dovecot cannot tell apart, and about names for which it needs the configuration `conf`."""
     if only := sum(_imap_only(policy, group[0]) * len(group) for group in groups):
         yield (
             f"note: Dovecot cannot tell Outlook Connector from IMAP, so it stays open to {counted(only, 'account')} "
@@ -123,7 +139,7 @@ def _notes(request: Request, groups: list[list[Account]], size: int) -> Iterator
     if "@xn--" in together or ".xn--" in together:
         unusual.append("letters that are not ASCII")
     if unusual:
-        yield f"note: Dovecot refuses {' '.join(unusual)} in names unless auth_username_chars allows them; dovecot-conf does"
+        yield f"note: Dovecot refuses {' '.join(unusual)} in names unless auth_username_chars allows them; {conf} does"
 
 
 def _imap_only(policy: Policy, account: Account) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # mypy checks each module against its protocol; a test makes 
     from mailpolicy.export import (
         dovecot,
         dovecot_conf,
+        dovecot_sql_conf,
+        dovecot_sql_query,
         exim_conf,
         exim_passwd,
         fetchmail,
@@ -33,7 +35,18 @@ if TYPE_CHECKING:  # mypy checks each module against its protocol; a test makes 
         postfix_conf,
         postfix_sasl_passwd,
         postfix_sender_login,
+        sql,
     )
 
     _WITH_SECRETS: tuple[SecretExporter, ...] = (dovecot, exim_passwd, fetchmail, postfix_sasl_passwd)
-    _OTHERS: tuple[Exporter, ...] = (dovecot_conf, exim_conf, getmail, mpop, postfix_conf, postfix_sender_login)
+    _OTHERS: tuple[Exporter, ...] = (
+        dovecot_conf,
+        dovecot_sql_conf,
+        dovecot_sql_query,
+        exim_conf,
+        getmail,
+        mpop,
+        postfix_conf,
+        postfix_sender_login,
+        sql,
+    )

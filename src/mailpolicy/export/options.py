@@ -10,13 +10,13 @@ from typing import Any
 from mailpolicy.errors import Command, Refused
 from mailpolicy.export import TARGETS, Target
 from mailpolicy.export.dovecot import SERVICES
-from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS, Options
+from mailpolicy.export.request import DIALECTS, MAPS, STRATEGIES, VERSIONS, Options
 from mailpolicy.policy import names
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import GOVERNABLE
 from mailpolicy.system.files import read_regular
 
-_CHOICES = {"dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
+_CHOICES = {"dialect": DIALECTS, "dovecot": VERSIONS, "strategy": STRATEGIES, "map": MAPS, "postmap": MAPS[1:]}
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{16,128}")
 
 
@@ -51,14 +51,17 @@ def parse_options(name: str, given: Mapping[str, Any]) -> Options:
                 f"the target {name} has no option {option.replace('_', '-')}; its options: {takes.replace('_', '-')}",
             )
     for option in sorted(target.required - given.keys()):
-        raise OptionRejected(option, f"the target {name} needs {option}, the path of its data file")
+        what = "the path of its data file" if option == "data" else f"one of {', '.join(_CHOICES[option])}"
+        raise OptionRejected(option, f"the target {name} needs {option}, {what}")
     for option, value in given.items():
         if type(value) is not str:
             raise OptionRejected(option, f"{option} must be a string")
         if option in _CHOICES and value not in _CHOICES[option]:
             raise OptionRejected(option, f"{option} must be {' or '.join(_CHOICES[option])}, not {value!a}")
     chosen: dict[str, Any] = {
-        key: value for key, value in given.items() if key in ("dovecot", "strategy", "data", "map", "sender_login")
+        key: value
+        for key, value in given.items()
+        if key in ("dialect", "dovecot", "strategy", "data", "map", "sender_login")
     }
     if "token_file" in given:
         chosen["token"] = _token(given["token_file"])

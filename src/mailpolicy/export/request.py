@@ -12,6 +12,7 @@ from mailpolicy.policy.model import Policy
 MAPS = ("texthash", "lmdb", "hash", "cdb")
 VERSIONS = ("2.3", "2.4")
 STRATEGIES = ("allow-list", "deny-list")
+DIALECTS = ("postgresql", "mariadb", "sqlite")
 _MAX_SHOWN = 20  # missing passwords, or problems, in one message
 
 
@@ -21,6 +22,7 @@ class Options(NamedTuple):
     dovecot: str = VERSIONS[0]
     data: str | None = None  # path of the data file
     strategy: str = STRATEGIES[0]
+    dialect: str = DIALECTS[0]
     token: str | None = None
     default_domain: str | None = None
     map: str = MAPS[0]

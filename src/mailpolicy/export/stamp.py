@@ -1,7 +1,7 @@
 """The heading of a generated file, and the state of a file on disk compared with the policy.
 
 The heading has a checksum, so that a change by hand is noticed. It is for somebody who edits the wrong file, not
-against deception. All targets have # comments.
+against deception.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from enum import StrEnum
 from hashlib import sha256
 
-_HEADING = re.compile(rb"# made by mailpolicy export [a-z-]+;[^\n]*\n# sha256 ([0-9a-f]{64})\n")
-
+_HEADING = re.compile(rb"(#|--) made by mailpolicy export [a-z-]+;[^\n]*\n\1 sha256 ([0-9a-f]{64})\n")
+_COMMENTS = {"sql": "--"}  # how a target begins a comment, if not with #
 
 MASK = "********"
 
@@ -40,7 +40,10 @@ class State(StrEnum):
 def stamped(target: str, body: str) -> bytes:
     """Return the whole file: a heading with the target and a checksum, and the body."""
     content = body.encode("utf-8")
-    heading = f"# made by mailpolicy export {target}; it is replaced, edit accounts.toml instead\n# sha256 "
+    comment = _COMMENTS.get(target, "#")
+    heading = (
+        f"{comment} made by mailpolicy export {target}; it is replaced, edit accounts.toml instead\n{comment} sha256 "
+    )
     return b"".join((heading.encode("ascii"), sha256(content).hexdigest().encode("ascii"), b"\n", content))
 
 
@@ -59,5 +62,5 @@ def state(found: bytes | None, wanted: bytes) -> State:
     heading = _HEADING.match(found)
     if heading is None:
         return State.FOREIGN
-    intact = sha256(memoryview(found)[heading.end() :]).hexdigest().encode("ascii") == heading[1]
+    intact = sha256(memoryview(found)[heading.end() :]).hexdigest().encode("ascii") == heading[2]
     return State.STALE if intact else State.EDITED

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterator
 
 from mailpolicy.cli.checks.result import ERROR, OK, SKIPPED, WARNING, CheckInput, CheckResult
 from mailpolicy.cli.exports import Exporter
-from mailpolicy.deploy import configured, coverage, dovecot, managed
+from mailpolicy.deploy import configured, coverage, dovecot, loading, managed
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.errors import MailpolicyError
+from mailpolicy.export import SNIPPETS
 from mailpolicy.export.dovecot import governed
 from mailpolicy.export.stamp import State, stamped
 
@@ -24,6 +25,9 @@ def check_exports(machine: CheckInput) -> Iterator[CheckResult]:
             yield _check_export(machine, exporter, export)
         except MailpolicyError as error:
             yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
+        for command in export.generated.commands if export.target_name == "sql" else ():
+            if (advice := loading.explain_unnoticed(command)) is not None:
+                yield CheckResult(ERROR, f"{export.name}: a failed update would not be noticed: {advice}")
 
 
 def _check_export(machine: CheckInput, exporter: Exporter, export: ConfiguredExport) -> CheckResult:
@@ -47,7 +51,7 @@ def check_dovecot(machine: CheckInput) -> Iterator[CheckResult]:
     exports = machine.out.machine().exports
     failed = False
     for export in exports:
-        if export.target_name == "dovecot-conf":
+        if export.target_name in SNIPPETS:
             result = _reported(_check_snippet, machine, export)
             failed = failed or result.state == ERROR
             yield result
@@ -73,8 +77,9 @@ def _check_snippet(machine: CheckInput, export: ConfiguredExport) -> CheckResult
     doveconf = dovecot.Doveconf(export.doveconf)
     if (server := doveconf.configuration()) is not None:
         dovecot.refuse_other_version(server, export.options)
+    exported = data_files(machine.out.machine().exports)
     enforcement = dovecot.check_enforcement(
-        doveconf, export.options, export.generated.path, data_files(machine.out.machine().exports)
+        doveconf, export.options, export.generated.path, export.passwd_file, exported
     )
     if enforcement.enforced and managed.reload_pending(export.generated):
         return CheckResult(WARNING, f"{enforcement.message} after the pending reload", ("mailpolicy", "deploy"))

@@ -15,9 +15,9 @@ from mailpolicy.deploy import coverage
 from mailpolicy.deploy.configured import default_file
 from mailpolicy.deploy.managed import GeneratedFile, inspect, update
 from mailpolicy.errors import Refused, UsageError
-from mailpolicy.export import TARGETS, Options, Target
+from mailpolicy.export import SNIPPETS, TARGETS, Options, Target
 from mailpolicy.export.options import OptionRejected, explain_lock, parse_options, target_named
-from mailpolicy.export.request import MAPS, STRATEGIES, VERSIONS
+from mailpolicy.export.request import DIALECTS, MAPS, STRATEGIES, VERSIONS
 from mailpolicy.export.stamp import State, stamped
 from mailpolicy.system.held import Held
 
@@ -50,7 +50,10 @@ def _export(
         str | None, typer.Option("--dovecot", metavar="VERSION", help=f"dovecot-conf: {' or '.join(VERSIONS)}")
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="PATH", help="-conf targets: path of the data file")
+        str | None, typer.Option("--data", metavar="PATH", help="-conf and -query targets: path of the file they read")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option("--dialect", metavar="NAME", help=f"sql: {', '.join(DIALECTS)}")
     ] = None,
     strategy: Annotated[
         str | None,
@@ -66,7 +69,9 @@ def _export(
     ] = None,
     default_domain: Annotated[
         str | None,
-        typer.Option("--default-domain", metavar="NAME", help="dovecot-conf: domain of user names without one"),
+        typer.Option(
+            "--default-domain", metavar="NAME", help="Dovecot's configuration: domain of user names without one"
+        ),
     ] = None,
     map_type: Annotated[
         str | None, typer.Option("--map", metavar="TYPE", help=f"postfix-conf: {', '.join(MAPS)}")
@@ -95,6 +100,7 @@ def _export(
     given: dict[str, Any] = {
         "dovecot": dovecot,
         "data": data,
+        "dialect": dialect,
         "strategy": strategy,
         "token_file": token_file,
         "default_domain": default_domain,
@@ -148,7 +154,7 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
     notes: list[str] = []
     made: list[bytes] = []
 
-    is_snippet, data, dry_run = name == "dovecot-conf", chosen.data or "", check or diff
+    is_snippet, dry_run = name in SNIPPETS, check or diff
     body: list[str] = []
 
     def make(_: bytes | None) -> bytes:
@@ -158,12 +164,12 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
         return made[0]
 
     def before_replace(file: Held, before: bytes | None, wanted: bytes) -> None:
-        if is_snippet:
-            coverage.refuse_uncovered(out.machine().exports, data, body[0])
+        if name == "dovecot-conf":
+            coverage.refuse_uncovered(out.machine().exports, chosen.data or "", body[0])
 
     found = inspect(generated, make) if dry_run else update(generated, make, out.context.lock_timeout, before_replace)
     if is_snippet and found.state is not State.CURRENT:
-        notes += coverage.explain_change(data, found.before, body[0], reloads=dry_run)
+        notes += coverage.explain_change(found.before, body[0], reloads=dry_run)
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)

@@ -1,0 +1,104 @@
+"""The answers of a Dovecot that asks a database, to random questions under random policies, against those of `check`."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import EXAMPLES, Run
+from tests.real import tokens
+from tests.real.agreement import (
+    DEFAULT_DOMAIN,
+    PASSWORDS,
+    PROTOCOLS,
+    Case,
+    site_passwords,
+    typed_name,
+    verdicts,
+    wrong,
+)
+from tests.real.clients import Attempt
+from tests.real.dovecot import Dovecot
+from tests.real.sql.databases import Database
+from tests.real.sql.site import deploy
+
+pytestmark = pytest.mark.real
+
+GOVERNED = ((), ("smtp",), ("smtp", "sieve"))
+QUESTIONS = 400  # of each policy
+ROUNDS = max(1, EXAMPLES // 100)
+HOSTILE = (
+    "' OR '1'='1",
+    "x' OR address LIKE '%",
+    "\\' OR 1=1 -- ",
+    "%u",
+    "%{user}",
+    "a\\",
+    "alice@example.com ",
+    "ü'\"",
+    "\ufeffa",
+)
+
+
+def test_dovecot_answers_what_check_answers(dovecot: Dovecot, database: Database, run: Run, tmp_path: Path) -> None:
+    """One database and one Dovecot after another, with every default domain and set of governed services."""
+    for domain, govern, number in product((None, DEFAULT_DOMAIN), GOVERNED, range(ROUNDS)):
+        chance = random.Random(f"{database.dialect} {domain} {govern} {number}")
+        case = Case(chance, govern)
+        deployed = deploy(run, tmp_path, case.text, dovecot, database, **({"default_domain": domain} if domain else {}))
+        assert deployed.status == 0, deployed
+        dovecot.let_in(site_passwords(case, domain) | dict.fromkeys(HOSTILE, "secret"))
+        dovecot.start()
+        attempts, addresses = [], []
+        for _ in range(QUESTIONS):
+            address = chance.choice(list(case.accounts))
+            password = chance.choice((*(case.site.get(address, "?"),) * 4, chance.choice(PASSWORDS), "*", ""))
+            named, ip = typed_name(address, domain, chance), case.ip(chance)
+            if case.accounts[address] is None and not named.isascii():
+                named = address  # the snippet knows the letters of the accounts only
+            attempts.append(Attempt(chance.choice((*PROTOCOLS, "lmtp")), ip, named, password))
+            addresses.append(address)
+        allowed = verdicts(run, tmp_path, case, attempts, addresses)
+        expected = [
+            verdict and attempt.password == case.site.get(address)
+            for attempt, address, verdict in zip(attempts, addresses, allowed, strict=True)
+        ]
+        answers = dovecot.ask(attempts)
+        assert wrong(attempts, expected, answers) == [], dovecot.log()[-4000:]
+        assert any(answers)
+        assert not all(answers)
+        assert not any(
+            dovecot.ask(
+                [Attempt(service, "127.0.0.1", name, "secret") for service in ("imap", "pop3") for name in HOSTILE]
+            )
+        )
+        dovecot.stop()
+
+
+@pytest.mark.parametrize("mechanism", tokens.MECHANISMS)
+def test_dovecot_answers_bearers_of_tokens_what_check_answers(
+    dovecot: Dovecot, database: Database, run: Run, tmp_path: Path, mechanism: str
+) -> None:
+    chance = random.Random(f"{database.dialect} {mechanism}")
+    case = Case(chance, ("smtp", "sieve"))
+    assert deploy(run, tmp_path, case.text, dovecot, database).status == 0
+    tokens.let_in_by_token(dovecot)
+    dovecot.let_in(site_passwords(case, None))
+    dovecot.start()
+    plain = [address for address in case.accounts if "=" not in address]  # OAUTHBEARER escapes it
+    addresses = [chance.choice(plain) for _ in range(QUESTIONS)]
+    bearers = [address if chance.random() < 0.9 else "somebody.else@example.com" for address in addresses]
+    attempts = [
+        Attempt(chance.choice(list(PROTOCOLS)), case.ip(chance), address, tokens.token(bearer))
+        for address, bearer in zip(addresses, bearers, strict=True)
+    ]
+    allowed = verdicts(run, tmp_path, case, attempts, addresses)
+    expected = [verdict and one == of for verdict, one, of in zip(allowed, addresses, bearers, strict=True)]
+    with dovecot.auth() as auth:
+        answers = auth.ask(attempts, mechanism)
+    assert wrong(attempts, expected, answers) == []
+    assert any(answers)
+    assert not all(answers)

@@ -15,7 +15,7 @@ from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import Advice, Command
 from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy, Server
-from mailpolicy.policy.source import Source
+from mailpolicy.policy.source import Auth, Source
 
 _USER = re.compile(r"(?:smart-host/([^/]+)|multipop/([^/]+)/([^/]+))/(.*)", re.DOTALL)
 _SERVER = "@server"
@@ -129,7 +129,8 @@ def account_secrets(policy: Policy, addresses: Iterable[str]) -> dict[Secret, Ke
         if account.login is not None:
             found[relay._replace(owner=Owner(address))] = (*path, "smart_host_login")
         for name, source in account.sources.items():
-            found[source_secret(address, name, source)] = (*path, "sources", name)
+            if source.auth is Auth.PASSWORD:  # a token is made when it is needed
+                found[source_secret(address, name, source)] = (*path, "sources", name)
     return found
 
 

@@ -150,6 +150,30 @@ def redirected(old: Policy, new: Policy, addresses: Iterable[str] | None = None)
     }
 
 
+def redirected_tokens(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
+    """Return the sources with a token in both policies whose destination differs, as `redirected` does for passwords.
+
+    Nothing is stored for them, so nothing can be moved.
+    """
+    addresses = new.accounts if addresses is None else list(addresses)
+    after = {secret.owner: secret for secret in _sent_tokens(new, addresses)}
+    return {
+        secret: after[secret.owner]
+        for secret in _sent_tokens(old, addresses)
+        if secret.owner in after and after[secret.owner] != secret
+    }
+
+
+def _sent_tokens(policy: Policy, addresses: Iterable[str]) -> list[Secret]:
+    return [
+        source_secret(address, name, source)
+        for address in addresses
+        if (account := policy.accounts.get(address)) is not None
+        for name, source in account.sources.items()
+        if source.auth is not Auth.PASSWORD
+    ]
+
+
 def secrets_by_owner(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:
     """Return the secrets of these owners among the keyring's user names, whatever their destination."""
     found: dict[Owner, list[Secret]] = {}

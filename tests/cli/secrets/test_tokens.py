@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.machine import ALICE, BOB, FIRST, JSON, SECOND, Machine
+from tests.cli.secrets.tokens import BY_TOKEN, PRINT, SENTINEL, SOURCE, WORK, add, define, with_tokens
+from tests.machine import ALICE, BOB, FIRST, Machine
 
-SOURCE = ("multipop", "source")
-WORK = ("--host", "pop.work.example", "--login", "alice@work.example")
-BY_TOKEN = ("--auth", "xoauth2", "--token", "work")
 KEPT = f"multipop/{ALICE}/work/alice@work.example@pop.work.example:995/implicit"
-PRINT = (*SOURCE, "print-password", ALICE, "work")
-SENTINEL = "s3ntinel-Of-The-Provider"
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A machine with a keyring of the tests' own and a command that makes tokens; no run may leak a secret."""
-    machine = Machine(tmp_path, JSON)
-    machine.store.write_text(machine.store.read_text().replace("\npop = true\n", "\npop = true\nmultipop = true\n", 1))
-    define(machine, 'echo "token-for-$1"')
-    machine.known = [FIRST, SECOND, SENTINEL]
-    yield machine
-    assert machine.leaks() == []
-
-
-def define(machine: Machine, body: str, *more: str) -> Path:
-    """Let host.toml have [tokens.work], a script of sh."""
-    script = machine.folder / "given"  # which `leaks` does not look into
-    script.write_text(f"#!/bin/sh\n{body}\n")
-    script.chmod(0o755)
-    lines = ["[tokens.work]", f'command = ["{script}", "{{login}}"]', *more]
-    machine.host_config.write_text("".join(f"{line}\n" for line in lines))
-    return script
-
-
-def add(machine: Machine, *options: str) -> None:
-    assert machine.run(*SOURCE, "add", ALICE, "work", *WORK, *options).status == 0
+    with with_tokens(tmp_path) as machine:
+        yield machine
 
 
 def test_the_token_is_printed_where_the_policy_allows_the_source(machine: Machine) -> None:
@@ -87,11 +62,8 @@ def test_a_command_gets_path_and_home_only(machine: Machine) -> None:
 def test_no_token_is_6_and_nothing_of_its_output_is_repeated(machine: Machine, body: str) -> None:
     define(machine, body)
     add(machine, *BY_TOKEN)
-    for options in ((), ("--json",), ("--verbose",)):
+    for options in ((), ("--verbose",)):
         failed = machine.run(*PRINT, *options)
-        if options == ("--json",):
-            assert failed.status == 2  # it prints one thing, in one form
-            continue
         assert (failed.status, failed.out) == (6, "")
         assert "made no token for the source work of alice@example.com: it " in failed.err
 
@@ -272,70 +244,16 @@ def test_lists_say_how_a_source_is_logged_in_to(machine: Machine) -> None:
     assert (told["auth"], told["token"]) == ("xoauth2", "work")
 
 
-def doctor(machine: Machine) -> list[tuple[str, str, str | None, str | None]]:
-    told = json.loads(machine.run("doctor", "--json").out)["checks"]
-    return [
-        (check["state"], check["message"], check["fix"], check["step"]) for check in told if check["check"] == "tokens"
-    ]
-
-
-def test_doctor_of_tokens(machine: Machine) -> None:
-    assert doctor(machine) == []
+def test_a_review_sees_a_token_that_would_go_elsewhere(machine: Machine) -> None:
     add(machine, *BY_TOKEN)
-    script = define(machine, f"touch {machine.folder}/ran", 'hosts = ["POP.work.example"]')
-    assert doctor(machine) == [("ok", f"tokens.work: {script}, for 1 source", None, None)]
-    script.chmod(0o644)
-    assert doctor(machine)[0][:3] == ("error", f"tokens.work: {script} cannot be executed", f"chmod a+x {script}")
-    script.chmod(0o777)
-    if os.geteuid() == 0:
-        assert (doctor(machine)[0][0], doctor(machine)[0][2]) == ("error", f"chmod go-w {script}")
-    script.unlink()
-    assert doctor(machine)[0][:2] == ("error", f"tokens.work: {script} is missing")
-    define(machine, "true")
-    (state, message, _, step) = doctor(machine)[0]
-    assert (state, message) == ("warning", "tokens.work: its token is sent to whatever server the store names")
-    assert step is not None
-    define(machine, "true", 'hosts = ["pop.other.example"]')
-    assert doctor(machine)[0][0] == "error"
-    assert doctor(machine)[0][1].startswith(f"{ALICE}/work: a token of tokens.work may be sent to pop.other.example")
-    machine.host_config.write_text("")
-    assert doctor(machine)[0][:2] == ("error", f"there is no [tokens.work], which {ALICE}/work needs")
-    assert not (machine.folder / "ran").exists()
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("[tokens.work]\n", "command must be an array of strings"),
-        ("[tokens.work]\ncommand = []\n", "command must be an array of strings"),
-        ("[tokens.work]\ncommand = '/bin/true'\n", "command must be an array of strings"),
-        ("[tokens.work]\ncommand = ['/bin/true', 1]\n", "command must be an array of strings"),
-        ("[tokens.work]\ncommand = ['true']\n", "the program must be an absolute path"),
-        ("[tokens.work]\ncommand = ['/bin/true', '{user}']\n", "{user} stands for nothing, only {login} does"),
-        ("[tokens.work]\ncommand = ['/bin/{login}']\n", "{login} cannot be part of the program"),
-        ("[tokens.work]\ncomand = ['/bin/true']\n", "unknown key 'comand', did you mean command?"),
-        ("[tokens.work]\ncommand = ['/bin/true']\nhosts = []\n", "hosts must be an array of strings"),
-        ("[tokens.work]\ncommand = ['/bin/true']\nhosts = ['a b']\n", "not a domain name"),
-        ("[tokens.'Work']\ncommand = ['/bin/true']\n", "'Work' is not the name of a token"),
-        ("[tokens]\nwork = 1\n", "tokens.work must be a table"),
-        ("tokens = 1\n", "tokens must be a table"),
-    ],
-)
-def test_an_error_in_host_toml_ends_what_reads_it(machine: Machine, table: str, message: str) -> None:
-    before = machine.store.read_bytes()
-    machine.host_config.write_text(table)
-    failed = machine.run("pop", "off", ALICE)
-    assert failed.status == 3
-    assert message in failed.err
-    assert f"{machine.host_config}:" in failed.err
-    assert machine.store.read_bytes() == before
-
-
-def test_a_program_with_arguments_of_its_own(machine: Machine) -> None:
-    code = "import sys; print('-'.join(sys.argv[1:]))"
-    machine.host_config.write_text(
-        f'[tokens.work]\ncommand = ["{sys.executable}", "-c", "{code}", "scope={{}}", "u={{login}}"]\n'
-    )
-    add(machine, *BY_TOKEN)
-    if os.geteuid() != 0:  # the interpreter of a virtual environment need not be root's
-        assert machine.run(*PRINT).out == "scope={}-u=alice@work.example\n"
+    old = machine.folder / "old.toml"
+    old.write_bytes(machine.store.read_bytes())
+    assert machine.run(*SOURCE, "set", ALICE, "work", "--host", "pop.evil.example").status == 0
+    seen = machine.run("diff", str(old), str(machine.store), "--fail-on", "widened")
+    assert seen.status == 1
+    destinations = (f"alice@work.example@pop.{where}.example:995/implicit" for where in ("work", "evil"))
+    assert seen.out.startswith("\t".join((ALICE, "credentials", "widened", *destinations)))
+    assert seen.err == "1 token sent elsewhere\n"
+    installed = machine.run("install", str(old))
+    assert "1 token sent elsewhere" in installed.err
+    assert "rebind" not in installed.err  # nothing is bound

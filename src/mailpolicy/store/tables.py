@@ -103,9 +103,12 @@ NETWORKS: dict[str, tuple[type, str]] = {
 SOURCE: dict[str, tuple[type, str]] = {
     "host": (str, "the POP3 server's name or IP address; required"),
     "port": (int, "its port, 1 to 65535; missing: 995 for implicit TLS, else 110"),
-    "login": (str, "the login there; required; its password is in the keyring, unless `auth` names a token"),
+    "login": (str, "the login there; required; its password is in the keyring, unless `auth` says otherwise"),
     "auth": (str, '`"password"`, or `"xoauth2"` or `"oauthbearer"` to log in with a token; missing: `"password"`'),
-    "token": (str, "what makes the token, by its name in host.toml, `[tokens.NAME]`; required with a token"),
+    "token": (
+        str,
+        'the name of what makes the token, `[tokens.NAME]` in host.toml; required unless `auth` is `"password"`',
+    ),
     "tls": (str, '`"implicit"`, `"starttls"` or `"none"`; missing: `"implicit"`'),
     "keep": (bool, "leave a copy of each mail on that server; missing: true, so that nothing is lost"),
     "enabled": (bool, "false stops polling this source; missing: true"),

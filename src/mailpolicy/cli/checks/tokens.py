@@ -46,7 +46,7 @@ def _check_command(
             refused = True
             yield CheckResult(ERROR, f"{name}: {error.message}", step=f"edit {path} or the source")
     if command.hosts is None:
-        step = f"add to it hosts = [...], the servers that it may be sent to, in {path}"
+        step = f"add hosts = [...] with the servers that it may be sent to, in {path}"
         yield CheckResult(WARNING, f"{where}: its token is sent to whatever server the store names", step=step)
     elif not refused:
         yield CheckResult(OK, f"{where}: {command.program}, for {counted(len(sources), 'source')}")

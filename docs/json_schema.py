@@ -14,7 +14,7 @@ from typing import Any
 from mailpolicy.policy import names
 from mailpolicy.policy.account import EXTRA_LAN
 from mailpolicy.policy.service import GOVERNABLE
-from mailpolicy.store import schema
+from mailpolicy.store import schema, values
 from mailpolicy.store.tables import NETWORKS, TABLES, Table, When
 
 _TYPES = {bool: "boolean", str: "string", int: "integer", list: "array", dict: "object", When: "string"}
@@ -48,13 +48,14 @@ _VALUES: dict[str, dict[str, Any]] = {
     "template": _NAME,
     "expires": _DATE,
     "until": _DATE,
+    "token": _NAME,
     "login": _LOGIN,
     "smart_host_login": _LOGIN,
     "lan": _ENTRIES,
     "govern": {"items": {"enum": list(GOVERNABLE)}},
     EXTRA_LAN: {"items": {"type": "string"} | _NETWORK},
-    **{key: {"enum": list(choices)} for key, choices in schema.CHOICES.items()},
-    **{key: {"minimum": least, "maximum": most} for key, (least, most) in schema.RANGES.items()},
+    **{key: {"enum": list(choices)} for key, choices in values.CHOICES.items()},
+    **{key: {"minimum": least, "maximum": most} for key, (least, most) in values.RANGES.items()},
 }
 # Constraints on the names of tables.
 _NAMES: dict[str, dict[str, Any]] = {

@@ -92,6 +92,8 @@ def trees(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str]]:
             secrets[f"smart-host/{address}/relay.example:587"] = draw(SECRETS)
         for name in draw(st.lists(st.sampled_from(["gmx", "old"]), unique=True, max_size=2)):
             source = account.setdefault("sources", {})[name] = draw(_sources())
+            if "token" in source:
+                continue
             tls = source.get("tls", "implicit")
             at = f"{source['login']}@{source['host']}:{995 if tls == 'implicit' else 110}/{tls}"
             secrets[f"multipop/{address}/{name}/{at}"] = draw(SECRETS)
@@ -113,4 +115,9 @@ def _sources(draw: st.DrawFn) -> dict[str, Any]:
         source["enabled"] = draw(st.booleans())
     if draw(st.booleans()):
         source["max_size_kb"] = draw(st.integers(1, 10_000))
+    if draw(st.integers(0, 2)) == 0:
+        source |= {
+            "auth": draw(st.sampled_from(["xoauth2", "oauthbearer"])),
+            "token": draw(st.sampled_from(["ms", "g"])),
+        }
     return source

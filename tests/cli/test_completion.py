@@ -34,6 +34,8 @@ login = "zoe"
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "accounts.toml").write_text(STORE)
+    tokens = "".join(f"[tokens.{name}]\ncommand = ['/bin/true']\n" for name in ("google", "microsoft"))
+    (tmp_path / "host.toml").write_text(tokens)
     monkeypatch.setenv("MAILPOLICY_FILE", "accounts.toml")
     return tmp_path / "accounts.toml"
 
@@ -82,6 +84,8 @@ ROWS = [
     ("network show ", ["home"]),
     ("multipop source remove zoe@beta.example ", ["gmx"]),
     ("multipop source add zoe@beta.example ", []),
+    ("multipop source set zoe@beta.example gmx --auth x", ["xoauth2"]),
+    ("multipop source set zoe@beta.example gmx --host-config host.toml --token ", ["google", "microsoft"]),
     ("server set ed", ["edition"]),
     ("server set edition s", ["standard"]),
     ("server set multipop of", ["off"]),

@@ -102,7 +102,7 @@ def test_none_at_all_can_be_asked_for(run: Run, store: Path) -> None:
     assert run(*given, "deploy").err.endswith("nothing to deploy: there is no [exports.NAME] table\n")
 
 
-@pytest.mark.parametrize("key", ["keyring_backend", "keyring_service", "secrets_file", "key_file", "exports"])
+@pytest.mark.parametrize("key", ["keyring_backend", "keyring_service", "secrets_file", "key_file", "exports", "tokens"])
 def test_its_keys_are_none_of_the_policy(run: Run, store: Path, key: str) -> None:
     store.write_text(MINIMAL.replace("\n[server]", f'{key} = "x"\n[server]', 1))
     assert f"{key} belongs in host.toml: it is a setting of this machine" in run("validate", str(store)).out
@@ -121,13 +121,14 @@ def test_doctor_tells_of_it_once(run: Run, tmp_path: Path, given: list[str]) -> 
         ["keyring", "skipped"],
         ["sealed file", "skipped"],
         ["secrets", "skipped"],
+        ["tokens", "skipped"],
         ["exports", "skipped"],
         ["dovecot", "skipped"],
         ["clients", "skipped"],
     ]
     assert result.out.count("keyrings") == 1
     assert rows[2][3] == "edit host.toml:2"
-    assert {row[2] for row in rows[3:9]} == {"host.toml cannot be read"}
+    assert {row[2] for row in rows[3:10]} == {"host.toml cannot be read"}
 
 
 def test_doctor_tells_of_a_broken_store_once(run: Run, tmp_path: Path, store: Path) -> None:

@@ -8,7 +8,7 @@ import shlex
 
 from hypothesis import given
 
-from mailpolicy.export import TARGETS, Options, Request
+from mailpolicy.export import TARGETS, Exported, Options, Request
 from mailpolicy.policy.question import question, service_named
 from mailpolicy.policy.verdict import judge
 from tests.policies import ADDRESSES, IPS, Invented, policies
@@ -16,11 +16,15 @@ from tests.policies import ADDRESSES, IPS, Invented, policies
 PROTOCOLS = {"imap": "imap", "pop3": "pop", "smtp": "smtp", "submission": "smtp", "sieve": "sieve"}
 
 
-def _body(target: str, invented: Invented, options: Options = Options()) -> str:  # noqa: B008 - a constant
+def _export(target: str, invented: Invented, options: Options = Options()) -> Exported:  # noqa: B008 - a constant
     def secrets(users: object) -> dict[str, str]:
         return {user: invented.secrets[user] for user in users if user in invented.secrets}  # type: ignore[attr-defined]
 
-    return TARGETS[target].export(Request(invented.policy, options, secrets)).body
+    return TARGETS[target].export(Request(invented.policy, options, secrets))
+
+
+def _body(target: str, invented: Invented, options: Options = Options()) -> str:  # noqa: B008 - a constant
+    return _export(target, invented, options).body
 
 
 def _passwd_file(text: str) -> dict[str, str]:
@@ -110,10 +114,13 @@ def test_only_who_has_a_login_of_its_own_owns_an_address(invented: Invented) -> 
             assert sender in owners[sender].split(", ")
 
 
-def _expected(invented: Invented) -> dict[str, tuple[str, str, str, bool, int | None]]:
-    """The sources that may be polled: for whom, where, with which login, whether copies stay, and up to which size."""
+Polled = tuple[str, str, str, bool, int | None, str]
+
+
+def _expected(invented: Invented) -> dict[str, Polled]:
+    """The sources that may be polled: for whom, where, with which login, whether copies stay, up to which size, and how."""
     return {
-        f"{address}/{name}": (address, source.host, source.login, source.keep, source.max_size_kb)
+        f"{address}/{name}": (address, source.host, source.login, source.keep, source.max_size_kb, str(source.auth))
         for address, account in invented.policy.accounts.items()
         if judge(invented.policy, question(address, "multipop", None)).allowed
         for name, source in account.sources.items()
@@ -149,10 +156,15 @@ def test_what_may_be_polled_is_polled(invented: Invented) -> None:
         name = _unquoted(match["name"])
         limit = int(match["limit"]) // 1024 if match["limit"] else None
         address, host, login = (_unquoted(match[part]) for part in ("address", "host", "login"))
-        found[name] = (address, host, login, match["keep"] == "keep", limit)
+        found[name] = (address, host, login, match["keep"] == "keep", limit, "password")
         at = f"{login}@{host}:{match['port']}/{_TLS[match['tls']]}"
         secrets[f"multipop/{name}/{at}"] = _unquoted(match["password"])
-    assert found == _expected(invented)
+    polled = _expected(invented)
+    assert found == {name: source for name, source in polled.items() if source[-1] == "password"}
+    notes = "".join(_export("fetchmail", invented).notes)
+    assert [name for name in polled if f" {name};" in notes or f" {name}," in notes] == [
+        name for name in polled if name not in found
+    ]
     assert all(invented.secrets[user] == secret for user, secret in secrets.items())
 
 
@@ -166,5 +178,6 @@ def test_mpop_asks_for_the_password_of_what_may_be_polled(invented: Invented) ->
         assert "/".join(command[-2:]) == lines["account"]
         size = int(lines["skipsize"].removesuffix("k")) if "skipsize" in lines else None
         address = shlex.split(lines["delivery"].partition(" ")[2][1:-1])[-1]
-        found[lines["account"]] = (address, lines["host"], lines["user"][1:-1], lines["keep"] == "on", size)
+        auth = lines.get("auth", "user").replace("user", "password")
+        found[lines["account"]] = (address, lines["host"], lines["user"][1:-1], lines["keep"] == "on", size, auth)
     assert found == _expected(invented)

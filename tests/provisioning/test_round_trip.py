@@ -70,6 +70,7 @@ def test_an_export_brings_any_accounts_to_its_own(form: str, tmp_path: Path) -> 
     check()
 
 
+BY_TOKEN = [{"auth": auth, "token": token} for auth in ("xoauth2", "oauthbearer") for token in ("ms", "g")]
 ROWS = st.dictionaries(
     st.sampled_from(ADDRESSES),
     st.fixed_dictionaries(
@@ -89,6 +90,8 @@ ROWS = st.dictionaries(
                         "port": st.sampled_from([110, 995]),
                         "keep": st.booleans(),
                     },
+                ).flatmap(
+                    lambda source: st.sampled_from([{}, {"auth": "password"}, *BY_TOKEN]).map(lambda how: source | how)
                 ),
             )
             | st.none(),

@@ -141,6 +141,11 @@ time_zone = "Europe/Berlin"
 [accounts."old@acme.example"]
 pop = true
 expires = 2020-12-31
+[accounts."old@acme.example".sources.work]
+host = "outlook.office365.com"
+login = "old@work.example"
+auth = "xoauth2"
+token = "microsoft"
 [accounts."firstname.lastname@department.acme.example"]
 imap = true
 expires = 2097-10-30T23:30:00Z

@@ -104,6 +104,12 @@ def exports(line: Line) -> list[Candidate]:
     return [Candidate(name) for name in line.out.machine().settings.exports]
 
 
+def tokens(line: Line) -> list[Candidate]:
+    """Return the tokens in host.toml."""
+    commands = line.out.machine().settings.tokens.values()
+    return [Candidate(token.name, token.program) for token in commands]
+
+
 def edits(line: Line) -> list[Candidate]:
     """Return the entries of the journal that can be undone, the newest first."""
     from mailpolicy.cli import history

@@ -63,6 +63,12 @@ def _tls_modes(_line: Line) -> list[Candidate]:
     return [Candidate(mode) for mode in Tls]
 
 
+def _auth_ways(_line: Line) -> list[Candidate]:
+    from mailpolicy.policy.source import Auth
+
+    return [Candidate(auth) for auth in Auth]
+
+
 def _codes(_line: Line) -> list[Candidate]:
     from mailpolicy.diagnostics.rules import RULES
 
@@ -76,11 +82,11 @@ def _keys(_line: Line) -> list[Candidate]:
 
 
 def _key_values(line: Line) -> list[Candidate]:
-    from mailpolicy.store import schema
+    from mailpolicy.store import values as allowed
     from mailpolicy.system import zones
 
     key = line.positionals[0].replace("-", "_")
-    known = zones.known() if key == "time_zone" else schema.CHOICES.get(key, ("on", "off"))
+    known = zones.known() if key == "time_zone" else allowed.CHOICES.get(key, ("on", "off"))
     return [Candidate(word) for word in known]
 
 
@@ -141,6 +147,8 @@ VALUES: dict[str, Values] = {
     "TYPE": _export_option("MAPS"),
     "--postmap": _export_option("MAPS", first=1),
     "KIND": _tls_modes,
+    "HOW": _auth_ways,
+    "--token": completion_names.tokens,
     "--color": _words(*COLORS),
     "WAY": _words("widened", "narrowed", "any"),
     "refused": _words("refused"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mailpolicy.errors import UsageError
@@ -89,6 +90,7 @@ class Context(NamedTuple):
     in_workflow: bool = False  # GitHub's runner reads the output and interprets some lines as commands
     is_root: bool = False
     credentials_folder: str | None = None  # systemd's $CREDENTIALS_DIRECTORY
+    token_environment: Mapping[str, str] = MappingProxyType({})  # all that a command that makes tokens gets
     sudo_user: str | None = None  # sudo's caller
     ignored: tuple[str, ...] = ()  # variables of sudo's caller that were ignored
     arguments: tuple[str, ...] = ()  # the command line without the options of every command
@@ -139,6 +141,7 @@ class Context(NamedTuple):
             in_workflow=bool(environment.get("GITHUB_ACTIONS")) or chosen == "github",
             is_root=is_root,
             credentials_folder=environment.get("CREDENTIALS_DIRECTORY") or None,
+            token_environment={name: environment[name] for name in ("PATH", "HOME") if name in environment},
             sudo_user=(environment.get("SUDO_USER") or None) if under_sudo else None,
             ignored=ignored,
         )

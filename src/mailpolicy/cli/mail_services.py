@@ -171,7 +171,8 @@ def _sources(policy: Policy, account: Account, at: Callable[[KeyPath], str]) -> 
         place = at(("accounts", account.key, "sources", name))
         protected = "no TLS" if source.tls == "none" else f"{source.tls} TLS"
         state = "" if name in polled else "; disabled" if not source.enabled else "; not collected now"
-        yield Entry(name, f"{source.host}:{source.port}, {protected}, login {source.login}{place}{state}")
+        by = f" with token {source.token}" if source.token is not None else ""
+        yield Entry(name, f"{source.host}:{source.port}, {protected}, login {source.login}{by}{place}{state}")
 
 
 def _usable(policy: Policy, account: Account) -> Iterator[Entry]:

@@ -27,6 +27,9 @@ YesRemove = Annotated[
     bool, typer.Option("--yes", "-y", help="do not ask before removing passwords or over 20 accounts")
 ]
 YesSend = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before passwords get a new destination")]
+YesSendOrDelete = Annotated[
+    bool, typer.Option("--yes", "-y", help="do not ask before a password is sent elsewhere or deleted")
+]
 YesOpen = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before opening a service to every account")]
 YesDelete = Annotated[bool, typer.Option("--yes", "-y", help="do not ask before deleting a password")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the diff, change nothing")]

@@ -14,13 +14,13 @@ import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from mailpolicy.deploy import auth_access, passdbs, programs
+from mailpolicy.deploy import auth_access, passdbs
 from mailpolicy.deploy.trial import TrialConfiguration
 from mailpolicy.errors import Refused
 from mailpolicy.export import Options
 from mailpolicy.export.dovecot import ALWAYS
 from mailpolicy.export.request import VERSIONS
-from mailpolicy.system import files
+from mailpolicy.system import files, programs
 from mailpolicy.system.files import MAX_STORE_SIZE, exists
 
 _TIMEOUT = 30.0  # seconds for all runs of doveconf together

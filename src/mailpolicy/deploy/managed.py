@@ -11,9 +11,9 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailpolicy.deploy import programs
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.export.stamp import State, state
+from mailpolicy.system import programs
 from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.files import exists
 from mailpolicy.system.held import Held, locked, without_lock

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mailpolicy.deploy import programs
+from mailpolicy.system import programs
 from mailpolicy.system.held import Held, locked, without_lock
 from mailpolicy.system.trust import Trusted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mailpolicy.deploy import programs
+from mailpolicy.system import programs
 
 _RUNS = "/run/systemd/system"  # Source: sd_booted(3)
 _TIMEOUT = 10.0  # seconds

@@ -24,7 +24,7 @@ from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import SWITCHES, Service, closes
 from mailpolicy.provisioning.rows import Row, refused
 from mailpolicy.provisioning.values import NESTED
-from mailpolicy.store.schema import new_source
+from mailpolicy.store.sources import new_source
 from mailpolicy.store.tables import ACCOUNT
 
 _FEW = 10  # accounts that a plan may remove without more words

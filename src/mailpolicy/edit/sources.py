@@ -14,7 +14,10 @@ from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.source import Source
+from mailpolicy.policy.source import Auth, Source
+
+# What the result line of a removed key says, if it is no limit.
+_NOTHING = {"auth": str(Auth.PASSWORD), "token": "none"}
 
 
 def add(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar], source: Source) -> Plan:
@@ -36,15 +39,46 @@ def add(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar],
 
 
 def change(policy: Policy, address: str, name: str, settings: Mapping[str, Scalar | None]) -> Plan:
-    """Plan other values for keys of a source; None removes a limit. Raises NotFound."""
+    """Plan other values for keys of a source; None removes a limit, or a token and how it is sent.
+
+    Raises NotFound, and Refused if the source would have a token and nothing that makes it, or the reverse.
+    """
     account, source = require_account(policy, address), require(policy, address, name)
     plan = Plan()
+    _refuse_half_a_token(address, name, source, settings)
     for key, value in settings.items():
         path = _path(account, name, key)
-        changed = plan.set(path, address, f"sources.{name}.{key}", getattr(source, key), value)
-        shown = "no limit" if value is None else display_text(value)
+        # A password needs no key, so if `auth` is written for one it stays.
+        old = None if value is None and key == "auth" and source.auth is Auth.PASSWORD else getattr(source, key)
+        changed = plan.set(path, address, f"sources.{name}.{key}", old, value)
+        shown = _NOTHING.get(key, "no limit") if value is None else display_text(value)
         plan.results.append(Result(address, f"source {name} {key.replace('_', '-')}", shown, changed))
     return plan
+
+
+def _refuse_half_a_token(address: str, name: str, source: Source, settings: Mapping[str, Scalar | None]) -> None:
+    auth, token = settings.get("auth", source.auth), settings.get("token", source.token)
+    if (auth in (None, Auth.PASSWORD)) is (token is None):
+        return
+    command = ("mailpolicy", "multipop", "source", "set", address, name)
+    if token is None:
+        message = f"nothing makes a token for the source {name} of {address}: add --token NAME"
+        raise Refused(message, code="no-token", fix=(*command, "--auth", str(auth), "--token", "NAME"))
+    raise Refused(
+        f"the source {name} of {address} logs in with a password, so a token has no use: add --auth",
+        code="no-token",
+        fix=(*command, "--auth", str(Auth.XOAUTH2), "--token", str(token)),
+    )
+
+
+def refuse_password(policy: Policy, address: str, name: str) -> None:
+    """Raise Refused if a source logs in with a token, so that a password has no use, or NotFound without the source."""
+    if require(policy, address, name).auth is not Auth.PASSWORD:
+        raise Refused(
+            f"the source {name} of {address} logs in with a token, so it has no password; to give it one, first",
+            code="token-source",
+            fix=("mailpolicy", "multipop", "source", "set", address, name, "--auth", str(Auth.PASSWORD)),
+        )
 
 
 def remove(policy: Policy, address: str, name: str, *, if_exists: bool = False) -> Plan:

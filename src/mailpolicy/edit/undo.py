@@ -111,9 +111,13 @@ def _without_passwords(store: Store, made: Plan, entry: Entry) -> list[Advice]:
 
 def _brings_a_login_back(change: TreeChange) -> bool:
     """Return whether the undo of a change writes a login, a source, or a table that may have some."""
-    if not isinstance(change, KeyChange) or change.old is None:
+    if not isinstance(change, KeyChange):
         return False
     match change.path:
+        case ("accounts", _, "sources", _, "auth"):
+            return True  # without this key a source has a password
+        case _ if change.old is None:
+            return False
         case ("accounts", _) | ("accounts", _, "sources" | "smart_host_login", *_) | ("server", "smart_host", *_):
             return True
         case _:

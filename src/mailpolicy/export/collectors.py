@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mailpolicy.policy.bindings import Secret, source_secret
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.source import Source
+from mailpolicy.policy.source import Auth, Source
 
 
 class PolledSource(NamedTuple):
@@ -33,6 +33,14 @@ def keeping_notes(program: str, sources: Iterable[PolledSource]) -> tuple[str, .
         for polled in sources
         if polled.source.delete_after_days is not None
     )
+
+
+def split_by_token(sources: Iterable[PolledSource]) -> tuple[list[PolledSource], list[PolledSource]]:
+    """Return the sources with a password, and those that log in with a token."""
+    found: tuple[list[PolledSource], list[PolledSource]] = ([], [])
+    for polled in sources:
+        found[polled.source.auth is not Auth.PASSWORD].append(polled)
+    return found
 
 
 def polled_sources(policy: Policy) -> list[PolledSource]:

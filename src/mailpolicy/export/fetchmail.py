@@ -1,16 +1,17 @@
-"""A fetchmailrc: a stanza with the password for each MultiPOP source that is polled.
+"""A fetchmailrc: a stanza with the password for each MultiPOP source that is polled and has one.
 
-The certificate is verified if there is TLS. fetchmail cannot delete mail after some days. Source: fetchmail(1); every
-byte of a string outside A-Za-z0-9._@+/- is written as \\xHH, because the lexer ends a string at the first quote, even
-after a backslash.
+fetchmail 6 cannot log in with a token. A source that needs one is left out and named, as nothing is collected then: to
+refuse the whole file would leave the old one in place, which may poll accounts that are closed by now. The certificate is
+verified if there is TLS. fetchmail cannot delete mail after some days. Source: fetchmail(1); every byte of a string outside
+A-Za-z0-9._@+/- is written as \\xHH, because the lexer ends a string at the first quote, even after a backslash.
 """
 
 from __future__ import annotations
 
 import re
 
-from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
-from mailpolicy.export.request import CannotCarry, Exported, Request
+from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources, split_by_token
+from mailpolicy.export.request import MAX_SHOWN, CannotCarry, Exported, Request
 from mailpolicy.export.stamp import MASK, masked_unless_plain
 from mailpolicy.policy.source import Tls
 
@@ -19,12 +20,20 @@ _TLS = {Tls.IMPLICIT: "ssl sslcertck", Tls.STARTTLS: 'sslproto "auto" sslcertck'
 
 def export(request: Request) -> Exported:
     """Return the fetchmailrc."""
-    sources = polled_sources(request.policy)
+    sources, by_token = split_by_token(polled_sources(request.policy))
     passwords = request.passwords([polled.secret for polled in sources])
     if unfit := [str(polled) for polled in sources if re.search("[\0\r\n]", passwords[polled.secret])]:
         raise CannotCarry(f"the password of {name} contains a newline or a NUL" for name in unfit)
     stanzas = [_stanza(polled, passwords[polled.secret], request.options.smtp) for polled in sources]
-    return Exported("\n".join(stanzas), keeping_notes("fetchmail", sources))
+    return Exported("\n".join(stanzas), (*_left_out(by_token), *keeping_notes("fetchmail", sources)))
+
+
+def _left_out(sources: list[PolledSource]) -> list[str]:
+    if not sources:
+        return []
+    more = f" and {len(sources) - MAX_SHOWN} more" if len(sources) > MAX_SHOWN else ""
+    listed = ", ".join(map(str, sources[:MAX_SHOWN]))
+    return [f"note: fetchmail cannot log in with a token, so it does not collect {listed}{more}; use mpop for these"]
 
 
 def _stanza(polled: PolledSource, password: str, smtp: str) -> str:

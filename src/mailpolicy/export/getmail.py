@@ -1,7 +1,9 @@
-"""A getmailrc, which holds one MultiPOP source; its password comes from a command.
+"""A getmailrc, which holds one MultiPOP source; its password or token comes from a command.
 
 The certificate is verified. getmail has no STARTTLS for POP3, and strips white space from the ends of a password, so
-such a login fails. Source: getmail6's documentation, configuration.
+such a login fails. Over POP3 it knows XOAUTH2 from 6.19.04 on, and Microsoft's form of it from 6.19.11 on; before, it
+ignores the option with a warning and sends the token as a password. Source: getmail6's documentation, configuration
+and CHANGELOG; seen on 6.18.11 and 6.20.2.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from mailpolicy.errors import NotFound, UsageError
 from mailpolicy.export.collectors import PolledSource, polled_sources
 from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.source import Tls
+from mailpolicy.policy.source import Auth, Tls
 
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian keeps them
+
+_VERSION_NOTE = ("note: getmail logs in with a token from version 6.19.04 on, at Microsoft from 6.19.11 on",)
 
 
 def export(request: Request) -> Exported:
@@ -28,6 +32,8 @@ def export(request: Request) -> Exported:
     source = polled.source
     if source.tls is Tls.STARTTLS:
         raise CannotCarry([f"getmail has no STARTTLS for POP3, which {polled} uses: use fetchmail or mpop"])
+    if source.auth is Auth.OAUTHBEARER:
+        raise CannotCarry([f"getmail has no OAUTHBEARER, which {polled} uses: use mpop, or xoauth2"])
     secure = source.tls is Tls.IMPLICIT
     password = (*request.command, "multipop", "source", "print-password", polled.address, polled.name)
     lines = [
@@ -38,6 +44,8 @@ def export(request: Request) -> Exported:
         f"username = {source.login}",
         f"password_command = {password!a}",
     ]
+    if source.auth is Auth.XOAUTH2:
+        lines.append("use_xoauth2 = true")
     if secure:
         lines += [f"ca_certs = {_CERTIFICATES}", f"ssl_cert_hostname = {source.host}"]
     lines += [
@@ -55,7 +63,7 @@ def export(request: Request) -> Exported:
         lines.append(f"delete_after = {source.delete_after_days}")
     if source.max_size_kb is not None:
         lines.append(f"max_message_size = {source.max_size_kb * 1024}")
-    return Exported("\n".join(lines) + "\n")
+    return Exported("\n".join(lines) + "\n", _VERSION_NOTE if source.auth is Auth.XOAUTH2 else ())
 
 
 def _exists(policy: Policy, address: str, name: str) -> bool:

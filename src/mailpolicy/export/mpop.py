@@ -1,4 +1,4 @@
-"""An mpoprc: an account for each MultiPOP source that is polled; its password comes from a command.
+"""An mpoprc: an account for each MultiPOP source that is polled; its password or token comes from a command.
 
 The certificate is verified if there is TLS. mpop cannot delete mail after some days. Source: mpop(1); quotes are
 stripped from the two ends of a string only, so it needs no escapes.
@@ -10,13 +10,12 @@ import shlex
 
 from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
 from mailpolicy.export.request import Exported, Request
-from mailpolicy.policy.source import Tls
+from mailpolicy.policy.source import Auth, Source, Tls
 
 _TLS = {
     Tls.IMPLICIT: ("tls on", "tls_starttls off"),
     Tls.STARTTLS: ("tls on", "tls_starttls on"),
-    # By default mpop sends no password without TLS.
-    Tls.NONE: ("tls off", "tls_starttls off", "auth user"),
+    Tls.NONE: ("tls off", "tls_starttls off"),
 }
 
 
@@ -34,6 +33,7 @@ def _account(polled: PolledSource, command: tuple[str, ...]) -> str:
         f"host {source.host}",
         f"port {source.port}",
         *_TLS[source.tls],
+        *_auth(source),
         f'user "{source.login}"',
         f'passwordeval "{password}"',
         f'delivery mda "/usr/sbin/sendmail -i -f %F -- {shlex.quote(polled.address)}"',
@@ -43,3 +43,10 @@ def _account(polled: PolledSource, command: tuple[str, ...]) -> str:
     if source.max_size_kb is not None:
         lines.append(f"skipsize {source.max_size_kb}k")
     return "\n".join(lines) + "\n"
+
+
+def _auth(source: Source) -> list[str]:
+    if source.auth is not Auth.PASSWORD:
+        return [f"auth {source.auth}"]  # never chosen by mpop itself
+    # By default mpop sends no password without TLS.
+    return ["auth user"] if source.tls is Tls.NONE else []

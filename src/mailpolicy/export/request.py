@@ -13,7 +13,7 @@ MAPS = ("texthash", "lmdb", "hash", "cdb")
 VERSIONS = ("2.3", "2.4")
 STRATEGIES = ("allow-list", "deny-list")
 DIALECTS = ("postgresql", "mariadb", "sqlite")
-_MAX_SHOWN = 20  # missing passwords, or problems, in one message
+MAX_SHOWN = 20  # missing passwords, or problems, in one message
 
 
 class Options(NamedTuple):
@@ -51,9 +51,9 @@ class Request(NamedTuple):
         if not missing:
             return {secret: kept[secret.user] for secret in wanted}
         absence = explain_missing(missing, self.names())[missing[0]]
-        also = ", ".join(str(secret.owner) for secret in missing[1:_MAX_SHOWN])
+        also = ", ".join(str(secret.owner) for secret in missing[1:MAX_SHOWN])
         also = f"; also missing: {also}" if also else ""
-        more = f" and {len(missing) - _MAX_SHOWN} more" if len(missing) > _MAX_SHOWN else ""
+        more = f" and {len(missing) - MAX_SHOWN} more" if len(missing) > MAX_SHOWN else ""
         raise KeyringError(f"nothing was exported: {absence.text}{also}{more}", code="no-secret", fix=absence.command)
 
 
@@ -69,8 +69,8 @@ class CannotCarry(Refused):
 
     def __init__(self, problems: Iterable[str], fix: Command | None = None) -> None:
         listed = list(problems)
-        more = f"; and {len(listed) - _MAX_SHOWN} more" if len(listed) > _MAX_SHOWN else ""
-        super().__init__(f"nothing was exported: {'; '.join(listed[:_MAX_SHOWN])}{more}", code="cannot-carry", fix=fix)
+        more = f"; and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
+        super().__init__(f"nothing was exported: {'; '.join(listed[:MAX_SHOWN])}{more}", code="cannot-carry", fix=fix)
 
 
 def require_plain_path(path: str, program: str, forbidden: str) -> None:

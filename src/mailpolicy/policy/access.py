@@ -54,12 +54,18 @@ class Comparison:
         return found
 
     def redirections(self, addresses: Iterable[str] | None = None) -> list[Redirection]:
-        """Return the passwords that would be sent elsewhere: of the server, and of `addresses` or all accounts."""
-        redirected = bindings.redirected(self.old, self.new, addresses)
-        return [Redirection(old.owner, old.destination, new.destination) for old, new in redirected.items()]
+        """Return the passwords and tokens that would be sent elsewhere: of the server, and of `addresses` or all accounts."""
+        addresses = list(addresses) if addresses is not None else None
+        passwords = bindings.redirected(self.old, self.new, addresses)
+        tokens = bindings.redirected_tokens(self.old, self.new, addresses)
+        return [
+            Redirection(old.owner, old.destination, new.destination, is_token=moves is tokens)
+            for moves in (passwords, tokens)
+            for old, new in moves.items()
+        ]
 
     def changes(self) -> list[AccessChange | Redirection]:
-        """Return all changes of access and all redirected passwords."""
+        """Return all changes of access and all redirected passwords and tokens."""
         return [*self.access_changes(), *self.redirections()]
 
     def direction(self, addresses: Iterable[str] | None = None) -> Direction:

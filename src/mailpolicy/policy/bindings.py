@@ -15,7 +15,7 @@ from mailpolicy.diagnostics import KeyPath
 from mailpolicy.errors import Advice, Command
 from mailpolicy.policy import names
 from mailpolicy.policy.model import Policy, Server
-from mailpolicy.policy.source import Source
+from mailpolicy.policy.source import Auth, Source
 
 _USER = re.compile(r"(?:smart-host/([^/]+)|multipop/([^/]+)/([^/]+))/(.*)", re.DOTALL)
 _SERVER = "@server"
@@ -129,7 +129,8 @@ def account_secrets(policy: Policy, addresses: Iterable[str]) -> dict[Secret, Ke
         if account.login is not None:
             found[relay._replace(owner=Owner(address))] = (*path, "smart_host_login")
         for name, source in account.sources.items():
-            found[source_secret(address, name, source)] = (*path, "sources", name)
+            if source.auth is Auth.PASSWORD:  # a token is made when it is needed
+                found[source_secret(address, name, source)] = (*path, "sources", name)
     return found
 
 
@@ -147,6 +148,30 @@ def redirected(old: Policy, new: Policy, addresses: Iterable[str] | None = None)
         for secret in named_secrets(old, addresses)
         if secret.destination and secret.owner in after and after[secret.owner] != secret
     }
+
+
+def redirected_tokens(old: Policy, new: Policy, addresses: Iterable[str] | None = None) -> dict[Secret, Secret]:
+    """Return the sources with a token in both policies whose destination differs, as `redirected` does for passwords.
+
+    Nothing is stored for them, so nothing can be moved.
+    """
+    addresses = new.accounts if addresses is None else list(addresses)
+    after = {secret.owner: secret for secret in _sent_tokens(new, addresses)}
+    return {
+        secret: after[secret.owner]
+        for secret in _sent_tokens(old, addresses)
+        if secret.owner in after and after[secret.owner] != secret
+    }
+
+
+def _sent_tokens(policy: Policy, addresses: Iterable[str]) -> list[Secret]:
+    return [
+        source_secret(address, name, source)
+        for address in addresses
+        if (account := policy.accounts.get(address)) is not None
+        for name, source in account.sources.items()
+        if source.auth is not Auth.PASSWORD
+    ]
 
 
 def secrets_by_owner(users: Iterable[str], owners: Collection[Owner]) -> dict[Owner, list[Secret]]:

@@ -39,11 +39,12 @@ class AccessChange(NamedTuple):
 
 
 class Redirection(NamedTuple):
-    """A password that would be sent to another destination."""
+    """A password, or with `is_token` a token, that would be sent to another destination."""
 
     owner: Owner
     before: str
     after: str
+    is_token: bool = False
 
     @property
     def service(self) -> str:
@@ -52,7 +53,7 @@ class Redirection(NamedTuple):
 
     @property
     def direction(self) -> Direction:
-        """Return WIDENED: another server gets the password, and nobody loses access."""
+        """Return WIDENED: another server gets it, and nobody loses access."""
         return Direction.WIDENED
 
     @property

@@ -192,6 +192,17 @@ def source_name(text: str) -> str:
     return _plain_name(text, "source")
 
 
+def token_name(text: str) -> str:
+    """Return a valid name of what makes tokens unchanged, or raise NameRejected, whose message does not repeat it."""
+    if re.fullmatch(TEMPLATE_PATTERN, text):
+        return text
+    # Somebody may have written the token itself.
+    raise NameRejected(
+        "the name of a token has 1 to 63 of a-z 0-9 _ - and starts with a letter or a digit: give the NAME of "
+        "[tokens.NAME] in host.toml, never a token itself"
+    )
+
+
 def _plain_name(text: str, kind: str) -> str:
     if re.fullmatch(TEMPLATE_PATTERN, text):
         return text

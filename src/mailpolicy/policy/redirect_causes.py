@@ -1,4 +1,4 @@
-"""Find the keys that redirect a password to another destination."""
+"""Find the keys that redirect a password or a token to another destination."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def smart_host_causes(old: Policy, new: Policy) -> list[Cause]:
 
 
 def source_causes(old: Policy, new: Policy, address: str, name: str) -> list[Cause]:
-    """Return the keys of a MultiPOP source that redirect its password."""
+    """Return the keys of a MultiPOP source that redirect its password or token."""
     account = new.accounts[address]
     before, after = old.accounts[address].sources[name], account.sources[name]
     written = {

@@ -144,8 +144,10 @@ def summary(changes: Changes) -> str:
         if accounts := {change.address for change in found}:
             verb = _VERBS[way][len(accounts) > 1] + (f" later (first {_first(found)})" if later else "")
             counts.append(f"{counted(len(accounts), 'account')} {verb}")
-    if redirected := len(changes) - len(decisions):
-        counts.append(f"{counted(redirected, 'password')} sent elsewhere")
+    redirections = [change for change in changes if isinstance(change, Redirection)]
+    for noun, is_token in (("password", False), ("token", True)):
+        if redirected := sum(change.is_token is is_token for change in redirections):
+            counts.append(f"{counted(redirected, noun)} sent elsewhere")
     return ", ".join(counts)
 
 

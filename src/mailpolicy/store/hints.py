@@ -1,4 +1,4 @@
-"""Hints: keys, entries and networks that could be removed without changing anything, and dates."""
+"""Hints: keys, entries and networks that could be removed without changing anything, dates, and refused passwords."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from mailpolicy.policy.account import Account, Settings, Value, named_in
 from mailpolicy.policy.model import LanEntry, Layer, Policy
 from mailpolicy.policy.names import short
 from mailpolicy.policy.networks import network_set
+from mailpolicy.policy.source import Auth
+
+# POP3 servers that accept tokens only: Exchange Online, and Microsoft's mailboxes for consumers.
+_REFUSING_HOSTS = ("outlook.office365.com", "pop-mail.outlook.com")
 
 
 def hints(policy: Policy) -> Iterator[Problem]:
-    """Yield a hint for each key, entry and network that changes nothing."""
+    """Yield a hint for each key, entry and network that changes nothing, and each password that is refused."""
     for path, entry, wider in _redundant_entries(policy):
         yield Problem("MP051", path, f"{entry.text} is already inside {wider.text}")
     for name in _unused_networks(policy):
@@ -26,13 +30,27 @@ def hints(policy: Policy) -> Iterator[Problem]:
             source = f"from {layer}" if layer else "because nothing else sets it"
             message = f"{key} is {_toml(value)} without this line too, {source}"
             yield Problem("MP050", ("accounts", account.key, key), message)
+    for account, name in _refused_passwords(policy):
+        message = "Microsoft refuses passwords here, so nothing is collected: log in with a token, `auth` and `token`"
+        yield Problem("MP082", ("accounts", account.key, "sources", name, "host"), message)
 
 
 def count_hints(policy: Policy, groups: Iterable[list[Account]]) -> int:
     """Return the number of hints without making each; `groups` are those of Policy.groups()."""
     in_templates = sum(len(_redundant_in_template(policy, table)) for table in policy.templates.values())
     in_accounts = sum(len(_redundant(policy, accounts[0])) * len(accounts) for accounts in groups)
-    return len(_redundant_entries(policy)) + len(_unused_networks(policy)) + in_templates + in_accounts
+    elsewhere = len(_redundant_entries(policy)) + len(_unused_networks(policy)) + len(_refused_passwords(policy))
+    return elsewhere + in_templates + in_accounts
+
+
+def _refused_passwords(policy: Policy) -> list[tuple[Account, str]]:
+    """Return the accounts and names of the sources with a password at a provider that refuses passwords."""
+    return [
+        (account, name)
+        for account in policy.accounts.values()
+        for name, source in account.sources.items()
+        if source.auth is Auth.PASSWORD and source.host in _REFUSING_HOSTS
+    ]
 
 
 def hints_of_dates(policy: Policy) -> Iterator[Problem]:

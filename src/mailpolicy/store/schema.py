@@ -17,16 +17,14 @@ from mailpolicy.policy.names import NameRejected
 from mailpolicy.policy.nearest import MAX_GUESSES, nearest
 from mailpolicy.policy.networks import network_set
 from mailpolicy.policy.service import BY_NAME, GOVERNABLE, SWITCHES, Service
-from mailpolicy.policy.source import Source, Tls
 from mailpolicy.store.dates import ZoneOf, end_of, temporary_of, zone_of_server
 from mailpolicy.store.networks import lan_entries, named_networks, networks_of
+from mailpolicy.store.sources import sources_of
 from mailpolicy.store.tables import (
     ACCOUNT,
     SERVER,
     SHARED_KEYS,
     SMART_HOST,
-    SOURCE,
-    TABLES,
     TEMPORARY,
     TOP,
     check_name,
@@ -34,12 +32,9 @@ from mailpolicy.store.tables import (
     type_name,
     valid_entries,
 )
+from mailpolicy.store.values import EDITIONS, check_values, number_text
 
 VERSION = 1
-EDITIONS = ("pro", "standard")
-# The values that a key may have in any table, if its type allows more.
-CHOICES: dict[str, tuple[str, ...]] = {"edition": EDITIONS, "tls": tuple(Tls)}
-RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days": (1, 2147483647)}
 
 
 class Validation(NamedTuple):
@@ -68,7 +63,7 @@ def validate(tree: Mapping[str, Any]) -> Validation:
             Problem(
                 "MP004",
                 ("version",),
-                f"version {_number_text(version)}: this mailpolicy reads version {VERSION}; {fix}",
+                f"version {number_text(version)}: this mailpolicy reads version {VERSION}; {fix}",
             )
         )
         if newer:
@@ -168,7 +163,7 @@ def _account(
         check_name(names.login, login, "MP014", (*path, "smart_host_login"), problems)
     account = Account(address, key, table, template, suspended is True, login)
     if sources is not None:
-        account = account._replace(sources=_sources(sources, (*path, "sources"), problems))
+        account = account._replace(sources=sources_of(sources, (*path, "sources"), problems))
     if expires is not None:
         account = account._replace(expires=end_of(expires, (*path, "expires"), zone, problems))
     if temporary is not None:
@@ -176,69 +171,6 @@ def _account(
         entries = _with_names(valid_entries(temporary, TEMPORARY, below, problems), below, networks, problems)
         account = account._replace(temporary=temporary_of(temporary, entries, below, zone, problems))
     return account
-
-
-def _sources(tables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> dict[str, Source]:
-    """Return the valid MultiPOP sources of one account, and add a problem for each error in the others."""
-    sources = {}
-    for name, table in tables.items():
-        below = (*path, name)
-        check_name(names.source_name, name, "MP016", below, problems)
-        before = len(problems)
-        source = valid_entries(table, SOURCE, below, problems)
-        for key in TABLES["accounts", "ADDRESS", "sources", "NAME"].required:
-            if isinstance(table, dict) and key not in table:
-                problems.append(Problem("MP017", below, f'the source has no {key}: write `{key} = "..."` in it'))
-        _source_values(source, below, problems)
-        if len(problems) == before:
-            sources[name] = new_source(source)
-    return sources
-
-
-def _source_values(source: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
-    check_name(names.host_name, source.get("host", "localhost"), "MP015", (*path, "host"), problems)
-    check_name(names.login, source.get("login", "none"), "MP014", (*path, "login"), problems)
-    check_values(source, path, problems)
-    if "delete_after_days" in source and source.get("keep") is False:
-        message = (
-            "delete_after_days has no effect with `keep = false`: write `keep = true`, or remove delete_after_days"
-        )
-        problems.append(Problem("MP018", (*path, "delete_after_days"), message))
-
-
-def new_source(table: Mapping[str, Any]) -> Source:
-    """Return the source that a valid table describes, with defaults for the keys that it leaves out."""
-    tls = Tls(table.get("tls", Tls.IMPLICIT))
-    return Source(
-        host=names.host_name(table["host"]),
-        port=table.get("port", tls.port),
-        login=table["login"],
-        tls=tls,
-        keep=table.get("keep", True),
-        enabled=table.get("enabled", True),
-        max_size_kb=table.get("max_size_kb"),
-        delete_after_days=table.get("delete_after_days"),
-    )
-
-
-def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
-    """Add a problem for each value that has the right type and is not an allowed one."""
-    for key in table.keys() & CHOICES.keys():
-        if table[key] not in CHOICES[key]:
-            choices = names.joined((f"'{choice}'" for choice in CHOICES[key]), "or")
-            message = f"{key} is '{names.short(table[key])}': write {choices}"
-            problems.append(Problem("MP008", (*path, key), message))
-    for key in table.keys() & RANGES.keys():
-        least, most = RANGES[key]
-        if not least <= table[key] <= most:
-            message = f"{key} is {_number_text(table[key])}: write a number from {least} to {most}"
-            problems.append(Problem("MP008", (*path, key), message))
-
-
-def _number_text(number: int) -> str:
-    """Return a number for a message."""
-    # Python refuses to print one with thousands of digits, which one written in hexadecimal can have.
-    return str(number) if -(2**63) <= number < 2**63 else "larger than 64 bits"
 
 
 def _server(table: Any, problems: list[Problem]) -> Server:

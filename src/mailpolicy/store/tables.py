@@ -24,6 +24,7 @@ HOST_KEYS = {
     "trusted_group": "the group whose members, besides root, may own and write the store and its folder",
     "cases": "the cases that every edit is held against, an absolute path: docs/cases.md",
     "journal": "true writes every edit down in a journal beside the store: docs/history.md",
+    "tokens": "the commands that make the tokens of MultiPOP sources: `[tokens.NAME]`, docs/secrets.md",
     "exports": "the files of other programs that `deploy` writes: `[exports.NAME]`, docs/enforcement.md",
 }
 
@@ -102,7 +103,12 @@ NETWORKS: dict[str, tuple[type, str]] = {
 SOURCE: dict[str, tuple[type, str]] = {
     "host": (str, "the POP3 server's name or IP address; required"),
     "port": (int, "its port, 1 to 65535; missing: 995 for implicit TLS, else 110"),
-    "login": (str, "the login there; required; its password is in the keyring"),
+    "login": (str, "the login there; required; its password is in the keyring, unless `auth` says otherwise"),
+    "auth": (str, '`"password"`, or `"xoauth2"` or `"oauthbearer"` to log in with a token; missing: `"password"`'),
+    "token": (
+        str,
+        'the name of what makes the token, `[tokens.NAME]` in host.toml; required unless `auth` is `"password"`',
+    ),
     "tls": (str, '`"implicit"`, `"starttls"` or `"none"`; missing: `"implicit"`'),
     "keep": (bool, "leave a copy of each mail on that server; missing: true, so that nothing is lost"),
     "enabled": (bool, "false stops polling this source; missing: true"),
@@ -185,7 +191,7 @@ def require_table(table: Any, path: KeyPath, problems: list[Problem]) -> bool:
 
 def _unknown(key: str, value: object, keys: Mapping[str, tuple[type, str]], path: KeyPath, *, guess: bool) -> Problem:
     shown = names.short(key)
-    if key in HOST_KEYS:
+    if key in HOST_KEYS and not (keys is SOURCE and key == "tokens" and type(value) is str):  # there it is misspelled
         return Problem(
             "MP007", (*path, key), f"{shown} belongs in host.toml: it is a setting of this machine, not of the policy"
         )

@@ -54,7 +54,7 @@ def warnings(policy: Policy, groups: Iterable[list[Account]], dated: Policy) -> 
         Problem(
             "MP040",
             ("accounts", account.key, "sources", name, "tls"),
-            "this source is polled without TLS: its password is sent in clear text",
+            f"this source is polled without TLS: its {source.auth.secret} is sent in clear text",
         )
         for account in policy.accounts.values()
         for name, source in account.sources.items()

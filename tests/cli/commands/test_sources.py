@@ -186,7 +186,7 @@ def test_list(run: Run, tmp_path: Path) -> None:
     store.write_text(MINIMAL)
     assert run("--file", str(store), *ADD, "--tls", "starttls").status == 0
     listed = run("--file", str(store), "multipop", "source", "list")
-    row = "alice@example.com\tgmx\tpop.gmx.example\t110\talice\tstarttls\tkeep\tnot polled: service-off\n"
+    row = "alice@example.com\tgmx\tpop.gmx.example\t110\talice\tstarttls\tkeep\tnot polled: service-off\tpassword\n"
     assert listed.out == row
     shown = json.loads(run("--file", str(store), "multipop", "source", "list", "alice@example.com", "--json").out)
     assert (shown["schema"], shown["line"], shown["polled"]) == ("mailpolicy.source/1", 20, False)

@@ -62,43 +62,17 @@ LEFT = {source.login: 1 for source in POLICY} | {"takes": 0, "limits": 2}
 CLOSED = ("off", "suspended", "disabled")
 
 
-class Collector:
-    """A machine that collects from a Dovecot elsewhere; what it hands in is at `inbox`."""
+class Collecting:
+    """A machine that collects from elsewhere; what it hands in is at `inbox`."""
 
-    def __init__(self, programs: ExitStack, run: Run, sources: list[Source]) -> None:
+    def __init__(self, programs: ExitStack, run: Run) -> None:
         self._run = run
-        self.sources = sources
         self.folder = programs.enter_context(folder())
         self.certificate = Certificate(self.folder)
-        passwords = {source.login: source.password for source in sources}
-        (self.folder / "elsewhere").mkdir()
-        self.elsewhere = programs.enter_context(Dovecot(self.folder / "elsewhere", self.certificate, passwords))
         self.inbox = programs.enter_context(SmartHost())
         self.machine = Machine(self.folder, JSON)
         self.home = self.folder / "collecting"
         self.home.mkdir(mode=0o700)
-        for source in sources:
-            self.elsewhere.deliver(source.login, "first", mail_of(source.login))
-        self.write("multipop = true")
-        accounts = Store.read(str(self.machine.store)).policy().accounts
-        kept = {}
-        for source in sources:
-            there = accounts[source.address].sources[source.name]
-            bound = f"{there.login}@localhost:{there.port}/{there.tls}"
-            kept[f"multipop/{source.address}/{source.name}/{bound}"] = source.password
-        self.machine.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
-
-    def write(self, server: str) -> None:
-        """The store; `server` says whether the server collects at all."""
-        lines = [f"version = 1\n[server]\nlan = ['10.0.0.0/8']\n{server}\n"]
-        for source in self.sources:
-            port = self.elsewhere.secure if source.secure else self.elsewhere.plain
-            lines += [
-                f"[accounts.'{source.address}']\n{source.account}\n",
-                f"[accounts.'{source.address}'.sources.{source.name}]\n",
-                f"host = 'localhost'\nport = {port}\nlogin = {json.dumps(source.login)}\n{source.more}\n",
-            ]
-        self.machine.store.write_text("".join(lines), encoding="utf-8")
 
     def run(self, *arguments: str) -> Result:
         """Run mailpolicy on the machine."""
@@ -139,13 +113,46 @@ class Collector:
         command = [program, "--nosyslog", "--nodetach", "--pidfile", str(self.home / "pid"), *options]
         return self.collect(*command, stdin=stdin, trusted=trusted, user=NOBODY)
 
-    def left(self) -> dict[str, int]:
-        """How many mails are left in each mailbox of POLICY."""
-        return {source.login: len(self.elsewhere.mails(source.login)) for source in POLICY}
-
     def handed_in(self) -> list[tuple[str, str]]:
         """For whom each mail was handed in, and in which mailbox it was."""
         return sorted((", ".join(mail.recipients), mailbox_of(mail.content)) for mail in self.inbox.mails)
+
+
+class Collector(Collecting):
+    """A machine that collects from a Dovecot elsewhere with passwords."""
+
+    def __init__(self, programs: ExitStack, run: Run, sources: list[Source]) -> None:
+        super().__init__(programs, run)
+        self.sources = sources
+        passwords = {source.login: source.password for source in sources}
+        (self.folder / "elsewhere").mkdir()
+        self.elsewhere = programs.enter_context(Dovecot(self.folder / "elsewhere", self.certificate, passwords))
+        for source in sources:
+            self.elsewhere.deliver(source.login, "first", mail_of(source.login))
+        self.write("multipop = true")
+        accounts = Store.read(str(self.machine.store)).policy().accounts
+        kept = {}
+        for source in sources:
+            there = accounts[source.address].sources[source.name]
+            bound = f"{there.login}@localhost:{there.port}/{there.tls}"
+            kept[f"multipop/{source.address}/{source.name}/{bound}"] = source.password
+        self.machine.keyring.write_text(json.dumps({"mailpolicy": kept}), encoding="utf-8")
+
+    def write(self, server: str) -> None:
+        """The store; `server` says whether the server collects at all."""
+        lines = [f"version = 1\n[server]\nlan = ['10.0.0.0/8']\n{server}\n"]
+        for source in self.sources:
+            port = self.elsewhere.secure if source.secure else self.elsewhere.plain
+            lines += [
+                f"[accounts.'{source.address}']\n{source.account}\n",
+                f"[accounts.'{source.address}'.sources.{source.name}]\n",
+                f"host = 'localhost'\nport = {port}\nlogin = {json.dumps(source.login)}\n{source.more}\n",
+            ]
+        self.machine.store.write_text("".join(lines), encoding="utf-8")
+
+    def left(self) -> dict[str, int]:
+        """How many mails are left in each mailbox of POLICY."""
+        return {source.login: len(self.elsewhere.mails(source.login)) for source in POLICY}
 
 
 def mail_of(login: str, size: int = 0) -> bytes:

@@ -9,6 +9,7 @@ from mailpolicy.cli.checks.exports import check_dovecot, check_exports
 from mailpolicy.cli.checks.result import CheckInput, CheckResult
 from mailpolicy.cli.checks.secrets import check_keyring, check_pending_changes, check_sealed_file, check_secrets
 from mailpolicy.cli.checks.store import check_cases, check_clients, check_host_config, check_permissions, check_store
+from mailpolicy.cli.checks.tokens import check_tokens
 
 Check = Callable[[CheckInput], Iterator[CheckResult]]
 CHECKS: dict[str, Check] = {
@@ -19,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "keyring": check_keyring,
     "sealed file": check_sealed_file,
     "secrets": check_secrets,
+    "tokens": check_tokens,
     "unfinished": check_pending_changes,
     "exports": check_exports,
     "dates": check_dates,
@@ -37,6 +39,7 @@ REQUIRES = {
         ("keyring", "the keyring cannot be used"),
         ("sealed file", "the sealed file cannot be opened"),
     ),
+    "tokens": (_STORE, _HOST_TOML),
     "exports": (_STORE, _HOST_TOML),
     "dovecot": (_HOST_TOML,),
     "clients": (_STORE,),

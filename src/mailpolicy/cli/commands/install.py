@@ -143,7 +143,7 @@ def report(out: Output, done: Installation, *, dry_run: bool) -> None:
         out.message(note)
     if done.changes:
         out.message(summary(done.changes))
-    if any(isinstance(change, Redirection) for change in done.changes):
+    if any(isinstance(change, Redirection) and not change.is_token for change in done.changes):
         out.message(
             Advice(
                 "note: passwords stay bound to their former destinations; to rebind them",

@@ -17,7 +17,8 @@ from mailpolicy.errors import Command, UsageError
 from mailpolicy.policy.names import joined, short
 from mailpolicy.policy.nearest import nearest
 from mailpolicy.policy.service import BY_NAME, GOVERNABLE, Service
-from mailpolicy.store import schema, tables
+from mailpolicy.store import tables
+from mailpolicy.store.values import EDITIONS
 from mailpolicy.system import zones
 
 _KEYS = tables.SERVER_VALUES
@@ -119,7 +120,7 @@ def _set(
         raise UsageError(f"unknown key {key!a}; server set knows {known}", fix=fix)
     wanted: str | bool
     if name == "edition":
-        if value.lower() not in schema.EDITIONS:
+        if value.lower() not in EDITIONS:
             raise UsageError(f"edition must be pro or standard, not {value!a}")
         wanted = value.lower()
     elif name == "time_zone":

@@ -1,4 +1,4 @@
-"""multipop source: the external mailboxes that MultiPOP collects from; their passwords are in the keyring."""
+"""multipop source: the external mailboxes that MultiPOP collects from, each with a password in the keyring or a token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mailpolicy.cli.app import new_app, with_formats
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.password_options import PasswordFile, PasswordSource, PasswordStdin
 from mailpolicy.cli.selection import address
-from mailpolicy.cli.selection_options import DryRun, YesDelete, YesSend
+from mailpolicy.cli.selection_options import DryRun, YesDelete, YesSendOrDelete
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.sources import as_table
 from mailpolicy.errors import UsageError
@@ -19,12 +19,16 @@ from mailpolicy.policy import names
 from mailpolicy.policy.lookup import require_account
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
-from mailpolicy.policy.source import Tls
-from mailpolicy.store.schema import RANGES
+from mailpolicy.policy.source import Auth, Tls
+from mailpolicy.store.values import RANGES
 
+_BY_TOKEN = names.joined((auth for auth in Auth if auth is not Auth.PASSWORD), "or")
 _MOST = RANGES["max_size_kb"][1]
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="the account", show_default=False)]
+_Token = Annotated[
+    str | None, typer.Option("--token", metavar="NAME", help="what makes the token: [tokens.NAME] in host.toml")
+]
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="the source's name", show_default=False)]
 _MaxSize = Annotated[
     int | None, typer.Option("--max-size-kb", metavar="KIB", min=1, max=_MOST, help="skip larger messages")
@@ -41,7 +45,8 @@ def app() -> typer.Typer:
         "add",
         help="Add a source to an account.\n\n"
         "An identical source that already exists is not an error. The password comes from --password-stdin or "
-        "--password-file, or later from set-password.",
+        "--password-file, or later from set-password. With --auth and --token the source logs in with a token instead, "
+        "for providers that refuse passwords.",
     )(_add)
     group.command("set", help="Change the given settings of a source.")(_set)
     group.command("remove", help="Remove a source and its password.")(_remove)
@@ -54,7 +59,9 @@ def app() -> typer.Typer:
     )(_set_password)
     group.command(
         "print-password",
-        help="Print a password for a collecting program.\n\nRefused on a terminal, and if the source must not be polled.",
+        help="Print a password or a token for a collecting program.\n\n"
+        "Refused on a terminal, and if the source must not be polled. A token is made by its command in host.toml; exit "
+        "status 6 if that prints no token within 15 s.",
     )(with_formats(_print_password, "text"))
     return group
 
@@ -78,6 +85,11 @@ def _add(
     tls: Annotated[
         str | None, typer.Option("--tls", metavar="KIND", help="implicit (default), starttls or none")
     ] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option("--auth", metavar="HOW", help="password (default), xoauth2 or oauthbearer"),
+    ] = None,
+    token: _Token = None,
     keep: Annotated[
         bool | None, typer.Option("--keep/--no-keep", help="leave a copy on the server (default: keep)")
     ] = None,
@@ -92,9 +104,15 @@ def _add(
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
 
-    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    settings = _settings(host, login, port, tls, auth, token, keep, enabled, max_size_kb, delete_after_days)
+    if token is None and auth not in (None, Auth.PASSWORD):
+        raise UsageError(f"--auth {auth} needs --token NAME")
+    if token is not None and auth is None:
+        raise UsageError(f"--token needs --auth {_BY_TOKEN}")
     given = {key: value for key, value in settings.items() if value is not None}
     password = PasswordSource.from_options(password_stdin, password_file)
+    if token is not None and password.given:
+        raise UsageError(f"a source with --auth {auth} has no password: leave out --password-stdin or --password-file")
     return edits.add_source(context.obj, address(account), _source(name), given, password, dry_run=dry_run)
 
 
@@ -106,13 +124,15 @@ def _set(
     login: Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="the login there")] = None,
     port: Annotated[int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="its port")] = None,
     tls: Annotated[str | None, typer.Option("--tls", metavar="KIND", help="implicit, starttls or none")] = None,
+    auth: Annotated[str | None, typer.Option("--auth", metavar="HOW", help="password, xoauth2 or oauthbearer")] = None,
+    token: _Token = None,
     keep: Annotated[bool | None, typer.Option("--keep/--no-keep", help="leave a copy on the server")] = None,
     enabled: Annotated[bool | None, typer.Option("--enabled/--disabled", help="poll this source")] = None,
     max_size_kb: _MaxSize = None,
     any_size: Annotated[bool, typer.Option("--any-size", help="collect messages of any size")] = False,
     delete_after_days: _DeleteAfter = None,
     never_delete: Annotated[bool, typer.Option("--never-delete", help="never delete the copies")] = False,
-    yes: YesSend = False,
+    yes: YesSendOrDelete = False,
     dry_run: DryRun = False,
 ) -> int:
     from mailpolicy.cli.secrets import edits  # 14 ms, only for edits
@@ -122,7 +142,8 @@ def _set(
     if never_delete and delete_after_days is not None:
         raise UsageError("--delete-after-days and --never-delete cannot be combined")
     owner, source = address(account), _source(name)
-    settings = _settings(host, login, port, tls, keep, enabled, max_size_kb, delete_after_days)
+    settings = _settings(host, login, port, tls, auth, token, keep, enabled, max_size_kb, delete_after_days)
+    settings |= {"auth": None, "token": None} if auth == Auth.PASSWORD else {}
     settings |= {"max_size_kb": None} if any_size else {}
     settings |= {"delete_after_days": None} if never_delete else {}
     if not settings:
@@ -135,6 +156,8 @@ def _settings(
     login: str | None,
     port: int | None,
     tls: str | None,
+    auth: str | None,
+    token: str | None,
     keep: bool | None,
     enabled: bool | None,
     max_size_kb: int | None,
@@ -143,6 +166,10 @@ def _settings(
     """Return the given settings of a source by their keys in the store. Raises UsageError."""
     if tls is not None and tls not in list(Tls):
         raise UsageError(f"--tls is {names.joined(Tls, 'or')}, not {tls!a}")
+    if auth is not None and auth not in list(Auth):
+        raise UsageError(f"--auth is {names.joined(Auth, 'or')}, not {auth!a}")
+    if auth == Auth.PASSWORD and token is not None:
+        raise UsageError(f"--token needs --auth {_BY_TOKEN}")
     if keep is False and delete_after_days is not None:
         raise UsageError("--delete-after-days needs --keep")
     try:
@@ -150,10 +177,11 @@ def _settings(
             "host": names.host_name(host) if host is not None else None,
             "port": port,
             "login": names.login(login) if login is not None else None,
+            "token": names.token_name(token) if token is not None else None,
         }
     except names.NameRejected as error:
         raise UsageError(str(error)) from None
-    settings |= {"tls": tls, "keep": keep, "enabled": enabled}
+    settings |= {"tls": tls, "auth": auth, "token": settings.pop("token"), "keep": keep, "enabled": enabled}
     settings |= {"max_size_kb": max_size_kb, "delete_after_days": delete_after_days}
     return {key: value for key, value in settings.items() if value is not None}
 
@@ -220,10 +248,11 @@ def _list(
             str(source.tls),
             "keep" if source.keep else "delete",
             _state(policy, holder.address, source.enabled),
+            str(source.auth) if source.token is None else f"{source.auth} {source.token}",
         )
         for holder, name, source in found
     ]
-    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state"), rows, of="source")
+    out.rows(("address", "source", "host", "port", "login", "tls", "copies", "state", "auth"), rows, of="source")
     return 0
 
 

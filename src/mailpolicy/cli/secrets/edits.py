@@ -25,7 +25,7 @@ from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.model import Policy
 from mailpolicy.secrets import pending
-from mailpolicy.store.schema import new_source
+from mailpolicy.store.sources import new_source
 from mailpolicy.store.store import Store
 
 
@@ -77,7 +77,7 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
     """Set the password of an account's source."""
 
     def planner(policy: Policy) -> Plan:
-        sources.require(policy, address, name)
+        sources.refuse_password(policy, address, name)
         return Plan()
 
     require_source(out, source)
@@ -87,11 +87,27 @@ def set_source(out: Output, address: str, name: str, source: PasswordSource, *, 
 def change_source(
     out: Output, address: str, name: str, asked: Mapping[str, Scalar | None], *, dry_run: bool, yes: bool
 ) -> int:
-    """Change keys of a source."""
+    """Change keys of a source. Its password follows to another destination, and goes if the source gets a token."""
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
-    return edit_then_rebind_secrets(
-        out, store, lambda policy: sources.change(policy, address, name, asked), dry_run=dry_run, yes=yes
-    )
+    owner = Owner(address, name)
+
+    def planner(policy: Policy) -> Plan:
+        plan = sources.change(policy, address, name, asked)
+        if asked.get("auth", "") is None and policy.accounts[address].sources[name].token is not None:
+            plan.notes.append(bindings.passwords_to_set([owner]))
+        plan.notes += _undefined_token(out, plan, asked)
+        return plan
+
+    return edit_then_follow(out, store, planner, dry_run=dry_run, yes=yes)
+
+
+def _undefined_token(out: Output, plan: Plan, asked: Mapping[str, Scalar | None]) -> list[str]:
+    """Return the note that this machine cannot make the token that an edit names, if it is so."""
+    if not plan.operations or (token := asked.get("token")) is None:
+        return []
+    from mailpolicy.cli.secrets import tokens  # 5 ms, only for a token
+
+    return tokens.undefined(out, str(token))
 
 
 def add_source(
@@ -101,8 +117,9 @@ def add_source(
 
     def planner(policy: Policy) -> Plan:
         plan = sources.add(policy, address, name, asked, new_source(asked))
-        if plan.operations and not password.given:
+        if plan.operations and not password.given and "token" not in asked:
             plan.notes.append(bindings.passwords_to_set([Owner(address, name)]))
+        plan.notes += _undefined_token(out, plan, asked)
         return plan
 
     if password.given:
@@ -127,7 +144,8 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
-    secrets = leftover if removed else [bindings.secret_of(policy, owner)]
+    has_password = not removed and owner in {secret.owner for secret in bindings.named_secrets(policy, [address])}
+    secrets = [bindings.secret_of(policy, owner)] if has_password else leftover
     return edit_then_delete_secrets(out, store, planner, secrets, dry_run=dry_run, yes=yes)
 
 

@@ -75,17 +75,22 @@ def show(out: Output, address: str | None) -> int:
 
 
 def print_password(out: Output, address: str, name: str) -> int:
-    """Print the password of a source for the program that collects from it. Raises Refused and NotFound."""
+    """Print the password or token of a source for the program that collects from it. Raises Refused and NotFound."""
     if out.context.stdout_is_terminal:
         raise Refused(
-            "the password is not printed to a terminal: run this from the collecting program", code="terminal"
+            "no password or token is printed to a terminal: run this from the collecting program", code="terminal"
         )
     _, policy = open_store(out, [address])
-    sources.require(policy, address, name)
+    source = sources.require(policy, address, name)
     if name not in policy.polled(policy.accounts[address]):
         # Asked at each poll, so that switching MultiPOP off works even if the collector's configuration is old.
         closed = ", ".join(policy.gates(address, Service.MULTIPOP)) or "the source is disabled"
         raise Refused(f"{address} must not collect from {name}: {closed}", code="not-polled")
+    if source.token is not None:
+        from mailpolicy.cli.secrets import tokens  # 5 ms, only for a token
+
+        out.data(f"{tokens.make(out, Owner(address, name), source)}\n")
+        return 0
     bound, keyring = bindings.secret_of(policy, Owner(address, name)), credentials(out)
     secret = keyring.get(bound.user)
     if secret is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailpolicy.diagnostics import ERROR, WARNING
+from mailpolicy.diagnostics import ERROR, HINT, WARNING
 from mailpolicy.diagnostics.rules.rule import Rule
 
 _HEAD = """\
@@ -60,7 +60,7 @@ delete_after_days = 30
         WARNING,
         "source without TLS",
         'write `tls = "implicit"` or `"starttls"`, if the server supports it',
-        meaning="The connection is not encrypted: anybody on the way can read the password and the mail.",
+        meaning="The connection is not encrypted: anybody on the way can read the password or the token, and the mail.",
         example=f"""\
 {_HEAD}[accounts."jonas@example.com".sources.provider]
 host = "pop.provider.example"
@@ -69,5 +69,51 @@ tls = "none"
 """,
         wrong='tls = "none"',
         right='tls = "implicit"',
+    ),
+    "MP080": Rule(
+        ERROR,
+        "auth and token do not go together",
+        'write both `auth = "xoauth2"` (or `"oauthbearer"`) and `token = "NAME"`, or neither',
+        meaning='A source that logs in with a token, `auth = "xoauth2"` or `"oauthbearer"`, names what makes the token, '
+        "and a source with a password has no use for one. What NAME stands for on a machine says `[tokens.NAME]` in its "
+        "`host.toml`, as a policy names no program.",
+        example=f"""\
+{_HEAD}[accounts."jonas@example.com".sources.work]
+host = "outlook.office365.com"
+login = "jonas@work.example"
+auth = "xoauth2"
+""",
+        wrong='auth = "xoauth2"\n',
+        right='auth = "xoauth2"\ntoken = "microsoft"\n',
+    ),
+    "MP081": Rule(
+        ERROR,
+        "not the name of a token",
+        "write the NAME of `[tokens.NAME]` in host.toml",
+        meaning="`token` has 1 to 63 of `a-z 0-9 _ -` and starts with a letter or a digit. It names the command in `host.toml` "
+        "that makes the token; a token itself is never written down.",
+        example=f"""\
+{_HEAD}[accounts."jonas@example.com".sources.work]
+host = "outlook.office365.com"
+login = "jonas@work.example"
+auth = "xoauth2"
+token = "Microsoft 365"
+""",
+        wrong='token = "Microsoft 365"',
+        right='token = "microsoft"',
+    ),
+    "MP082": Rule(
+        HINT,
+        "password at a provider that refuses passwords",
+        'write `auth = "xoauth2"` and `token = "NAME"`',
+        meaning="Microsoft refuses passwords over POP3, in Exchange Online since 2022; only a token logs in there. "
+        "docs/secrets.md tells how a source gets one.",
+        example=f"""\
+{_HEAD}[accounts."jonas@example.com".sources.work]
+host = "outlook.office365.com"
+login = "jonas@work.example"
+""",
+        wrong='login = "jonas@work.example"\n',
+        right='login = "jonas@work.example"\nauth = "xoauth2"\ntoken = "microsoft"\n',
     ),
 }

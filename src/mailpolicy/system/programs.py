@@ -1,12 +1,14 @@
-"""Run programs for deploy and return their output, or the reason of their failure in one line."""
+"""Run programs and return their output, or the reason of their failure in one line."""
 
 from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 _MAX_OUTPUT = 8 << 20  # bytes; doveconf and reload commands print some kilobytes
@@ -20,11 +22,27 @@ class ProgramResult(NamedTuple):
     failure: str | None
 
 
-def run(command: Sequence[str], timeout: float) -> ProgramResult:
-    """Run a command without a shell and without stdin, for at most `timeout` seconds and 8 MiB of output."""
+def run(
+    command: Sequence[str],
+    timeout: float,
+    environment: Mapping[str, str] | None = None,
+    *,
+    with_children: bool = False,
+) -> ProgramResult:
+    """Run a command without a shell and without stdin, for at most `timeout` seconds and 8 MiB of output.
+
+    Its environment is this process's, or `environment`. A program that does not end is killed, `with_children` along
+    with those that it started. A reload command gets no group of its own, as it may start a daemon that is to stay.
+    """
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env=environment,
+            start_new_session=with_children,
         )
     except (OSError, ValueError) as error:
         return ProgramResult(
@@ -34,7 +52,7 @@ def run(command: Sequence[str], timeout: float) -> ProgramResult:
         try:
             output = _read_output(process, time.monotonic() + timeout)
         finally:
-            process.kill()  # does nothing if the process has ended
+            _kill(process, with_children=with_children)
     if output is None:
         return ProgramResult(None, "", f"did not end within {timeout:.3g} s")
     out, err = (part.decode("utf-8", "replace") for part in output)
@@ -46,6 +64,16 @@ def run(command: Sequence[str], timeout: float) -> ProgramResult:
     return ProgramResult(
         process.returncode, out, f"failed (exit {process.returncode}){f': {reason}' if reason else ''}"
     )
+
+
+def _kill(process: subprocess.Popen[bytes], *, with_children: bool) -> None:
+    """Kill a process that has not ended; one that was waited for is left alone, as its number may be another's."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            if with_children:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
 
 
 def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes] | None:

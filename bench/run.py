@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bars
+import databases
 import extra_lan
 import passwords
 import provisioning
@@ -21,7 +22,7 @@ import scale
 import table
 from timing import Void
 
-ALL = {**bars.ALL, **passwords.ALL, **scale.ALL, **extra_lan.ALL, **provisioning.ALL}
+ALL = {**bars.ALL, **passwords.ALL, **scale.ALL, **extra_lan.ALL, **provisioning.ALL, **databases.ALL}
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 KEPT = ROOT / "build" / "bench"

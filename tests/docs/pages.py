@@ -1,7 +1,7 @@
 """The documentation pages as programs: their blocks, and a folder in which the blocks of a page run in order.
 
 A block of the kind `sh` must succeed. One of the kind `console` has commands behind `$ ` and below each its output, which must be
-the same. Blocks of other kinds (`toml`, `yaml`, `text`, `crontab`) are files or help texts and are not run.
+the same. Blocks of other kinds (`toml`, `yaml`, `text`, `crontab`, `sql`) are files or help texts and are not run.
 """
 
 from __future__ import annotations

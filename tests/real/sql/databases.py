@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tests.real.sql import page
 from tests.real.sql.processes import private_folder, program, rows, run
 from tests.real.sql.servers import Mariadb, Postgresql
 
@@ -50,7 +51,11 @@ class Sqlite:
 
     def load_command(self, script: Path) -> list[str]:
         """See Database."""
-        return [program("sqlite3"), "-bail", str(self.path), f".read {script}"]
+        text = "\n".join([program("sqlite3"), *page.reload("sqlite")[1:]])
+        ours = text.replace("/var/lib/mailpolicy/policy.db", str(self.path)).replace(
+            "/var/lib/mailpolicy/policy.sql", str(script)
+        )
+        return ours.split("\n")
 
     def careless_command(self, script: Path) -> list[str]:
         """See Database."""
@@ -62,7 +67,7 @@ class Sqlite:
 
     def connection(self, version: str) -> str:
         """See Database."""
-        return f"connect = {self.path}\n" if version == "2.3" else f"sqlite_path = {self.path}\n"
+        return page.connection(version, "sqlite").replace("/var/lib/mailpolicy/policy.db", str(self.path))
 
     def let_read(self, *, allowed: bool = True) -> None:
         """See Database."""

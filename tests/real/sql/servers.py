@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.real.sql import page
 from tests.real.sql.processes import Server, held, program, require, rows, run, user
 
-READER, LOADER = "dovecot_reader", "loader"
+LOADER = "loader"
 
 
 class Postgresql(Server):
@@ -20,27 +21,15 @@ class Postgresql(Server):
         super().__init__(folder)
         self.data = folder / "data"
         if primary is None:
-            require(
-                [
-                    program("initdb"),
-                    "-D",
-                    str(self.data),
-                    "-U",
-                    "owner",
-                    "-E",
-                    "UTF8",
-                    "--locale=C",
-                    "-A",
-                    "trust",
-                    "-N",
-                ]
-            )
+            options = ["-U", "owner", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]
+            require([program("initdb"), "-D", str(self.data), *options])
         else:
             source = f"host={primary.folder} user=owner"
             require([program("pg_basebackup"), "-D", str(self.data), "-d", source, "-R", "-X", "stream", "-c", "fast"])
         self.start()
         if primary is None:
-            self.query(f"CREATE ROLE {READER} LOGIN")
+            require([program("createdb"), "-h", str(self.folder), "-U", "owner", "mail"])
+            self.query(page.reader("postgresql")[0])
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -49,62 +38,42 @@ class Postgresql(Server):
 
     def answers(self) -> bool:
         """See Server."""
-        return run([*self._psql(), "-c", "SELECT 1"]).returncode == 0
-
-    def _psql(self) -> list[str]:
-        return [
-            program("psql"),
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-h",
-            str(self.folder),
-            "-U",
-            "owner",
-            "postgres",
-        ]
+        return run([program("pg_isready"), "-q", "-h", str(self.folder)]).returncode == 0
 
     def load_command(self, script: Path) -> list[str]:
         """See Database."""
-        return [*self._psql(), "-f", str(script)]
+        words = [program("psql"), *page.reload("postgresql")[1:]]
+        ours = {"/var/lib/mailpolicy/policy.sql": str(script), "service=mailpolicy": self._owner}
+        return [ours.get(word, word) for word in words]
+
+    @property
+    def _owner(self) -> str:
+        return f"host={self.folder} user=owner dbname=mail"
 
     def careless_command(self, script: Path) -> list[str]:
         """See Database."""
-        return [word for word in self.load_command(script) if word != "ON_ERROR_STOP=1" and word != "-v"]
+        return [word for word in self.load_command(script) if word not in ("-v", "ON_ERROR_STOP=1")]
+
+    def _psql(self, *commands: str) -> list[str]:
+        each = [word for command in commands for word in ("-c", command)]
+        return [program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self._owner, *each]
 
     def query(self, text: str) -> list[list[str]]:
         """See Database."""
-        return rows([*self._psql(), "-A", "-t", "-F", "\t", "-P", "null=NULL", "-c", text])
+        return rows([*self._psql(text), "-A", "-t", "-F", "\t", "-P", "null=NULL"])
 
     def connection(self, version: str) -> str:
         """See Database."""
-        if version == "2.3":
-            return f"connect = host={self.folder} dbname=postgres user={READER}\n"
-        return f"pgsql {self.folder} {{\n  parameters {{\n    dbname = postgres\n    user = {READER}\n  }}\n}}\n"
+        return page.connection(version, "postgresql").replace("/run/postgresql", str(self.folder))
 
     def let_read(self, *, allowed: bool = True) -> None:
         """See Database."""
-        self.query(
-            f"{'GRANT' if allowed else 'REVOKE'} SELECT ON mailpolicy_access {'TO' if allowed else 'FROM'} {READER}"
-        )
+        self.query(page.reader("postgresql")[1] if allowed else "REVOKE SELECT ON mailpolicy_access FROM dovecot")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """See Database."""
-        with held(
-            [
-                *self._psql(),
-                "-c",
-                "BEGIN",
-                "-c",
-                "LOCK TABLE mailpolicy_access",
-                "-c",
-                "\\echo locked",
-                "-c",
-                "SELECT pg_sleep(6)",
-            ]
-        ):
+        with held(self._psql("BEGIN", "LOCK TABLE mailpolicy_access", "\\echo locked", "SELECT pg_sleep(6)")):
             yield
 
     @contextmanager
@@ -127,13 +96,13 @@ class Mariadb(Server):
         self.data, self.socket = folder / "data", folder / "socket"
         require(
             [
-                *(program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db"),
+                *(program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db", f"--tmpdir={folder}"),
                 *("--auth-root-authentication-method=normal", f"--user={user().pw_name}"),
             ]
         )
         self.start()
         self.query("CREATE DATABASE mail", "mysql")
-        self.query(f"CREATE USER {READER}@localhost IDENTIFIED BY 'plain'", "mysql")
+        self.query(page.reader("mariadb")[0], "mysql")
         self.query(f"CREATE USER {LOADER}@localhost", "mysql")
         self.query(f"GRANT ALL ON mail.* TO {LOADER}@localhost", "mysql")
 
@@ -142,7 +111,7 @@ class Mariadb(Server):
         self.begin(
             [
                 *(program("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}"),
-                *("--skip-networking", f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=0"),
+                *("--skip-networking", f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=0", f"--tmpdir={self.folder}"),
                 *("--innodb-buffer-pool-size=64M", "--character-set-server=latin1"),
             ]
         )
@@ -151,13 +120,15 @@ class Mariadb(Server):
         """See Server."""
         return run([*self._client("mysql"), "--execute", "SELECT 1"]).returncode == 0
 
-    def _client(self, database: str = "mail", user: str = "root") -> list[str]:
-        options = ["--no-defaults", f"--socket={self.socket}", f"--user={user}", f"--database={database}"]
+    def _client(self, database: str = "mail") -> list[str]:
+        options = ["--no-defaults", f"--socket={self.socket}", "--user=root", f"--database={database}"]
         return [program("mariadb"), *options]
 
     def load_command(self, script: Path) -> list[str]:
         """See Database."""
-        return [*self._client(user=LOADER), "--abort-source-on-error", "--execute", f"source {script}"]
+        _, *words = page.reload("mariadb")
+        words = [word.replace("/var/lib/mailpolicy/policy.sql", str(script)) for word in words]
+        return [program("mariadb"), "--no-defaults", f"--socket={self.socket}", f"--user={LOADER}", *words]
 
     def careless_command(self, script: Path) -> list[str]:
         """See Database."""
@@ -169,14 +140,12 @@ class Mariadb(Server):
 
     def connection(self, version: str) -> str:
         """See Database."""
-        if version == "2.3":
-            return f"connect = host={self.socket} dbname=mail user={READER} password=plain\n"
-        return f"mysql {self.socket} {{\n  user = {READER}\n  password = plain\n  dbname = mail\n}}\n"
+        return page.connection(version, "mariadb").replace("/run/mysqld/mysqld.sock", str(self.socket))
 
     def let_read(self, *, allowed: bool = True) -> None:
         """See Database."""
-        what = "SELECT ON mail.mailpolicy_access"
-        self.query(f"GRANT {what} TO {READER}@localhost" if allowed else f"REVOKE {what} FROM {READER}@localhost")
+        grant = page.reader("mariadb")[1]
+        self.query(grant if allowed else grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -114,6 +114,11 @@ _DESKTOP_ON_A_SERVER = next(block.first for block in blocks("docs/secrets.md") i
 # Blocks that other tests run: all of a page, the one with this first line, or the commands below a heading.
 RUN_ELSEWHERE: dict[str | tuple[str, str], Elsewhere] = {
     "docs/enforcement.md": Elsewhere("tests/real/test_enforcement_page.py", "machine.run(block.text"),
+    # A script stands in for `docker`: Docker needs a kernel and a registry of its own.
+    **{
+        f"docs/suites/{name}.md": Elsewhere("tests/real/suites/test_suites.py", "for block in blocks(suite.page)")
+        for name in ("docker-mailserver", "iredmail", "postfixadmin")
+    },
     **{
         ("docs/secrets.md", heading): Elsewhere("tests/real/test_secrets_page.py", f'commands("{heading}")')
         for heading in (

@@ -10,9 +10,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.helpers import ROOT, missing
@@ -29,6 +30,7 @@ mkdir "$top/upper" "$top/work" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$top/upper,workdir=$top/work" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir -m 1777 "$root/run/lock"
@@ -37,6 +39,15 @@ ip link set lo up
 (cd "$root" && rm -rf etc/mailpolicy var/lib/mailpolicy opt/mailpolicy usr/local/bin/mailpolicy root/.local/share/keyrings ".$3")
 mkdir -p "$root$3"
 cp -r "$2/." "$root$3"
+# Folders of the outside, whose files are changed in the copy only: pairs of the place there and the folder.
+number=0
+shift 3
+while [ $# -gt 0 ]; do
+    number=$((number + 1))
+    mkdir -p "$top/upper$number" "$top/work$number" "$root$1"
+    mount -t overlay overlay -o "lowerdir=$2,upperdir=$top/upper$number,workdir=$top/work$number" "$root$1"
+    shift 2
+done
 exec chroot "$root" /bin/bash -c 'echo "$1"; while read -r line; do :; done' first "$pid"
 """
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -56,10 +67,15 @@ class PrivateMachine:
         self._pid = pid
         self._admin = admin
 
+    @property
+    def root(self) -> Path:
+        """Its root directory, as root sees it from outside; sockets below it can be connected to."""
+        return Path(f"/proc/{self._pid}/root")
+
     def run(self, script: str, *, online: bool = False) -> Ended:
         """Run a script as root with bash, in the clone of the repository; `online` lends it the network of the outside."""
         enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid", *([] if online else ["--net"])]
-        folder = f"/proc/{self._pid}/root{SOURCE}"
+        folder = f"{self.root}{SOURCE}"
         settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         settings |= {"HOME": "/root", "LANG": "C.UTF-8", "PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive"}
         # Into a file and not a pipe, whose end would come only when the servers that the script starts have ended.
@@ -92,8 +108,11 @@ def need_packages() -> None:
 
 
 @contextmanager
-def private_machine(folder: Path) -> Iterator[PrivateMachine]:
-    """A copy whose overlay is kept under `folder`. Where the kernel refuses one, the test is `missing` what it needs."""
+def private_machine(folder: Path, lent: Mapping[str, Path] = MappingProxyType({})) -> Iterator[PrivateMachine]:
+    """A copy whose overlay is kept under `folder`, with more folders of the outside lent to it, by their place there.
+
+    Where the kernel refuses one, the test is `missing` what it needs.
+    """
     admin = [] if os.geteuid() == 0 else ["sudo", "-n"]
     for program in ("unshare", "nsenter", "ip", *admin[:1]):
         if shutil.which(program, path=_PATH) is None:
@@ -108,6 +127,7 @@ def private_machine(folder: Path) -> Iterator[PrivateMachine]:
             shutil.copy(ROOT / name, clone)
     command = [*admin, "unshare", "--mount", "--net", "--pid", "--fork", "--propagation=private"]
     command += ["bash", "-c", _START, "start", str(top), str(clone), SOURCE]
+    command += [str(part) for pair in lent.items() for part in pair]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
         assert first.stdin is not None
         assert first.stdout is not None

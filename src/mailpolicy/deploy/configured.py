@@ -23,6 +23,7 @@ from mailpolicy.system.attributes import Attributes
 _COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 _REMOVED_KEY = "lock"
 _MODE, _SECRET_MODE = 0o640, 0o600
+_MAX_ID = (1 << 32) - 2  # the next one means "leave it"
 _INDEX_SUFFIXES = {"lmdb": ".lmdb", "hash": ".db", "cdb": ".cdb"}  # suffixes of the index files that postmap makes
 
 
@@ -213,8 +214,16 @@ def _owner(text: Any) -> tuple[int, int]:
         raise OptionRejected("owner", 'owner must be "user", "user:group" or ":group"')
     user, _, group = text.partition(":")
     try:
-        uid = pwd.getpwnam(user).pw_uid if user else -1
-        gid = grp.getgrnam(group).gr_gid if group else -1
+        # A number is for a user whom only a container has.
+        uid = _number(user) if user.isdigit() else pwd.getpwnam(user).pw_uid if user else -1
+        gid = _number(group) if group.isdigit() else grp.getgrnam(group).gr_gid if group else -1
     except KeyError:
         raise OptionRejected("owner", f"no such user or group on this machine: {text!a}") from None
     return uid, gid
+
+
+def _number(text: str) -> int:
+    number = int(text) if text.isascii() else _MAX_ID + 1
+    if number > _MAX_ID:
+        raise OptionRejected("owner", f"not the number of a user or group: {text!a}")
+    return number

@@ -41,6 +41,11 @@ class Configuration(NamedTuple):
     text: str
     failure: str | None
 
+    @property
+    def is_local(self) -> bool:
+        """Return whether its files are on this machine, and not in a container in which doveconf runs."""
+        return os.path.exists(self.path)
+
 
 class Doveconf:
     """The command doveconf, with one timeout for all of its runs."""
@@ -90,7 +95,12 @@ def refuse_other_version(found: Configuration, options: Options) -> None:
 
 
 def refuse_broken(found: Configuration, doveconf: Doveconf, path: str, snippet: bytes) -> None:
-    """Raise Refused if doveconf rejects the configuration with this snippet at `path`."""
+    """Raise Refused if doveconf rejects the configuration with this snippet at `path`.
+
+    That of a container cannot be tried beforehand: `check_enforcement` looks at it once the file is there.
+    """
+    if not found.is_local:
+        return
     with tempfile.TemporaryDirectory(prefix="mailpolicy-") as folder:
         trial = TrialConfiguration(folder, path, snippet).main(found.path)
         result = doveconf.run("-n", "-c", trial)
@@ -136,7 +146,8 @@ def check_enforcement(
             f"Dovecot asks other passdbs before the policy: {', '.join(earlier)}: move them after {path}, or give it a "
             "name that is read first, such as conf.d/00-mailpolicy.conf",
         )
-    if passwd_file is not None:
+    # The users of a container are not those of this machine.
+    if passwd_file is not None and found.is_local:
         problem = auth_access.explain_unreadable(passwd_file, exported, found.text, doveconf.value)
         if problem is not None:
             return Enforcement(False, problem)

@@ -27,6 +27,8 @@ from tests.helpers import Result, Run
         ('target = "fetchmail"\npath = "/x"\nmode = "0644"', "read the passwords"),
         ('target = "dovecot"\npath = "/x"\nowner = "nobody:no such group"', 'owner must be "user"'),
         ('target = "dovecot"\npath = "/x"\nowner = "nobody:nosuchgroup"', "no such user or group"),
+        ('target = "dovecot"\npath = "/x"\nowner = "0:4294967295"', "not the number of a user or group"),
+        ('target = "dovecot"\npath = "/x"\nowner = ":²"', "not the number of a user or group"),
         ('target = "dovecot"\npath = "/x"\nreload = "doveadm reload"', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nreload = []', "reload must be a command as an array"),
         ('target = "dovecot"\npath = "/x"\nlock = ["smtp"]', "lock is no longer an option"),

@@ -96,7 +96,13 @@ class Mariadb(Server):
         self.data, self.socket = folder / "data", folder / "socket"
         require(
             [
-                *(program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db", f"--tmpdir={folder}"),
+                *(
+                    program("mariadb-install-db"),
+                    "--no-defaults",
+                    f"--datadir={self.data}",
+                    "--skip-test-db",
+                    f"--tmpdir={folder}",
+                ),
                 *("--auth-root-authentication-method=normal", f"--user={user().pw_name}"),
             ]
         )
@@ -111,7 +117,12 @@ class Mariadb(Server):
         self.begin(
             [
                 *(program("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}"),
-                *("--skip-networking", f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=0", f"--tmpdir={self.folder}"),
+                *(
+                    "--skip-networking",
+                    f"--pid-file={self.folder}/pid",
+                    "--innodb-flush-log-at-trx-commit=0",
+                    f"--tmpdir={self.folder}",
+                ),
                 *("--innodb-buffer-pool-size=64M", "--character-set-server=latin1"),
             ]
         )

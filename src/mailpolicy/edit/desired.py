@@ -49,7 +49,7 @@ def apply(policy: Policy, rows: Sequence[Row], scope: Scope) -> Plan:
     plan.is_listed = True
     done: list[_Wanted] = []
     counts = dict.fromkeys(("create", "change", "remove", "unchanged"), 0)
-    followed = _Exceptions()
+    followed = _Exceptions(only_changed=True)
     for row in rows:
         account = policy.accounts.get(row.address)
         keys = {key: _comparable(key, value) for key, value in row.keys.items()}
@@ -86,11 +86,12 @@ def change(policy: Policy, selection: Selection, settings: Mapping[str, Any]) ->
     if settings.get(Service.CONNECTOR.switch):
         after = {one.after.address: one.after for one in wanted}
         refuse_connector(policy._replace(accounts={**policy.accounts, **after}), after.values())
-    followed = _Exceptions()
+    followed = _Exceptions(only_changed=False)
     for account in accounts:
+        before = len(plan.operations)
         said = _bring(plan, account, settings, followed)
         state = said or ", ".join(f"{key} = {toml_text(value)}" for key, value in settings.items())
-        plan.results.append(Result(account.address, "account", state, bool(said)))
+        plan.results.append(Result(account.address, "account", state, len(plan.operations) > before))
     plan.notes += (*_notes(policy, wanted), *followed.notes())
     return plan
 
@@ -112,19 +113,25 @@ class _Wanted(NamedTuple):
 
 
 class _Exceptions:
-    """The exceptions of accounts that were changed: keys that a closed door takes out of them, and those that stay."""
+    """The live exceptions of accounts: keys that a closed door takes out of them, and those that stay.
 
-    def __init__(self) -> None:
+    A command means now, whatever the account's own keys are. A plan is kept and applied again, and may be the export of
+    this very store: with `only_changed` a key that is as it should be ends no exception, but a note says that it stays.
+    """
+
+    def __init__(self, *, only_changed: bool) -> None:
+        self._only_changed = only_changed
         self._taken: list[Account] = []
         self._left: list[Account] = []
         self._keys: set[str] = set()
 
-    def follow(self, plan: Plan, account: Account, changed: Mapping[str, Any]) -> None:
-        """Let the exception of an account follow a change of its own keys."""
+    def follow(self, plan: Plan, account: Account, keys: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+        """Let the exception of an account follow its wanted keys, of which some change."""
         if not account.in_force:
             return
-        closing = {key for key, value in changed.items() if key in SWITCHES and closes(key, value)}
-        if account.in_force.keys() & (changed.keys() - closing):
+        named = changed if self._only_changed else keys
+        closing = {key for key, value in named.items() if key in SWITCHES and closes(key, value)}
+        if account.in_force.keys() & (keys.keys() - closing):
             self._left.append(account)
         if exceptions.narrow(plan, account, dict.fromkeys(closing)):
             self._taken.append(account)
@@ -196,8 +203,8 @@ def _bring(plan: Plan, account: Account, keys: Mapping[str, Any], followed: _Exc
             plan.set(("accounts", account.key, key), account.address, key, old, new)
         was = f" (was {toml_text(old)})" if old is not None else ""
         said.append(f"{key} = {toml_text(new)}{was}" if new is not None else f"no {key}{was}")
-    if changed and "temporary" not in keys:
-        followed.follow(plan, account, changed)
+    if "temporary" not in keys:  # which says itself what the exception is to be
+        followed.follow(plan, account, keys, changed)
     return ", ".join(said)
 
 

@@ -54,7 +54,10 @@ def test_set_changes_several_settings_at_once(run: Run, path: Path) -> None:
         f"{who}@example.com\taccount\tpop = false, imap = true, imap_lan_only = true\tok\n" for who in ("alice", "bob")
     )
     whole = run("account", "set", "--domain", "other.example", "--imap", "off")
-    assert (whole.out, whole.err) == ("carol@other.example\taccount\timap = false\tok\n", "")
+    assert whole.out == "carol@other.example\taccount\timap = false\tchanged\n"  # it was, but for the exception
+    assert "also taken out of the exception until 2099-12-24: imap, for carol@other.example\n" in whole.err
+    assert run("check", "carol@other.example", "imap", "10.0.0.1").status == 1
+    assert run("account", "set", "--domain", "other.example", "--imap", "off").out.endswith("\tok\n")
 
 
 @pytest.mark.parametrize(

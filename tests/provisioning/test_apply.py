@@ -123,6 +123,12 @@ login = "n"
 """
     changed = '# until she is back\n[accounts."dora@example.com".temporary]\nuntil = 2099-11-30\nimap = true\n'
     assert f"{changed}{added}[templates" in path.read_text()
+    # As everywhere, null means that there is none.
+    nulls = (
+        '{"address": "new@example.com", "temporary": {"until": "2099-12-31", "pop": true, "imap": null, '
+        '"extra_lan": ["branch"]}, "sources": {"isp": {"host": "pop.isp.example", "login": "n", "port": null}, "x": null}}\n'
+    )
+    assert apply(nulls, name="plan.ndjson").out == "new@example.com\tunchanged\t-\tok\n"
     taken = '{"address": "new@example.com", "temporary": null, "sources": {}}\n'
     assert apply(taken, name="plan.ndjson").status == 0
     assert f'{changed}[accounts."new@example.com"]\n[templates' in path.read_text()

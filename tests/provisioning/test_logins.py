@@ -49,6 +49,7 @@ BAD = [
     ),
     (f'{{"address": "{ALICE}", "login": "n", "password": "{FIRST}\\n"}}', 2, "the password contains a newline"),
     (f'{{"address": "{ALICE}", "login": "n", "password": ""}}', 2, "the password is empty"),
+    (f'{{"address": "{FIRST}", "password": "x"}}', 2, "-:1: this is not an address: it has no @"),
     (f"{ALICE}:{FIRST}", 2, "-:1: this is not JSON"),
     (f'{{"login": "n", "password": "{FIRST}"}}', 2, "-:1: the object has no address"),
     (LINES + LINES, 2, f"-:3: {ALICE} already stands in line 1"),
@@ -60,6 +61,7 @@ def test_all_or_nothing(machine: Machine, text: str, status: int, why: str) -> N
     before = machine.untouched()
     result = machine.run("smart-host", "import", "-", stdin=text)
     assert (result.status, why in result.err) == (status, True)
+    assert FIRST not in result.err
     assert (machine.untouched(), machine.kept()) == (before, {})
 
 

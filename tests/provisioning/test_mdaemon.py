@@ -52,7 +52,10 @@ def test_answers_of_the_xml_api(run: Run, path: Path) -> None:
     done = run("import", "mdaemon", XML)
     assert done.status == 0
     frank, arvel = done.out.splitlines()
-    assert "suspended = true; not expressed: Frozen, which became suspended, TemplateName office-staff; left" in frank
+    assert (
+        "suspended = true; not expressed: Frozen, which became suspended, TemplateName (no such template); left"
+        in frank
+    )
     assert "left to the defaults: outlook_connector, smart_host_login, template" in frank
     assert arvel.startswith(
         "arvel@example.com\tcreate\tpop = false, imap = true, smtp_lan_only = true, template = 'field'"
@@ -105,8 +108,8 @@ BAD = {
         'MailBox,Domain,Password\n"john smith",example.com,hunter2\n"!list",example.com,"hunter2"\n'
         '"Frank",example.com,""\n"frank",example.com,""\n"a",example.com,"hunter2\n',
         [
-            "2: 'john smith@example.com' is not an address: it contains a space",
-            "3: '!list@example.com' cannot be an account",
+            "2: this is not an address: it contains a space",
+            "3: this cannot be an account",
             "5: frank@example.com already stands in line 4",
             "6: a quote is not closed",
         ],

@@ -8,14 +8,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mailpolicy.policy.names import joined, short
-from mailpolicy.policy.nearest import nearest_key
+from mailpolicy.policy.names import joined
 from mailpolicy.provisioning.rows import BadRows, Mistake, Row, Rows
-from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table
+from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table, unknown
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document
+from mailpolicy.store.tables import TOP
 
 _ADDRESS = "address"
+_TOP = ("version", "accounts")  # the keys of a plan in TOML
 Progress = Callable[[int], None]  # told how many rows were read
 
 
@@ -104,17 +105,14 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[str]:
         )
         rows.mistake(line, f"{why}: the first line names the columns, parted by commas: address,pop,imap")
         raise BadRows(rows.mistakes)
+    known = (_ADDRESS, *COLUMNS)
     for name in dict.fromkeys(columns):
-        if columns.count(name) > 1:
-            rows.mistake(line, f"the column {short(name)} stands twice")
         if name in NESTED:
             rows.mistake(line, f"CSV has no column {name}: use NDJSON or TOML for it")
-        elif "password" in name or "secret" in name:
-            rows.mistake(line, "a plan has no passwords: take that column out, and use mailpolicy smart-host import -")
-        elif name not in CELLS and name != _ADDRESS:
-            near = nearest_key(name, COLUMNS)
-            hint = f"did you mean {near}?" if near else f"the columns are address, {', '.join(COLUMNS)}"
-            rows.mistake(line, f"unknown column '{short(name)}', {hint}")
+        elif name in known and columns.count(name) > 1:
+            rows.mistake(line, f"the column {name} stands twice")
+    for wrong in unknown((name for name in columns if name not in known and name not in NESTED), known, "column"):
+        rows.mistake(line, wrong)
     if rows.mistakes:
         raise BadRows(rows.mistakes)
     return columns
@@ -168,9 +166,9 @@ def _toml(file: str, data: bytes, progress: Progress) -> list[Row]:
     if document.tree and version != schema.VERSION:
         rows.mistake(_line(document, "version"), f"the version is not {schema.VERSION}")
     for key in document.tree:
-        if key not in ("version", "accounts"):
-            known = joined(["version", "accounts"])
-            rows.mistake(_line(document, key), f"{short(key)} has no place in a plan, which has {known} only")
+        if key not in _TOP:
+            shown = key if key in TOP else "this key"  # another may be a password
+            rows.mistake(_line(document, key), f"{shown} has no place in a plan, which has {joined(_TOP)} only")
     if type(accounts) is not dict:
         rows.mistake(_line(document, "accounts"), "accounts is not a table")
         accounts = {}

@@ -50,7 +50,7 @@ class Import(NamedTuple):
                 row = row._replace(keys={key: value for key, value in row.keys.items() if key != "template"})
                 report = reports[row.address]
                 left = (*report.left_to_defaults, "template")
-                reports[row.address] = Report((*report.not_expressed, f"TemplateName {name}"), left)
+                reports[row.address] = Report((*report.not_expressed, "TemplateName (no such template)"), left)
             rows.append(row)
         return self._replace(rows=rows, reports=reports)
 

@@ -85,22 +85,26 @@ def test_the_dry_run_prints_what_the_run_does(apply, path: Path) -> None:  # typ
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
 
 
+# name: (the form, a plan); `version` and a comment are the beginnings of an export and of what people write
 FORMS = {
-    "csv": "\ufeffAddress , pop\r\n\r\nALICE@example.com,off\r\n",
-    "ndjson": '\n{"pop": false, "address": "alice@example.com"}\n',
-    "toml": '[accounts."alice@example.com"]\npop = false\n',
+    "csv": ("csv", "\ufeffAddress , pop\r\n\r\nALICE@example.com,off\r\n"),
+    "ndjson": ("ndjson", '\n{"pop": false, "address": "alice@example.com"}\n'),
+    "toml": ("toml", '[accounts."alice@example.com"]\npop = false\n'),
+    "toml-comment": ("toml", '\ufeff# who may use what\n[accounts."alice@example.com"]\npop = false\n'),
+    "toml-version": ("toml", 'version = 1\n[accounts."alice@example.com"]\npop = false\n'),
+    "toml-dotted": ("toml", 'accounts."alice@example.com".pop = false\n'),
+    "toml-inline": ("toml", 'accounts= { "alice@example.com" = { pop = false } }\n'),
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_told_by_suffix_by_option_and_by_its_start(apply, path: Path, program: Run, form: str) -> None:  # type: ignore[no-untyped-def]
-    for name, more in ((f"plan.{form}", ()), ("plan", ()), ("plan.txt", ("--input-format", form))):
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_is_told_by_suffix_by_option_and_by_its_start(apply, path: Path, program: Run, name: str) -> None:  # type: ignore[no-untyped-def]
+    form, plan = FORMS[name]
+    for file, more in ((f"plan.{form}", ()), ("plan", ()), ("plan.txt", ("--input-format", form))):
         path.write_text(STORE)
-        assert apply(FORMS[form], *more, name=name).out.startswith(
-            "alice@example.com\tchange\tpop = false (was true)\t"
-        )
+        assert apply(plan, *more, name=file).out.startswith("alice@example.com\tchange\tpop = false (was true)\t")
     path.write_text(STORE)
-    assert program("apply", "-", "--file", "accounts.toml", stdin=FORMS[form]).status == 0
+    assert program("apply", "-", "--file", "accounts.toml", stdin=plan).status == 0
     assert Store.read(str(path)).policy().accounts["alice@example.com"].own["pop"] is False
 
 

@@ -135,6 +135,11 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
             "6: f@b.example: sources.NAME.host is not valid (MP006",
         ],
     ),
+    "array.ndjson": ("[\n", ["1: this is not JSON: expecting value; write one object a line, as jq -c '.[]' makes"]),
+    "array-in-a-line.json": (
+        '[{"address": "a@b.example", "template": "hunter2"}]\n',
+        ["1: this is not a JSON object: write one object a line, as jq -c '.[]' makes them of an array"],
+    ),
     "server.toml": (
         'version = 1\n[accounts."a@b.example"]\ntemplate = "hunter2"\n[server]\nmultipop = true\n[defaults]\n',
         ["4: server has no place in a plan, which has version and accounts only", "6: defaults has no place"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,11 @@ from mailpolicy.store.tables import TOP
 
 _ADDRESS = "address"
 _TOP = ("version", "accounts")  # the keys of a plan in TOML
+_ONE_A_LINE = "write one object a line, as jq -c '.[]' makes them of an array"
+_BEGINNINGS = {  # behind a byte order mark and blank lines
+    "ndjson": rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*\{)",  # an array is refused with advice
+    "toml": rb"(?:\xef\xbb\xbf)?\s*(?:#|\[|(?:version|accounts)\s*[=.])",
+}
 Progress = Callable[[int], None]  # told how many rows were read
 
 
@@ -26,12 +32,11 @@ def read(file: str, data: bytes, form: str, progress: Progress = lambda _count: 
 
 
 def form_of(file: str, data: bytes) -> str:
-    """Return the form of a plan by its suffix or, on stdin or with another suffix, by its first character."""
+    """Return the form of a plan by its suffix or, on stdin or with another suffix, by its beginning."""
     suffix = file.rpartition(".")[2].lower()
     if suffix in FORMS:
         return suffix
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return {b"{": "ndjson", b"[": "toml"}.get(start, "csv")
+    return next((form for form, beginning in _BEGINNINGS.items() if re.match(beginning, data)), "csv")
 
 
 def text_of(file: str, data: bytes) -> str:
@@ -103,7 +108,11 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[str]:
             if parted
             else "no column address"
         )
-        rows.mistake(line, f"{why}: the first line names the columns, parted by commas: address,pop,imap")
+        rows.mistake(
+            line,
+            f"{why}: the first line names the columns, parted by commas: address,pop,imap; for a plan in another form "
+            "add --input-format",
+        )
         raise BadRows(rows.mistakes)
     known = (_ADDRESS, *COLUMNS)
     for name in dict.fromkeys(columns):
@@ -145,9 +154,12 @@ def parsed(text: str) -> dict[str, Any]:
     except ValueRejected:
         raise
     except (ValueError, RecursionError) as error:
-        raise ValueRejected(f"this is not JSON: {getattr(error, 'msg', 'it cannot be read').lower()}") from None
+        why = getattr(error, "msg", "it cannot be read").lower()
+        # A JSON document of several lines fails in its first one.
+        advice = f"; {_ONE_A_LINE}" if text.strip() in ("[", "{") else ""
+        raise ValueRejected(f"this is not JSON: {why}{advice}") from None
     if type(found) is not dict:
-        raise ValueRejected("this is not a JSON object: write one object a line")
+        raise ValueRejected(f"this is not a JSON object: {_ONE_A_LINE}")
     return found
 
 

@@ -80,6 +80,17 @@ def test_existing_accounts_are_changed_only_if_asked(run: Run, path: Path) -> No
     assert accounts(path)["frank@example.com"].own["imap"] is True
 
 
+@pytest.mark.parametrize("name", ["日本", "-----", "hunter2"])
+def test_a_template_of_no_name_here_is_left_alone(run: Run, path: Path, tmp_path: Path, name: str) -> None:
+    path.write_text(path.read_text().replace("pop_lan_only", 'template = "field"\npop_lan_only', 1))
+    before = path.read_bytes()
+    user = f"<User><Mailbox>alice</Mailbox><Domain>example.com</Domain><Options><TemplateName>{name}</TemplateName></Options></User>"
+    (tmp_path / "file").write_text(user)
+    told = run("import", "mdaemon", "file", "--update").out
+    assert told.startswith("alice@example.com\tunchanged\t-; not expressed: TemplateName (no such template); left to")
+    assert path.read_bytes() == before
+
+
 ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252"}
 
 

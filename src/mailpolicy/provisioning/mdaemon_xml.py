@@ -130,6 +130,7 @@ def _user(user: Element, parent: Element, line: int) -> User:
     if closed:
         keys["suspended"] = any(closed.values())
     if template := _text(_below(user, ("Options", "TemplateName"))):
-        keys["template"] = re.sub(r"[^a-z0-9_-]+", "-", template.lower()).strip("-_")[:63] or None
+        # Of a name in other letters nothing is left, and so it is no template's.
+        keys["template"] = re.sub(r"[^a-z0-9_-]+", "-", template.lower()).strip("-_")[:63]
     difference = tuple(f"{name}, which became suspended" for name, value in closed.items() if value)
     return User(mailbox, domain, line, keys, difference, wrong)

@@ -110,3 +110,17 @@ def test_no_export_has_them(full: Machine) -> None:
     for form in ("csv", "ndjson", "toml"):
         assert full.run("account", "export", "--format", form).status == 0
     assert full.calls() == []
+
+
+def test_many_interrupted_changes_are_one_warning(full: Machine) -> None:
+    """The names of the command's own change do not count."""
+    others = [user(f"a{number}@example.com") for number in range(2000)]
+    marker = full.store.with_name(f"{full.store.name}.pending")
+    for left, named in ((others, "2000 secrets"), (others[:1], f"the secret {others[0]}")):
+        for words in (("pop", "on", BOB, "--dry-run"), ("account", "rename", ALICE, "new@example.com")):
+            marker.write_text("".join(f"{name}\n" for name in left))
+            full.keyring.write_text(json.dumps({"mailpolicy": {user(ALICE): FIRST}}))
+            lines = [line for line in full.run(*words).err.splitlines() if line.startswith("warning: an earlier")]
+            assert len(lines) == 1
+            assert f"; {named} may be out of date: mailpolicy validate --secrets" in lines[0]
+        full.run("account", "rename", "new@example.com", ALICE)

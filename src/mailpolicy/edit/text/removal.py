@@ -51,12 +51,12 @@ def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
     By hand the table of an account is written above them, and then it stays without keys.
     """
     found = []
+    gone = set(paths)
     for owner in dict.fromkeys(path[:1] if path[:1] in _LEFT_OUT_IF_EMPTY else path[:2] for path in paths):
-        if (table := layout.table(owner)) is None:
+        if owner in gone or (table := layout.table(owner)) is None:
             continue
-        is_below = any(inner.start < table.start for inner in layout.tables(owner))
-        if (owner in _LEFT_OUT_IF_EMPTY and owner not in paths) or (
-            owner[0] == "accounts" and owner not in paths and is_below
+        if owner in _LEFT_OUT_IF_EMPTY or (
+            owner[0] == "accounts" and any(inner.start < table.start for inner in layout.tables(owner))
         ):
             found.append(table)
     return found

@@ -53,8 +53,8 @@ def test_answers_of_the_xml_api(run: Run, path: Path) -> None:
     assert done.status == 0
     frank, arvel = done.out.splitlines()
     assert (
-        "suspended = true; not expressed: Frozen, which became suspended, TemplateName (no such template); left"
-        in frank
+        "suspended = true; not expressed: whether Frozen or Disabled (either is suspended here), TemplateName (no such "
+        "template); left" in frank
     )
     assert "left to the defaults: outlook_connector, smart_host_login, template" in frank
     assert arvel.startswith(
@@ -89,6 +89,38 @@ def test_a_template_of_no_name_here_is_left_alone(run: Run, path: Path, tmp_path
     told = run("import", "mdaemon", "file", "--update").out
     assert told.startswith("alice@example.com\tunchanged\t-; not expressed: TemplateName (no such template); left to")
     assert path.read_bytes() == before
+
+
+USER = """\
+<MDaemon><Response><Domain>example.com</Domain>
+<User>
+<Forwarding><Enabled>Yes</Enabled><Domain>elsewhere.example</Domain></Forwarding>
+<Details><FullName>Frank Thomas</FullName><Password>hunter2</Password><Mailbox>frank</Mailbox></Details>
+<Protocols><POP><Filter><Enabled>Yes</Enabled></Filter><Enabled>No</Enabled></POP></Protocols>
+<Quota><MaxMessages>0</MaxMessages></Quota>
+</User></Response></MDaemon>
+"""
+
+
+def test_the_nearest_element_counts_and_settings_without_a_key_are_named(run: Run, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(USER)
+    told = run("import", "mdaemon", "file").out
+    assert told.startswith(
+        "frank@example.com\tcreate\tpop = false; not expressed: Forwarding/Enabled, Forwarding/Domain, Details/FullName, "
+        "Filter/Enabled; left to"
+    )
+    many = "".join(f"<A{number}>hunter2</A{number}>" for number in range(30))
+    (tmp_path / "file").write_text(USER.replace("frank", "many").replace("<Quota>", f"{many}<Quota>"))
+    told = run("import", "mdaemon", "file").out
+    assert "A19, and 14 more; left to" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("between", ["", "\n", "<?xml version='1.0'?>", "<!-- the next -->"])
+def test_answers_stand_one_after_the_other(run: Run, path: Path, tmp_path: Path, between: str) -> None:
+    (tmp_path / "file").write_text(between.join(USER.replace("frank", name) for name in ("eins", "zwei", "drei")))
+    assert run("import", "mdaemon", "file").status == 0
+    assert {"eins@example.com", "zwei@example.com", "drei@example.com"} < accounts(path).keys()
 
 
 ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252"}
@@ -129,13 +161,17 @@ BAD = {
     "bomb.xml": (
         '<?xml version="1.0"?>\n<!DOCTYPE lolz [\n<!ENTITY lol "hunter2">\n<!ENTITY lol2 "&lol;&lol;">\n]>\n'
         "<User><Mailbox>&lol2;</Mailbox></User>",
-        ["2: a document type or an entity, which can be an attack"],
+        ["2: a document type, which can be an attack: nothing of the file was read"],
     ),
     "external.xml": (
         '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><User><Mailbox>&x;</Mailbox></User>',
-        ["1: a document type or an entity"],
+        ["1: a document type"],
     ),
     "broken.xml": ("<User>\n<Mailbox>hunter2</User>", ["2: this is not well-formed XML"]),
+    "second-answer.xml": (
+        "<?xml version='1.0'?>\n<A/>\n<?xml\nversion='1.0'?><A>\n<B>hunter2</A>\n",
+        ["5: this is not well-formed XML"],
+    ),
     "no-user.xml": ("<MDaemon><API>hunter2</API></MDaemon>", ["1: there is no User in it"]),
     "values.xml": (
         "<A>\n<User><Mailbox>a</Mailbox><Domain>b.example</Domain><Protocols><POP>\n<Enabled>hunter2</Enabled>\n"

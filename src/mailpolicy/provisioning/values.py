@@ -28,6 +28,11 @@ class ValueRejected(ValueError):
     """A value that a key cannot have. The message names the right form and never repeats the value."""
 
 
+def is_set(text: str) -> bool:
+    """Return whether another server's setting, as text, is anything but off or empty."""
+    return text.strip().lower() not in ("", "0", "n", "no", "f", "false")
+
+
 def _boolean(text: str) -> bool:
     if (value := _WORDS.get(text.lower())) is None:
         raise ValueRejected(f"is not one of {', '.join(_WORDS)} and {INHERIT}")

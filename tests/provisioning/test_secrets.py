@@ -34,10 +34,17 @@ def test_pruned_accounts_lose_theirs(full: Machine) -> None:
     told = apply(full, "address\nbob@example.com\n", "--prune", "--dry-run")
     assert f"the smart-host password of {ALICE} would be deleted, if it is in the keyring" in told
     assert full.calls() == []
-    told = apply(full, "address\nbob@example.com\n", "--prune", "--yes")
-    assert f"{ALICE}\tsmart-host password\tremoved from the keyring\tchanged\n" in told
+    done = full.run("apply", "-", "--prune", "--yes", "--json", stdin="address\nbob@example.com\n")
+    answer = json.loads(done.out)
+    assert answer["plan"] == {"unchanged": [BOB], "remove": [ALICE]}  # and no passwords
+    assert {"address": ALICE, "key": "password", "old": None, "new": None} in answer["changes"]
     assert full.kept() == {ISP: FIRST}
     assert full.pending() == []
+
+
+def test_lines_about_passwords(full: Machine) -> None:
+    told = apply(full, "address\nbob@example.com\n", "--prune", "--yes")
+    assert f"{ALICE}\tsmart-host password\tremoved from the keyring\tchanged\n" in told
 
 
 def test_without_consent_the_keyring_is_not_asked(full: Machine) -> None:

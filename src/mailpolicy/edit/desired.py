@@ -46,9 +46,8 @@ def apply(policy: Policy, rows: Sequence[Row], scope: Scope) -> Plan:
     """Plan the desired state of the accounts in the rows. Raises BadRows and Refused."""
     _refuse_unknown(policy, rows, scope)
     plan = Plan()
-    plan.is_listed = True
     done: list[_Wanted] = []
-    counts = dict.fromkeys(("create", "change", "remove", "unchanged"), 0)
+    listed: dict[str, list[str]] = {what: [] for what in ("create", "change", "remove", "unchanged")}
     followed = _Exceptions(only_changed=True)
     for row in rows:
         account = policy.accounts.get(row.address)
@@ -64,11 +63,12 @@ def apply(policy: Policy, rows: Sequence[Row], scope: Scope) -> Plan:
             done.append(_Wanted(account, keys))
         else:
             what, said = "unchanged", "exists already, left alone" if _differs(account, keys) else ""
-        counts[what] += 1
+        listed[what].append(row.address)
         plan.results.append(Result(row.address, what, said or "-", what != "unchanged"))
     if scope.prune:
-        counts["remove"] = _prune(policy, plan, rows, scope)
-    plan.notes.append(", ".join(f"{what} {count}" for what, count in counts.items()))
+        listed["remove"] = _prune(policy, plan, rows, scope)
+    plan.listed = {what: addresses for what, addresses in listed.items() if addresses}
+    plan.notes.append(", ".join(f"{what} {len(addresses)}" for what, addresses in listed.items()))
     plan.notes += (*_notes(policy, done), *followed.notes())
     return plan
 
@@ -235,8 +235,8 @@ def _bring_keys(
         plan.set((*path, key), address, ".".join((*path[2:], key)), old.get(key), new.get(key))
 
 
-def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> int:
-    """Plan the removal of the accounts in the scope that no row names, and return their number. Raises Refused."""
+def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> list[str]:
+    """Plan the removal of the accounts in the scope that no row names, and return their addresses. Raises Refused."""
     if not rows:
         raise Refused("the plan names no account, so --prune would remove all", code="empty-plan", file=scope.file)
     named = {row.address for row in rows}
@@ -254,9 +254,11 @@ def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> int
         plan.change(Drop(("accounts", account.key)), account.address, None, table, None)
         plan.results.append(Result(account.address, "remove", "-", True))
     if gone:
-        plan.question = f"Remove {counted(len(gone), 'account')} that the plan does not name?"
+        more = f" and {len(gone) - _FEW} more" if len(gone) > _FEW else ""
+        named_ones = f"{', '.join(account.address for account in gone[:_FEW])}{more}"
+        plan.question = f"Remove {counted(len(gone), 'account')} that the plan does not name ({named_ones})?"
         plan.needs_yes = True
-    return len(gone)
+    return [account.address for account in gone]
 
 
 def _notes(policy: Policy, wanted: Iterable[_Wanted]) -> Iterator[remarks.Note]:

@@ -123,7 +123,14 @@ def test_export_as_csv(run: Run, path: Path) -> None:
     )
     assert run(*only) == (0, CSV, said)
     assert run(*only, "--format", "csv").out == CSV
-    assert run(*only, "--effective").out == EFFECTIVE
+    effective = run(*only, "--effective")
+    assert effective.out == EFFECTIVE
+    assert (
+        "note: an exception is in force for 1 account; its settings are written as if they were permanent\n"
+        in effective.err
+    )
+    nobody = run("account", "export", "--domain", "nosuch.example")
+    assert (nobody.status, "there are no accounts in the domain nosuch.example" in nobody.err) == (4, True)
     path.write_text(STORE.replace("=carol", "inherit"))
     refused = run(*only)
     assert (refused.status, refused.out, "use --format ndjson" in refused.err) == (5, "", True)

@@ -162,6 +162,10 @@ def test_notes(apply) -> None:  # type: ignore[no-untyped-def]
     assert "note: smtp is not governed yet" in told
     assert "warning: Outlook Connector needs IMAP, which is off for bob@example.com\n" in told
     assert "this does not set a password; set the smart-host password of bob@example.com" in told
+    source = '{"address": "bob@example.com", "sources": {"isp": {"host": "h.example", "login": "b"}}}\n'
+    for count in (1, 0):  # only with a new source
+        err = apply(source, name="plan.ndjson").err
+        assert err.count("this does not set a password; set the source isp password of bob@example.com") == count
     assert (
         "this also stops Outlook Connector"
         in apply("address,imap\nbob@example.com,on\n").err + apply("address,imap\nbob@example.com,off\n").err
@@ -182,8 +186,15 @@ def test_names_that_the_store_has_not(apply, path: Path) -> None:  # type: ignor
     told = apply("address\nbob@example.com\nnew@example.com\n", "--no-create")
     assert (told.status, told.err.splitlines()[0]) == (4, "plan.csv:3: no account new@example.com")
     assert apply("address\nbob@example.com\n", "--no-create").status == 0
-    told = apply("address\nbob@example.com\ncarol@other.example\n", "--domain", "example.com")
-    assert (told.status, told.err.splitlines()[0]) == (2, "plan.csv:3: carol@other.example is not in example.com")
+    # All in one go, by their lines.
+    plan = "address,template\nbob@example.com,staf\ncarol@other.example,\nnew@example.com,\n"
+    told = apply(plan, "--domain", "example.com", "--no-create")
+    assert told.status == 2
+    assert told.err.splitlines()[:-1] == [
+        "plan.csv:2: bob@example.com: there is no such template, did you mean staff?",
+        "plan.csv:3: carol@other.example is not in example.com",
+        "plan.csv:4: no account new@example.com",
+    ]
     assert path.read_bytes() == before
 
 
@@ -194,6 +205,12 @@ def test_pruning(apply, path: Path) -> None:  # type: ignore[no-untyped-def]
     assert (refused.status, json.loads(refused.out)["code"]) == (5, "needs-yes")
     empty = apply("address,pop\n", "--prune", "--yes", "--json")
     assert (empty.status, json.loads(empty.out)["code"]) == (5, "empty-plan")
+    dry = apply(plan, "--prune", "--dry-run")
+    assert dry.status == 0
+    assert (
+        "the real run asks, or needs --yes: Remove 2 accounts that the plan does not name "
+        "(carol@other.example, dora@example.com)?\n"
+    ) in dry.err
     few = apply(plan, "--prune", "--prune-at-most", "1", "--dry-run", "--json")
     assert (few.status, json.loads(few.out)["code"]) == (5, "prune-too-many")
     assert path.read_bytes() == before

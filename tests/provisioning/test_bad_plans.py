@@ -14,7 +14,9 @@ SECRET = "hunter2"  # in every plan, and in no message
 # name: (the plan, the lines that are printed, each without the file's name)
 BAD: dict[str, tuple[str | bytes, list[str]]] = {
     "no-header.csv": ("alice@example.com,hunter2\n", ["1: no column address: the first line names the columns"]),
-    "empty.csv": ("", ["1: no column address"]),
+    "empty.csv": ("", ["1: there is nothing in it"]),
+    "empty.ndjson": ("\n", ["1: there is nothing in it"]),
+    "empty.toml": ("", ["1: there is nothing in it"]),
     "semicolons.csv": ("address;pop\nalice@example.com;hunter2\n", ["1: the columns are parted by a semicolon"]),
     "tabs.csv": ("address\tpop\nalice@example.com\thunter2\n", ["1: the columns are parted by a tab"]),
     "unknown-column.csv": (

@@ -146,7 +146,7 @@ BAD = {
         "hunter2,example.com\n",
         ["1: the first line names no column MailBox", "1: the first line names no"],
     ),
-    "empty": ("", ["1: the first line names no column MailBox", "1: the first line names no column Domain"]),
+    "empty": ("", ["1: there is nothing in it"]),
     "addresses.csv": (
         'MailBox,Domain,Password\n"john smith",example.com,hunter2\n"!list",example.com,"hunter2"\n'
         '"Frank",example.com,""\n"frank",example.com,""\n"a",example.com,"hunter2\n',
@@ -241,6 +241,9 @@ def test_networks_from_stdin(program: Run, path: Path, words: tuple[str, ...]) -
     assert add("# the office\n192.168.7.0/24\n\n192.168.9.0/24\n").out.count("\tchanged\n") == 3
     text = path.read_text()
     assert all(f'"{network}"' in text for network in ("192.168.7.0/24", "192.168.9.0/24", "172.16.5.0/24"))
+    assert add("# nothing\n").status == 0  # one network is an argument
+    alone = program(*words, "-", "--file", "accounts.toml")
+    assert (alone.status, "stdin names no network: write one a line" in alone.err) == (2, True)
     told = add("192.168.5.0/24\n192.168.7.1/24\n10.0.0.0 255.0.0.0\n")
     assert (told.status, "line 2: " in told.err, "line 3: " in told.err) == (2, True, True)
     assert path.read_text() == text

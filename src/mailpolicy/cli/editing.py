@@ -106,6 +106,8 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
             )
     for note in plan.notes:
         out.message(note)
+    if dry_run and plan.needs_yes:
+        out.message(f"the real run asks, or needs --yes: {plan.question}")
     if dry_run and not outcome.changed:
         out.message(f"{out.context.file}: nothing would change")
     if out.context.verbose:

@@ -144,19 +144,15 @@ class _Exceptions:
 
 def _refuse_unknown(policy: Policy, rows: Sequence[Row], scope: Scope) -> None:
     """Raise BadRows for rows that name an account, a template or a network that there is not, or another domain."""
-    if scope.domain is not None:
-        end = f"@{scope.domain}"
-        if elsewhere := [
-            (row, f"{row.address} is not in {scope.domain}") for row in rows if not row.address.endswith(end)
-        ]:
-            raise refused(scope.file, elsewhere, exit_status=2, code="bad-plan")
-    if not scope.create and (
-        absent := [(row, f"no account {row.address}") for row in rows if row.address not in policy.accounts]
-    ):
-        raise refused(scope.file, absent, exit_status=4, code="no-such-account")
+    end = f"@{scope.domain}" if scope.domain is not None else ""
+    elsewhere = [(row, f"{row.address} is not in {scope.domain}") for row in rows if not row.address.endswith(end)]
+    absent = [(row, f"no account {row.address}") for row in rows if row.address not in policy.accounts]
+    if scope.create:
+        absent = []
     unknown = [(row, f"{row.address}: {', '.join(found)}") for row in rows if (found := list(_unknown(policy, row)))]
-    if unknown:
-        raise refused(scope.file, unknown, exit_status=4, code="no-such-name")
+    if wrong := [*elsewhere, *absent, *unknown]:
+        code = "bad-plan" if elsewhere else "no-such-account" if absent else "no-such-name"
+        raise refused(scope.file, wrong, exit_status=2 if elsewhere else 4, code=code)
 
 
 def _unknown(policy: Policy, row: Row) -> Iterator[str]:
@@ -277,5 +273,12 @@ def _notes(policy: Policy, wanted: Iterable[_Wanted]) -> Iterator[remarks.Note]:
     note_connector_stops(policy, imap_off, stops)
     yield from stops.notes
     logins = [one.account for one in listed if one.keys.get("smart_host_login") not in (None, one.account.login)]
-    if logins:
-        yield passwords_to_set([Owner(account.address) for account in logins])
+    owners = [Owner(account.address) for account in logins]
+    for one in listed:
+        owners += [
+            Owner(one.account.address, name)
+            for name in one.keys.get("sources") or ()
+            if name not in one.account.sources
+        ]
+    if owners:
+        yield passwords_to_set(owners)

@@ -167,9 +167,30 @@ def test_the_action(place: Place) -> None:
     }
     summary = (place.folder / "summary").read_text()
     assert "alice@acme.example" in summary
+    for nothing in ("", "0" * 40):  # of a run by hand, and of a new branch
+        assert act(WIDER, fail_on="widened", base=nothing)["Compare access"] == 0
+    assert (place.folder / "summary").read_text().endswith("There is no commit to compare access with.\n" * 2)
     assert act(EXAMPLE.read_text() + "pop_lanonly = true\n")["Validate"] == 1
     sarif = json.loads((place.folder / "mailpolicy.sarif").read_text())
     assert [result["ruleId"] for result in sarif["runs"][0]["results"]] == ["MP005"]
+
+
+def test_the_action_compares_with_a_branch_that_it_must_fetch(place: Place) -> None:
+    """As in the shallow checkout of actions/checkout, which has no branch but its own."""
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@t.example", "-C", "origin")
+    store = place.folder / "origin" / "accounts.toml"
+    assert place.run("git", "init", "-q", "-b", "main", "origin").returncode == 0
+    for branch, text in (("main", EXAMPLE.read_text()), ("topic", WIDER)):
+        store.write_text(text)
+        for line in (f"checkout -q -B {branch}", "add accounts.toml", f"commit -q -m {branch}"):
+            assert place.run(*git, *line.split()).returncode == 0
+    origin = f"file://{place.folder / 'origin'}"
+    for line in ("init -q", f"remote add origin {origin}", "fetch -q --depth=1 origin topic", "checkout -q FETCH_HEAD"):
+        done = place.run("git", *line.split())
+        assert done.returncode == 0, done.stderr
+    assert action(place, {"base": "main", "fail-on": "widened"})["Compare access"] == 1
+    assert "alice@acme.example" in (place.folder / "summary").read_text()
+    assert action(place, {"base": "main", "fail-on": "narrowed"})["Compare access"] == 0
 
 
 def action(place: Place, given: dict[str, str]) -> dict[str, int]:

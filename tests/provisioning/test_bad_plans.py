@@ -14,12 +14,17 @@ SECRET = "hunter2"  # in every plan, and in no message
 # name: (the plan, the lines that are printed, each without the file's name)
 BAD: dict[str, tuple[str | bytes, list[str]]] = {
     "no-header.csv": ("alice@example.com,hunter2\n", ["1: no column address: the first line names the columns"]),
-    "empty.csv": ("", ["1: no column address"]),
+    "empty.csv": ("", ["1: there is nothing in it"]),
+    "empty.ndjson": ("\n", ["1: there is nothing in it"]),
+    "empty.toml": ("", ["1: there is nothing in it"]),
     "semicolons.csv": ("address;pop\nalice@example.com;hunter2\n", ["1: the columns are parted by a semicolon"]),
     "tabs.csv": ("address\tpop\nalice@example.com\thunter2\n", ["1: the columns are parted by a tab"]),
     "unknown-column.csv": (
-        "address,popp,x\nalice@example.com,hunter2,\n",
-        ["1: unknown column 'popp', did you mean pop?", "1: unknown column 'x', the columns are address, pop"],
+        "address,popp,hunter2,HUNTER2,hunter2\nalice@example.com,hunter2,,,\n",
+        [
+            "1: unknown column 'popp', did you mean pop?",
+            "1: 3 unknown columns; the columns are address, pop, pop_lan_only",
+        ],
     ),
     "column-twice.csv": ("address,pop,POP\na@b.example,hunter2,\n", ["1: the column pop stands twice"]),
     "nested-column.csv": ("address,sources\na@b.example,hunter2\n", ["1: CSV has no column sources"]),
@@ -49,17 +54,29 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         ["4: alice@example.com already stands in line 2: leave one of the two"],
     ),
     "addresses.csv": (
-        'address,template\njohn smith@example.com,hunter2\n!x@example.com,\n"",\nbob@example.com:hunter2,\n',
+        'address,template\njohn smith@example.com,hunter2\n!x@example.com,\n"",\nbob@example.com:hunter2,\n'
+        "hunter2,\nbob@example.com hunter2,\nbob@example.com;hunter2,\nbob@example.com|hunter2,\nbob@hunter2☃,\n"
+        "bob@example.com@hunter2,\nbob@[hunter2],\nbob@hunter2.,\nhünter2@example.com,\nbob:hunter2,\n",
         [
-            "2: 'john smith@example.com' is not an address: it contains a space",
-            "3: '!x@example.com' cannot be an account: before the @ only",
-            "4: '' is not an address",
-            "5: bob@example.com: this is no address alone; this looks like a passwd file",
+            "2: this is not an address: it contains a space",
+            "3: this cannot be an account: before the @ only",
+            "4: this is not an address: it has no @",
+            "5: this is not a domain name: each label",
+            "6: this is not an address: it has no @",
+            "7: this is not an address: it contains a space",
+            "8: this is not a domain name: each label",
+            "9: this is not a domain name: each label",
+            "10: this is not a domain name",
+            "11: this is not an address: it has more than one @",
+            "12: this is an address literal",
+            "13: this ends in a dot",
+            "14: this cannot be an account: only ASCII",
+            "15: this is not an address: it has no @",
         ],
     ),
     "open-quote.csv": (
         'address,template\nalice x@example.com,\nbob@example.com,"hunter2\ncarol@example.com,\n',
-        ["2: 'alice x@example.com' is not an address", "3: a quote is not closed, or has text behind it"],
+        ["2: this is not an address", "3: a quote is not closed, or has text behind it"],
     ),
     "text-behind-quote.csv": ('address,template\n"a@b.example"hunter2,\n', ["2: a quote is not closed, or has text"]),
     "long-field.csv": (
@@ -87,18 +104,49 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         '{"address": "d@b.example", "temporary": {"until": "hunter2", "pop": "hunter2"}, "sources": "hunter2"}\n'
         '{"address": "e@b.example", "extra_lan": [3], "password": "hunter2"}\n',
         [
-            "1: a@b.example: expires is not a date such as 2026-12-31, or a date-time such as 2026-12-31T18:00:00+01:00; "
-            "pop must be true or false, not a string; unknown key 'templat', did you mean template?",
+            "1: a@b.example: unknown key 'templat', did you mean template?; expires is not a date such as 2026-12-31, or a "
+            "date-time such as 2026-12-31T18:00:00+01:00; pop must be true or false, not a string",
             "2: b@b.example: expires is not a date",
-            "3: c@b.example: sources.isp.host is not valid (MP015: mailpolicy explain MP015); temporary is not valid (MP072",
+            "3: c@b.example: sources.NAME.host is not valid (MP015: mailpolicy explain MP015); temporary is not valid (MP072",
             "4: d@b.example: temporary.until is not a date",
-            "5: e@b.example: unknown key 'password': secrets are stored in the keyring",
+            "5: e@b.example: a plan has no passwords: take that key out, and use mailpolicy smart-host import -",
         ],
+    ),
+    "names-of-keys.ndjson": (
+        '{"address": "a@b.example", "hunter2": null, "hunter2\\u0000": {"a": 1}}\n'
+        '{"address": "b@b.example", "temporary": {"until": "2099-12-31", "hunter2": true, "popp": true}}\n'
+        '{"address": "c@b.example", "sources": {"hunter2!": {"host": "h.example", "login": "l"}, "x": {"hunter2": 1}}}\n',
+        [
+            "1: a@b.example: 2 unknown keys; the keys are pop, pop_lan_only",
+            "2: b@b.example: temporary.NAME is not valid (MP005: mailpolicy explain MP005); temporary.popp is not valid",
+            "3: c@b.example: sources.NAME is not valid (MP0",
+        ],
+    ),
+    "null.ndjson": (
+        '{"address": "a@b.example", "temporary": {"until": null, "pop": true}, "template": "hunter2!"}\n'
+        '{"address": "b@b.example", "temporary": {"until": "2099-12-31", "pop": true, "extra_lan": [null]}}\n'
+        '{"address": "c@b.example", "extra_lan": [null]}\n{"address": "d@b.example", "sources": [null]}\n'
+        '{"address": "e@b.example", "sources": {"x": {"host": null}}}\n'
+        '{"address": "f@b.example", "sources": {"x": {"host": {"a": null}, "login": "hunter2"}}}\n',
+        [
+            "1: a@b.example: template is not the name of a template; temporary is not valid (MP072",
+            "2: b@b.example: temporary.extra_lan[0] is not valid (MP006",
+            "3: c@b.example: extra_lan is not a list of networks",
+            "4: d@b.example: sources must be a table, not an array",
+            "5: e@b.example: sources.NAME is not valid (MP0",
+            "6: f@b.example: sources.NAME.host is not valid (MP006",
+        ],
+    ),
+    "array.ndjson": ("[\n", ["1: this is not JSON: expecting value; write one object a line, as jq -c '.[]' makes"]),
+    "array-in-a-line.json": (
+        '[{"address": "a@b.example", "template": "hunter2"}]\n',
+        ["1: this is not a JSON object: write one object a line, as jq -c '.[]' makes them of an array"],
     ),
     "server.toml": (
         'version = 1\n[accounts."a@b.example"]\ntemplate = "hunter2"\n[server]\nmultipop = true\n[defaults]\n',
         ["4: server has no place in a plan, which has version and accounts only", "6: defaults has no place"],
     ),
+    "unknown-key.toml": ("version = 1\nhunter2 = 1\n", ["2: this key has no place in a plan"]),
     "version.toml": ('version = 2\n[accounts."a@b.example"]\ntemplate = "hunter2"\n', ["1: the version is not 1"]),
     "broken.toml": ('[accounts."a@b.example"]\npop = hunter2\n', ["2: this is not TOML"]),
     "values.toml": (
@@ -107,7 +155,7 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         [
             "1: a@b.example: pop must be true or false, not a string",
             "4: b@b.example is not a table",
-            "5: 'x y@b.example' is not an address",
+            "5: this is not an address",
             "6: c@b.example: smart_host_login is not a login",
         ],
     ),

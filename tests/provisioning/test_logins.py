@@ -36,8 +36,14 @@ def test_all_at_once(machine: Machine) -> None:
 
 
 BAD = [
-    (f'{{"address": "{ALICE}", "password": "{FIRST}"}}', 5, f"no login yet, so add one to the line: {ALICE}"),
-    (f'{{"address": "nora@example.com", "login": "n", "password": "{FIRST}"}}', 4, "no account nora@example.com"),
+    (f'{{"address": "{ALICE}", "password": "{FIRST}"}}', 5, f"-:1: {ALICE} has no login yet: add one"),
+    (
+        f'{{"address": "{ALICE}", "password": "{FIRST}"}}\n{{"address": "nora@example.com", "login": "n", "password": "x"}}',
+        4,
+        f"-:1: {ALICE} has no login yet: add one to the line\n-:2: no account nora@example.com\n",
+    ),
+    ("\n", 2, "-:1: there is nothing in it"),
+    (f'{{"address": "nora@example.com", "login": "n", "password": "{FIRST}"}}', 4, "-:1: no account nora@example.com"),
     (f'{{"address": "{ALICE}", "login": "n"}}', 2, f"-:1: {ALICE}: there is no password"),
     (f'{{"address": "{ALICE}", "login": "n", "password": 3}}', 2, f"-:1: {ALICE}: there is no password"),
     (f'{{"address": "{ALICE}", "login": " {FIRST}", "password": "x"}}', 2, f"-:1: {ALICE}: the login has 1 to 255"),
@@ -49,6 +55,7 @@ BAD = [
     ),
     (f'{{"address": "{ALICE}", "login": "n", "password": "{FIRST}\\n"}}', 2, "the password contains a newline"),
     (f'{{"address": "{ALICE}", "login": "n", "password": ""}}', 2, "the password is empty"),
+    (f'{{"address": "{FIRST}", "password": "x"}}', 2, "-:1: this is not an address: it has no @"),
     (f"{ALICE}:{FIRST}", 2, "-:1: this is not JSON"),
     (f'{{"login": "n", "password": "{FIRST}"}}', 2, "-:1: the object has no address"),
     (LINES + LINES, 2, f"-:3: {ALICE} already stands in line 1"),
@@ -60,6 +67,7 @@ def test_all_or_nothing(machine: Machine, text: str, status: int, why: str) -> N
     before = machine.untouched()
     result = machine.run("smart-host", "import", "-", stdin=text)
     assert (result.status, why in result.err) == (status, True)
+    assert FIRST not in result.err
     assert (machine.untouched(), machine.kept()) == (before, {})
 
 

@@ -34,10 +34,17 @@ def test_pruned_accounts_lose_theirs(full: Machine) -> None:
     told = apply(full, "address\nbob@example.com\n", "--prune", "--dry-run")
     assert f"the smart-host password of {ALICE} would be deleted, if it is in the keyring" in told
     assert full.calls() == []
-    told = apply(full, "address\nbob@example.com\n", "--prune", "--yes")
-    assert f"{ALICE}\tsmart-host password\tremoved from the keyring\tchanged\n" in told
+    done = full.run("apply", "-", "--prune", "--yes", "--json", stdin="address\nbob@example.com\n")
+    answer = json.loads(done.out)
+    assert answer["plan"] == {"unchanged": [BOB], "remove": [ALICE]}  # and no passwords
+    assert {"address": ALICE, "key": "password", "old": None, "new": None} in answer["changes"]
     assert full.kept() == {ISP: FIRST}
     assert full.pending() == []
+
+
+def test_lines_about_passwords(full: Machine) -> None:
+    told = apply(full, "address\nbob@example.com\n", "--prune", "--yes")
+    assert f"{ALICE}\tsmart-host password\tremoved from the keyring\tchanged\n" in told
 
 
 def test_without_consent_the_keyring_is_not_asked(full: Machine) -> None:
@@ -110,3 +117,17 @@ def test_no_export_has_them(full: Machine) -> None:
     for form in ("csv", "ndjson", "toml"):
         assert full.run("account", "export", "--format", form).status == 0
     assert full.calls() == []
+
+
+def test_many_interrupted_changes_are_one_warning(full: Machine) -> None:
+    """The names of the command's own change do not count."""
+    others = [user(f"a{number}@example.com") for number in range(2000)]
+    marker = full.store.with_name(f"{full.store.name}.pending")
+    for left, named in ((others, "2000 secrets"), (others[:1], f"the secret {others[0]}")):
+        for words in (("pop", "on", BOB, "--dry-run"), ("account", "rename", ALICE, "new@example.com")):
+            marker.write_text("".join(f"{name}\n" for name in left))
+            full.keyring.write_text(json.dumps({"mailpolicy": {user(ALICE): FIRST}}))
+            lines = [line for line in full.run(*words).err.splitlines() if line.startswith("warning: an earlier")]
+            assert len(lines) == 1
+            assert f"; {named} may be out of date: mailpolicy validate --secrets" in lines[0]
+        full.run("account", "rename", "new@example.com", ALICE)

@@ -22,14 +22,15 @@ def killed(desktop: Desktop, when: str, *arguments: str) -> None:
 
 
 def noticed(desktop: Desktop, *owners: str) -> None:
-    """The next edit of anything warns once about each secret, and works."""
+    """The next edit of anything warns once, and works."""
     result = desktop.run("pop", "off", BOB)
     assert result.status == 0
-    assert result.err.splitlines() == [
-        f"warning: an earlier change was interrupted; the secret {user(owner)} may be out of date: "
+    secrets = f"the secret {user(owners[0])}" if len(owners) == 1 else f"{len(owners)} secrets"
+    warning = (
+        f"warning: an earlier change was interrupted; {secrets} may be out of date: "
         f"mailpolicy validate --secrets --file {desktop.store} --host-config {desktop.host_config}"
-        for owner in owners
-    ]
+    )
+    assert result.err.splitlines() == [warning]
 
 
 def advised(desktop: Desktop) -> list[list[str]]:

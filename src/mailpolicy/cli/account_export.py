@@ -8,6 +8,7 @@ from mailpolicy.cli import views
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.policy import names
+from mailpolicy.policy.lookup import no_domain
 from mailpolicy.policy.names import counted
 
 if TYPE_CHECKING:
@@ -26,10 +27,15 @@ def write(out: Output, domain: str | None, *, effective: bool) -> int:
     except names.NameRejected as error:
         raise UsageError(f"--domain: {error}") from None
     _, policy = views.open_store(out)
+    chosen = [account for account in policy.accounts.values() if domain in (None, account.domain)]
+    if domain is not None and not chosen:
+        raise no_domain(domain)
+    if effective and (excepted := sum(bool(account.in_force) for account in chosen)):
+        what = counted(excepted, "account")
+        out.message(f"note: an exception is in force for {what}; its settings are written as if they were permanent")
     rows = (
         (account.address, accounts.effective(policy, account) if effective else accounts.written(account))
-        for account in policy.accounts.values()
-        if domain in (None, account.domain)
+        for account in chosen
     )
     match out.context.format:
         case "json" | "ndjson":

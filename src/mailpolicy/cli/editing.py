@@ -95,7 +95,7 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
     if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))
-        elif dry_run and not plan.is_listed:
+        elif dry_run and plan.listed is None:
             out.patch(outcome.diff or "")
         else:
             out.records(
@@ -106,6 +106,8 @@ def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) ->
             )
     for note in plan.notes:
         out.message(note)
+    if dry_run and plan.needs_yes:
+        out.message(f"the real run asks, or needs --yes: {plan.question}")
     if dry_run and not outcome.changed:
         out.message(f"{out.context.file}: nothing would change")
     if out.context.verbose:
@@ -138,11 +140,8 @@ def edit_object(out: Output, outcome: EditResult, *, dry_run: bool) -> dict[str,
     }
     if out.without_cases:
         content["no_cases"] = True
-    if outcome.plan.is_listed:
-        listed: dict[str, list[str]] = {}
-        for result in outcome.plan.results:
-            listed.setdefault(result.item, []).append(result.subject)
-        content["plan"] = listed
+    if outcome.plan.listed is not None:
+        content["plan"] = outcome.plan.listed
     if outcome.plan.report is not None:
         content["report"] = outcome.plan.report
     if outcome.diff is not None:

@@ -13,21 +13,25 @@ from mailpolicy.cli.output import Output
 from mailpolicy.errors import UsageError
 from mailpolicy.policy.names import counted
 from mailpolicy.provisioning.forms import FORMS
+from mailpolicy.provisioning.rows import BadRows, Mistake
 from mailpolicy.system.files import MAX_FILE_SIZE, TooLarge, read_stream
 
 _SILENT = 0.5  # seconds
 
 
 def content_of(name: str) -> bytes:
-    """Return a whole file or, for `-`, stdin. Raises UsageError."""
+    """Return a whole file or, for `-`, stdin. Raises UsageError, and BadRows if there is nothing in it."""
     descriptor = line_reader.open_lines(name)
     try:
         with os.fdopen(descriptor, "rb", closefd=name != "-") as file:
-            return read_stream(file, MAX_FILE_SIZE)
+            data = read_stream(file, MAX_FILE_SIZE)
     except TooLarge as error:
         raise UsageError(str(error), file=name, code="too-large") from None
     except OSError as error:
         raise UsageError(f"cannot be read: {(error.strerror or '').lower()}", file=name) from None
+    if not data.strip():  # the program that should have written it has probably failed
+        raise BadRows([Mistake(name, 1, "there is nothing in it")])
+    return data
 
 
 def form_named(text: str | None, forms: tuple[str, ...] = tuple(FORMS)) -> str | None:

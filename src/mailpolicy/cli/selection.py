@@ -28,7 +28,10 @@ def entries(texts: Iterable[str]) -> tuple[str, ...]:
 
     Raises UsageError naming those that are none.
     """
-    return _read(texts, _entry)
+    found = _read(texts, _entry)
+    if "-" in texts and not found:
+        raise UsageError("stdin names no network: write one a line")
+    return found
 
 
 def _entry(text: str) -> str:

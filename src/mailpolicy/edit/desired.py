@@ -46,10 +46,9 @@ def apply(policy: Policy, rows: Sequence[Row], scope: Scope) -> Plan:
     """Plan the desired state of the accounts in the rows. Raises BadRows and Refused."""
     _refuse_unknown(policy, rows, scope)
     plan = Plan()
-    plan.is_listed = True
     done: list[_Wanted] = []
-    counts = dict.fromkeys(("create", "change", "remove", "unchanged"), 0)
-    followed = _Exceptions()
+    listed: dict[str, list[str]] = {what: [] for what in ("create", "change", "remove", "unchanged")}
+    followed = _Exceptions(only_changed=True)
     for row in rows:
         account = policy.accounts.get(row.address)
         keys = {key: _comparable(key, value) for key, value in row.keys.items()}
@@ -64,11 +63,12 @@ def apply(policy: Policy, rows: Sequence[Row], scope: Scope) -> Plan:
             done.append(_Wanted(account, keys))
         else:
             what, said = "unchanged", "exists already, left alone" if _differs(account, keys) else ""
-        counts[what] += 1
+        listed[what].append(row.address)
         plan.results.append(Result(row.address, what, said or "-", what != "unchanged"))
     if scope.prune:
-        counts["remove"] = _prune(policy, plan, rows, scope)
-    plan.notes.append(", ".join(f"{what} {count}" for what, count in counts.items()))
+        listed["remove"] = _prune(policy, plan, rows, scope)
+    plan.listed = {what: addresses for what, addresses in listed.items() if addresses}
+    plan.notes.append(", ".join(f"{what} {len(addresses)}" for what, addresses in listed.items()))
     plan.notes += (*_notes(policy, done), *followed.notes())
     return plan
 
@@ -86,11 +86,12 @@ def change(policy: Policy, selection: Selection, settings: Mapping[str, Any]) ->
     if settings.get(Service.CONNECTOR.switch):
         after = {one.after.address: one.after for one in wanted}
         refuse_connector(policy._replace(accounts={**policy.accounts, **after}), after.values())
-    followed = _Exceptions()
+    followed = _Exceptions(only_changed=False)
     for account in accounts:
+        before = len(plan.operations)
         said = _bring(plan, account, settings, followed)
         state = said or ", ".join(f"{key} = {toml_text(value)}" for key, value in settings.items())
-        plan.results.append(Result(account.address, "account", state, bool(said)))
+        plan.results.append(Result(account.address, "account", state, len(plan.operations) > before))
     plan.notes += (*_notes(policy, wanted), *followed.notes())
     return plan
 
@@ -112,19 +113,25 @@ class _Wanted(NamedTuple):
 
 
 class _Exceptions:
-    """The exceptions of accounts that were changed: keys that a closed door takes out of them, and those that stay."""
+    """The live exceptions of accounts: keys that a closed door takes out of them, and those that stay.
 
-    def __init__(self) -> None:
+    A command means now, whatever the account's own keys are. A plan is kept and applied again, and may be the export of
+    this very store: with `only_changed` a key that is as it should be ends no exception, but a note says that it stays.
+    """
+
+    def __init__(self, *, only_changed: bool) -> None:
+        self._only_changed = only_changed
         self._taken: list[Account] = []
         self._left: list[Account] = []
         self._keys: set[str] = set()
 
-    def follow(self, plan: Plan, account: Account, changed: Mapping[str, Any]) -> None:
-        """Let the exception of an account follow a change of its own keys."""
+    def follow(self, plan: Plan, account: Account, keys: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+        """Let the exception of an account follow its wanted keys, of which some change."""
         if not account.in_force:
             return
-        closing = {key for key, value in changed.items() if key in SWITCHES and closes(key, value)}
-        if account.in_force.keys() & (changed.keys() - closing):
+        named = changed if self._only_changed else keys
+        closing = {key for key, value in named.items() if key in SWITCHES and closes(key, value)}
+        if account.in_force.keys() & (keys.keys() - closing):
             self._left.append(account)
         if exceptions.narrow(plan, account, dict.fromkeys(closing)):
             self._taken.append(account)
@@ -137,19 +144,15 @@ class _Exceptions:
 
 def _refuse_unknown(policy: Policy, rows: Sequence[Row], scope: Scope) -> None:
     """Raise BadRows for rows that name an account, a template or a network that there is not, or another domain."""
-    if scope.domain is not None:
-        end = f"@{scope.domain}"
-        if elsewhere := [
-            (row, f"{row.address} is not in {scope.domain}") for row in rows if not row.address.endswith(end)
-        ]:
-            raise refused(scope.file, elsewhere, exit_status=2, code="bad-plan")
-    if not scope.create and (
-        absent := [(row, f"no account {row.address}") for row in rows if row.address not in policy.accounts]
-    ):
-        raise refused(scope.file, absent, exit_status=4, code="no-such-account")
+    end = f"@{scope.domain}" if scope.domain is not None else ""
+    elsewhere = [(row, f"{row.address} is not in {scope.domain}") for row in rows if not row.address.endswith(end)]
+    absent = [(row, f"no account {row.address}") for row in rows if row.address not in policy.accounts]
+    if scope.create:
+        absent = []
     unknown = [(row, f"{row.address}: {', '.join(found)}") for row in rows if (found := list(_unknown(policy, row)))]
-    if unknown:
-        raise refused(scope.file, unknown, exit_status=4, code="no-such-name")
+    if wrong := [*elsewhere, *absent, *unknown]:
+        code = "bad-plan" if elsewhere else "no-such-account" if absent else "no-such-name"
+        raise refused(scope.file, wrong, exit_status=2 if elsewhere else 4, code=code)
 
 
 def _unknown(policy: Policy, row: Row) -> Iterator[str]:
@@ -196,8 +199,8 @@ def _bring(plan: Plan, account: Account, keys: Mapping[str, Any], followed: _Exc
             plan.set(("accounts", account.key, key), account.address, key, old, new)
         was = f" (was {toml_text(old)})" if old is not None else ""
         said.append(f"{key} = {toml_text(new)}{was}" if new is not None else f"no {key}{was}")
-    if changed and "temporary" not in keys:
-        followed.follow(plan, account, changed)
+    if "temporary" not in keys:  # which says itself what the exception is to be
+        followed.follow(plan, account, keys, changed)
     return ", ".join(said)
 
 
@@ -228,8 +231,8 @@ def _bring_keys(
         plan.set((*path, key), address, ".".join((*path[2:], key)), old.get(key), new.get(key))
 
 
-def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> int:
-    """Plan the removal of the accounts in the scope that no row names, and return their number. Raises Refused."""
+def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> list[str]:
+    """Plan the removal of the accounts in the scope that no row names, and return their addresses. Raises Refused."""
     if not rows:
         raise Refused("the plan names no account, so --prune would remove all", code="empty-plan", file=scope.file)
     named = {row.address for row in rows}
@@ -247,9 +250,11 @@ def _prune(policy: Policy, plan: Plan, rows: Sequence[Row], scope: Scope) -> int
         plan.change(Drop(("accounts", account.key)), account.address, None, table, None)
         plan.results.append(Result(account.address, "remove", "-", True))
     if gone:
-        plan.question = f"Remove {counted(len(gone), 'account')} that the plan does not name?"
+        more = f" and {len(gone) - _FEW} more" if len(gone) > _FEW else ""
+        named_ones = f"{', '.join(account.address for account in gone[:_FEW])}{more}"
+        plan.question = f"Remove {counted(len(gone), 'account')} that the plan does not name ({named_ones})?"
         plan.needs_yes = True
-    return len(gone)
+    return [account.address for account in gone]
 
 
 def _notes(policy: Policy, wanted: Iterable[_Wanted]) -> Iterator[remarks.Note]:
@@ -268,5 +273,12 @@ def _notes(policy: Policy, wanted: Iterable[_Wanted]) -> Iterator[remarks.Note]:
     note_connector_stops(policy, imap_off, stops)
     yield from stops.notes
     logins = [one.account for one in listed if one.keys.get("smart_host_login") not in (None, one.account.login)]
-    if logins:
-        yield passwords_to_set([Owner(account.address) for account in logins])
+    owners = [Owner(account.address) for account in logins]
+    for one in listed:
+        owners += [
+            Owner(one.account.address, name)
+            for name in one.keys.get("sources") or ()
+            if name not in one.account.sources
+        ]
+    if owners:
+        yield passwords_to_set(owners)

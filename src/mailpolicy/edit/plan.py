@@ -46,7 +46,8 @@ class Plan:
         self.question: str | None = None  # to ask a person before the edit is carried out
         self.report: Mapping[str, Any] | None = None  # on each account of an import, for JSON
         self.needs_yes = False  # nobody to ask is a no
-        self.is_listed = False  # a dry run prints the results, which say what would be done, and not the diff
+        # The accounts by what is done with them. A dry run of such a plan prints the results, and not the diff.
+        self.listed: Mapping[str, list[str]] | None = None
 
     def change(self, operation: Operation, address: str | None, key: str | None, old: Any, new: Any) -> None:
         """Add an operation and the change it makes."""

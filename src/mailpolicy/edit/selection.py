@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mailpolicy.edit.plan import Plan
-from mailpolicy.errors import NotFound
 from mailpolicy.policy.account import Account
-from mailpolicy.policy.lookup import no_account, require_template
+from mailpolicy.policy.lookup import no_account, no_domain, require_template
 from mailpolicy.policy.model import Layer, Policy
 
 
@@ -44,7 +43,7 @@ def selected_accounts(policy: Policy, selection: Selection, plan: Plan, *, offer
     if selection.domain is not None:
         found = [account for account in accounts if account.domain == selection.domain]
         if not found:
-            raise NotFound(f"there are no accounts in the domain {selection.domain}")
+            raise no_domain(selection.domain)
         return found
     if selection.with_template is not None:
         require_template(policy, selection.with_template, offer=False)

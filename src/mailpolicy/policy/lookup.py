@@ -32,6 +32,11 @@ def no_account(policy: Policy, unknown: list[str], *, offer: bool = True) -> Not
     return NotFound(message, code="no-such-account", fix=fix)
 
 
+def no_domain(domain: str) -> NotFound:
+    """Return the failure for a domain without accounts."""
+    return NotFound(f"there are no accounts in the domain {domain}")
+
+
 def require_template(policy: Policy, name: str, *, offer: bool = True) -> None:
     """Raise NotFound if there is no such template.
 

@@ -25,7 +25,11 @@ _UNSAFE = "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060
 
 
 class NameRejected(ValueError):
-    """An invalid name; the text says why."""
+    """An invalid name; the text says why. `why` says it without the name, which may be a secret in the wrong place."""
+
+    def __init__(self, name: str, why: str, detail: str = "") -> None:
+        super().__init__(f"{name} {why}{detail}")
+        self.why = why
 
 
 def counted(number: int, noun: str) -> str:
@@ -100,26 +104,28 @@ def _normalised(text: str) -> str:
     shown = short(text)
     local, at, domain = text.rpartition("@")
     if not at:
-        raise NameRejected(f"'{shown}' is not an address: it has no @; write name@domain")
+        raise NameRejected(f"'{shown}'", "is not an address: it has no @; write name@domain")
     if "@" in local:
-        raise NameRejected(f"'{shown}' is not an address: it has more than one @")
+        raise NameRejected(f"'{shown}'", "is not an address: it has more than one @")
     if re.search(_UNSAFE, text) or text.split() != [text]:
         raise NameRejected(
-            f"'{shown}' is not an address: it contains a space, a control character or an invisible character"
+            f"'{shown}'", "is not an address: it contains a space, a control character or an invisible character"
         )
     if not local.isascii():
         raise NameRejected(
-            f"'{shown}' cannot be an account: only ASCII is allowed before the @, as mail servers fold the case of other letters differently"
+            f"'{shown}'",
+            "cannot be an account: only ASCII is allowed before the @, as mail servers fold the case of other letters differently",
         )
     local = local.lower()
     if not 1 <= len(local) <= _LOCAL_MAX:
         raise NameRejected(
-            f"'{shown}' is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
+            f"'{shown}'", f"is not an address: the part before the @ has {len(local)} characters, 1 to 64 are allowed"
         )
     if not re.fullmatch(_LOCAL, local):
         raise NameRejected(
-            f"'{shown}' cannot be an account: before the @ only A-Z a-z 0-9 . _ + - = ~ & ' are allowed, "
-            "starting with a letter, a digit or _, with no dot at the end or beside another"
+            f"'{shown}'",
+            "cannot be an account: before the @ only A-Z a-z 0-9 . _ + - = ~ & ' are allowed, "
+            "starting with a letter, a digit or _, with no dot at the end or beside another",
         )
     return f"{local}@{domain_name(domain)}"
 
@@ -132,25 +138,26 @@ def domain_name(text: str) -> str:
     """
     shown = short(text)
     if text.startswith("["):
-        raise NameRejected(f"'{shown}' is an address literal: an account needs a domain name")
+        raise NameRejected(f"'{shown}'", "is an address literal: an account needs a domain name")
     if text.endswith("."):
-        raise NameRejected(f"the domain '{shown}' ends in a dot: remove the dot")
+        raise NameRejected(f"the domain '{shown}'", "ends in a dot: remove the dot")
     if len(text) > 4 * _DOMAIN_MAX:  # no mapping makes a text four times shorter
-        raise NameRejected(f"the domain '{shown}' has {len(text)} characters, at most {_DOMAIN_MAX} are allowed")
+        raise NameRejected(f"the domain '{shown}'", f"has {len(text)} characters, at most {_DOMAIN_MAX} are allowed")
     if not text.isascii():
         import idna  # costs start-up, and few domains need it
 
         try:
             domain = idna.encode(text, uts46=True).decode("ascii").lower()
         except (idna.IDNAError, UnicodeError) as error:
-            raise NameRejected(f"'{shown}' is not a domain name: {short(str(error)).lower()}") from None
+            raise NameRejected(f"'{shown}'", "is not a domain name", f": {short(str(error)).lower()}") from None
     else:
         domain = text.lower()
     if len(domain) > _DOMAIN_MAX:
-        raise NameRejected(f"the domain '{shown}' has {len(domain)} characters, at most {_DOMAIN_MAX} are allowed")
+        raise NameRejected(f"the domain '{shown}'", f"has {len(domain)} characters, at most {_DOMAIN_MAX} are allowed")
     if not re.fullmatch(_DOMAIN, domain):
         raise NameRejected(
-            f"'{shown}' is not a domain name: each label has 1 to 63 letters, digits or hyphens, with no hyphen at either end"
+            f"'{shown}'",
+            "is not a domain name: each label has 1 to 63 letters, digits or hyphens, with no hyphen at either end",
         )
     return domain
 
@@ -183,7 +190,7 @@ def template_name(text: str) -> str:
 def network_name(text: str) -> str:
     """Return a valid name of a network unchanged, or raise NameRejected."""
     if text == LAN:
-        raise NameRejected(f"'{LAN}' is the LAN of the whole server, not the name of a network: use another name")
+        raise NameRejected(f"'{LAN}'", "is the LAN of the whole server, not the name of a network: use another name")
     return _plain_name(text, "network")
 
 
@@ -207,20 +214,20 @@ def _plain_name(text: str, kind: str) -> str:
     if re.fullmatch(TEMPLATE_PATTERN, text):
         return text
     raise NameRejected(
-        f"'{short(text)}' is not a {kind} name: use 1 to 63 of a-z 0-9 _ -, starting with a letter or a digit"
+        f"'{short(text)}'", f"is not a {kind} name: use 1 to 63 of a-z 0-9 _ -, starting with a letter or a digit"
     )
 
 
 def login(text: str) -> str:
     """Return a valid login unchanged, or raise NameRejected."""
     if not 1 <= len(text) <= 255:
-        raise NameRejected(f"a login has 1 to 255 characters, this one has {len(text)}")
+        raise NameRejected("a login", f"has 1 to 255 characters, this one has {len(text)}")
     if text != text.strip():
-        raise NameRejected(f"the login '{printable(text)}' begins or ends with white space: remove it")
+        raise NameRejected(f"the login '{printable(text)}'", "begins or ends with white space: remove it")
     if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
-        raise NameRejected(f"the login '{printable(text)}' contains a control character: remove it")
+        raise NameRejected(f"the login '{printable(text)}'", "contains a control character: remove it")
     if re.search("[\ud800-\udfff]", text):
-        raise NameRejected("the login is not valid UTF-8")
+        raise NameRejected("the login", "is not valid UTF-8")
     return text
 
 
@@ -237,5 +244,5 @@ def host_name(text: str) -> str:
                 return str(address)
         except ValueError:
             pass
-        raise NameRejected(f"'{short(text)}' is not a host: give the port separately")
+        raise NameRejected(f"'{short(text)}'", "is not a host: give the port separately")
     return domain_name(text)

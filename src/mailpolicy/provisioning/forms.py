@@ -5,17 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mailpolicy.policy.names import joined, short
-from mailpolicy.policy.nearest import nearest_key
+from mailpolicy.policy.names import joined
 from mailpolicy.provisioning.rows import BadRows, Mistake, Row, Rows
-from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table
+from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table, unknown
 from mailpolicy.store import schema
 from mailpolicy.store.document import Document
+from mailpolicy.store.tables import TOP
 
 _ADDRESS = "address"
+_TOP = ("version", "accounts")  # the keys of a plan in TOML
+_ONE_A_LINE = "write one object a line, as jq -c '.[]' makes them of an array"
+_BEGINNINGS = {  # behind a byte order mark and blank lines
+    "ndjson": rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*\{)",  # an array is refused with advice
+    "toml": rb"(?:\xef\xbb\xbf)?\s*(?:#|\[|(?:version|accounts)\s*[=.])",
+}
 Progress = Callable[[int], None]  # told how many rows were read
 
 
@@ -25,12 +32,11 @@ def read(file: str, data: bytes, form: str, progress: Progress = lambda _count: 
 
 
 def form_of(file: str, data: bytes) -> str:
-    """Return the form of a plan by its suffix or, on stdin or with another suffix, by its first character."""
+    """Return the form of a plan by its suffix or, on stdin or with another suffix, by its beginning."""
     suffix = file.rpartition(".")[2].lower()
     if suffix in FORMS:
         return suffix
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return {b"{": "ndjson", b"[": "toml"}.get(start, "csv")
+    return next((form for form, beginning in _BEGINNINGS.items() if re.match(beginning, data)), "csv")
 
 
 def text_of(file: str, data: bytes) -> str:
@@ -102,19 +108,20 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[str]:
             if parted
             else "no column address"
         )
-        rows.mistake(line, f"{why}: the first line names the columns, parted by commas: address,pop,imap")
+        rows.mistake(
+            line,
+            f"{why}: the first line names the columns, parted by commas: address,pop,imap; for a plan in another form "
+            "add --input-format",
+        )
         raise BadRows(rows.mistakes)
+    known = (_ADDRESS, *COLUMNS)
     for name in dict.fromkeys(columns):
-        if columns.count(name) > 1:
-            rows.mistake(line, f"the column {short(name)} stands twice")
         if name in NESTED:
             rows.mistake(line, f"CSV has no column {name}: use NDJSON or TOML for it")
-        elif "password" in name or "secret" in name:
-            rows.mistake(line, "a plan has no passwords: take that column out, and use mailpolicy smart-host import -")
-        elif name not in CELLS and name != _ADDRESS:
-            near = nearest_key(name, COLUMNS)
-            hint = f"did you mean {near}?" if near else f"the columns are address, {', '.join(COLUMNS)}"
-            rows.mistake(line, f"unknown column '{short(name)}', {hint}")
+        elif name in known and columns.count(name) > 1:
+            rows.mistake(line, f"the column {name} stands twice")
+    for wrong in unknown((name for name in columns if name not in known and name not in NESTED), known, "column"):
+        rows.mistake(line, wrong)
     if rows.mistakes:
         raise BadRows(rows.mistakes)
     return columns
@@ -147,9 +154,12 @@ def parsed(text: str) -> dict[str, Any]:
     except ValueRejected:
         raise
     except (ValueError, RecursionError) as error:
-        raise ValueRejected(f"this is not JSON: {getattr(error, 'msg', 'it cannot be read').lower()}") from None
+        why = getattr(error, "msg", "it cannot be read").lower()
+        # A JSON document of several lines fails in its first one.
+        advice = f"; {_ONE_A_LINE}" if text.strip() in ("[", "{") else ""
+        raise ValueRejected(f"this is not JSON: {why}{advice}") from None
     if type(found) is not dict:
-        raise ValueRejected("this is not a JSON object: write one object a line")
+        raise ValueRejected(f"this is not a JSON object: {_ONE_A_LINE}")
     return found
 
 
@@ -168,9 +178,9 @@ def _toml(file: str, data: bytes, progress: Progress) -> list[Row]:
     if document.tree and version != schema.VERSION:
         rows.mistake(_line(document, "version"), f"the version is not {schema.VERSION}")
     for key in document.tree:
-        if key not in ("version", "accounts"):
-            known = joined(["version", "accounts"])
-            rows.mistake(_line(document, key), f"{short(key)} has no place in a plan, which has {known} only")
+        if key not in _TOP:
+            shown = key if key in TOP else "this key"  # another may be a password
+            rows.mistake(_line(document, key), f"{shown} has no place in a plan, which has {joined(_TOP)} only")
     if type(accounts) is not dict:
         rows.mistake(_line(document, "accounts"), "accounts is not a table")
         accounts = {}

@@ -14,6 +14,7 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.service import Service
 from mailpolicy.provisioning.forms import Progress, records
 from mailpolicy.provisioning.rows import Row, Rows
+from mailpolicy.provisioning.values import is_set
 from mailpolicy.store.tables import ACCOUNT
 
 
@@ -50,7 +51,7 @@ class Import(NamedTuple):
                 row = row._replace(keys={key: value for key, value in row.keys.items() if key != "template"})
                 report = reports[row.address]
                 left = (*report.left_to_defaults, "template")
-                reports[row.address] = Report((*report.not_expressed, f"TemplateName {name}"), left)
+                reports[row.address] = Report((*report.not_expressed, "TemplateName (no such template)"), left)
             rows.append(row)
         return self._replace(rows=rows, reports=reports)
 
@@ -101,6 +102,7 @@ _CSV_KEYS: Mapping[str, tuple[str, ...]] = {
     "enablemultipop": (Service.MULTIPOP.switch,),
 }
 _NAMES = ("mailbox", "domain")
+_NAMED = 20  # settings in one line
 
 
 def _csv(file: str, text: str, encoding: str, progress: Progress) -> Import:
@@ -133,7 +135,7 @@ def _csv(file: str, text: str, encoding: str, progress: Progress) -> Import:
         if address is None:
             continue
         keys = {key: _is_true(record[index]) for index, named in taken for key in named}
-        set_there = tuple(titles[index] for index in unused if _is_set(record[index]))
+        set_there = tuple(titles[index] for index in unused if is_set(record[index]))
         reports[address] = Report(set_there, tuple(key for key in _KEYS if key not in keys))
         rows.add(address, line, keys)
     return Import(rows.finished(), reports, encoding)
@@ -141,10 +143,6 @@ def _csv(file: str, text: str, encoding: str, progress: Progress) -> Import:
 
 def _is_true(cell: str) -> bool:
     return cell[:1] in ("y", "Y", "1", "t", "T")
-
-
-def _is_set(cell: str) -> bool:
-    return cell.strip().lower() not in ("", "0", "n", "no", "f", "false")
 
 
 def _xml(file: str, text: str, encoding: str, progress: Progress) -> Import:
@@ -176,4 +174,9 @@ def words(report: Report) -> str:
         ("not expressed", report.not_expressed),
         ("left to the defaults", report.left_to_defaults),
     )
-    return "; ".join(f"{title}: {', '.join(listed)}" for title, listed in parts if listed)
+    return "; ".join(f"{title}: {_listed(names)}" for title, names in parts if names)
+
+
+def _listed(found: tuple[str, ...]) -> str:
+    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return ", ".join([*found[:_NAMED], *more])

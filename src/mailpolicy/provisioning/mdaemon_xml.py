@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mailpolicy.errors import Refused
 from mailpolicy.policy.service import Service
 from mailpolicy.provisioning.rows import Rows
+from mailpolicy.provisioning.values import is_set
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -23,8 +24,10 @@ _KEYS = {
     ("RestrictSMTPAccess",): f"{Service.SMTP.switch}_lan_only",  # wherever in User it stands
 }
 _CLOSED = (("Details", "Frozen"), ("Details", "Disabled"))  # both of them suspend an account here
+_TAKEN = (*_KEYS, *_CLOSED, ("Options", "TemplateName"))
 _WORDS = {"yes": True, "no": False}
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+_DECLARATION = r"<\?xml[^>]*\?>"
+_DOCUMENT_TYPE = "<!DOCTYPE"  # the only place where entities are declared
 
 
 class User(NamedTuple):
@@ -39,23 +42,10 @@ class User(NamedTuple):
 
 
 def users(rows: Rows, text: str) -> Iterator[User]:
-    """Yield the users in one or more documents that stand one after the other; mistakes are noted. Raises Refused."""
-    starts = [found.start() for found in _DECLARATION.finditer(text)] or [0]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        before = text.count("\n", 0, start)
-        # Without its declaration: the text is decoded already, whatever encoding that names.
-        yield from _users_in(rows, _DECLARATION.sub(_blank, text[start:end], count=1), before)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", found[0])
-
-
-def _users_in(rows: Rows, text: str, before: int) -> Iterator[User]:
+    """Yield the users in one or more answers that stand one after the other; mistakes are noted. Raises Refused."""
     from xml.etree.ElementTree import TreeBuilder  # 5 ms, only for XML
 
     try:
-        from defusedxml import DefusedXmlException
         from defusedxml.ElementTree import DefusedXMLParser, ParseError
     except ImportError:
         raise Refused(
@@ -64,30 +54,37 @@ def _users_in(rows: Rows, text: str, before: int) -> Iterator[User]:
             fix=("pip", "install", "mailpolicy[mdaemon]"),
         ) from None
 
+    if (start := text.find(_DOCUMENT_TYPE)) >= 0:
+        line = text.count("\n", 0, start) + 1
+        rows.mistake(line, "a document type, which can be an attack: nothing of the file was read")
+        return
+
     class Lined(TreeBuilder):
         """A tree that knows the line of each element."""
 
         def start(self, tag: Any, attributes: Any) -> Any:
             element = super().start(tag, attributes)
-            lines[element] = before + parser.parser.CurrentLineNumber
+            lines[element] = parser.parser.CurrentLineNumber
             return element
 
     lines: dict[Element, int] = {}
     parser = DefusedXMLParser(target=Lined(), forbid_dtd=True)
     try:
-        parser.feed(text)
+        # All answers in one element, and without declarations: the text is decoded already, whatever encoding they name.
+        for part in ("<answers>", re.sub(_DECLARATION, _blank, text), "</answers>"):
+            parser.feed(part)
         root = parser.close()
-    except DefusedXmlException:
-        line = before + parser.parser.CurrentLineNumber
-        rows.mistake(line, "a document type or an entity, which can be an attack; what follows was not read")
-        return
     except ParseError as error:
-        rows.mistake(before + error.position[0], "this is not well-formed XML; what follows was not read")
+        rows.mistake(error.position[0], "this is not well-formed XML; what follows was not read")
         return
     parents = {child: parent for parent in root.iter() for child in parent}
     for user in root.iter():
         if _name(user) == "User":
-            yield _user(user, parents.get(user, user), lines[user])
+            yield _user(user, parents[user], lines[user])
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found[0])
 
 
 def _name(element: Element) -> str:
@@ -95,13 +92,24 @@ def _name(element: Element) -> str:
 
 
 def _below(element: Element, path: tuple[str, ...]) -> Element | None:
-    """Return the first element at a path, whatever stands between its parts and in whatever namespace."""
+    """Return the element at a path, whatever stands between its parts and in whatever namespace; the nearest one wins."""
     for name in path:
-        found = next((inner for inner in element.iter() if inner is not element and _name(inner) == name), None)
+        if (found := _child(element, name)) is None:
+            found = next((inner for inner in element.iter() if inner is not element and _name(inner) == name), None)
         if found is None:
             return None
         element = found
     return element
+
+
+def _child(element: Element, name: str) -> Element | None:
+    return next((inner for inner in element if _name(inner) == name), None)
+
+
+def _named(user: Element, parent: Element, name: str) -> Element | None:
+    """Return the element with a part of a user's address: in the user, beside it, or deep inside."""
+    found = (_child(user, name), _child(parent, name), _below(user, (name,)))
+    return next((element for element in found if _text(element)), None)
 
 
 def _text(element: Element | None) -> str:
@@ -109,12 +117,17 @@ def _text(element: Element | None) -> str:
 
 
 def _user(user: Element, parent: Element, line: int) -> User:
-    mailbox, domain = (
-        _text(_below(user, (name,))) or _text(next((inner for inner in parent if _name(inner) == name), None))
-        for name in ("Mailbox", "Domain")
-    )
+    named = [_named(user, parent, name) for name in ("Mailbox", "Domain")]
+    mailbox, domain = map(_text, named)
     keys: dict[str, Any] = {}
     wrong = []
+    taken = {id(element) for element in (*named, *(_below(user, path) for path in _TAKEN))}
+    others = [
+        _name(inner) if outer is user else f"{_name(outer)}/{_name(inner)}"
+        for outer in user.iter()
+        for inner in outer
+        if id(inner) not in taken and is_set(_text(inner))
+    ]
 
     def said(path: tuple[str, ...]) -> bool | None:
         if (element := _below(user, path)) is None:
@@ -130,6 +143,8 @@ def _user(user: Element, parent: Element, line: int) -> User:
     if closed:
         keys["suspended"] = any(closed.values())
     if template := _text(_below(user, ("Options", "TemplateName"))):
-        keys["template"] = re.sub(r"[^a-z0-9_-]+", "-", template.lower()).strip("-_")[:63] or None
-    difference = tuple(f"{name}, which became suspended" for name, value in closed.items() if value)
-    return User(mailbox, domain, line, keys, difference, wrong)
+        # Of a name in other letters nothing is left, and so it is no template's.
+        keys["template"] = re.sub(r"[^a-z0-9_-]+", "-", template.lower()).strip("-_")[:63]
+    unused = dict.fromkeys(name for name in others if "password" not in name.lower())
+    difference = ["whether Frozen or Disabled (either is suspended here)"] * keys.get("suspended", False)
+    return User(mailbox, domain, line, keys, (*difference, *unused), wrong)

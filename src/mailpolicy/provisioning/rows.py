@@ -81,8 +81,7 @@ class Rows:
         try:
             address = names.account_address(text)
         except names.NameRejected as error:
-            # Behind the colon of a passwd file stands a password.
-            self.mistake(line, names.line_refusal(text, "this is no address alone") if ":" in text else str(error))
+            self.mistake(line, f"this {error.why}")
             return None
         if (earlier := self._rows.get(address)) is not None:
             self.mistake(line, f"{address} already stands in line {earlier.line}: leave one of the two")

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from mailpolicy.diagnostics import Problem, dotted
 from mailpolicy.policy import names
 from mailpolicy.policy.account import EXTRA_LAN
+from mailpolicy.policy.names import counted, short
+from mailpolicy.policy.nearest import MAX_GUESSES, nearest_key
 from mailpolicy.store import schema
-from mailpolicy.store.tables import ACCOUNT, TEMPORARY, When, valid_entries
+from mailpolicy.store.tables import ACCOUNT, SOURCE, TEMPORARY, When, valid_entries
 
 INHERIT = "inherit"  # the cell that removes a key
 NOTHING = "-"  # the cell of an empty list
 _WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
+_DEPTH = 2  # of the tables inside an account
 # The tables inside an account, which a cell cannot hold.
 NESTED = tuple(key for key, (kind, _) in ACCOUNT.items() if kind is dict)
+_KNOWN = tuple({**ACCOUNT, **TEMPORARY, **SOURCE})
 COLUMNS = tuple(key for key in ACCOUNT if key not in NESTED)
 
 
 class ValueRejected(ValueError):
     """A value that a key cannot have. The message names the right form and never repeats the value."""
+
+
+def is_set(text: str) -> bool:
+    """Return whether another server's setting, as text, is anything but off or empty."""
+    return text.strip().lower() not in ("", "0", "n", "no", "f", "false")
 
 
 def _boolean(text: str) -> bool:
@@ -76,9 +86,9 @@ CELLS: dict[str, Callable[[str], Any]] = {
 
 def of_table(table: dict[str, Any], address: str) -> tuple[dict[str, Any], list[str]]:
     """Return the values of an account's table as TOML or JSON gives it, and the mistakes in it; None removes a key."""
-    wrong: list[str] = []
+    wrong = unknown((key for key in table if key not in ACCOUNT), tuple(ACCOUNT), "key")
     removed = {key: None for key, value in table.items() if value is None and key in ACCOUNT}
-    written = {key: value for key, value in table.items() if key not in removed}
+    written = {key: value for key, value in _without_null(table, _DEPTH).items() if key in ACCOUNT}
     _read_dates(written, ACCOUNT, (), wrong)
     if type(written.get("temporary")) is dict:
         written["temporary"] = dict(written["temporary"])
@@ -100,6 +110,33 @@ def of_table(table: dict[str, Any], address: str) -> tuple[dict[str, Any], list[
             exception = nested["temporary"]
             values["temporary"] = {**exception, EXTRA_LAN: tuple(exception[EXTRA_LAN])}
     return {**values, **removed}, wrong
+
+
+def unknown(found: Iterable[str], known: tuple[str, ...], noun: str) -> list[str]:
+    """Return mistakes about keys or columns that are not known. One is repeated only if it is like a known one: it may be a password."""
+    wrong = []
+    others = 0
+    for number, name in enumerate(found):
+        if "password" in name.lower() or "secret" in name.lower():
+            wrong.append(f"a plan has no passwords: take that {noun} out, and use mailpolicy smart-host import -")
+        elif near := _nearest(name, known) if number < MAX_GUESSES else None:
+            wrong.append(f"unknown {noun} '{short(name)}', did you mean {near}?")
+        else:
+            others += 1
+    return [*wrong, f"{counted(others, f'unknown {noun}')}; the {noun}s are {', '.join(known)}"] if others else wrong
+
+
+# The same key is often wrong in every row.
+_nearest = lru_cache(maxsize=MAX_GUESSES)(nearest_key)
+
+
+def _without_null(table: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return a table without the keys that are null, so many levels deep."""
+    return {
+        key: _without_null(value, depth - 1) if depth and type(value) is dict else value
+        for key, value in table.items()
+        if value is not None
+    }
 
 
 def _list_of_networks(found: list[Any]) -> tuple[str, ...]:
@@ -128,8 +165,13 @@ def _nested_mistakes(tables: dict[str, Any], address: str) -> list[str]:
     named = exception.get(EXTRA_LAN, ())
     networks = {name: ["127.0.0.1"] for name in named if type(name) is str} if type(named) is list else {}
     tree = {"version": schema.VERSION, "networks": networks, "accounts": {address: tables}}
-    # A message about a value repeats it, so only the key and the code are told.
+    # A message about a value repeats it, so only the code is told, and of the path the keys that are known.
     return [
-        f"{dotted(problem.path[2:]) or 'the account'} is not valid ({problem.code}: mailpolicy explain {problem.code})"
+        f"{dotted(tuple(map(_shown, problem.path[2:]))) or 'the account'} is not valid "
+        f"({problem.code}: mailpolicy explain {problem.code})"
         for problem in schema.validate(tree).problems
     ]
+
+
+def _shown(part: str | int) -> str | int:
+    return part if type(part) is int or part in _KNOWN or _nearest(str(part), _KNOWN) else "NAME"

@@ -6,9 +6,10 @@ came. It holds names only, never a secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from mailpolicy.errors import Advice, MailpolicyError
+from mailpolicy.policy.names import counted
 from mailpolicy.system.held import Held, without_lock
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
@@ -26,23 +27,26 @@ def read(store: Held) -> list[str]:
     return store.marker(_SUFFIX).lines()
 
 
-def warnings(path: str, trusted: Trusted = ROOT_ONLY) -> list[str | Advice]:
-    """Return a warning for each interrupted change of the store at `path`."""
+class Interrupted(Advice):
+    """The warning about interrupted changes."""
+
+
+def warnings(path: str, trusted: Trusted = ROOT_ONLY, *, apart_from: Collection[str] = ()) -> list[str | Advice]:
+    """Return the warning about interrupted changes of the store at `path`, if there were any but those of `apart_from`."""
     try:
-        return [warning(name) for name in user_names(path, trusted)]
+        found = [name for name in user_names(path, trusted) if name not in apart_from]
     except MailpolicyError as error:
         return [f"warning: cannot check for interrupted changes: {error}"]
-
-
-def warning(name: str) -> Advice:
-    """Return the warning about one interrupted change."""
-    text = f"warning: an earlier change was interrupted; the secret {name} may be out of date"
-    return Advice(text, ("mailpolicy", "validate", "--secrets"))
+    if not found:
+        return []
+    secrets = f"the secret {found[0]}" if len(found) == 1 else counted(len(found), "secret")
+    text = f"warning: an earlier change was interrupted; {secrets} may be out of date"
+    return [Interrupted(text, ("mailpolicy", "validate", "--secrets"))]
 
 
 def add(store: Held, touched: Iterable[str]) -> None:
     """Add the names of secrets that a change will touch. Raises Refused and WriteFailed."""
-    present = read(store)
+    present = dict.fromkeys(read(store))
     if new := [name for name in touched if name not in present]:
         store.marker(_SUFFIX).write([*present, *new], shared=True)
 

@@ -233,6 +233,8 @@ def check_name(check: Callable[[str], str], text: str, code: str, path: KeyPath,
 def type_name(value: object) -> str:
     """Return the name of a value's type for a message, such as `a boolean`."""
     kind = type(value)
+    if value is None:
+        return "null"  # of JSON, in a plan
     return TYPES[kind][0] if kind in TYPES else _TIMES[kind.__name__]
 
 

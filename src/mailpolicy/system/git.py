@@ -91,6 +91,9 @@ def _unreadable(name: str, done: CompletedProcess[bytes], folder: str | None) ->
     if match is not None and _git("rev-parse", "--git-dir", folder=folder).returncode == 0:
         prefix, path = match.groups()
         revision = prefix.removesuffix(":")
+        if revision == "HEAD" and not _resolves(revision, folder):
+            message = "this repository has no commit yet; add --missing-ok to compare with an empty store"
+            return NotInRevision(message, file=name)
         if not prefix.startswith(":") and not _resolves(f"{revision}^{{tree}}", folder):
             shallow = _git("rev-parse", "--is-shallow-repository", folder=folder).stdout.strip() == b"true"
             fix = ("git", "fetch", "--unshallow") if shallow else None

@@ -54,7 +54,10 @@ def test_set_changes_several_settings_at_once(run: Run, path: Path) -> None:
         f"{who}@example.com\taccount\tpop = false, imap = true, imap_lan_only = true\tok\n" for who in ("alice", "bob")
     )
     whole = run("account", "set", "--domain", "other.example", "--imap", "off")
-    assert (whole.out, whole.err) == ("carol@other.example\taccount\timap = false\tok\n", "")
+    assert whole.out == "carol@other.example\taccount\timap = false\tchanged\n"  # it was, but for the exception
+    assert "also taken out of the exception until 2099-12-24: imap, for carol@other.example\n" in whole.err
+    assert run("check", "carol@other.example", "imap", "10.0.0.1").status == 1
+    assert run("account", "set", "--domain", "other.example", "--imap", "off").out.endswith("\tok\n")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,14 @@ def test_export_as_csv(run: Run, path: Path) -> None:
     )
     assert run(*only) == (0, CSV, said)
     assert run(*only, "--format", "csv").out == CSV
-    assert run(*only, "--effective").out == EFFECTIVE
+    effective = run(*only, "--effective")
+    assert effective.out == EFFECTIVE
+    assert (
+        "note: an exception is in force for 1 account; its settings are written as if they were permanent\n"
+        in effective.err
+    )
+    nobody = run("account", "export", "--domain", "nosuch.example")
+    assert (nobody.status, "there are no accounts in the domain nosuch.example" in nobody.err) == (4, True)
     path.write_text(STORE.replace("=carol", "inherit"))
     refused = run(*only)
     assert (refused.status, refused.out, "use --format ndjson" in refused.err) == (5, "", True)

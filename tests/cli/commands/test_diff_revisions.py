@@ -28,6 +28,18 @@ def test_a_revision_a_file_and_stdin(git: Git, program: Run, tmp_path: Path) -> 
     assert program("diff", "HEAD:accounts.toml", "HEAD~1:./accounts.toml", "--fail-on", "narrowed").status == 1
 
 
+def test_a_repository_without_a_commit_lacks_the_file(program: Run, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "accounts.toml").write_text(MINIMAL)
+    for old in ((), ("HEAD",), ("HEAD:accounts.toml",)):
+        told = program("diff", *old, "--file", "accounts.toml")
+        assert (told.status, "this repository has no commit yet; add --missing-ok" in told.err) == (3, True)
+        assert "shallow" not in told.err
+        shown = program("diff", *old, "--file", "accounts.toml", "--missing-ok", "--fail-on", "widened")
+        assert (shown.status, "alice@example.com" in shown.out) == (1, True)
+        assert "note: HEAD:accounts.toml does not exist; comparing with an empty store" in shown.err
+
+
 def test_a_file_comes_before_a_revision(git: Git, program: Run, tmp_path: Path) -> None:
     (tmp_path / "HEAD:accounts.toml").write_text(WIDER)
     result = program("diff", "accounts.toml", "HEAD:accounts.toml")

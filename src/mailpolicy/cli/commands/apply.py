@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 InputFormat = Annotated[
     str | None,
-    typer.Option(
-        "--input-format", metavar="FORM", help=f"{', '.join(forms.FORMS)}; default: by suffix or first character"
-    ),
+    typer.Option("--input-format", metavar="FORM", help=f"{', '.join(forms.FORMS)}; default: by suffix or beginning"),
 ]
 
 

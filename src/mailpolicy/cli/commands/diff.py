@@ -157,7 +157,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
         return _in_revision("HEAD", store), Side(store)
     [old] = given
     if ":" not in old and not _is_file(old):
-        if git.is_revision(old, os.path.dirname(os.path.realpath(store))):
+        if old == "HEAD" or git.is_revision(old, os.path.dirname(os.path.realpath(store))):
             return _in_revision(old, store), Side(store)
         with suppress(StoreError):
             git.locate(store)  # may itself raise NoSuchRevision, for a repository of somebody else's

@@ -18,11 +18,10 @@ from mailpolicy.edit.transaction import planned_policy
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.policy import bindings, names
 from mailpolicy.policy.bindings import Owner
-from mailpolicy.policy.lookup import no_account
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.provisioning import forms
-from mailpolicy.provisioning.rows import Rows
+from mailpolicy.provisioning.rows import BadRows, Mistake, Rows
 from mailpolicy.provisioning.values import ValueRejected
 from mailpolicy.store.store import Store
 
@@ -30,8 +29,9 @@ _KEYS = ("address", "login", "password")
 
 
 class Login(NamedTuple):
-    """The login and password of one account; the login is None if it stays."""
+    """The login and password of one account, from one line; the login is None if it stays."""
 
+    line: int
     login: str | None
     password: str
 
@@ -54,8 +54,9 @@ def import_all(out: Output, *, dry_run: bool) -> int:
     keyring = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
+        them = "it" if len(wanted) == 1 else "them"
         out.message(
-            f"{counted(len(wanted), 'password')} would be set, if the keyring accepts them (not checked by a dry run)"
+            f"{counted(len(wanted), 'password')} would be set, if the keyring accepts {them} (not checked by a dry run)"
         )
         return print_outcome(out, trial, dry_run=True)
     kept = keyring.get_many([secret.user for secret in secrets.values()])
@@ -90,7 +91,7 @@ def _read(file: str, data: bytes) -> Mapping[str, Login]:
         if wrong := _mistakes(table):
             rows.mistake(line, f"{address}: {'; '.join(wrong)}")
         else:
-            found[address] = Login(table.get("login"), table["password"])
+            found[address] = Login(line, table.get("login"), table["password"])
     rows.finished()
     return found
 
@@ -118,10 +119,19 @@ def _mistakes(table: Mapping[str, object]) -> list[str]:
 
 def _plan(policy: Policy, wanted: Mapping[str, Login]) -> Plan:
     plan = Plan()
-    if unknown := [address for address in wanted if address not in policy.accounts]:
-        raise no_account(policy, unknown)
-    if without := [address for address, one in wanted.items() if not (one.login or policy.accounts[address].login)]:
-        raise Refused(f"no login yet, so add one to the line: {', '.join(without)}", code="no-login")
+    unknown = [
+        Mistake("-", one.line, f"no account {address}")
+        for address, one in wanted.items()
+        if address not in policy.accounts
+    ]
+    without = [
+        Mistake("-", one.line, f"{address} has no login yet: add one to the line")
+        for address, one in wanted.items()
+        if one.login is None and address in policy.accounts and policy.accounts[address].login is None
+    ]
+    if unknown or without:
+        code = "no-such-account" if unknown else "no-login"
+        raise BadRows([*unknown, *without], exit_status=4 if unknown else 5, code=code)
     for address, one in wanted.items():
         part = set_login(policy, address, one.login)
         plan.extend(part)

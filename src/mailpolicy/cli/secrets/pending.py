@@ -27,7 +27,7 @@ class PendingChange:
 
     def record(self, store: Held, users: Iterable[str]) -> None:
         """Add the names of secrets to the marker before they are touched."""
-        present = pending.read(store)
+        present = set(pending.read(store))
         self.added.extend(user for user in users if user not in present)
         pending.add(store, self.added)
 

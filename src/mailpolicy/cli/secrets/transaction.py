@@ -83,8 +83,9 @@ def report(
     """Remove the names of complete changes from the marker and print the outcome; then raise `deletion_error`, if any."""
     clear_pending(out, store, [user for user in touched if user not in remaining])
     # The edit read the marker of this very change and noted it as interrupted.
-    own_warnings = {pending.warning(user) for user in touched}
-    outcome.plan.notes[:] = [note for note in outcome.plan.notes if note not in own_warnings]
+    notes = [note for note in outcome.plan.notes if not isinstance(note, pending.Interrupted)]
+    own = {*touched, *remaining}
+    outcome.plan.notes[:] = [*notes, *pending.warnings(store.path, out.trusted, apart_from=own)]
     if deletion_error is not None and out.context.format == "json":  # the edit and its error go into one object
         deletion_error.content = {**edit_object(out, outcome, dry_run=False), **deletion_error.content}
         raise deletion_error

@@ -5,7 +5,7 @@ An account or a template whose last key is removed stays, as a header or an empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.text import inline
@@ -17,8 +17,8 @@ from mailpolicy.store.locate import INLINE, Entry, key_prefix
 _LEFT_OUT_IF_EMPTY: set[KeyPath] = {("server",), ("defaults",), ("networks",)}
 
 
-def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
-    """Return the splices that remove everything at these paths. Raises CannotWrite."""
+def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, list[str]]) -> list[Splice]:
+    """Return the splices that remove everything at these paths, and add pairs to inline tables. Raises CannotWrite."""
     made: list[Splice] = []
     pairs: dict[KeyPath, list[Entry]] = {}
     kept = _last_traces(layout, paths)
@@ -36,9 +36,10 @@ def splices(layout: Layout, paths: Sequence[KeyPath]) -> list[Splice]:
                 pairs.setdefault(layout.inline_table_of(entry), []).append(entry)
             else:
                 made.append(_remove_line(layout, entry, path))
-    # All pairs of one inline table at once: a comma between two of them must go only once.
-    for table_path, gone in pairs.items():
-        made += inline.remove(layout, table_path, gone)
+    # All pairs of one inline table at once: a comma between two of them must go only once, and new ones need none
+    # behind pairs that go.
+    for table_path in {**pairs, **added}:
+        made += inline.change(layout, table_path, pairs.get(table_path, []), added.get(table_path, []))
     for table in _made_for_keys(layout, paths):
         made = _with_header(layout, table, made)
     return made
@@ -50,12 +51,12 @@ def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
     By hand the table of an account is written above them, and then it stays without keys.
     """
     found = []
+    gone = set(paths)
     for owner in dict.fromkeys(path[:1] if path[:1] in _LEFT_OUT_IF_EMPTY else path[:2] for path in paths):
-        if (table := layout.table(owner)) is None:
+        if owner in gone or (table := layout.table(owner)) is None:
             continue
-        is_below = any(inner.start < table.start for inner in layout.tables(owner))
-        if (owner in _LEFT_OUT_IF_EMPTY and owner not in paths) or (
-            owner[0] == "accounts" and owner not in paths and is_below
+        if owner in _LEFT_OUT_IF_EMPTY or (
+            owner[0] == "accounts" and any(inner.start < table.start for inner in layout.tables(owner))
         ):
             found.append(table)
     return found

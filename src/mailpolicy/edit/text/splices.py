@@ -78,34 +78,43 @@ def _in_piece(text: str, newline: str, piece: Piece, operations: Iterable[Operat
 
 def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
     made: list[Splice] = []
-    # Gathered, as they meet in one place: pairs for an empty inline table, and removals (see there).
-    new_pairs: dict[Entry, list[str]] = {}
+    # Gathered, as they meet in one place: new pairs of inline tables, and removals (see there).
+    new_pairs: dict[KeyPath, list[str]] = {}
     dropped: list[KeyPath] = []
+
+    def put(path: KeyPath, value: str) -> None:
+        if (table := inline.holder(layout, path)) is not None:
+            new_pairs.setdefault(table.path, []).append(f"{dotted(path[len(table.path) :])} = {value}")
+        else:
+            made.append(_put(layout, path, value))
+
     others, added = _with_new_tables(layout, operations)
     for operation in others:
         match operation:
-            case Put(path, value) if (table := inline.empty_parent(layout, path)) is not None:
-                new_pairs.setdefault(table, []).append(f"{path[-1]} = {literal(value)}")
             case Put(path, value):
                 old = layout.entry(path)
-                made.append(_put(layout, path, literal(value, layout.text[old.value : old.end] if old else "")))
+                put(path, literal(value, layout.text[old.value : old.end] if old else ""))
             case PutList(path, values):
-                made.append(_put(layout, path, array(values, layout.newline)))
+                put(path, array(values, layout.newline))
             case Amend(path, _, append, _):
-                entry = layout.entry(path)
-                made.append(
-                    amend(layout, entry, operation) if entry else _put(layout, path, array(append, layout.newline))
-                )
+                if (entry := layout.entry(path)) is not None:
+                    made.append(amend(layout, entry, operation))
+                else:
+                    put(path, array(append, layout.newline))
             case PutElement(path, index, value):
                 made.append(_put_element(layout, path, index, value))
             case Drop(path):
                 dropped.append(path)
             case Rename(path, name):
                 made += _rename(layout, path, name)
-    made += (inline.add(layout, table, ", ".join(pairs)) for table, pairs in new_pairs.items())
     # In one place a new key comes before a new table, and the table of an account before the next account.
-    made += (_add(layout, path, *_parted(added[path])) for path in sorted(added, key=len, reverse=True))
-    return _sorted(made + removal.splices(layout, dropped))
+    for path in sorted(added, key=len, reverse=True):
+        # TOML forbids a header for anything inside an inline table: such a table is added between the braces.
+        if inline.holder(layout, path) is not None:
+            put(path, literal(added[path]))
+        else:
+            made.append(_add(layout, path, *_parted(added[path])))
+    return _sorted(made + removal.splices(layout, dropped, new_pairs))
 
 
 def settled(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Operation]:
@@ -199,8 +208,6 @@ def _put(layout: Layout, path: KeyPath, value: str) -> Splice:
     if (written := layout.table(table)) is not None:
         end = layout.line_end(written.header.end)
         return Splice(end, end, f"{layout.newline_at(end)}{key} = {value}")
-    if (parent := layout.entry(table)) is not None:
-        return inline.add(layout, parent, f"{key} = {value}")
     if (holder := layout.enclosing_value((*table, ""))) is not None:
         raise CannotWrite(holder.start, f"{dotted(table)} has no table of its own in this value")
     return _add(layout, table, [f"{key} = {value}"])
@@ -228,13 +235,6 @@ def _rename(layout: Layout, path: KeyPath, name: str) -> list[Splice]:
 def _add(
     layout: Layout, path: KeyPath, pairs: list[str], inner: Mapping[str, NewTable] = MappingProxyType({})
 ) -> Splice:
-    # TOML forbids a header for anything inside an inline table: such a table is added between the braces.
-    for length in range(len(path) - 1, 0, -1):
-        parent = layout.entry(path[:length])
-        if parent is not None and parent.kind != HEADER and layout.text[parent.value] == "{":
-            pairs = [*pairs, *(pair(*item) for item in inner.items())]
-            inside = f"{{ {', '.join(pairs)} }}" if pairs else "{}"
-            return inline.add(layout, parent, f"{dotted(path[length:])} = {inside}")
     if len(path) > 1 and (last := layout.last_dotted(path[:2])) is not None:
         return _add_dotted(layout, last, _sections(path, pairs, inner))
     end, blank_lines = _insertion_point(layout, path)

@@ -219,6 +219,12 @@ def test_bulk_names_every_unknown_and_changes_nothing(program: Run, store: Path)
     assert "x@example.com, y@example.com" in skipped.err
 
 
+def test_the_formats_of_a_command_are_named(run: Run, store: Path) -> None:
+    told = run("--format", "xml", "account", "export", "--file", "accounts.toml").err
+    assert told == "mailpolicy: this command has no format 'xml': use text, json, csv, ndjson or toml\n"
+    assert "--format is text, json, csv, ndjson or toml; the default is text." in run("account", "export", "--help").out
+
+
 def test_usage_errors_are_two(run: Run, store: Path) -> None:
     for command in (
         ["frobnicate"],

@@ -15,6 +15,7 @@ LINES = [
     ("bob:{PLAIN}hunter2:5000::", "'bob'", PASSWD),
     ("bob:x:1000:1000:hunter2:/home/bob:/bin/sh", "'bob'", PASSWD),
     (":hunter2", "", PASSWD),
+    ("mailto:hunter2@x.example", "'mailto'", ""),
     ("bob@x.example,hunter2", "bob@x.example", CSV),
     ('"bob@x.example";"hunter2"', "bob@x.example", CSV),
     ("bob@x.example hunter2", "bob@x.example", ""),

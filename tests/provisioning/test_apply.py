@@ -28,7 +28,7 @@ branch = ["203.0.113.0/24"]
 )
 PLAN = """\
 address,pop,pop-lan-only,template,suspended,expires,extra_lan
-alice@example.com,OFF,inherit,staff,yes,2099-12-31,branch
+alice@example.com,OFF,Inherit,staff,yes,2099-12-31,branch
 bob@example.com,,,,no,inherit,
 new@example.com,1,,inherit,,2099-12-31T18:00:00+01:00,-
 """

@@ -33,8 +33,8 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         ["1: a plan has no passwords: take that column out, and use mailpolicy smart-host import -"],
     ),
     "ragged.csv": (
-        "address,pop,imap\nalice@example.com,on\nbob@example.com,on,off,hunter2\n",
-        ["2: 2 fields, but the first line has 3", "3: 4 fields, but the first line has 3"],
+        "address,pop,imap\nalice@example.com\nbob@example.com,on,off,hunter2\n",
+        ["2: 1 field, but the first line has 3", "3: 4 fields, but the first line has 3"],
     ),
     "values.csv": (
         "address,pop,template,expires,extra_lan,smart_host_login\n"
@@ -148,6 +148,7 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "unknown-key.toml": ("version = 1\nhunter2 = 1\n", ["2: this key has no place in a plan"]),
     "version.toml": ('version = 2\n[accounts."a@b.example"]\ntemplate = "hunter2"\n', ["1: the version is not 1"]),
+    "version-true.toml": ("version = true\n[accounts]\n", ["1: the version is not 1"]),
     "broken.toml": ('[accounts."a@b.example"]\npop = hunter2\n', ["2: this is not TOML"]),
     "values.toml": (
         '[accounts."a@b.example"]\npop = "hunter2"\n[accounts]\n"b@b.example" = "hunter2"\n"x y@b.example" = {}\n'

@@ -157,6 +157,17 @@ BAD = {
             "6: a quote is not closed",
         ],
     ),
+    "column-twice.csv": (
+        "MailBox,Domain,AllowAccess,allowaccess\na,example.com,Y,N\n",
+        ["1: the first line names the column AllowAccess twice"],
+    ),
+    "semicolon.csv": (
+        "MailBox;Domain;FullName\na;example.com;hunter2\n",
+        [
+            "1: the first line names no column MailBox, or twice: MDaemon's account CSV is parted by commas, in UTF-8",
+            "1: the first line names no column Domain",
+        ],
+    ),
     "ragged.csv": ("MailBox,Domain\na,example.com,hunter2\n", ["2: 3 fields, but the first line names 2"]),
     "bomb.xml": (
         '<?xml version="1.0"?>\n<!DOCTYPE lolz [\n<!ENTITY lol "hunter2">\n<!ENTITY lol2 "&lol;&lol;">\n]>\n'

@@ -99,7 +99,9 @@ def test_a_renamed_domain_takes_them_along(full: Machine) -> None:
     assert full.kept().keys() == {user("alice@example.org"), ISP.replace(BOB, "bob@example.org")}
     assert '[accounts."x@sub.example.com"]' in full.store.read_text()
     assert full.pending() == []
-    assert full.run("domain", "rename", "example.com", "example.org").status == 4
+    again = full.run("domain", "rename", "example.com", "example.org")
+    assert (again.status, again.out) == (0, "example.org\tdomain\tno accounts are left in example.com\tok\n")
+    assert full.run("domain", "rename", "example.com", "elsewhere.example").status == 4
 
 
 def test_a_domain_is_renamed_whole_or_not_at_all(full: Machine) -> None:

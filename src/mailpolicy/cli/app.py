@@ -13,6 +13,7 @@ from typer.main import get_command, get_group
 from mailpolicy import __version__
 from mailpolicy.cli.context import OPTIONS, USUAL_FORMATS, require_format
 from mailpolicy.errors import UsageError
+from mailpolicy.policy.names import joined
 
 # name: (module, short help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -173,6 +174,9 @@ def _finish(command: Any) -> None:
         for inner in command.commands.values():
             _finish(inner)
         return
+    formats: tuple[str, ...] = getattr(command.callback, "formats", ())
+    if len(formats) > 1:
+        command.epilog = f"--format is {joined(formats, 'or')}; the default is {formats[0]}.\n\n{_EPILOG}"
     _add_options_of_edits(command)
     for parameter in command.params:
         if getattr(parameter, "hidden", False):
@@ -180,7 +184,7 @@ def _finish(command: Any) -> None:
     invoke = command.invoke
 
     def invoke_in_format(context: Any) -> Any:
-        require_format(context.obj.context, *getattr(command.callback, "formats", USUAL_FORMATS))
+        require_format(context.obj.context, *(formats or USUAL_FORMATS))
         return invoke(context)
 
     command.invoke = invoke_in_format

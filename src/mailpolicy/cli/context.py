@@ -15,17 +15,6 @@ from mailpolicy.errors import UsageError
 
 DEFAULT_FILE = "/etc/mailpolicy/accounts.toml"
 ROOT_CACHE = "/var/cache/mailpolicy"
-FORMATS = (
-    "text",
-    "json",
-    "github",
-    "sarif",
-    "junit",
-    "markdown",
-    "csv",
-    "ndjson",
-    "toml",
-)  # each command supports some of them
 USUAL_FORMATS = ("text", "json")  # most commands support these
 
 EDITOR_VARIABLES = ("MAILPOLICY_EDITOR", "VISUAL", "EDITOR")

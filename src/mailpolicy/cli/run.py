@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.cli import plain, was_interrupted
 from mailpolicy.cli.clock import now
-from mailpolicy.cli.context import FORMATS, IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, require_format, split_options
+from mailpolicy.cli.context import IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, split_options
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.streams import discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
@@ -123,9 +123,6 @@ def by_typer(out: Output, arguments: list[str]) -> int:
     try:
         command = root()
         with command.make_context("mailpolicy", arguments, obj=out) as context:
-            # A command checks for its own formats; this refuses one that no command has.
-            if out.context.format not in FORMATS:
-                require_format(out.context, *FORMATS)
             return int(command.invoke(context) or 0)
     except typer.Exit as stop:
         return stop.exit_code

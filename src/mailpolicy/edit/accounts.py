@@ -123,6 +123,10 @@ def rename_domain(policy: Policy, old: str, new: str) -> Plan:
     if old == new:
         plan.results.append(Result(new, "domain", "already has this name", False))
         return plan
+    domains = {account.domain for account in policy.accounts.values()}
+    if old not in domains and new in domains:
+        plan.results.append(Result(new, "domain", f"no accounts are left in {old}", False))
+        return plan
     accounts = selected_accounts(policy, Selection(domain=old), plan)
     renamed = [(account, f"{account.address.removesuffix(old)}{new}") for account in accounts]
     if taken := [address for _, address in renamed if address in policy.accounts]:

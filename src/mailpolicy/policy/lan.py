@@ -140,9 +140,7 @@ def _foreign(text: str) -> EntryRejected | None:
     if len(parts) > 1 and all(each := [_valid_forms(part, foreign=True)[:1] for part in parts[:_MAX_PARTS]]):
         forms = tuple(form for (form,) in each)
         each_form = " and ".join(map(ascii, forms))
-        return EntryRejected(
-            kind, f"{text[:80]!a} holds more than one entry: write {each_form} as separate strings", forms
-        )
+        return EntryRejected(kind, f"{text[:80]!a} holds more than one entry: write {each_form} separately", forms)
     # Postfix writes IPv6 networks as [::1]/128.
     if "[" in text and (bare := re.sub(r"[\[\]]", "", text)) != text:
         return _rejected(kind, text, "has brackets", bare)

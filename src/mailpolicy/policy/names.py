@@ -86,7 +86,7 @@ def line_refusal(line: str, why: str) -> str:
             why = f"{printable(first)}: {why}"
         except NameRejected as error:
             why = str(error)
-    if rest.startswith(":"):
+    if rest.startswith(":") and first != "mailto":
         why += "; this looks like a passwd file; to take its first field: cut -d: -f1"
     elif rest.startswith((",", ";")):
         why += f"; this looks like CSV; to take its first column: cut -d'{rest[0]}' -f1"

@@ -90,8 +90,8 @@ def _cell(address: str, key: str, value: Any) -> str:
             return " ".join(value) or NOTHING
         case date():
             return dates.text(value)
-        case _ if value == INHERIT:
-            raise NotInCsv(f"the {key} of {address} is '{INHERIT}', which removes a key in CSV")
+        case _ if value.lower() == INHERIT:
+            raise NotInCsv(f"the {key} of {address} is '{value}', which removes a key in CSV")
         case _:
             return str(value)
 

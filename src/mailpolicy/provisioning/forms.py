@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mailpolicy.policy.names import joined
+from mailpolicy.policy.names import counted, joined
 from mailpolicy.provisioning.rows import BadRows, Mistake, Row, Rows
 from mailpolicy.provisioning.values import CELLS, COLUMNS, INHERIT, NESTED, ValueRejected, of_table, unknown
 from mailpolicy.store import schema
@@ -77,7 +77,8 @@ def _csv(file: str, data: bytes, progress: Progress) -> list[Row]:
             progress(count)
         if len(record) != len(columns):
             rows.mistake(
-                line, f"{len(record)} fields, but the first line has {len(columns)}: write every field, or quote it"
+                line,
+                f"{counted(len(record), 'field')}, but the first line has {len(columns)}: write every field, or quote it",
             )
             continue
         cells = dict(zip(columns, record, strict=True))
@@ -87,7 +88,7 @@ def _csv(file: str, data: bytes, progress: Progress) -> list[Row]:
         for key, text in cells.items():
             if text := text.strip():
                 try:
-                    keys[key] = None if text == INHERIT else CELLS[key](text)
+                    keys[key] = None if text.lower() == INHERIT else CELLS[key](text)
                 except ValueRejected as error:
                     wrong.append(f"{key} {error}")
         if address is not None:
@@ -175,7 +176,7 @@ def _toml(file: str, data: bytes, progress: Progress) -> list[Row]:
     for fault in document.faults:
         rows.mistake(document.located([fault])[0].line, "this is not TOML; mailpolicy validate explains why")
     version, accounts = document.tree.get("version", schema.VERSION), document.tree.get("accounts", {})
-    if document.tree and version != schema.VERSION:
+    if document.tree and (type(version) is not int or version != schema.VERSION):
         rows.mistake(_line(document, "version"), f"the version is not {schema.VERSION}")
     for key in document.tree:
         if key not in _TOP:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.policy.model import Policy
+from mailpolicy.policy.names import counted
 from mailpolicy.policy.service import Service
 from mailpolicy.provisioning.forms import Progress, records
 from mailpolicy.provisioning.rows import Row, Rows
@@ -102,6 +103,7 @@ _CSV_KEYS: Mapping[str, tuple[str, ...]] = {
     "enablemultipop": (Service.MULTIPOP.switch,),
 }
 _NAMES = ("mailbox", "domain")
+_CSV_FORM = "MDaemon's account CSV is parted by commas, in UTF-8, Windows-1252 or UTF-16 with a byte order mark"
 _NAMED = 20  # settings in one line
 
 
@@ -114,7 +116,10 @@ def _csv(file: str, text: str, encoding: str, progress: Progress) -> Import:
     for name in ("MailBox", "Domain"):
         if columns.count(name.lower()) != 1:
             # A file without a header begins with data, perhaps a password, so nothing of it is repeated.
-            rows.mistake(line, f"the first line names no column {name}, or twice: this is no account CSV of MDaemon")
+            rows.mistake(line, f"the first line names no column {name}, or twice: {_CSV_FORM}")
+    for name in _CSV_KEYS:
+        if columns.count(name) > 1:
+            rows.mistake(line, f"the first line names the column {titles[columns.index(name)]} twice")
     if rows.mistakes:
         return Import(rows.finished(), {}, encoding)
     local, domain = (columns.index(name) for name in _NAMES)
@@ -129,7 +134,7 @@ def _csv(file: str, text: str, encoding: str, progress: Progress) -> Import:
         if count % 10_000 == 0:
             progress(count)
         if len(record) != len(columns):
-            rows.mistake(line, f"{len(record)} fields, but the first line names {len(columns)}")
+            rows.mistake(line, f"{counted(len(record), 'field')}, but the first line names {len(columns)}")
             continue
         address = rows.address(line, f"{record[local].strip()}@{record[domain].strip()}")
         if address is None:

@@ -18,7 +18,8 @@ def app() -> typer.Typer:
     group.command(
         "rename",
         help="Give all accounts of a domain another one. Their passwords move along.\n\n"
-        "Subdomains stay as they are. If one of the new addresses exists already, nothing is renamed.",
+        "Subdomains stay as they are. If one of the new addresses exists already, nothing is renamed. "
+        "A domain that has been renamed already is not an error.",
     )(_rename)
     return keep_group(group)
 

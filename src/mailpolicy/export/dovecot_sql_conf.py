@@ -35,5 +35,5 @@ def _block_24(service: str, options: Options) -> str:
         f"sql_driver = {DRIVERS[options.dialect]}",
         f"!include {options.data}",
         "default_password_scheme = PLAIN",
-        f"passdb_sql_query = {query(options.dialect, service, user, '%{mechanism | upper}')}",
+        f"sql_query = {query(options.dialect, service, user, '%{mechanism | upper}')}",
     )

@@ -178,7 +178,7 @@ def test_a_plan_that_names_a_token_takes_the_password_away(machine: Machine) -> 
     wrong = json.dumps({"address": ALICE, "sources": {"work": source | {"token": SENTINEL}}})
     refused = machine.run("apply", "-", stdin=f"{wrong}\n")
     assert refused.status == 2
-    assert "sources.work.token is not valid (MP081" in refused.err
+    assert "sources.NAME.token is not valid (MP081" in refused.err
 
 
 def test_a_password_is_refused_for_a_source_with_a_token(machine: Machine) -> None:

@@ -205,8 +205,9 @@ def token_name(text: str) -> str:
         return text
     # Somebody may have written the token itself.
     raise NameRejected(
-        "the name of a token has 1 to 63 of a-z 0-9 _ - and starts with a letter or a digit: give the NAME of "
-        "[tokens.NAME] in host.toml, never a token itself"
+        "the name of a token",
+        "has 1 to 63 of a-z 0-9 _ - and starts with a letter or a digit: give the NAME of [tokens.NAME] in host.toml, "
+        "never a token itself",
     )
 
 

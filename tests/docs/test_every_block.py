@@ -119,6 +119,7 @@ RUN_ELSEWHERE: dict[str | tuple[str, str], Elsewhere] = {
         f"docs/suites/{name}.md": Elsewhere("tests/real/suites/test_suites.py", "for block in blocks(suite.page)")
         for name in ("docker-mailserver", "iredmail", "postfixadmin")
     },
+    "docs/several-nodes.md": Elsewhere("tests/real/nodes/test_several_nodes.py", "{block.heading for block in blocks(PAGE)"),
     **{
         ("docs/secrets.md", heading): Elsewhere("tests/real/test_secrets_page.py", f'commands("{heading}")')
         for heading in (

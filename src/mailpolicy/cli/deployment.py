@@ -6,12 +6,13 @@ import os
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from mailpolicy.cli import machine
 from mailpolicy.cli.exports import Exporter, difference, refuse_own
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy import coverage, dovecot, sessions
 from mailpolicy.deploy.configured import ConfiguredExport, data_files
 from mailpolicy.deploy.managed import DeployResult, inspect, trusted_with, update
-from mailpolicy.errors import Advice, MailpolicyError, NotConfirmed, WriteFailed
+from mailpolicy.errors import Advice, KeyringError, MailpolicyError, NotConfirmed, WriteFailed
 from mailpolicy.export import SNIPPETS
 from mailpolicy.export.dovecot import ALWAYS, narrowed, restricted
 from mailpolicy.export.dovecot import governed as covering
@@ -19,6 +20,7 @@ from mailpolicy.export.stamp import State, stamped
 from mailpolicy.policy.model import Policy
 from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
+from mailpolicy.system.keyrings.choice import SEALED_BACKEND
 
 
 class Result(NamedTuple):
@@ -123,6 +125,27 @@ def check_cases(out: Output, policy: Policy) -> CaseCheck:
     for failure in broken:
         out.message(f"warning: {failure.located}")
     return CaseCheck(broken)
+
+
+def check_age_of_secrets(out: Output, exporter: Exporter, *, dry_run: bool) -> None:
+    """Warn if the sealed file that was used is an older copy, otherwise write down which one it was."""
+    if not exporter.opened_keyring:
+        return
+    from mailpolicy.cli.secrets.lookup import keyring_config  # these are there already, as the keyring was opened
+    from mailpolicy.deploy.sealed_writes import SealedWrites
+    from mailpolicy.secrets.credentials import sealed_file
+
+    config = keyring_config(out)
+    if config.backend != SEALED_BACKEND:
+        return
+    file = sealed_file(config)
+    with suppress(KeyringError):  # the export that needed the file has reported it
+        header = file.header()
+        noted = SealedWrites(machine.path(out.context), file.path)
+        if (older := noted.older(header)) is not None:
+            out.message(older._replace(text=f"warning: {older.text}"))
+        elif not dry_run:
+            noted.record(header)
 
 
 def check_enforced(out: Output, exporter: Exporter, results: list[Result]) -> None:

@@ -44,6 +44,11 @@ class Exporter:
         """Return the policy of the store as it was read last."""
         return self._store.policy()
 
+    @property
+    def opened_keyring(self) -> bool:
+        """Return whether a target needed secrets."""
+        return self._vault is not None
+
     def make(self, target: Target, options: Options) -> Exported:
         """Return the file of a target for the store as it is now. Raises StoreError, Refused and KeyringError."""
         current = Store.read(self._out.context.file, trusted=self._out.trusted)

@@ -2,7 +2,7 @@
 
 A rotation replaces two files, which no system call does in one step. So the new key is first stored beside the old one,
 then the file is replaced, and then the new key replaces the old one: after a crash at any point one of the two keys opens
-the file. Replacing the file by an older copy, with the key of that time, is not detected.
+the file. An older copy of the file with its key is as good as the newest here; `deploy/sealed_writes.py` tells them apart.
 """
 
 from __future__ import annotations

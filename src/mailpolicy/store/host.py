@@ -75,6 +75,7 @@ class Host(NamedTuple):
     cases: str | None = None
     journal: bool = False
     tokens: Mapping[str, TokenCommand] = MappingProxyType({})
+    repository: str | None = None
     document: Document | None = None
 
 
@@ -106,7 +107,7 @@ def read(path: str | None) -> Host:
             raise invalid(document, (key,), f"unknown key {key!a}{hint}")
         if type(value) is not (wanted := _TYPES.get(key, str)):
             raise invalid(document, (key,), f"{key} must be {TYPES[wanted][0]}")
-    for key in ("secrets_file", "key_file", "cases"):
+    for key in ("secrets_file", "key_file", "cases", "repository"):
         if key in document.tree and not os.path.isabs(document.tree[key]):
             raise invalid(document, (key,), f"{key} must be an absolute path")
     tokens = {name: _token_command(document, name, table) for name, table in document.tree.get("tokens", {}).items()}

@@ -25,6 +25,7 @@ HOST_KEYS = {
     "cases": "the cases that every edit is held against, an absolute path: docs/cases.md",
     "journal": "true writes every edit down in a journal beside the store: docs/history.md",
     "tokens": "the commands that make the tokens of MultiPOP sources: `[tokens.NAME]`, docs/secrets.md",
+    "repository": "the git repository that the store of this machine comes from, an absolute path: docs/several-nodes.md",
     "exports": "the files of other programs that `deploy` writes: `[exports.NAME]`, docs/enforcement.md",
 }
 

@@ -166,6 +166,18 @@ def locate(path: str) -> tuple[str, str]:
     return folder, os.fsdecode(done.stdout.removesuffix(b"\n")) + name
 
 
+def commit_id(revision: str, folder: str) -> str | None:
+    """Return the abbreviated id of a commit of the repository around `folder`; None if there is no repository or no commit.
+
+    Raises Refused.
+    """
+    try:
+        done = _git("rev-parse", "--verify", "--quiet", "--short=12", f"{revision}^{{commit}}", folder=folder)
+    except (OSError, ValueError):  # git is not installed
+        return None
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
 def is_revision(name: str, folder: str | None = None) -> bool:
     """Return whether the repository has a revision of this name."""
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mailpolicy.cli import machine as host_machine
 from mailpolicy.cli.checks.result import ERROR, OK, WARNING, CheckInput, CheckResult
+from mailpolicy.deploy.sealed_writes import SealedWrites
 from mailpolicy.errors import Command, KeyringError
 from mailpolicy.policy import bindings
 from mailpolicy.policy.names import counted
@@ -46,6 +48,8 @@ def check_sealed_file(machine: CheckInput) -> Iterator[CheckResult]:
         return
     file = sealed_file(machine.keyring_config)
     header = file.header()
+    if (older := SealedWrites(host_machine.path(machine.out.context), file.path).older(header)) is not None:
+        yield CheckResult(WARNING, older.text, older.command)
     yield CheckResult(
         OK, f"{file.path}, written {counted(header.writes, 'time')}, key {header.key_id} from {file.source.name}"
     )

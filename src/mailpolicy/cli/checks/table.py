@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from mailpolicy.cli.checks.commit import check_commit
 from mailpolicy.cli.checks.dates import check_dates
 from mailpolicy.cli.checks.exports import check_dovecot, check_exports
 from mailpolicy.cli.checks.result import CheckInput, CheckResult
@@ -16,6 +17,7 @@ CHECKS: dict[str, Check] = {
     "store": check_store,
     "permissions": check_permissions,
     "host.toml": check_host_config,
+    "commit": check_commit,
     "cases": check_cases,
     "keyring": check_keyring,
     "sealed file": check_sealed_file,
@@ -30,6 +32,7 @@ CHECKS: dict[str, Check] = {
 # By check, the checks that must succeed first, with the reason to show if they did not.
 _STORE, _HOST_TOML = ("store", "the store cannot be read"), ("host.toml", "host.toml cannot be read")
 REQUIRES = {
+    "commit": (_STORE, _HOST_TOML),
     "cases": (_STORE, _HOST_TOML),
     "keyring": (_HOST_TOML,),
     "sealed file": (_HOST_TOML,),

@@ -8,7 +8,15 @@ import typer
 
 from mailpolicy.cli import due, machine
 from mailpolicy.cli.app import new_app
-from mailpolicy.cli.deployment import CaseCheck, Result, check_cases, check_enforced, deploy_export, kick_sessions
+from mailpolicy.cli.deployment import (
+    CaseCheck,
+    Result,
+    check_age_of_secrets,
+    check_cases,
+    check_enforced,
+    deploy_export,
+    kick_sessions,
+)
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
 from mailpolicy.deploy.configured import ConfiguredExport
@@ -68,6 +76,7 @@ def _deploy(
             _record_followed(out, exporter.policy, results, known)
         for result in results if not (check or diff) else ():
             kick_sessions(out, result, default_domains, kicked, failed, ask=kick)
+        check_age_of_secrets(out, exporter, dry_run=check or diff)
     except BaseException:  # report the exports done so far, even after Ctrl-C
         _report(out, results, kicked, failed, cases, next_change, dry_run=check or diff)
         raise

@@ -18,7 +18,7 @@ def app() -> typer.Typer:
     """Return the command doctor."""
     command = new_app()
     command.command(
-        help="Check the store, its permissions, the keyring, the exports and Dovecot.\n\n"
+        help="Check the store, its permissions and commit, the keyring, the exports and Dovecot.\n\n"
         "Exit status: 0 if there is no error (warnings are allowed), else 1."
     )(_doctor)
     return command

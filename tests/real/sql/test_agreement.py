@@ -131,9 +131,7 @@ def test_dovecot_answers_bearers_of_tokens_what_check_answers(
     expected = [verdict and one == of for verdict, one, of in zip(allowed, addresses, bearers, strict=True)]
     with dovecot.auth() as auth:
         answers = [
-            answer
-            for first in range(0, QUESTIONS, 20)
-            for answer in auth.ask(attempts[first : first + 20], mechanism)
+            answer for first in range(0, QUESTIONS, 20) for answer in auth.ask(attempts[first : first + 20], mechanism)
         ]
     assert wrong(attempts, expected, answers) == [], dovecot.log()[-4000:]
     assert any(answers)

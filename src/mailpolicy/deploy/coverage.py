@@ -42,6 +42,19 @@ def data_read(exports: Iterable[ConfiguredExport], snippet: ConfiguredExport) ->
     return [one for one in exports if one.target_name == "dovecot" and readers([snippet], one.generated.path)]
 
 
+def in_order(exports: Iterable[ConfiguredExport], governed: Collection[str]) -> list[ConfiguredExport]:
+    """Return exports with those snippets first that still ask a database about a service that is no longer governed.
+
+    The database loses the rows of such a service, and a Dovecot that still asked about it would refuse everybody.
+    """
+    return sorted(
+        exports,
+        key=lambda one: (
+            one.target_name != "dovecot-sql-conf" or {*services_of(text_of(one.generated.path))}.issubset(governed)
+        ),
+    )
+
+
 def refuse_uncovered(exports: Iterable[ConfiguredExport], path: str, snippet: str) -> None:
     """Raise Refused if a snippet asks about a service that the data file at `path` does not cover: nobody could use it."""
     if not exists(path, follow=True):  # it may be for another machine

@@ -239,3 +239,32 @@ def test_what_was_done_is_said_whatever_ends_the_run(program: Run, store: Path, 
     assert result.status == 143
     assert result_line(result, "a") == ["updated", "changed"]
     assert not (tmp_path / "c").exists()
+
+
+def test_a_snippet_stops_asking_before_a_database_loses_the_rows(run: Run, tmp_path: Path) -> None:
+    """And it begins to ask after the database has them."""
+    store, host = tmp_path / "accounts.toml", tmp_path / "host.toml"
+    host.write_text(
+        f"""[exports.table]
+target = "sql"
+dialect = "sqlite"
+path = "{tmp_path}/policy.sql"
+[exports.snippet]
+target = "dovecot-sql-conf"
+dialect = "sqlite"
+dovecot = "2.4"
+path = "{tmp_path}/snippet.conf"
+data = "/etc/dovecot/database.conf"
+doveconf = ["/no/such/doveconf"]
+"""
+    )
+    for govern, order in (
+        ('["smtp"]', ["table", "snippet"]),
+        ("[]", ["snippet", "table"]),
+        ('["sieve"]', ["table", "snippet"]),
+    ):
+        store.write_text(
+            f"version = 1\n[server]\ngovern = {govern}\n[defaults]\nimap = true\nsmtp = true\nsieve = true\n"
+        )
+        deployed = run("--file", str(store), "--host-config", str(host), "deploy")
+        assert (deployed.status, [line.split("\t")[0] for line in deployed.out.splitlines()]) == (0, order)

@@ -19,11 +19,13 @@ from mailpolicy.cli.deployment import (
 )
 from mailpolicy.cli.exports import Exporter
 from mailpolicy.cli.output import Output
+from mailpolicy.deploy import coverage
 from mailpolicy.deploy.configured import ConfiguredExport
 from mailpolicy.deploy.dovecot import NotEnforced
 from mailpolicy.deploy.last_run import LastRun
 from mailpolicy.edit.remarks import names_or_count
 from mailpolicy.errors import NotFound, Refused, StoreError
+from mailpolicy.export.dovecot import governed
 from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.moments import next_change as following_change
@@ -69,7 +71,7 @@ def _deploy(
     kicked: list[str] = []
     failed: list[str] = []
     try:
-        for export in selected:
+        for export in coverage.in_order(selected, governed(exporter.policy)):
             results.append(deploy_export(out, exporter, export, dry_run=check or diff))
         check_enforced(out, exporter, results)
         if not (check or diff):

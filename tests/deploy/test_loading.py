@@ -25,6 +25,11 @@ UNNOTICED = (
     (["sudo", "-u", "postgres", "/usr/bin/psql", "-f", "/x.sql"], "ON_ERROR_STOP=1"),
     (["mariadb", "--execute", "source /x.sql"], "--abort-source-on-error"),
     (["mysql", "-e", "source /x.sql"], "--abort-source-on-error"),
+    (["mariadb", "--abort-source-on-error", "--force", "-e", "source /x.sql"], "--abort-source-on-error"),
+    (
+        ["mariadb", "--abort-source-on-error", "--skip-abort-source-on-error", "-e", "source /x.sql"],
+        "--abort-source-on-error",
+    ),
     (["sqlite3", "/x.db", ".read /x.sql"], "-bail"),
 )
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 class _Client(NamedTuple):
     needed: re.Pattern[str]  # what the words after the program must contain
     advice: str
+    careless: re.Pattern[str] = re.compile(r"(?!)")  # what they must not contain
 
 
 _STOPS_PSQL = _Client(
@@ -22,7 +23,8 @@ _STOPS_PSQL = _Client(
 )
 _STOPS_MARIADB = _Client(
     re.compile(r"^(?!.*source )|\0--abort-source-on-error\0"),
-    'add "--abort-source-on-error" to reload, as source ends with 0 after an error',
+    'add "--abort-source-on-error" to reload, as source ends with 0 after an error, and no --force',
+    re.compile(r"\0(-f|--force|--skip-abort-source-on-error)\0"),
 )
 _STOPS_SQLITE = _Client(re.compile(r"\0--?bail\0"), 'add "-bail" to reload, as sqlite3 goes on after an error')
 _CLIENTS = {"psql": _STOPS_PSQL, "mariadb": _STOPS_MARIADB, "mysql": _STOPS_MARIADB, "sqlite3": _STOPS_SQLITE}
@@ -33,5 +35,7 @@ def explain_unnoticed(command: Sequence[str]) -> str | None:
     for place, word in enumerate(command):
         client = _CLIENTS.get(os.path.basename(word))
         if client is not None:
-            return None if client.needed.search("\0".join(("", *command[place + 1 :], ""))) else client.advice
+            words = "\0".join(("", *command[place + 1 :], ""))
+            noticed = client.needed.search(words) and not client.careless.search(words)
+            return None if noticed else client.advice
     return None

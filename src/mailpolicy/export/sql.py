@@ -37,6 +37,9 @@ class _Dialect(NamedTuple):
     same: str  # whether two columns are the same; NULL is the same as NULL
     change: str  # what an INSERT does with a row that is there
     by_index: str = ""  # after a table of a join: look each row up
+    delete: str = "DELETE"
+    # The columns of the proof, which keep a 0 out of it.
+    agreeing: str = "agree INTEGER PRIMARY KEY,\n  CONSTRAINT table_and_script_agree CHECK (agree = 1)"
     proof: str = "INSERT INTO mailpolicy_proof SELECT {};\n"  # fails unless its argument is 1
     letters: str = ""  # before a string with letters that are not ASCII
 
@@ -44,7 +47,7 @@ class _Dialect(NamedTuple):
 _DIALECTS = {
     "postgresql": _Dialect(
         begin="BEGIN;\nSET LOCAL client_encoding = 'UTF8';\nSET LOCAL standard_conforming_strings = on;\n"
-        "SET LOCAL client_min_messages = warning;\n",
+        "SET LOCAL client_min_messages = warning;\nSET LOCAL row_security = off;\n",
         # Against a table whose statistics say that it is empty, nested loops take hours.
         start="SET LOCAL enable_nestloop = off;\nLOCK TABLE mailpolicy_access IN SHARE ROW EXCLUSIVE MODE;\n",
         end="COMMIT;\n",
@@ -59,7 +62,12 @@ _DIALECTS = {
     # CREATE TABLE commits; and a START TRANSACTION what a script that failed has left open, without the ROLLBACK.
     "mariadb": _Dialect(
         begin="ROLLBACK;\nDROP TEMPORARY TABLE IF EXISTS mailpolicy_wanted, mailpolicy_proof;\nSET @mailpolicy_agree = NULL;\n",
-        start="START TRANSACTION;\n",
+        # Only InnoDB can take half an update back. The 0 is there so that another one is a duplicate: a session can switch
+        # CHECK off, but no key.
+        start="INSERT INTO mailpolicy_proof VALUES (0);\nINSERT INTO mailpolicy_proof SELECT CASE WHEN (\n"
+        "  SELECT ENGINE FROM information_schema.TABLES\n"
+        "  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'mailpolicy_access'\n"
+        ") = 'InnoDB' THEN 2 ELSE 0 END;\nSTART TRANSACTION;\n",
         end="DROP TEMPORARY TABLE mailpolicy_wanted, mailpolicy_proof;\n"
         "EXECUTE IMMEDIATE IF(@mailpolicy_agree = 1, 'COMMIT', 'ROLLBACK');\nSET @mailpolicy_agree = NULL;\n",
         service="VARCHAR(16) CHARACTER SET ascii COLLATE ascii_nopad_bin",
@@ -70,7 +78,9 @@ _DIALECTS = {
         same="{} <=> {}",
         change="ON DUPLICATE KEY UPDATE allow_nets = VALUES(allow_nets)",
         by_index=" FORCE INDEX (PRIMARY)",
-        proof="SELECT {} INTO @mailpolicy_agree;\nINSERT INTO mailpolicy_proof VALUES (@mailpolicy_agree);\n",
+        delete="SET STATEMENT sql_safe_updates = 0 FOR DELETE",
+        agreeing="agree INTEGER NOT NULL,\n  UNIQUE KEY table_and_script_agree (agree)",
+        proof="SELECT {} INTO @mailpolicy_agree;\nINSERT INTO mailpolicy_proof VALUES (@mailpolicy_agree = 1);\n",
         letters="_utf8mb4",
     ),
     "sqlite": _Dialect(
@@ -134,10 +144,7 @@ def _tables(dialect: _Dialect) -> Iterator[str]:
     yield dialect.begin
     yield f"CREATE TABLE IF NOT EXISTS mailpolicy_access {columns}{dialect.table};\n"
     yield f"CREATE TEMPORARY TABLE mailpolicy_wanted {columns}{dialect.temporary};\n"
-    yield (
-        "CREATE TEMPORARY TABLE mailpolicy_proof (\n"
-        f"  agree INTEGER PRIMARY KEY,\n  CONSTRAINT table_and_script_agree CHECK (agree = 1)\n){dialect.temporary};\n"
-    )
+    yield (f"CREATE TEMPORARY TABLE mailpolicy_proof (\n  {dialect.agreeing}\n){dialect.temporary};\n")
     yield dialect.start
 
 
@@ -151,7 +158,7 @@ def _changes(dialect: _Dialect, count: int) -> Iterator[str]:
     )
     # Counted first: in most updates no row has to go, and looking for one costs as much as everything else.
     yield (
-        f"DELETE FROM mailpolicy_access WHERE (SELECT COUNT(*) FROM mailpolicy_access) > {count} AND NOT EXISTS (\n"
+        f"{dialect.delete} FROM mailpolicy_access WHERE (SELECT COUNT(*) FROM mailpolicy_access) > {count} AND NOT EXISTS (\n"
         f"  SELECT 1 FROM mailpolicy_wanted AS w{dialect.by_index}\n"
         "  WHERE w.service = mailpolicy_access.service AND w.address = mailpolicy_access.address\n);\n"
     )

@@ -181,10 +181,13 @@ def test_the_first_run(tmp_path: Path, nodes: list[Node], desk: Desk) -> None:
     for arguments, message in (
         ((), "no commit is in force yet; name the one to start from: mailpolicy-pull COMMIT"),
         ((missing,), f"there is no commit {missing} in /var/lib/mailpolicy/policy.git"),
-        (("--help",), "there is no commit --help in /var/lib/mailpolicy/policy.git"),
     ):
         ended = node.pull(*arguments)
         assert (ended.status, ended.shown) == (5, f"mailpolicy-pull: {message}\n")
+    for name in ("--help", "refs/remotes/origin/main", new[:12]):
+        ended = node.pull(name)
+        message = f"{name} is not the whole name of a commit, 40 or 64 of 0-9 a-f"
+        assert (ended.status, ended.shown, node.in_force) == (2, f"mailpolicy-pull: {message}\n", None)
     # The server hands out an older commit than the one that was read elsewhere.
     desk.push(old)
     ended = node.pull(new)
@@ -245,3 +248,38 @@ def test_without_a_repository(nodes: list[Node]) -> None:
     node.repository.rename(node.repository.with_name("away"))
     ended = node.pull()
     assert ended == (5, "mailpolicy-pull: there is no repository /var/lib/mailpolicy/policy.git\n")
+
+
+def test_no_variable_of_the_caller_leads_elsewhere(nodes: list[Node], desk: Desk, tmp_path: Path) -> None:
+    node, other = nodes[0], tmp_path / "other.toml"
+    commit = desk.commit(WIDER)
+    host = {"MAILPOLICY_FILE": str(other), "MAILPOLICY_HOST_CONFIG": "/dev/null", "GIT_NAMESPACE": "x"}
+    assert node.pull(environment=host).status == 0
+    assert (node.in_force, node.store.read_text(), other.exists()) == (commit, WIDER, False)
+
+
+def test_signers_that_others_can_change(nodes: list[Node], desk: Desk) -> None:
+    node, before = nodes[0], nodes[0].policy
+    desk.commit(WIDER)
+    node.signers.chmod(0o666)
+    ended = node.pull()
+    assert (ended.status, node.policy) == (5, before)
+    assert "others can change /etc/mailpolicy/signers" in ended.shown
+    node.signers.chmod(0o644)
+    assert node.pull().status == 0
+
+
+def test_secrets_that_are_not_a_file(nodes: list[Node], desk: Desk) -> None:
+    node = nodes[0]
+    node.with_secrets()
+    (desk.work / "secrets").mkdir()
+    (desk.work / "secrets/x").write_text("x")
+    before = node.policy
+    commit = desk.commit(WIDER)
+    ended = node.pull()
+    assert (ended.status, node.policy) == (5, before)
+    assert (
+        ended.shown.splitlines()[-1]
+        == f"mailpolicy-pull: secrets of {commit} is not a file; {before[0]} stays in force"
+    )
+    assert not (node.root / "var/lib/mailpolicy/secrets.new").exists()

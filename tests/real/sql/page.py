@@ -32,7 +32,16 @@ def reload(dialect: str) -> list[str]:
 
 def reader(dialect: str) -> list[str]:
     """Return the statements that make the role of the nodes, and give it its rights."""
-    make = {"postgresql": "CREATE ROLE", "mariadb": "CREATE USER"}[dialect]
+    return _role(dialect, "dovecot")
+
+
+def loader(dialect: str) -> list[str]:
+    """Return the statements that make the role of the server that runs the script."""
+    return _role(dialect, "mailpolicy")
+
+
+def _role(dialect: str, name: str) -> list[str]:
+    make = {"postgresql": f"CREATE ROLE {name} ", "mariadb": f"CREATE USER {name}@"}[dialect]
     return _only([block.text.splitlines() for block in _blocks("sql") if block.text.startswith(make)])
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from tests.real.sql import page
 from tests.real.sql.processes import Server, held, program, require, rows, run, user
 
-LOADER = "loader"
-
 
 class Postgresql(Server):
     """PostgreSQL; `primary` is the server that a standby replicates by streaming."""
@@ -29,7 +27,8 @@ class Postgresql(Server):
         self.start()
         if primary is None:
             require([program("createdb"), "-h", str(self.folder), "-U", "owner", "mail"])
-            self.query(page.reader("postgresql")[0])
+            for statement in (*page.loader("postgresql"), page.reader("postgresql")[0]):
+                self.query(statement)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -43,7 +42,8 @@ class Postgresql(Server):
     def load_command(self, script: Path) -> list[str]:
         """See Database."""
         words = [program("psql"), *page.reload("postgresql")[1:]]
-        ours = {"/var/lib/mailpolicy/policy.sql": str(script), "service=mailpolicy": self._owner}
+        service = self._owner.replace("user=owner", "user=mailpolicy")
+        ours = {"/var/lib/mailpolicy/policy.sql": str(script), "service=mailpolicy": service}
         return [ours.get(word, word) for word in words]
 
     @property
@@ -109,8 +109,8 @@ class Mariadb(Server):
         self.start()
         self.query("CREATE DATABASE mail", "mysql")
         self.query(page.reader("mariadb")[0], "mysql")
-        self.query(f"CREATE USER {LOADER}@localhost", "mysql")
-        self.query(f"GRANT ALL ON mail.* TO {LOADER}@localhost", "mysql")
+        for statement in page.loader("mariadb"):
+            self.query(statement, "mysql")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -139,7 +139,14 @@ class Mariadb(Server):
         """See Database."""
         _, *words = page.reload("mariadb")
         words = [word.replace("/var/lib/mailpolicy/policy.sql", str(script)) for word in words]
-        return [program("mariadb"), "--no-defaults", f"--socket={self.socket}", f"--user={LOADER}", *words]
+        return [
+            program("mariadb"),
+            "--no-defaults",
+            f"--socket={self.socket}",
+            "--user=mailpolicy",
+            "--password=PASSWORD",
+            *words,
+        ]
 
     def careless_command(self, script: Path) -> list[str]:
         """See Database."""

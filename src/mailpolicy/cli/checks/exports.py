@@ -25,6 +25,8 @@ def check_exports(machine: CheckInput) -> Iterator[CheckResult]:
             yield _check_export(machine, exporter, export)
         except MailpolicyError as error:
             yield CheckResult(ERROR, f"{export.name}: {error}", error.fix)
+        if export.target_name == "sql" and not export.generated.commands:
+            yield CheckResult(ERROR, f"{export.name}: nothing runs the script: add reload, see docs/database.md")
         for command in export.generated.commands if export.target_name == "sql" else ():
             if (advice := loading.explain_unnoticed(command)) is not None:
                 yield CheckResult(ERROR, f"{export.name}: a failed update would not be noticed: {advice}")

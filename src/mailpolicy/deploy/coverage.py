@@ -14,7 +14,7 @@ from mailpolicy.deploy.configured import ConfiguredExport, export_command
 from mailpolicy.deploy.dovecot import Configuration, Doveconf, NotEnforced, text_of
 from mailpolicy.deploy.managed import owe_reload, reload_pending, update
 from mailpolicy.deploy.passdbs import services_of, services_reading
-from mailpolicy.errors import Command, Refused
+from mailpolicy.errors import Command, MailpolicyError, Refused
 from mailpolicy.export.dovecot import ALWAYS, covered, dated, keeping, kept, to_keep
 from mailpolicy.export.dovecot_conf import default_domain
 from mailpolicy.export.stamp import body_of, stamped
@@ -47,12 +47,15 @@ def in_order(exports: Iterable[ConfiguredExport], governed: Collection[str]) -> 
 
     The database loses the rows of such a service, and a Dovecot that still asked about it would refuse everybody.
     """
-    return sorted(
-        exports,
-        key=lambda one: (
-            one.target_name != "dovecot-sql-conf" or {*services_of(text_of(one.generated.path))}.issubset(governed)
-        ),
-    )
+    return sorted(exports, key=lambda one: one.target_name != "dovecot-sql-conf" or not _asks_beyond(one, governed))
+
+
+def _asks_beyond(snippet: ConfiguredExport, governed: Collection[str]) -> bool:
+    """Return whether an installed snippet asks about a service that is not governed; one that cannot be read does not."""
+    try:
+        return not set(services_of(text_of(snippet.generated.path))).issubset(governed)
+    except (MailpolicyError, OSError):  # reported when this export is made, and only for it
+        return False
 
 
 def refuse_uncovered(exports: Iterable[ConfiguredExport], path: str, snippet: str) -> None:

@@ -35,7 +35,8 @@ class _Dialect(NamedTuple):
     table: str  # what follows the columns of a table, and of a temporary one
     temporary: str
     same: str  # whether two columns are the same; NULL is the same as NULL
-    change: str  # what an INSERT does with a row that is there
+    # What an INSERT does with a row that is there.
+    change: str = "ON CONFLICT (service, address) DO UPDATE SET allow_nets = excluded.allow_nets"
     by_index: str = ""  # after a table of a join: look each row up
     delete: str = "DELETE"
     # The columns of the proof, which keep a 0 out of it.
@@ -57,9 +58,8 @@ _DIALECTS = {
         table="",
         temporary=" ON COMMIT DROP",
         same="{} IS NOT DISTINCT FROM {}",
-        change="ON CONFLICT (service, address) DO UPDATE SET allow_nets = excluded.allow_nets",
     ),
-    # CREATE TABLE commits; and a START TRANSACTION what a script that failed has left open, without the ROLLBACK.
+    # CREATE TABLE commits. Without the ROLLBACK it would commit what a script that failed has left open.
     "mariadb": _Dialect(
         begin="ROLLBACK;\nDROP TEMPORARY TABLE IF EXISTS mailpolicy_wanted, mailpolicy_proof;\nSET @mailpolicy_agree = NULL;\n",
         # Only InnoDB can take half an update back. The 0 is there so that another one is a duplicate: a session can switch
@@ -93,7 +93,6 @@ _DIALECTS = {
         table=" WITHOUT ROWID",
         temporary=" WITHOUT ROWID",
         same="{} IS {}",
-        change="ON CONFLICT (service, address) DO UPDATE SET allow_nets = excluded.allow_nets",
         proof="INSERT OR ROLLBACK INTO mailpolicy_proof SELECT {};\n",
     ),
 }

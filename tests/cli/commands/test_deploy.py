@@ -268,3 +268,10 @@ doveconf = ["/no/such/doveconf"]
         )
         deployed = run("--file", str(store), "--host-config", str(host), "deploy")
         assert (deployed.status, [line.split("\t")[0] for line in deployed.out.splitlines()]) == (0, order)
+    # A snippet that cannot be read fails by itself.
+    (tmp_path / "snippet.conf").unlink()
+    (tmp_path / "snippet.conf").mkdir()
+    (tmp_path / "policy.sql").unlink()
+    deployed = run("--file", str(store), "--host-config", str(host), "deploy")
+    assert deployed.status != 0
+    assert (tmp_path / "policy.sql").exists()

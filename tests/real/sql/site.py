@@ -10,6 +10,20 @@ from tests.helpers import Result, Run
 from tests.real.dovecot import Dovecot
 from tests.real.sql.databases import Database
 
+# Three accounts: with IMAP from anywhere, from the LAN only, and without; POP is off for all.
+STORE = """version = 1
+[server]
+edition = "pro"
+lan = ["127.0.0.1"]
+[defaults]
+imap = true
+[accounts."any@example.com"]
+[accounts."lan@example.com"]
+imap_lan_only = true
+[accounts."off@example.com"]
+imap = false
+"""
+
 
 def deploy(run: Run, folder: Path, store: str, dovecot: Dovecot, database: Database, **options: str) -> Result:
     """Deploy a store: the script, which the database runs, and Dovecot's configuration. The options are those of targets."""

@@ -25,7 +25,7 @@ from tests.real.clients import Attempt
 from tests.real.dovecot import MECHANISMS, Dovecot
 from tests.real.dovecot_releases import VERSIONS
 from tests.real.sql.databases import Database
-from tests.real.sql.site import deploy
+from tests.real.sql.site import STORE, deploy
 
 pytestmark = pytest.mark.real
 
@@ -79,20 +79,6 @@ def test_dovecot_answers_what_check_answers(dovecot: Dovecot, database: Database
             )
         )
         dovecot.stop()
-
-
-STORE = """version = 1
-[server]
-edition = "pro"
-lan = ["127.0.0.1"]
-[defaults]
-imap = true
-[accounts."any@example.com"]
-[accounts."lan@example.com"]
-imap_lan_only = true
-[accounts."off@example.com"]
-imap = false
-"""
 
 
 def test_every_mechanism_lets_in_whom_check_allows(

@@ -53,7 +53,8 @@ def _export(
         str | None, typer.Option("--data", metavar="PATH", help="-conf and -query targets: path of the file they read")
     ] = None,
     dialect: Annotated[
-        str | None, typer.Option("--dialect", metavar="NAME", help=f"sql: {', '.join(DIALECTS)}")
+        str | None,
+        typer.Option("--dialect", metavar="NAME", help=f"targets with sql in their names: {', '.join(DIALECTS)}"),
     ] = None,
     strategy: Annotated[
         str | None,

@@ -11,6 +11,9 @@ from tests.machine import Machine
 from tests.real.desktop import MASTER, Desktop, private_desktop
 from tests.real.dovecot import Dovecot, private_dovecot
 from tests.real.dovecot_releases import VERSIONS, release
+from tests.real.proof.table import pytest_addoption, pytest_terminal_summary
+
+__all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.networks import NetworkSet
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store
-from tests.cli.test_quiet import EDITS, leaves, place, rows
+from tests.cli.test_quiet import leaves, place
+from tests.everything import EDITS, rows
 from tests.helpers import Run
 from tests.machine import ALICE, Machine
 

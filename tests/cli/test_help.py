@@ -15,7 +15,7 @@ import pytest
 
 from mailpolicy.cli import examples
 from mailpolicy.cli.app import COMMANDS, SECTIONS, root
-from tests.cli.test_quiet import JOURNAL
+from tests.everything import JOURNAL
 from tests.helpers import RELAYED, ROOT, TESTS, Run
 from tests.sealing import host_config, sealed_file
 

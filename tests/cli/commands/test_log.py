@@ -14,7 +14,8 @@ import pytest
 from mailpolicy.cli.context import Context
 from tests.cli.commands.desk import Desk
 from tests.cli.commands.journals import entries, journal
-from tests.cli.test_quiet import EDITS, JOURNAL, place, rows
+from tests.cli.test_quiet import place
+from tests.everything import EDITS, JOURNAL, rows
 from tests.helpers import MINIMAL, NOBODY, Run, needs_root
 from tests.machine import ALICE, FIRST, Machine
 

@@ -10,7 +10,8 @@ import pytest
 
 from mailpolicy.store.store import Store
 from tests.cli.commands.journals import entries, journal
-from tests.cli.test_quiet import EDITS, place, rows
+from tests.cli.test_quiet import place
+from tests.everything import EDITS, rows
 from tests.helpers import MINIMAL, RELAYED, Run
 from tests.machine import ALICE, BOB
 

@@ -1,4 +1,5 @@
-"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages), the JSON Schema and the tree of commands.
+"""Write the generated pages (docs/commands.md, file-format.md, rules.md, the manual pages, the record in reliability.md), the JSON
+Schema and the tree of commands.
 
 With --check write nothing, and fail if a page is not up to date.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import command_tree
+import faults
 import json_schema
 import manual
 
@@ -99,6 +101,7 @@ def main(check: bool) -> int:
         DOCS / "commands.md": commands(),
         DOCS / "file-format.md": file_format(),
         DOCS / "rules.md": rules(),
+        DOCS / "reliability.md": faults.page((DOCS / "reliability.md").read_text(encoding="utf-8")),
         PACKAGE / "cli" / "commands.json": command_tree.text(),
         PACKAGE / "store" / "accounts.schema.json": json_schema.text(),
         **{DOCS / "man" / name: text for name, text in manual.pages().items()},

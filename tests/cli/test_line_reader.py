@@ -100,3 +100,8 @@ def test_of_many_wrong_lines_some_are_told(program: Run, store: Path) -> None:
 
 def test_what_is_typed_is_repeated(run: Run, store: Path) -> None:
     assert "'a b@x.example' is not an address" in run("--file", str(store), "account", "add", "a b@x.example").err
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(program: Run, store: Path) -> None:
+    result = program("--file", str(store), "pop", "on", "-", stdin="\ufeffbob@example.com\n")
+    assert (result.status, result.out.split("\t")[0]) == (0, "bob@example.com")

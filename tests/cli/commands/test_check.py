@@ -208,6 +208,13 @@ def test_batch_says_what_single_questions_say(program: Run) -> None:
         assert line.split("\t") == [*expected, *entry]
 
 
+def test_what_is_malformed_comes_before_what_is_not_governed(program: Run) -> None:
+    single = program(*FILE, "check", "alice@acme.example", "smtp", "10.0.0.300")
+    assert (single.status, "'10.0.0.300' is not an IP address" in single.err) == (2, True)
+    batch = program(*FILE, "check", "--batch", "-", stdin="alice@acme.example smtp 10.0.0.300\n")
+    assert (batch.status, "not an IP address" in batch.out) == (2, True)
+
+
 def test_the_default_store_and_the_variable(program: Run, store: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
     assert program("check", "alice@example.com", "pop", "10.0.0.1", env=env).out == "allow\n"

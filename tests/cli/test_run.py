@@ -196,3 +196,15 @@ def test_a_slow_reader_is_answered_line_by_line(store: Path) -> None:
     child.stdin.close()
     assert child.wait(timeout=max(1.0, deadline - time.monotonic())) == 1
     child.stdout.close()
+
+
+def test_results_and_messages_keep_their_order_in_one_place(store: Path) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "who", "pop", "--file", str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    *rows, count = done.stdout.splitlines()
+    assert (len(rows) > 0, all("\t" in row for row in rows), " can use POP" in count) == (True, True, True)

@@ -7,10 +7,18 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import tomli
 
+from mailpolicy.edit import accounts
+from mailpolicy.edit.plan import Plan
+from mailpolicy.edit.selection import Selection
+from mailpolicy.edit.transaction import transact
+from mailpolicy.policy.model import Policy
+from mailpolicy.secrets.pending import Interrupted
+from mailpolicy.store.store import Store
 from tests.helpers import MINIMAL, PROGRAM, Run
 
 
@@ -132,3 +140,17 @@ def test_a_dry_run_takes_no_lock_and_writes_nothing(run: Run, store: Path) -> No
     assert dry.out.endswith('@@ -18,3 +18,4 @@\n pop_lan_only = true\n \n [accounts."bob@example.com"]\n+pop = true\n')
     assert store.read_bytes() == before
     assert [path.name for path in store.parent.iterdir()] == ["accounts.toml"]
+
+
+def test_a_plan_made_again_keeps_the_warning_about_interrupted_changes(store: Path) -> None:
+    read = Store.read(str(store))
+    store.with_name(f"{store.name}.pending").write_text("smart-host/alice@example.com\n")
+
+    def planner(policy: Policy) -> Plan:
+        if policy is read.policy():  # somebody else's edit comes between
+            store.write_text(f"{store.read_text()}# meanwhile\n")
+        return accounts.suspend(policy, Selection(("alice@example.com",)))
+
+    done = transact(read, planner, lambda: datetime.now(UTC))
+    assert [isinstance(note, Interrupted) for note in done.plan.notes].count(True) == 1
+    assert store.read_text().endswith("# meanwhile\n")

@@ -209,9 +209,9 @@ def test_batch_says_what_single_questions_say(program: Run) -> None:
 
 
 def test_what_is_malformed_comes_before_what_is_not_governed(program: Run) -> None:
-    single = program(*FILE, "check", "alice@acme.example", "smtp", "10.0.0.300")
+    single = program(*FILE, "check", "alice@acme.example", "sieve", "10.0.0.300")
     assert (single.status, "'10.0.0.300' is not an IP address" in single.err) == (2, True)
-    batch = program(*FILE, "check", "--batch", "-", stdin="alice@acme.example smtp 10.0.0.300\n")
+    batch = program(*FILE, "check", "--batch", "-", stdin="alice@acme.example sieve 10.0.0.300\n")
     assert (batch.status, "not an IP address" in batch.out) == (2, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -251,7 +252,8 @@ def test_the_servers_options_one_by_one(machine: Machine) -> None:
 def test_a_password_alone_keeps_the_login(machine: Machine) -> None:
     machine.give(ALICE)
     before = machine.untouched()
-    assert machine.run("smart-host", "set", ALICE, "--password-stdin", stdin=SECOND).status == 0
+    result = machine.run("smart-host", "set", ALICE, "--password-stdin", "--json", stdin=SECOND)
+    assert (result.status, json.loads(result.out)["changed"]) == (0, True)
     assert machine.kept() == {user(ALICE): SECOND}
     assert machine.untouched() == before
 

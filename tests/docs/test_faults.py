@@ -49,7 +49,7 @@ def _problems(fault: dict[str, Any]) -> list[str]:
 
 def _exists(test: str) -> bool:
     path, _, function = test.partition("::")
-    if not path.startswith("tests/") or not (ROOT / path).exists():
+    if not path.startswith(("tests/", "bench/")) or not (ROOT / path).exists():
         return False
     return not function or re.search(rf"^def {function}\(", (ROOT / path).read_text(encoding="utf-8"), re.M) is not None
 

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from mailpolicy.render.colour import painted
 from mailpolicy.render.page import Entry, Section, page
-from mailpolicy.render.table import table
+from mailpolicy.render.table import _shortened, table
 from tests.helpers import EXAMPLE, MINIMAL, ROOT, TESTS, Expected
 
 words = st.text("abz019.@:/-\u3042\u00e9", min_size=1, max_size=30)
@@ -56,6 +56,13 @@ def test_what_all_rows_agree_in_is_said_below(count: int) -> None:
         "POP",
         "LOGIN",
     ]
+
+
+@pytest.mark.parametrize("width", range(4, 12))
+def test_wide_characters_are_shortened_too(width: int) -> None:
+    shortened = _shortened("\u3042" * 20, width, "...")
+    assert "..." in shortened
+    assert cell_len(shortened) <= width
 
 
 def test_only_a_long_address_is_shortened() -> None:

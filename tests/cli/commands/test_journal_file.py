@@ -142,6 +142,8 @@ def test_lines_that_cannot_be_read_are_left_out(run: Run, store: Path, journaled
     shown = run(*journaled, "log")
     assert len(shown.out.splitlines()) == 2
     assert [line.split(":")[2] for line in shown.err.splitlines()] == ["1", "2", "3"]
+    tab = run("completion", "--line", f"mailpolicy {' '.join(journaled)} undo ")
+    assert (len(tab.out.splitlines()), tab.err) == (2, "")  # a message would stand in the line that is typed
     assert run(*journaled, "pop", "off", ALICE).status == 0
 
 

@@ -120,6 +120,7 @@ OTHERS = [
     f"{SYSLOG} mail postfix/smtpd[7]: connect from unknown[203.0.113.9]",
     f"{SYSLOG} mail dovecot: imap(alice@example.com)<7><kJ/2>: Logged out in=78 out=585",
     f"{SYSLOG} mx postfix/smtpd[1]: 4B: client=mx.example[203.0.113.9]",
+    f"{SYSLOG} mx postfix/smtpd[1]: warning: {SENT}",
     f"{SYSLOG} mx postfix/smtpd[1]: warning: x[::1]: SASL PLAIN authentication failed: , sasl_username=alice@example.com",
     f"{SYSLOG} mx postfix/smtpd[1]: warning: x[::1]: 4B: {SENT}",
     f"{SYSLOG} mx postfix/cleanup[1]: 4B: {SENT}",

@@ -69,6 +69,15 @@ def test_another_program_names_it(filled: SecretsFile, tmp_path: Path) -> None:
     assert done.stdout.strip() == SECRETS[ALICE]
 
 
+def test_another_program_finds_host_toml_by_its_variable(filled: SecretsFile, tmp_path: Path) -> None:
+    host = tmp_path / "host.toml"
+    host.write_text(f'secrets_file = "{tmp_path}/secrets"\nkey_file = "{tmp_path}/key"\n')
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MAILPOLICY_HOST_CONFIG": str(host)}
+    command = [sys.executable, "-m", "keyring", "-b", "mailpolicy.sealed.Keyring", "get", SERVICE, ALICE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == SECRETS[ALICE]
+
+
 def test_what_goes_wrong_is_keyrings_own_error(filled: SecretsFile, tmp_path: Path) -> None:
     used = door(tmp_path)
     with pytest.raises(keyring.errors.PasswordDeleteError, match="no such secret"):

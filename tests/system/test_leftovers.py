@@ -30,12 +30,17 @@ def test_a_signal_at_the_opening_of_a_temporary_file(run: Run, store: Path, monk
 @pytest.mark.parametrize("suffix", ["", ".pending", ".kick", ".reload", ".edited", ".edited.2"])
 def test_what_a_killed_writer_left_is_cleared(suffix: str, run: Run, store: Path) -> None:
     left = store.parent / f".accounts.toml{suffix}.new-0123456789abcdef"
-    theirs = store.parent / f".other.toml{suffix}.new-0123456789abcdef"
-    for path in (left, theirs):
+    others = [
+        ".other.toml{}.new-0123456789abcdef",
+        ".accounts.toml{}.new-ideas",
+        ".accounts.toml{}.new-0123456789abcdef~",
+    ]
+    theirs = [store.parent / name.format(suffix) for name in others]
+    for path in (left, *theirs):
         path.write_text("half a file")
     assert run("--file", str(store), "pop", "on", "bob@example.com").status == 0
     assert not left.exists()
-    assert theirs.exists()
+    assert all(path.exists() for path in theirs)
 
 
 def test_a_writer_killed_between_the_two_names_of_a_new_file(run: Run, store: Path) -> None:

@@ -53,7 +53,8 @@ def test_no_log_at_all(program: Run, store: Path, tmp_path: Path, content: bytes
     assert (result.status, result.out) == (2, "")
     assert said in result.err
     assert len(result.err.splitlines()) == 1
-    assert program("--file", str(store), "replay", "-", stdin=content).status == 2
+    piped = program("--file", str(store), "replay", "-", stdin=content)
+    assert (piped.status, said.replace("< log", "< FILE") in piped.err) == (2, True)
 
 
 def test_a_block_of_zeros_is_a_broken_line_wherever_it_stands(program: Run, store: Path) -> None:

@@ -8,7 +8,7 @@ holds no secret; the file that it is about and the command that helps are values
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 Command = tuple[str, ...]  # a program and its arguments, each as the program gets it
 
@@ -60,6 +60,13 @@ class MailpolicyError(Exception):
     def __str__(self) -> str:
         """Return the message behind its place."""
         return ": ".join([*self.place, self.message])
+
+    def ending(self, consequence: str) -> Self:
+        """Return the same error of a later step: not "nothing was written" but what is so all the same."""
+        message = self.message.removesuffix("; nothing was written")
+        same = type(self)(f"{message}; {consequence}", code=self.code, file=self.file, line=self.line, fix=self.fix)
+        same.content = self.content
+        return same
 
     @property
     def place(self) -> list[str]:

@@ -223,7 +223,7 @@ def test_a_note_that_cannot_be_written_leaves_the_export(
     assert run("--file", str(store), "imap", "off", "bob@example.com").status == 0
     for name in ("fsync", "close"):
         with monkeypatch.context() as failing:
-            _disk(failing, name, lambda descriptor: ".passwd.kick.new-" in _leads_to(descriptor))
+            _disk(failing, name, lambda descriptor: ".passwd.new-" in _leads_to(descriptor))
             result = run(*deploy)
         assert result.status == 7, result
         assert "passwd.kick: input/output error; nothing was written" in result.err

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, WriteFailed
@@ -89,7 +89,13 @@ class SecretsFile:
             key_created = next(self.source.master_keys(), None) is None
             if key_created:
                 self.source.write(os.urandom(KEY_SIZE))
-            self._replace(next(self._reader.keys()), 0, {})
+            try:
+                self._replace(next(self._reader.keys()), 0, {})
+            except (KeyringError, WriteFailed) as error:
+                if not key_created:
+                    raise
+                # The key is not removed: nothing but the file that it opens tells a key that is needed from one that is not.
+                raise error.ending("the master key was written, and the next try will use it") from None
         return key_created, True
 
     def would_create(self) -> tuple[bool, bool]:
@@ -112,15 +118,16 @@ class SecretsFile:
             old = self._reader.read()
             self._require_new_key(new_key_file, old.key)
             try:
-                new = Key(read_or_create_key(new_key_file)) if new_key_file is not None else self._next_key(old.key)
-            except NotConfirmed as error:  # nothing may be sealed with a key that a crash could still lose
-                raise WriteFailed(f"{error.message}; the secrets were not changed", file=error.file) from None
-            try:
+                try:
+                    new = Key(read_or_create_key(new_key_file)) if new_key_file is not None else self._next_key(old.key)
+                except NotConfirmed as error:  # nothing may be sealed with a key that a crash could still lose
+                    raise WriteFailed(f"{error.message}; the secrets were not changed", file=error.file) from None
                 self._replace(new, old.header.writes + 1, old.secrets)
-            except (KeyringError, WriteFailed):
-                # The old file is intact and needs the old key only. NotConfirmed is not caught: then it needs the new one.
+            except NotConfirmed:
+                raise
+            except BaseException:
                 if new_key_file is None:
-                    self.source.delete_next()
+                    self._delete_unused_next(old.key)
                 raise
             self._reader.key = new
             if new_key_file is None:
@@ -157,6 +164,12 @@ class SecretsFile:
         master = os.urandom(KEY_SIZE)
         self.source.write_next(master)
         return Key(master)
+
+    def _delete_unused_next(self, old: Key) -> None:
+        """Remove the next key, unless the file is sealed with it: a signal may arrive at any time."""
+        with suppress(MailpolicyError):  # it is not needed, and the first error is the one to report
+            if self.header().key_id == old.id and not self._is_next(old):
+                self.source.delete_next()
 
     def _is_next(self, key: Key) -> bool:
         following = self.source.next_master_key()

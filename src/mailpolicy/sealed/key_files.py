@@ -67,10 +67,10 @@ class KeyFile:
 
     def write_next(self, master: bytes) -> None:
         """Write `KEY.next`, mode 0400, replacing an older one atomically."""
-        # The temporary files of KEY.next are found by the name of KEY.
         with _opened_folder(self.name) as file:
             file.remove_leftovers()
         with _opened_folder(self._next) as file:
+            file.remove_leftovers()
             file.replace(master, Attributes(0o400, exact=True))
 
     def promote(self) -> None:

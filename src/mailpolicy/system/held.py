@@ -106,13 +106,12 @@ class Held:
         the path leads elsewhere by now, WriteFailed with the old file intact, and NotConfirmed if the new file is in place
         but the disk did not confirm it.
         """
-        with self._write_errors():
+        old = self.lstat()
+        with self._write_errors("the old file is intact" if old is not None else "nothing was written"):
             # An editor that does not know our lock may have saved the file since it was read.
-            old = self._place.lstat()
             if not self._is_unchanged(old) or not self._path_unchanged():
                 raise Moved("another program replaced this file; nothing was written, try again", file=self.path)
             replacing.replace(self._place, self._place.name, old, content, attributes, verify)
-        self._confirm()
         self._last_read = _NOT_READ
 
     def create(self, content: bytes, attributes: Attributes = KEEP_ATTRIBUTES, verify: Verify | None = None) -> None:
@@ -121,6 +120,12 @@ class Held:
             raise WriteFailed("already exists; nothing was written", file=self.path)
         self._last_read = None
         self.replace(content, attributes, verify)
+
+    def create_beside(self, name: str, content: bytes) -> None:
+        """Create another file in the folder. Raises WriteFailed, also if it already exists, and NotConfirmed."""
+        path = os.path.join(self._place.folder_path, name)
+        with self._write_errors("nothing was written", path):
+            replacing.replace(self._place, name, None, content, KEEP_ATTRIBUTES, None)
 
     def save_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
         """Save `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on, and return the path.
@@ -134,7 +139,8 @@ class Held:
                 st = self._place.lstat(copy)
                 if st is None:
                     with suppress(FileExistsError):
-                        replacing.replace(self._place, copy, None, content, attributes, None)
+                        with suppress(replacing.InPlace):
+                            replacing.replace(self._place, copy, None, content, attributes, None)
                         return os.path.join(self._place.folder_path, copy)
                 elif stat.S_ISREG(st.st_mode) and replacing.read_sibling(self._place, copy) == content:
                     return os.path.join(self._place.folder_path, copy)
@@ -153,8 +159,7 @@ class Held:
     def replace_with(self, other: str) -> None:
         """Rename another file of the same folder over this one. Raises WriteFailed and NotConfirmed."""
         with self._write_errors():
-            os.rename(other, self._place.name, src_dir_fd=self._place.folder, dst_dir_fd=self._place.folder)
-        self._confirm()
+            replacing.rename(self._place, other)
 
     def remove(self) -> None:
         """Remove the file if it exists. Raises WriteFailed."""
@@ -209,18 +214,14 @@ class Held:
                 trust.refuse_unsafe(now, self.trusted)
             return now.same_as(self._place)
 
-    def _confirm(self) -> None:
-        try:
-            replacing.sync_folder(self._place)
-        except OSError as error:
-            raise NotConfirmed(_UNCONFIRMED.format(describe_error(error)), file=self.path) from None
-
     @contextmanager
-    def _write_errors(self) -> Iterator[None]:
+    def _write_errors(self, consequence: str = "the old file is intact", path: str | None = None) -> Iterator[None]:
         try:
             yield
+        except replacing.InPlace as late:
+            raise NotConfirmed(_UNCONFIRMED.format(describe_error(late.error)), file=path or self.path) from None
         except OSError as error:
-            raise WriteFailed(f"{describe_error(error)}, the old file is intact", file=self.path) from None
+            raise WriteFailed(f"{describe_error(error)}; {consequence}", file=path or self.path) from None
 
 
 def _identity(st: os.stat_result) -> tuple[int, ...]:
@@ -280,15 +281,11 @@ def _resolved(
         if check_trust:
             trust.refuse_unsafe(place, trusted)
         if len(place.missing) > 1 and make_folders is not None:
-            _make_folders(place, make_folders)
+            try:
+                place.make_folders(make_folders)
+            except OSError as error:
+                folder = os.path.dirname(place.target)
+                raise WriteFailed(f"cannot create the directory: {describe_error(error)}", file=folder) from None
         yield place
     finally:
         place.close()
-
-
-def _make_folders(place: Place, mode: int) -> None:
-    folder = os.path.dirname(place.target)
-    try:
-        place.make_folders(mode)
-    except OSError as error:
-        raise WriteFailed(f"cannot create the directory: {describe_error(error)}", file=folder) from None

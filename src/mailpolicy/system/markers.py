@@ -50,16 +50,15 @@ class Marker:
 
     def write(self, lines: Iterable[str], *, shared: bool = False) -> None:
         """Replace the marker; with `shared`, readers of the file can read it too. Raises Refused and WriteFailed."""
-        old, beside = self._lstat(), self._place.lstat()
+        old, beside = self._lstat(), self._lstat_file()
         attributes = Attributes(0o600)
         if shared and beside is not None:
             attributes = Attributes(stat.S_IMODE(beside.st_mode) & 0o666, exact=True, owner=(-1, beside.st_gid))
         content = "".join(f"{line}\n" for line in lines).encode("utf-8")
         try:
-            replacing.replace(self._place, self._name, old, content, attributes, None)
             # The file itself is replaced next, and its own sync reports a disk that does not confirm.
-            with suppress(OSError):
-                replacing.sync_folder(self._place)
+            with suppress(replacing.InPlace):
+                replacing.replace(self._place, self._name, old, content, attributes, None)
         except OSError as error:
             raise WriteFailed(f"{describe_error(error)}; nothing was written", file=self.path) from None
 
@@ -82,9 +81,16 @@ class Marker:
             self._require_own(st)
         return st
 
+    def _lstat_file(self) -> os.stat_result | None:
+        """Return the stat result of the file that the marker is beside. Raises WriteFailed."""
+        try:
+            return self._place.lstat()
+        except OSError as error:
+            raise WriteFailed(describe_error(error), file=self._place.target) from None
+
     def _require_own(self, st: os.stat_result) -> None:
         names = replacing.link_count(self._place, st)
-        if st.st_size > _LARGEST or not is_own(st, names, self._place.lstat(), self._trusted):
+        if st.st_size > _LARGEST or not is_own(st, names, self._lstat_file(), self._trusted):
             raise foreign_file(self.path)
         if os.geteuid() == 0 and (fix := fix_for_step(Step(self.path, st), self._trusted)) is not None:
             raise unsafe(self.path, fix)

@@ -16,7 +16,14 @@ from mailpolicy.system.preserved import copy_attributes, drop_acl
 from mailpolicy.system.resolve import Place
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # from a file system without hard links
-_MARKERS = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # suffixes of files beside it, replaced too
+
+
+class InPlace(Exception):
+    """The new file is in place, but what comes after that failed with `error`."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def replace(
@@ -27,13 +34,14 @@ def replace(
     attributes: Attributes,
     verify: Callable[[BinaryIO], None] | None,
 ) -> None:
-    """Replace the file NAME, whose stat result is `old`, in the folder of a resolved path; the folder is not synced.
+    """Replace the file NAME, whose stat result is `old`, in the folder of a resolved path.
 
     If `old` is None the file must not exist: FileExistsError is raised if it was created in the meantime. Raises OSError,
-    WriteFailed and anything that `verify` raises, each with the old file intact.
+    WriteFailed and anything that `verify` raises, each with the old file intact, and InPlace.
     """
-    # In the same folder, as a rename is atomic only within one file system.
-    temporary = f".{name}.new-{os.urandom(8).hex()}"
+    # In the same folder, as a rename is atomic only within one file system; after the file that is locked, also for a file
+    # beside it, so that the next holder of its lock knows what a killed writer left.
+    temporary = f".{place.name}.new-{os.urandom(8).hex()}"
     try:
         with _temporary_file(place, temporary) as descriptor:
             _write(descriptor, content)
@@ -43,13 +51,17 @@ def replace(
                 _verify(place, temporary, verify)
             # Before the rename: otherwise a crash could leave the new name with no content.
             os.fsync(descriptor)
+            made = os.fstat(descriptor)
             held = os.dup(descriptor)  # keeps the inode number from being reused until it is compared below
         try:
             if old is None:
                 _link(place, temporary, name)
             else:
                 os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
-            _require_same_file(place, name, os.fstat(held))
+            try:
+                _require_same_file(place, name, made)
+            except OSError as error:
+                raise InPlace(error) from None
         finally:
             with suppress(OSError):
                 os.close(held)
@@ -57,6 +69,20 @@ def replace(
         with suppress(OSError):
             os.unlink(temporary, dir_fd=place.folder)
         raise
+    _sync_new_name(place)
+
+
+def rename(place: Place, other: str) -> None:
+    """Rename another file of the folder over this one. Raises OSError, and InPlace."""
+    os.rename(other, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    _sync_new_name(place)
+
+
+def _sync_new_name(place: Place) -> None:
+    try:
+        sync_folder(place)
+    except OSError as error:
+        raise InPlace(error) from None
 
 
 def _require_same_file(place: Place, name: str, made: os.stat_result) -> None:
@@ -98,7 +124,7 @@ def _verify(place: Place, name: str, verify: Callable[[BinaryIO], None]) -> None
 
 
 def _link(place: Place, temporary: str, name: str) -> None:
-    """Give a new file its name. Raises FileExistsError if the name is taken."""
+    """Give a new file its name. Raises FileExistsError if the name is taken, OSError and InPlace."""
     try:
         # A link fails if the name exists, but a rename would silently replace the file.
         os.link(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder, follow_symlinks=False)
@@ -108,8 +134,11 @@ def _link(place: Place, temporary: str, name: str) -> None:
         if place.lstat(name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
-    else:
+        return
+    try:
         os.unlink(temporary, dir_fd=place.folder)
+    except OSError as error:
+        raise InPlace(error) from None
 
 
 def read_sibling(place: Place, name: str, check: Callable[[os.stat_result], None] | None = None) -> bytes:
@@ -133,7 +162,7 @@ def sync_folder(place: Place) -> None:
 
 
 def remove_leftovers(place: Place) -> None:
-    """Remove the temporary files of a file and its notes: under the lock, one that is there is a killed writer's."""
+    """Remove the temporary files of a file and those beside it: under the lock, one that is there is a killed writer's."""
     for name, _ in _temporary_files(place):
         with suppress(OSError):
             os.unlink(name, dir_fd=place.folder)
@@ -147,7 +176,7 @@ def link_count(place: Place, st: os.stat_result) -> int:
 
 
 def _temporary_files(place: Place) -> list[tuple[str, os.stat_result]]:
-    pattern = re.compile(rf"\.{re.escape(place.name)}{_MARKERS}\.new-[0-9a-f]{{16}}")
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.new-[0-9a-f]{{16}}")
     found = []
     with suppress(OSError):
         descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)

@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.edit.locking import recorded
 from mailpolicy.edit.text import diff as text_diff
-from mailpolicy.errors import FileMissing
+from mailpolicy.errors import FileMissing, WriteFailed
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
@@ -49,11 +49,13 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
             fresh = store.lstat() is None
             describe = describe and fresh
             if fresh:
-                if describe:
-                    with without_lock(described, out.trusted) as file:
-                        file.create(schema.content())
                 with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
                     store.create(starter)
+                if describe:
+                    try:
+                        store.create_beside(schema.FILE, schema.content())
+                    except WriteFailed as error:
+                        raise error.ending("the store was written, but not this schema for editors") from None
     if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":

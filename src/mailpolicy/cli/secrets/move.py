@@ -12,7 +12,7 @@ from contextlib import suppress
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing, keyring_config
 from mailpolicy.cli.views import open_store
-from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError
+from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError, WriteFailed
 from mailpolicy.policy import bindings
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Credentials
@@ -87,8 +87,12 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
         # If the answers are identical, the two may be one storage under two names.
         if identical:
             _require_separate(new, source, target, reopen)
-        new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring
-        if old.get_many(users) != secrets:
+        try:
+            new.set_many(secrets)  # those it has already too: it may only show the secrets of another keyring
+            kept = old.get_many(users)
+        except (KeyringError, WriteFailed) as error:
+            raise error.ending(f"nothing was deleted from {source}") from None
+        if kept != secrets:
             raise KeyringError(
                 f"secrets in {source} were changed during the move; both keyrings have them: run this again with --overwrite",
                 code="keyring-changed",
@@ -125,7 +129,10 @@ def _restore_lost(secrets: Mapping[str, str], source: str, target: str, reopen: 
 
     Raises KeyringError if there were any.
     """
-    existing = reopen(target).get_many(secrets)
+    try:
+        existing = reopen(target).get_many(secrets)
+    except KeyringError as error:
+        raise error.ending(f"all secrets were copied to {target}, which could not be read again") from None
     lost = {user: secret for user, secret in secrets.items() if existing.get(user) != secret}
     if not lost:
         return

@@ -70,7 +70,8 @@ def pending_change(
     except BaseException:
         if keyring.uncertain:
             # These may be the old or the new secrets. Another command may have removed the marker, so write it again.
-            _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)))
+            failure = "it could not be noted that secrets may be out of date: "
+            _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)), failure)
             if not change.store_replaced():
                 clear_pending(out, store, [user for user in change.added if user not in keyring.uncertain])
         elif not change.store_replaced():
@@ -81,16 +82,17 @@ def pending_change(
 def clear_pending(out: Output, store: Store, users: list[str]) -> None:
     """Remove names whose change is complete from the marker."""
     if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
-        _with_lock(out, store, lambda held: pending.remove(held, users))
+        failure = "the note of this change could not be removed, so the next edit will call it interrupted: "
+        _with_lock(out, store, lambda held: pending.remove(held, users), failure)
 
 
-def _with_lock(out: Output, store: Store, action: Callable[[Held], None]) -> None:
-    """Run an action under the store's lock, and warn instead of raising: the command's own work is done."""
+def _with_lock(out: Output, store: Store, action: Callable[[Held], None], failure: str) -> None:
+    """Run an action under the store's lock, and warn with `failure` instead of raising: the command's own work is done."""
     try:
         with locked_store(out, store) as held:
             action(held)
     except MailpolicyError as error:
-        out.message(f"warning: {error}")
+        out.message(f"warning: {failure}{error.message.removesuffix('; nothing was written')}")
 
 
 def locked_store(out: Output, store: Store) -> AbstractContextManager[Held]:

@@ -14,7 +14,7 @@ from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
 from mailpolicy.cli.secrets.secret_edits import refuse_unsafe
 from mailpolicy.cli.views import open_store
-from mailpolicy.errors import Refused
+from mailpolicy.errors import KeyringError, Refused, WriteFailed
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Secret
 from mailpolicy.policy.lookup import no_account
@@ -97,7 +97,10 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
     kept = keyring.get_many([old.user for old in moves])
     with keyring.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
         pass
-    keyring.delete_many([old.user for old in moves])
+    try:
+        keyring.delete_many([old.user for old in moves])
+    except (KeyringError, WriteFailed) as error:
+        raise error.ending("the passwords have their new destination, but the old ones are still there") from None
 
 
 def _report(

@@ -29,8 +29,11 @@ class KeyFile:
 
     @property
     def _next(self) -> str:
-        with store_errors(self.name):
-            return f"{target_of(self.name)}.next"
+        try:
+            with store_errors(self.name):
+                return f"{target_of(self.name)}.next"
+        except StoreError as error:
+            raise unreadable_error(error) from None
 
     def master_keys(self) -> Iterator[bytes]:
         """Yield the key and the next key, if they exist."""

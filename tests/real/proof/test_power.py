@@ -16,7 +16,7 @@ from tests.real.proof.faults.commands import KINDS, LINES
 from tests.real.proof.faults.power import Disk, State, operations
 from tests.real.proof.faults.site import Site, site
 from tests.real.proof.promises import Promise, Tried, scaled
-from tests.real.proof.test_faults import NEXT, TEMPORARY
+from tests.real.proof.test_faults import ELSEWHERE, NEXT, TEMPORARY
 
 pytestmark = pytest.mark.real
 
@@ -106,6 +106,6 @@ def require_next_edit(machine: Site, state: State, command: str) -> None:
     machine.become(state)
     result = machine.run(NEXT)
     assert result.status == 0, (command, result)
-    for again in (command, "secrets rotate", "deploy"):
+    for again in (command, *ELSEWHERE):
         machine.run(again)
     assert not [name for name in machine.state() if TEMPORARY.fullmatch(name)]

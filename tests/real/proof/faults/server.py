@@ -54,6 +54,8 @@ def run(request: dict[str, Any]) -> None:
         descriptor = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
+    # Streams of its own, as a program has: those of the server know what its descriptors were.
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     if request.get("record"):
         LIBRARY.faults_record(os.open(request["record"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     signal.alarm(60)  # a command that waits for ever ends by a signal that no test expects

@@ -5,7 +5,7 @@ An account or a template whose last key is removed stays, as a header or an empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.text import inline
@@ -21,6 +21,7 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
     """Return the splices that remove everything at these paths, and add pairs to inline tables. Raises CannotWrite."""
     made: list[Splice] = []
     pairs: dict[KeyPath, list[Entry]] = {}
+    lines: dict[Entry, KeyPath] = {}
     kept = _last_traces(layout, paths)
     for path in paths:
         if found := tables(layout, path):
@@ -35,7 +36,8 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
             elif entry.kind == INLINE:
                 pairs.setdefault(layout.inline_table_of(entry), []).append(entry)
             else:
-                made.append(_remove_line(layout, entry, path))
+                lines[entry] = path
+    made += (_remove_line(layout, entry, path, lines.keys()) for entry, path in lines.items())
     # All pairs of one inline table at once: a comma between two of them must go only once, and new ones need none
     # behind pairs that go.
     for table_path in {**pairs, **added}:
@@ -98,10 +100,16 @@ def _last_traces(layout: Layout, paths: Iterable[KeyPath]) -> dict[Entry, KeyPat
     return kept
 
 
-def _remove_line(layout: Layout, entry: Entry, path: KeyPath) -> Splice:
+def _remove_line(layout: Layout, entry: Entry, path: KeyPath, gone: Collection[Entry]) -> Splice:
+    """Return the splice that removes the lines of a statement. `gone` are all statements that are removed.
+
+    A comment above a key stays, and so does one above a network: it may be about those that follow.
+    """
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
-    if len(path) == 2 and layout.is_comment(layout.line_start(max(0, begin - 1)), begin):
+    if path[0] in ("accounts", "templates") and len(path) == 2 and layout.is_comment_above(begin):
         raise CannotWrite(entry.start, "cannot tell what the comment above this line belongs to")
+    if layout.touches_next_header(entry) and layout.is_comment_above(layout.run_start(entry, gone)):
+        return Splice(begin, end, "")  # the blank line that is left keeps that comment from becoming the next table's
     # Preferably with the line ending above it, so that a last line without one leaves none behind.
     above = layout.end_above(begin)
     if begin > 0 and layout.newline_at(above) == layout.newline_at(end):

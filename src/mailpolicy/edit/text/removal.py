@@ -47,6 +47,24 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
     return made
 
 
+def kept_apart(layout: Layout, made: Iterable[Splice], removed: Sequence[Splice]) -> list[Splice]:
+    """Return the splices with a blank line above a new table that would touch a comment once the table above it is gone.
+
+    The comment would become the new table's.
+    """
+    comments = {
+        splice.end: splice.start for splice in removed if layout.is_comment_above(layout.next_line(splice.start))
+    }
+    result = []
+    for splice in made:
+        if splice.start == splice.end and splice.text.lstrip("\r\n").startswith("[") and splice.end in comments:
+            newline = layout.newline_at(comments.pop(splice.end))
+            if not splice.text.startswith(newline * 2):
+                splice = splice._replace(text=f"{newline}{splice.text}")
+        result.append(splice)
+    return result
+
+
 def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
     """Return the tables that edits make for a first key: some at the top, and an account's below its sub-tables.
 

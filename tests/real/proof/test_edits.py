@@ -23,6 +23,7 @@ from tests.real.proof.edits.documents import Choices, document
 from tests.real.proof.edits.drawn import draw
 from tests.real.proof.edits.memory_keyring import Memory
 from tests.real.proof.edits.model import Edit
+from tests.real.proof.edits.owners import Path as KeyPath
 from tests.real.proof.promises import Promise, Tried, scaled
 
 pytestmark = pytest.mark.real
@@ -109,11 +110,11 @@ def _try(site: Site, written: Choices, edited: Choices) -> None:
     log.unlink(missing_ok=True)
     Memory.kept.clear()
     journal = edited.one_in(3)
-    pasts: list[dict[str, Any]] = []
+    pasts: list[tuple[list[dict[str, Any]], dict[KeyPath, KeyPath]]] = []
     site.counts["sequences"] += 1
     for _ in range(2 + edited.number(4)):
         if pasts and journal and edited.one_in(3):
-            edit: Edit | None = Edit(("undo", "--yes"), [pasts.pop()], in_order=False)
+            edit: Edit | None = Edit(("undo", "--yes"), *pasts.pop(), in_order=False)
             assert edit is not None
             if _carry_out(site, edit, tree, ordinary, journal) is not None:
                 site.counts["undone"] += 1
@@ -135,10 +136,10 @@ def _try(site: Site, written: Choices, edited: Choices) -> None:
                 assert status == 0, f"{edit.back}: {err}"
                 assert site.store.read_bytes() == before, f"{edit.command}, then {edit.back}, gives other bytes"
                 site.counts["there and back"] += 1
-                pasts += [tree, new]
+                pasts += [([tree], {}), ([new], {})]
                 continue
         if new != tree:
-            pasts.append(tree)
+            pasts.append(([tree], {name: old for old, name in edit.renamed.items()}))
         tree = new
 
 

@@ -53,10 +53,6 @@ class Layout(Lines):
         return {entry.path: index for index, entry in enumerate(self._written) if entry.kind == HEADER}
 
     @cached_property
-    def _indices(self) -> dict[Entry, int]:
-        return {entry: index for index, entry in enumerate(self._written)}
-
-    @cached_property
     def _statements(self) -> dict[KeyPath, list[Entry]]:
         return _grouped((entry for entry in self._all if entry.kind == KEY), -1)
 
@@ -183,29 +179,6 @@ class Layout(Lines):
         """Return the last table whose path begins with one of these names."""
         paths = [path for path in self._headers if path[0] in tops]
         return self.table(paths[-1]) if paths else None
-
-    def touches_next_header(self, statement: Entry) -> bool:
-        """Return whether a statement is the last of its table, without a blank line before the next header."""
-        following = self._indices[statement] + 1
-        if following == len(self._written) or self._written[following].kind != HEADER:
-            return False
-        line = self.next_line(self.line_end(statement.end))
-        return line >= self._comments_above(self._written[following].start, line)
-
-    def run_start(self, statement: Entry, run: Container[Entry]) -> int:
-        """Return the start of the first line of the statements in `run` that end with this one, nothing between them."""
-        index = self._indices[statement]
-        begin = self.line_start(statement.start)
-        while index > 0 and self._written[index - 1] in run:
-            above = self._written[index - 1]
-            if self.next_line(self.line_end(above.end)) != begin:
-                break
-            index, begin = index - 1, self.line_start(above.start)
-        return begin
-
-    def is_comment_above(self, start: int) -> bool:
-        """Return whether the line above the one that begins at `start` is a comment."""
-        return start > 0 and self.is_comment(self.line_start(start - 1), start)
 
     def following(self, table: Table) -> Table | None:
         """Return the table whose header comes next, or None if there is none."""

@@ -5,7 +5,7 @@ An account or a template whose last key is removed stays, as a header or an empt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mailpolicy.diagnostics import KeyPath, dotted
 from mailpolicy.edit.text import inline
@@ -21,7 +21,6 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
     """Return the splices that remove everything at these paths, and add pairs to inline tables. Raises CannotWrite."""
     made: list[Splice] = []
     pairs: dict[KeyPath, list[Entry]] = {}
-    lines: dict[Entry, KeyPath] = {}
     kept = _last_traces(layout, paths)
     for path in paths:
         if found := tables(layout, path):
@@ -36,8 +35,7 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
             elif entry.kind == INLINE:
                 pairs.setdefault(layout.inline_table_of(entry), []).append(entry)
             else:
-                lines[entry] = path
-    made += (_remove_line(layout, entry, path, lines.keys()) for entry, path in lines.items())
+                made.append(_remove_line(layout, entry, path))
     # All pairs of one inline table at once: a comma between two of them must go only once, and new ones need none
     # behind pairs that go.
     for table_path in {**pairs, **added}:
@@ -47,21 +45,28 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
     return made
 
 
-def kept_apart(layout: Layout, made: Iterable[Splice], removed: Sequence[Splice]) -> list[Splice]:
-    """Return the splices with a blank line above a new table that would touch a comment once the table above it is gone.
+def kept_apart(layout: Layout, made: Sequence[Splice]) -> list[Splice]:
+    """Return sorted splices that leave a blank line where a comment would touch a header that it did not touch before.
 
-    The comment would become the new table's.
+    Touching it, the comment would become that table's.
     """
-    comments = {
-        splice.end: splice.start for splice in removed if layout.is_comment_above(layout.next_line(splice.start))
-    }
-    result = []
-    for splice in made:
-        if splice.start == splice.end and splice.text.lstrip("\r\n").startswith("[") and splice.end in comments:
-            newline = layout.newline_at(comments.pop(splice.end))
-            if not splice.text.startswith(newline * 2):
-                splice = splice._replace(text=f"{newline}{splice.text}")
-        result.append(splice)
+    result = list(made)
+    begin = -1
+    for index, splice in enumerate(made):
+        if splice.text or splice.start == splice.end:
+            continue
+        if index == 0 or made[index - 1].text or made[index - 1].end != splice.start:
+            begin = splice.start
+        following = made[index + 1] if index + 1 < len(made) and made[index + 1].start == splice.end else None
+        if following is not None and not following.text:
+            continue  # these removals are one
+        if layout.is_between_lines(begin) and layout.is_between_lines(splice.end):
+            added = following.text if following is not None else ""
+            # At a blank line a removal begins behind it.
+            start = begin if not layout.is_blank(layout.line_start(begin)) else layout.next_line(begin)
+            start = start if start == layout.line_start(start) else layout.next_line(start)
+            if layout.is_comment_above(start) and layout.leads_to_header(splice.end, added):
+                result[index] = splice._replace(text=layout.newline_at(layout.line_end(begin)))
     return result
 
 
@@ -118,16 +123,14 @@ def _last_traces(layout: Layout, paths: Iterable[KeyPath]) -> dict[Entry, KeyPat
     return kept
 
 
-def _remove_line(layout: Layout, entry: Entry, path: KeyPath, gone: Collection[Entry]) -> Splice:
-    """Return the splice that removes the lines of a statement. `gone` are all statements that are removed.
+def _remove_line(layout: Layout, entry: Entry, path: KeyPath) -> Splice:
+    """Return the splice that removes the lines of a statement.
 
     A comment above a key stays, and so does one above a network: it may be about those that follow.
     """
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
     if path[0] in ("accounts", "templates") and len(path) == 2 and layout.is_comment_above(begin):
         raise CannotWrite(entry.start, "cannot tell what the comment above this line belongs to")
-    if layout.touches_next_header(entry) and layout.is_comment_above(layout.run_start(entry, gone)):
-        return Splice(begin, end, "")  # the blank line that is left keeps that comment from becoming the next table's
     # Preferably with the line ending above it, so that a last line without one leaves none behind.
     above = layout.end_above(begin)
     if begin > 0 and layout.newline_at(above) == layout.newline_at(end):

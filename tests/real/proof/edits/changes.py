@@ -47,7 +47,8 @@ def verify_text(
     headers = {line.owner for line in one if line.kind == HEADER} ^ {line.owner for line in two if line.kind == HEADER}
     # A header that an edit leaves or makes for an account whose only trace was a table in it may keep that table's comment.
     fresh = {owner for owner in headers if len(owner) == 2}
-    gone = {path for path in changed if _at(after, path) is _ABSENT} | ({replaced} if replaced else set())
+    gone = {path for path in changed if _at(after, path) is _ABSENT}
+    lost = gone | ({replaced} if replaced else set())
 
     def kept(lines: list[Line]) -> Iterator[_Kept]:
         for kind, owner, text in lines:
@@ -83,7 +84,7 @@ def verify_text(
             (kept_one[len(kept_two) :], kept_two[len(kept_one) :]),
         )
     )
-    _verify_comments(one, two, after, changed, gone)
+    _verify_comments(one, two, after, changed, lost)
     assert (old.count("\r\n") == old.count("\n")) <= (new.count("\r\n") == new.count("\n") or "\n" not in old), (
         "line ends"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -75,7 +74,7 @@ def test_a_sequence_of_edits(shard: int, site: Site, tried: Tried) -> None:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        phases=[Phase.generate] if os.environ.get("NOSHRINK") else [Phase.generate, Phase.shrink],
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
     @given(st.binary(min_size=240, max_size=240), st.binary(min_size=100, max_size=100))

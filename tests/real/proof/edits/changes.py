@@ -94,11 +94,12 @@ def verify_text(
 def _without_gaps(one: list[_Kept], two: list[_Kept]) -> list[_Kept]:
     """Lines with a blank one where a key was, if there is one now: it parts a comment from the next header."""
     found: list[_Kept] = []
-    for line in one:
+    for number, line in enumerate(one):
+        following = next((other for other in one[number:] if other[0] != _GAP), None)
         if line[0] != _GAP:
             found.append(line)
-        elif two[len(found) : len(found) + 1] == [(BLANK, (), "")] and found and found[-1][0] == COMMENT:
-            found.append((BLANK, (), ""))
+        elif following is not None and following[0] != BLANK and found and found[-1][0] == COMMENT:
+            found += [line for line in two[len(found) : len(found) + 1] if line == (BLANK, (), "")]
     return found
 
 

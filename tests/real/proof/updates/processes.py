@@ -40,6 +40,7 @@ class Place(NamedTuple):
 def run(place: Place, name: str, arguments: list[str], killed_after: float | None = None) -> tuple[int, str]:
     """Run a command in a process of its own; return its status (negative if a signal ended it) and its output."""
     output = place.told / f"{name}.out"
+    output.write_text("")  # the process may be killed before it opens it
     child = os.fork()
     if child == 0:
         _become(place, output, arguments)

@@ -60,3 +60,24 @@ class Lines:
     def blank_lines_above(self, start: int) -> int:
         """Return the number of blank lines directly above the line that begins at `start`."""
         return max(0, self.text.count("\n", self.content_before(start), start) - 1)
+
+    def is_comment_above(self, start: int) -> bool:
+        """Return whether the line above the one that begins at `start` is a comment."""
+        return start > 0 and self.is_comment(self.line_start(start - 1), start)
+
+    def is_between_lines(self, offset: int) -> bool:
+        """Return whether a line begins or ends at `offset`."""
+        return offset in (self.line_start(offset), self.line_end(offset))
+
+    def leads_to_header(self, offset: int, added: str) -> bool:
+        """Return whether a header follows `offset`, where a line begins or ends, with only comments between.
+
+        `added` is text that is inserted there.
+        """
+        if added:
+            first, _, rest = added.lstrip("\r").partition("\n")
+            return not first and rest.startswith("[")
+        start = offset if offset == self.line_start(offset) else self.next_line(offset)
+        while start < len(self.text) and self.is_comment(start, self.line_end(start)):
+            start = self.next_line(self.line_end(start))
+        return self.text[start : self.line_end(start)].lstrip(" \t").startswith("[")

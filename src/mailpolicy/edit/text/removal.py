@@ -45,6 +45,31 @@ def splices(layout: Layout, paths: Sequence[KeyPath], added: Mapping[KeyPath, li
     return made
 
 
+def kept_apart(layout: Layout, made: Sequence[Splice]) -> list[Splice]:
+    """Return sorted splices that leave a blank line where a comment would touch a header that it did not touch before.
+
+    Touching it, the comment would become that table's.
+    """
+    result = list(made)
+    begin = -1
+    for index, splice in enumerate(made):
+        if splice.text or splice.start == splice.end:
+            continue
+        if index == 0 or made[index - 1].text or made[index - 1].end != splice.start:
+            begin = splice.start
+        following = made[index + 1] if index + 1 < len(made) and made[index + 1].start == splice.end else None
+        if following is not None and not following.text:
+            continue  # these removals are one
+        if layout.is_between_lines(begin) and layout.is_between_lines(splice.end):
+            added = following.text if following is not None else ""
+            # At a blank line a removal begins behind it.
+            start = begin if not layout.is_blank(layout.line_start(begin)) else layout.next_line(begin)
+            start = start if start == layout.line_start(start) else layout.next_line(start)
+            if layout.is_comment_above(start) and layout.leads_to_header(splice.end, added):
+                result[index] = splice._replace(text=layout.newline_at(layout.line_end(begin)))
+    return result
+
+
 def _made_for_keys(layout: Layout, paths: Sequence[KeyPath]) -> list[Table]:
     """Return the tables that edits make for a first key: some at the top, and an account's below its sub-tables.
 
@@ -99,8 +124,12 @@ def _last_traces(layout: Layout, paths: Iterable[KeyPath]) -> dict[Entry, KeyPat
 
 
 def _remove_line(layout: Layout, entry: Entry, path: KeyPath) -> Splice:
+    """Return the splice that removes the lines of a statement.
+
+    A comment above a key stays, and so does one above a network: it may be about those that follow.
+    """
     begin, end = layout.line_start(entry.start), layout.line_end(entry.end)
-    if len(path) == 2 and layout.is_comment(layout.line_start(max(0, begin - 1)), begin):
+    if path[0] in ("accounts", "templates") and len(path) == 2 and layout.is_comment_above(begin):
         raise CannotWrite(entry.start, "cannot tell what the comment above this line belongs to")
     # Preferably with the line ending above it, so that a last line without one leaves none behind.
     above = layout.end_above(begin)

@@ -114,7 +114,7 @@ def _splices(layout: Layout, operations: Iterable[Operation]) -> list[Splice]:
             put(path, literal(added[path]))
         else:
             made.append(_add(layout, path, *_parted(added[path])))
-    return _sorted(made + removal.splices(layout, dropped, new_pairs))
+    return removal.kept_apart(layout, _sorted(made + removal.splices(layout, dropped, new_pairs)))
 
 
 def settled(text: str, operations: Sequence[Operation], *, followed: bool = False) -> list[Operation]:

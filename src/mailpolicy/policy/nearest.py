@@ -87,27 +87,33 @@ def _slips(name: str, other: str) -> int | None:
         return 0
     if abs(len(name) - len(other)) > most or name[:1] != other[:1] or _digits(name) != _digits(other):
         return None
-    slips = _edits(name, other)
-    return slips if slips <= most else None
+    return _edits(name, other, most)
 
 
 def _digits(name: str) -> str:
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
 
 
-def _edits(name: str, other: str) -> int:
-    """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours."""
-    # Three rows of the table are enough: a swap looks two rows back.
-    before: list[int] = []
-    row = list(range(len(other) + 1))
+def _edits(name: str, other: str, most: int) -> int | None:
+    """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours.
+
+    Return None if it is greater than `most`. Of each row of the table only the cells are made that can be less.
+    """
+    none = [most + 1] * (len(other) + 1)
+    # Three rows are enough: a swap looks two rows back.
+    before, row = none, [min(j, most + 1) for j in range(len(other) + 1)]
     for i, letter in enumerate(name, 1):
-        earlier, before, row = before, row, [i]
-        for j, against in enumerate(other, 1):
-            edits = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != against))
-            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == against:
+        earlier, before, row = before, row, none.copy()
+        row[0] = min(i, most + 1)
+        first, last = max(1, i - most), min(len(other), i + most)
+        for j in range(first, last + 1):
+            edits = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other[j - 1]))
+            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == other[j - 1]:
                 edits = min(edits, earlier[j - 2] + 1)
-            row.append(edits)
-    return row[-1]
+            row[j] = edits
+        if min(*row[first - 1 : last + 1], *before[first - 1 : last + 1]) > most:
+            return None
+    return row[-1] if row[-1] <= most else None
 
 
 def _neighbours(name: str, names: Sequence[str]) -> set[str]:

@@ -237,10 +237,11 @@ def _value(text: str, position: int, path: KeyPath, only_in: Container[KeyPath] 
             if container.slot is not None:
                 inner[container.slot] = inner[container.slot]._replace(end=position)
         else:
+            above = container.path if container.listed else ()  # no path is made that nobody asks for
             if container.opening == "{":
-                entry = _pair(text, position, container.path, INLINE)
+                entry = _pair(text, position, above, INLINE)
             else:
-                entry = Entry(ELEMENT, (*container.path, container.count), position, position, position, position)
+                entry = Entry(ELEMENT, (*above, container.count), position, position, position, position)
                 container.count += 1
             slot = len(inner) if container.listed else None
             if (opening := text[entry.value]) in "[{":

@@ -1,6 +1,6 @@
 """Fuzz one reader in this process, which libFuzzer ends: `python -m tests.real.proof.fuzz.target NAME SECONDS CORPUS FOUND`.
 
-New inputs go to the folder CORPUS, and an input that a reader does not survive to the folder FOUND.
+New inputs go to the folder CORPUS. FOUND is how the path begins of an input that the reader does not survive.
 """
 
 from __future__ import annotations

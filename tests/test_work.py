@@ -1,72 +1,13 @@
-"""Twice the input is about twice the work and twice the memory, for every reader and every shape of its input.
-
-Work is counted and not timed: the lines of Python that run, and the calls of functions in C. What such a function does
-inside is not seen, so tests/test_patterns.py gives each regular expression the input that is worst for it.
-"""
+"""Twice the input is about twice the work and twice the memory, for every reader and every shape of its input."""
 
 from __future__ import annotations
 
-import sys
-import tracemalloc
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
-
 import pytest
 
-from tests.readers import READERS, printed
+from tests.readers.growth import grows_in_proportion
 from tests.readers.shapes import SHAPES
-
-FACTOR = 2.4
-
-
-def work(act: Callable[[], object]) -> int:
-    """Return how many lines ran and how many functions in C were called."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += 1
-        return trace
-
-    def profile(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event == "c_call"
-
-    before = sys.gettrace(), sys.getprofile()
-    sys.setprofile(profile)
-    sys.settrace(trace)
-    try:
-        act()
-    finally:
-        sys.settrace(before[0])
-        sys.setprofile(before[1])
-    return count
-
-
-def peak(act: Callable[[], object]) -> int:
-    """Return the most bytes that were taken at one time."""
-    tracemalloc.start()
-    try:
-        act()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_twice_the_input_is_twice_the_work(name: str) -> None:
-    shape = SHAPES[name]
-    inputs = [
-        found.encode() if isinstance(found := shape.make(size), str) else found
-        for size in (1, shape.size, 2 * shape.size)
-    ]
-
-    def reading(data: bytes) -> Callable[[], object]:
-        return lambda: printed(READERS[shape.reader].read, data)
-
-    reading(inputs[0])()  # what is made once
-    constant, once, twice = (work(reading(data)) for data in inputs)
-    assert twice - constant <= FACTOR * max(once - constant, constant), f"{constant}, {once}, {twice}"
-    once, twice = (peak(reading(data)) for data in inputs[1:])
-    assert twice <= FACTOR * once + shape.slack, f"{once} and {twice} bytes"
+    grows_in_proportion(SHAPES[name], SHAPES[name].size)

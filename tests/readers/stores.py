@@ -190,6 +190,8 @@ def index(out: Output, data: bytes) -> None:
     place.write_bytes(data[1:] if data[:1] == b"\0" else _whole_index())
     if data[:1] not in (b"", b"\0"):
         with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
             if data[:1] == b"\1":
                 header = f"{_FORMAT} {validator_fingerprint()}\n".encode() + data[1:]
                 connection.execute("UPDATE about SET content = ?, seal = ?", (header, crc32(header)))

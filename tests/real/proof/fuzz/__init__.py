@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from tests.helpers import ROOT
 
-_STARTS = 120  # seconds that a target may take beside its time: it imports all modules and reads its corpus
+ALL = "all"  # stands for all readers in one process
+_STARTS = 240  # seconds that a target may take beside its time: it imports all modules and reads its corpus
 
 UNSUPPORTED = (
     None

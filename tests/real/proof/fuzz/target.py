@@ -1,4 +1,4 @@
-"""Fuzz one reader in this process, which libFuzzer ends: `python -m tests.real.proof.fuzz.target NAME SECONDS CORPUS FOUND`.
+"""Fuzz one reader, or all, in this process, which libFuzzer ends: `python -m tests.real.proof.fuzz.target NAME SECONDS CORPUS FOUND`.
 
 New inputs go to the folder CORPUS. FOUND is how the path begins of an input that the reader does not survive.
 """
@@ -10,10 +10,13 @@ import importlib.util
 import pkgutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import atheris
+
+from tests.real.proof.fuzz import ALL
 
 SECONDS_PER_INPUT, MEGABYTES = 10, 1500
 # The pure Python that is traced; what is compiled or a table would only take time.
@@ -51,26 +54,33 @@ def main(name: str, seconds: str, corpus: str, found: str) -> None:
 
     from tests.readers.words import words
 
-    reader = READERS[name]
+    readers = list(READERS.values()) if name == ALL else [READERS[name]]
+
+    def read(data: bytes) -> None:
+        survives(readers[data[0] % len(readers)] if data else readers[0], data[1:])
+
     with tempfile.TemporaryDirectory() as folder:
         seeds = Path(folder, "seeds")
         seeds.mkdir()
-        for number, seed in enumerate(reader.seeds()):
-            (seeds / str(number)).write_bytes(seed)
+        for which, reader in enumerate(readers):
+            for number, seed in enumerate(reader.seeds()):
+                (seeds / f"{which}-{number}").write_bytes(seed if len(readers) == 1 else bytes([which]) + seed)
         dictionary = Path(folder, "words")
         dictionary.write_text("".join(f'"{word}"\n' for word in words()), encoding="ascii")
         arguments = [
             f"-max_total_time={seconds}",
             f"-timeout={SECONDS_PER_INPUT}",
             f"-rss_limit_mb={MEGABYTES}",
-            f"-max_len={reader.longest}",
+            f"-max_len={max(reader.longest for reader in readers)}",
             "-len_control=0",
             f"-dict={dictionary}",
             f"-artifact_prefix={found}",
             "-print_final_stats=1",
             "-verbosity=1",
         ]
-        atheris.Setup([sys.argv[0], *arguments, corpus, str(seeds)], lambda data: survives(reader, data))
+        atheris.Setup(
+            [sys.argv[0], *arguments, corpus, str(seeds)], read if len(readers) > 1 else partial(survives, readers[0])
+        )
         atheris.Fuzz()
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: check help lint expected test test-real prove demo docs docs-check bench clean
+.PHONY: check help lint expected test test-real prove fuzz demo docs docs-check bench clean
 .DEFAULT_GOAL := check
 
 check: lint docs-check test  ## everything that must hold: lint, the generated pages, the tests
@@ -55,6 +55,11 @@ test-real: $(VENV)/.proves  ## the tests with real servers, keyrings and program
 
 prove: $(VENV)/.proves  ## faults, power loss, fuzzing, every promise at length: 25 minutes, writes docs/reliability.md
 	MAILPOLICY_PROVE=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/real/proof --write-table docs/reliability.md
+
+MINUTES ?= 10
+
+fuzz: $(VENV)/.proves  ## any input for every reader, MINUTES=10 each; new inputs are kept in build/fuzz
+	$(BIN)/python -m tests.real.proof.fuzz $(MINUTES)
 
 lint: $(VENV)/.develops  ## format, style, types, the order of imports, sizes
 	$(BIN)/ruff format --check .

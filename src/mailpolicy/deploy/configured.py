@@ -114,7 +114,7 @@ def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
             raise OptionRejected("target", "the key target is missing")
         target = target_named(target_name)
         given = {key: value for key, value in table.items() if key not in (*_COMMON_KEYS, _REMOVED_KEY)}
-        for key in given.keys() - target.options:
+        for key in [key for key in given if key not in target.options]:
             nearest = nearest_key(key, [*_COMMON_KEYS, *target.options])
             raise OptionRejected(key, f"unknown key {key!a}{f', did you mean {nearest}?' if nearest else ''}")
         path, token = table.get("path"), given.get("token_file", "/")

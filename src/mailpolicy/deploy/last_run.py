@@ -44,7 +44,7 @@ class LastRun:
                 code="clock",
                 fix=_ACCEPT,
             )
-        if now < last - _TOLERATED:
+        if now + _TOLERATED < last:  # and not `last - _TOLERATED`, which may be before the year 1
             raise Refused(
                 f"the clock shows {_text(now)}, but the last deploy was at {dates.text(last)}: what has ended since "
                 "would be open again. Set the clock; if it is right",

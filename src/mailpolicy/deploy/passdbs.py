@@ -96,12 +96,12 @@ def altered_settings(text: str, snippet: str, services: Sequence[str], *, merges
                 found[f"passdb {wanted.name}{_location(one)}"] = None
             for key in _differing(one, wanted):
                 found[f"{key} = {one.settings[key]} in passdb {wanted.name}{_location(one)}"] = None
-        for key in wanted.settings.keys() - {key for one in same for key in one.settings}:
+        for key in [key for key in wanted.settings if not any(key in one.settings for one in same)]:
             found[f"no {key} in passdb {wanted.name}"] = None
         for one in listed:
             if merges and one.name == _DEFAULTS and one.applies(service):
-                for key in one.settings.keys() - wanted.settings.keys():
-                    if not _HARMLESS.fullmatch(key):
+                for key in one.settings:
+                    if key not in wanted.settings and not _HARMLESS.fullmatch(key):
                         found[f"passdb_{key} = {one.settings[key]}{_location(one)}"] = None
     return list(found)
 

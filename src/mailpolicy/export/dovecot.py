@@ -186,11 +186,16 @@ def kept(text: str) -> Kept:
     found = _KEEPING.search(text)
     if found is None:
         return Kept()
+    return Kept(tuple(found[2].split(" ")), _moment(found[1] or ""))
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment in UTC; None for anything else, which somebody has written by hand."""
     try:
-        since = datetime.fromisoformat(found[1]) if found[1] else None
-    except ValueError:  # edited by hand
-        since = None
-    return Kept(tuple(found[2].split(" ")), since if since is not None and since.tzinfo is not None else None)
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # in UTC it may be in the year 0 or 10000
+        return None
 
 
 def to_keep(body: str, old: str) -> Kept:
@@ -213,11 +218,15 @@ def keeping(body: str, old: str, keep: Kept) -> str:
 def dated(body: str, now: datetime) -> str:
     """Return a passwd-file's body with the time since when Dovecot does not ask about what it keeps."""
     keep = kept(body)
-    return body if keep.since is not None else _KEEPING.sub(_heading(keep._replace(since=now)), body, count=1)
+    return (
+        body
+        if keep.since is not None
+        else _KEEPING.sub(_heading(keep._replace(since=now.astimezone(UTC))), body, count=1)
+    )
 
 
 def _heading(keep: Kept) -> str:
-    since = f" since {keep.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if keep.since is not None else ""
+    since = f" since {keep.since:%Y-%m-%dT%H:%M:%SZ}" if keep.since is not None else ""
     return f"{_KEPT}{since}: {' '.join(keep.services)}"
 
 

@@ -87,27 +87,41 @@ def _slips(name: str, other: str) -> int | None:
         return 0
     if abs(len(name) - len(other)) > most or name[:1] != other[:1] or _digits(name) != _digits(other):
         return None
-    slips = _edits(name, other)
-    return slips if slips <= most else None
+    return _edits(name, other, most)
 
 
 def _digits(name: str) -> str:
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
 
 
-def _edits(name: str, other: str) -> int:
-    """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours."""
-    # Three rows of the table are enough: a swap looks two rows back.
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(name, 1):
-        earlier, before, row = before, row, [i]
-        for j, against in enumerate(other, 1):
-            edits = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != against))
-            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == against:
-                edits = min(edits, earlier[j - 2] + 1)
-            row.append(edits)
-    return row[-1]
+def _edits(name: str, other: str, most: int) -> int | None:
+    """Return the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours.
+
+    Return None if it is greater than `most`. What the two have in common is compared by slices, which takes a tenth of the
+    time of a table: a store may have a hundred wrong names and two thousand to compare each with.
+    """
+    if name == other:
+        return 0
+    if abs(len(name) - len(other)) > most or most == 0:
+        return None
+    at = _first_difference(name, other)
+    name, other = name[at:], other[at:]
+    rests = [(name[1:], other[1:]), (name[1:], other), (name, other[1:])]
+    if len(name) > 1 and name[:2] == other[1::-1]:
+        rests.append((name[2:], other[2:]))
+    found = [edits for one, two in rests if (edits := _edits(one, two, most - 1)) is not None]
+    return 1 + min(found) if found else None
+
+
+def _first_difference(name: str, other: str) -> int:
+    same, most = 0, min(len(name), len(other))
+    while same < most:
+        middle = (same + most + 1) // 2
+        if name[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            most = middle - 1
+    return same
 
 
 def _neighbours(name: str, names: Sequence[str]) -> set[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailpolicy.errors import Refused
@@ -26,8 +27,12 @@ _KEYS = {
 _CLOSED = (("Details", "Frozen"), ("Details", "Disabled"))  # both of them suspend an account here
 _TAKEN = (*_KEYS, *_CLOSED, ("Options", "TemplateName"))
 _WORDS = {"yes": True, "no": False}
-_DECLARATION = r"<\?xml[^>]*\?>"
+_DECLARATION = r"<\?xml[^<>]*\?>"
+_MOST_NESTED = 8  # User elements in one another; each is looked through for its own settings
 _DOCUMENT_TYPE = "<!DOCTYPE"  # the only place where entities are declared
+
+
+Beside = Callable[[str], "Element | None"]  # the element of that name beside a user
 
 
 class User(NamedTuple):
@@ -65,9 +70,21 @@ def users(rows: Rows, text: str) -> Iterator[User]:
         def start(self, tag: Any, attributes: Any) -> Any:
             element = super().start(tag, attributes)
             lines[element] = parser.parser.CurrentLineNumber
+            if _name(element) == "User":
+                opened.append(element)
+                if len(opened) > _MOST_NESTED:
+                    nested.append(lines[element])
+            return element
+
+        def end(self, tag: Any) -> Any:
+            element = super().end(tag)
+            if opened and opened[-1] is element:
+                opened.pop()
             return element
 
     lines: dict[Element, int] = {}
+    opened: list[Element] = []  # the User elements that are not closed yet
+    nested: list[int] = []  # the lines of those that are too deep
     parser = DefusedXMLParser(target=Lined(), forbid_dtd=True)
     try:
         # All answers in one element, and without declarations: the text is decoded already, whatever encoding they name.
@@ -77,10 +94,14 @@ def users(rows: Rows, text: str) -> Iterator[User]:
     except ParseError as error:
         rows.mistake(error.position[0], "this is not well-formed XML; what follows was not read")
         return
+    if nested:
+        rows.mistake(nested[0], f"more than {_MOST_NESTED} elements User in one another: nothing of the file was read")
+        return
     parents = {child: parent for parent in root.iter() for child in parent}
+    beside = cache(_child)  # all users of one answer have one parent, which is looked through once
     for user in root.iter():
         if _name(user) == "User":
-            yield _user(user, parents[user], lines[user])
+            yield _user(user, lines[user], partial(beside, parents[user]))
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -106,9 +127,9 @@ def _child(element: Element, name: str) -> Element | None:
     return next((inner for inner in element if _name(inner) == name), None)
 
 
-def _named(user: Element, parent: Element, name: str) -> Element | None:
+def _named(user: Element, beside: Beside, name: str) -> Element | None:
     """Return the element with a part of a user's address: in the user, beside it, or deep inside."""
-    found = (_child(user, name), _child(parent, name), _below(user, (name,)))
+    found = (_child(user, name), beside(name), _below(user, (name,)))
     return next((element for element in found if _text(element)), None)
 
 
@@ -116,8 +137,8 @@ def _text(element: Element | None) -> str:
     return (element.text or "").strip() if element is not None else ""
 
 
-def _user(user: Element, parent: Element, line: int) -> User:
-    named = [_named(user, parent, name) for name in ("Mailbox", "Domain")]
+def _user(user: Element, line: int, beside: Beside) -> User:
+    named = [_named(user, beside, name) for name in ("Mailbox", "Domain")]
     mailbox, domain = map(_text, named)
     keys: dict[str, Any] = {}
     wrong = []

@@ -75,7 +75,10 @@ MAYBE_IP = re.compile(r"[0-9A-Fa-f:.]++")  # an IP, perhaps
 # What Dovecot's processes begin with, the name whole or perhaps broken by what a client sent; a login process.
 PROCESS_PREFIX = re.compile(r"(?:[\w.-]++/)?+[a-z][a-z0-9-]*+(?:\[[0-9]++\])?+(?:\([^)]*+\))?+(?:<[^>]*+>)*+: ")
 SPEAKER = re.compile(r"(?:[\w.-]++/)?+[a-z][a-z0-9-]*+[:(<\[]")
-LOGIN_PROCESS = re.compile(rf"{_PROCESS}(?:[A-Z][a-z]++: (?<!Login: ))?+")
+_LEVEL = "(?:[A-Z][a-z]++: (?<!Login: ))?+"
+LOGIN_PROCESS = re.compile(_PROCESS + _LEVEL)
+# To search for: with the folder that may stand before, each letter of a long word would be tried as the start of one.
+LOGIN_PROCESS_ANYWHERE = re.compile(_SERVICE + _LOGIN + _LEVEL)
 PROGRAM_PREFIX = re.compile(r"(?<!\S)([\w./@+-]++)(\[[0-9]++\])?+: ")
 LOGIN_WORDS = ("Login: ", "Logged in: ")
 # What other lines of a log begin with: a container's name, a time, a priority, a process's name, a journal's key.

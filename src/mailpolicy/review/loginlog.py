@@ -23,6 +23,7 @@ from mailpolicy.review.log_patterns import (
     HEAD,
     IP_FIELD,
     LOGIN_PROCESS,
+    LOGIN_PROCESS_ANYWHERE,
     LOGIN_WORDS,
     MAYBE_IP,
     NAMED_PROGRAM,
@@ -152,7 +153,7 @@ def _looks_like_login(line: str) -> bool:
         return False
     if program is not None:
         speaks = SPEAKER.match(line, end)
-    process = LOGIN_PROCESS.match(line, end) if speaks else LOGIN_PROCESS.search(line, end)
+    process = LOGIN_PROCESS.match(line, end) if speaks else LOGIN_PROCESS_ANYWHERE.search(line, end)
     if process is None:
         return False
     said = line[process.end() :]

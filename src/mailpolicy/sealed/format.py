@@ -13,7 +13,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from mailpolicy.errors import KeyringError
 
@@ -91,10 +91,19 @@ def unseal(name: str, key: Key, content: bytes) -> Secrets:
     start = content.index(b"\n") + 1
     nonce, sealed = content[start : start + _NONCE_SIZE], content[start + _NONCE_SIZE :]
     try:
-        secrets: Secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]))
-    except (InvalidTag, ValueError):  # ValueError: too short for a nonce
+        secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]))
+    except (InvalidTag, ValueError, RecursionError):  # ValueError: too short for a nonce
         raise damaged_error(name, "the file is damaged, truncated or modified") from None
+    if not _are_secrets(secrets):  # whoever has the key can seal anything
+        raise damaged_error(name, "sealed with this key, but the content is not that of mailpolicy")
     return secrets
+
+
+def _are_secrets(content: Any) -> TypeGuard[Secrets]:
+    return isinstance(content, dict) and all(
+        isinstance(stored, dict) and all([type(secret) is str for secret in stored.values()])
+        for stored in content.values()
+    )
 
 
 def damaged_error(name: str, problem: str) -> KeyringError:

@@ -124,7 +124,7 @@ def _token_command(document: Document, name: str, table: Any) -> TokenCommand:
         raise invalid(document, path, message) from None
     if type(table) is not dict:
         raise invalid(document, path, f"tokens.{name} must be a table with the key command")
-    for key in table.keys() - {"command", "hosts"}:
+    for key in [key for key in table if key not in ("command", "hosts")]:
         nearest = nearest_key(key, ("command", "hosts"))
         hint = f", did you mean {nearest}?" if nearest else ": its keys are command and hosts"
         raise invalid(document, (*path, key), f"tokens.{name}: unknown key {key!a}{hint}")

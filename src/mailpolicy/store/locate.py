@@ -82,7 +82,7 @@ def entries(text: str, only_in: Container[KeyPath] | None = None) -> Iterator[En
             yield Entry(HEADER, table, position, name, stop, end)
             position = end
         else:
-            entry, inner = _pair(text, position, table, KEY, only_in)
+            entry, inner = _statement(text, position, table, only_in)
             yield entry
             yield from inner
             position = entry.end
@@ -184,41 +184,82 @@ def _unescaped(match: re.Match[str]) -> str:
     return _SHORT_ESCAPES[match[1]] if match[1] else chr(int(match[2] or match[3] or match[4], 16))
 
 
-def _pair(
-    text: str, position: int, table: KeyPath, kind: str, only_in: Container[KeyPath] | None
+class _Container:
+    """An array or an inline table that is being read.
+
+    If its entries are `listed`, `slot` is the place of its own entry among them, which gets its end when it is closed.
+    """
+
+    __slots__ = ("count", "listed", "opening", "path", "slot")
+
+    def __init__(self, opening: str, path: KeyPath, *, listed: bool, slot: int | None) -> None:
+        self.opening = opening
+        self.path = path
+        self.listed = listed
+        self.slot = slot
+        self.count = 0
+
+
+def _statement(
+    text: str, position: int, table: KeyPath, only_in: Container[KeyPath] | None
 ) -> tuple[Entry, list[Entry]]:
+    entry = _pair(text, position, table, KEY)
+    end, inner = _value(text, entry.value, entry.path, only_in)
+    return entry._replace(end=end), inner
+
+
+def _pair(text: str, position: int, table: KeyPath, kind: str) -> Entry:
+    """Return the entry of the key at `position`, whose end is unknown as yet."""
     parts, name, stop = _key(text, position)
-    path = (*table, *parts)
     value = _SPACE.match(text, text.index("=", stop) + 1).end()  # type: ignore[union-attr]
-    end, inner = _value(text, value, path, only_in)
-    return Entry(kind, path, position, name, value, end), inner
+    return Entry(kind, (*table, *parts), position, name, value, value)
 
 
 def _value(text: str, position: int, path: KeyPath, only_in: Container[KeyPath] | None) -> tuple[int, list[Entry]]:
     """Skip the value at `position`. Returns its end and the entries inside it, none if `only_in` leaves them out."""
-    opening = text[position]
-    if opening not in "[{":
-        match = re.compile(_STRING if opening in "\"'" else _SCALAR).match(text, position)
-        assert match is not None, "the parser accepted this text"
-        return match.end(), []
+    if text[position] not in "[{":
+        return _simple_end(text, position), []
     inner: list[Entry] = []
+    # A loop and not a recursion: the parser accepts arrays in arrays, hundreds deep.
+    within = [_Container(text[position], path, listed=only_in is None or path in only_in, slot=None)]
     position += 1
-    count = 0
-    while text[position := _BLANK.match(text, position).end()] not in "]}":  # type: ignore[union-attr]
-        if text[position] == ",":
+    while True:
+        container = within[-1]
+        position = skip_blank(text, position)
+        sign = text[position]
+        if sign == ",":
             position += 1
-            continue
-        if opening == "{":
-            entry, deeper = _pair(text, position, path, INLINE, only_in)
+        elif sign in "]}":
+            position += 1
+            within.pop()
+            if not within:
+                return position, inner
+            if container.slot is not None:
+                inner[container.slot] = inner[container.slot]._replace(end=position)
         else:
-            end, deeper = _value(text, position, (*path, count), only_in)
-            entry = Entry(ELEMENT, (*path, count), position, position, position, end)
-            count += 1
-        if only_in is None or path in only_in:
-            inner.append(entry)
-            inner += deeper
-        position = entry.end
-    return position + 1, inner
+            above = container.path if container.listed else ()  # no path is made that nobody asks for
+            if container.opening == "{":
+                entry = _pair(text, position, above, INLINE)
+            else:
+                entry = Entry(ELEMENT, (*above, container.count), position, position, position, position)
+                container.count += 1
+            slot = len(inner) if container.listed else None
+            if (opening := text[entry.value]) in "[{":
+                listed = container.listed and (only_in is None or entry.path in only_in)
+                within.append(_Container(opening, entry.path, listed=listed, slot=slot))
+                position = entry.value + 1
+            else:
+                position = _simple_end(text, entry.value)
+                entry = entry._replace(end=position)
+            if slot is not None:
+                inner.append(entry)
+
+
+def _simple_end(text: str, position: int) -> int:
+    """Return the end of the string or the other simple value at `position`."""
+    match = re.compile(_STRING if text[position] in "\"'" else _SCALAR).match(text, position)
+    assert match is not None, "the parser accepted this text"
+    return match.end()
 
 
 def skip_blank(text: str, position: int) -> int:

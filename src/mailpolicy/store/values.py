@@ -17,12 +17,12 @@ RANGES = {"port": (1, 65535), "max_size_kb": (1, 2147483647), "delete_after_days
 
 def check_values(table: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> None:
     """Add a problem for each value that has the right type and is not an allowed one."""
-    for key in table.keys() & CHOICES.keys():
+    for key in [key for key in table if key in CHOICES]:
         if table[key] not in CHOICES[key]:
             choices = names.joined((f"'{choice}'" for choice in CHOICES[key]), "or")
             message = f"{key} is '{names.short(table[key])}': write {choices}"
             problems.append(Problem("MP008", (*path, key), message))
-    for key in table.keys() & RANGES.keys():
+    for key in [key for key in table if key in RANGES]:
         least, most = RANGES[key]
         if not least <= table[key] <= most:
             message = f"{key} is {number_text(table[key])}: write a number from {least} to {most}"

@@ -28,11 +28,19 @@ class LineFile:
 
     def lines_from_the_end(self) -> Iterator[bytes]:
         """Yield the lines without their line endings, the last one first. Raises OSError."""
-        end = self._end
-        while end > 0:
-            start = self._after_newline(end - 1)
-            yield os.pread(self._descriptor, end - 1 - start, start)
-            end = start
+        position = self._end - 1  # without the last line ending
+        pieces: list[bytes] = []  # of the line whose beginning is not read yet, from its end
+        while position > 0:
+            start = max(position - _CHUNK, 0)
+            first, *whole = os.pread(self._descriptor, position - start, start).split(b"\n")
+            if whole:
+                yield b"".join([whole[-1], *reversed(pieces)])
+                yield from whole[-2::-1]
+                pieces = []
+            pieces.append(first)
+            position = start
+        if position >= 0:
+            yield b"".join(reversed(pieces))
 
     def append(self, lines: bytes) -> None:
         """Append whole lines and sync them to the disk; if that fails nothing is appended. Raises OSError."""

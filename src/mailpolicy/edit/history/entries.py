@@ -104,6 +104,8 @@ def _entry(line: Any) -> Entry | str | None:
             changes = tuple(map(from_json, line["changes"])) if "changes" in line else None
             identity = str(line["id"]) if event == EDIT else ""
             time = datetime.fromisoformat(line["time"])
+            if time.tzinfo is None or type(line.get("undoes", "")) is not str or type(line.get("keys", 0)) is not int:
+                raise ValueError("a time without an offset, or a value of another type")
             return Entry(
                 identity,
                 time,

@@ -36,7 +36,8 @@ class Index:
     def indexed_position(self, address: str) -> tuple[int, int, int] | None:
         """Return an account's start, end and line when the index was made, or None if it was not in the store."""
         block = self._block("first <= ? ORDER BY first DESC", address)
-        assert block is not None, "the first block begins before every address"
+        if block is None:  # the first block begins before every address
+            raise IndexUnusable("it is damaged")
         first, next_first, content = block
         if address < first or (next_first and address >= next_first):
             raise IndexUnusable("it is damaged")
@@ -188,7 +189,7 @@ def subset_of_content(cache: Cache, path: str, addresses: Iterable[str], content
 
 def _subset(index: Index, addresses: Iterable[str], size: int, read: Read) -> Subset:
     pieces = [index.moved(piece) for piece in index.header.head]
-    head = [read(piece.start, piece.end) for piece in pieces]
+    head = [_content(piece, size, read) for piece in pieces]
     if quick_sha256(b"".join(head)) != index.header.head_digest:
         raise IndexUnusable("the head of the store has changed")
     texts = dict(zip(pieces, head, strict=True))
@@ -206,9 +207,15 @@ def _subset(index: Index, addresses: Iterable[str], size: int, read: Read) -> Su
     return Subset(tuple(ordered), b"".join([texts[piece] for piece in ordered]))
 
 
+def _content(piece: Piece, size: int, read: Read) -> bytes:
+    if not 0 <= piece.start <= piece.end <= size:  # else a number in the index decides how much memory is taken
+        raise IndexUnusable("it is damaged")
+    return read(piece.start, piece.end)
+
+
 def _read_verified(piece: Piece, size: int, read: Read) -> tuple[Piece, bytes]:
     """Read the lines of an account, and return its piece with the key that they give it. Raises IndexUnusable."""
-    content = read(piece.start, piece.end)
+    content = _content(piece, size, read)
     # The line behind the piece must be the next header: otherwise the account has more lines than the index knows.
     following = read(piece.end, min(size, piece.end + LONGEST_HEADER)).decode("utf-8", "replace")
     after = following.partition("\n")[0] if piece.end != size else None

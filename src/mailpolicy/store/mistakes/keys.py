@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import tomli
 
@@ -15,7 +16,6 @@ from mailpolicy.store import locate
 from mailpolicy.store.mistakes.stop import STRING, WORD, Mistake, Stop
 from mailpolicy.store.tables import ACCOUNT
 
-_HEADER = re.compile(r"(\[\[?)([^\n#]*?)(\]*)[ \t]*(?:\#[^\n]*)?$", re.MULTILINE)
 _BARE = re.compile("[A-Za-z0-9_-]+")
 _QUOTES_AND_BRACKETS = frozenset("\"'[]\\")
 _EQUALS = re.compile("[ \t]*=")
@@ -24,15 +24,35 @@ _ADDRESS = re.compile(rf"(accounts\.|)([^\s@]+@[^\s@]+?)((?:\.sources\.[A-Za-z0-
 _SEPARATOR = re.compile(":=|:|=>|->|==")
 
 
+class _Header(NamedTuple):
+    """The header on a line: its brackets, and the start and the text of what stands between them."""
+
+    opening: str
+    start: int
+    name: str
+    closing: str
+
+
+def _header(text: str, start: int, end: int) -> _Header | None:
+    """Return the header on the line from `start` to `end`, closed or not, without the comment behind it."""
+    bracket = text.find("[", start, end)
+    if bracket < 0:
+        return None
+    opening = "[[" if text.startswith("[[", bracket, end) else "["
+    inside = text[bracket + len(opening) : end].partition("#")[0].rstrip(" \t")
+    name = inside.rstrip("]")
+    return _Header(opening, bracket + len(opening), name, inside[len(name) :])
+
+
 def address(stop: Stop) -> Iterator[Mistake]:
     """Yield an address that is a key or part of one, without quotes."""
     if stop.in_header:
         start, end = stop.line
-        header = _HEADER.search(stop.text, start, end)
-        right = _with_address_quoted(header[2].strip()) if header is not None else None
+        header = _header(stop.text, start, end)
+        right = _with_address_quoted(header.name.strip()) if header is not None else None
         if header is not None and right is not None:
-            right = f"{header[1]}{right}{']' * len(header[1])}"
-            yield Mistake(header.start(2), f"an address must be in quotes: write {right}", start, end, right)
+            right = f"{header.opening}{right}{']' * len(header.opening)}"
+            yield Mistake(header.start, f"an address must be in quotes: write {right}", start, end, right)
     elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
         start = stop.token.start
         written = stop.shown(stop.token).rstrip(":")
@@ -58,14 +78,14 @@ def unquoted(stop: Stop) -> Iterator[Mistake]:
     message = "a key with other characters than A-Z a-z 0-9 _ - must be in quotes"
     if stop.in_header:
         start, end = stop.line
-        header = _HEADER.search(stop.text, start, end)
-        if header is None or not header[3] or set(header[2]) & _QUOTES_AND_BRACKETS:
+        header = _header(stop.text, start, end)
+        if header is None or not header.closing or set(header.name) & _QUOTES_AND_BRACKETS:
             return
-        parts = [part.strip() for part in header[2].split(".")]
+        parts = [part.strip() for part in header.name.split(".")]
         right = _quoted(parts)
         if right is not None:
-            at = next(stop.text.index(part, header.start(2)) for part in parts if not _BARE.fullmatch(part))
-            right = f"{header[1]}{right}{header[3]}"
+            at = next(stop.text.index(part, header.start) for part in parts if not _BARE.fullmatch(part))
+            right = f"{header.opening}{right}{header.closing}"
             yield Mistake(at, f"{message}: write {short(right)}", start, end, right)
     elif stop.token is not None and stop.token.kind == WORD and stop.key == []:
         text = stop.shown(stop.token)

@@ -177,8 +177,8 @@ class Stop:
                 break
             if token.kind not in (WORD, STRING):
                 return None
-            tokens.insert(0, token)
-        return tokens
+            tokens.append(token)
+        return tokens[::-1]
 
     @property
     def in_list(self) -> bool:

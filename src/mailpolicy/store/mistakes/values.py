@@ -15,6 +15,7 @@ _IP4, _IP6 = (
     "[0-9A-Fa-f:]*(?:::|(?::[0-9A-Fa-f]+){7})[0-9A-Fa-f:.]*",
 )
 _NETWORK = re.compile(rf"(?:{_IP4}|{_IP6})(?:/\d+|-[0-9A-Fa-f.:]+)?")
+_LONGEST_NETWORK = 100  # characters; a longer word is none, and would be tried piece by piece
 _MOST_NESTED = 4  # brackets, so that a sentence that names them stays one
 _PLAIN_KEY = re.compile(r"""[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*=""")
 _NEXT_LINE = re.compile(r"([ \t]*(?:#[^\n]*)?\n\s*)([^\n]+)")
@@ -38,7 +39,7 @@ def word(stop: Stop) -> Iterator[Mistake]:
     elif lower in _NOTHING:
         message = f"`{text}` is not a TOML value: leave the key out"
         yield Mistake(token.start, message, token.start, token.end, "0")
-    elif _NETWORK.fullmatch(text):
+    elif len(text) <= _LONGEST_NETWORK and _NETWORK.fullmatch(text):
         message = "an IP address or a network must be in quotes"
         yield Mistake(token.start, message, token.start, token.end, f'"{text}"')
     elif text[0].isalpha() and lower not in _NUMBER_WORDS:

@@ -107,6 +107,23 @@ def restore_default_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def end_despite_threads(status: int) -> None:
+    """End the process if a keyring backend left a thread behind for which Python would wait, perhaps forever."""
+    if "threading" not in sys.modules or not _left_threads():
+        return
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):  # run() has flushed what matters, and told of failures
+                stream.flush()
+    os._exit(status)
+
+
+def _left_threads() -> bool:
+    import threading  # there already
+
+    return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
+
+
 def _command(out: Output, arguments: list[str]) -> int:
     # The short way: most runs are plain questions and edits, which do not need Typer; importing it takes longer than both.
     if out.context.format in USUAL_FORMATS and (carry_out := plain.understood(arguments)) is not None:

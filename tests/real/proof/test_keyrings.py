@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.real.desktop import private_bus
+from tests.real.proof.fake_service import WAYS, FakeService
 from tests.real.proof.forks import Forks, Ran, forking, quick_folder
 from tests.real.proof.promises import PROVE, Promise, Tried, scaled
 from tests.real.proof.rows import ROWS, Row
@@ -75,7 +79,7 @@ class Keyrings:
             self._touching = {row: good for row, good in goods.items() if good.calls and "Losing" not in row.line}
         return self._touching
 
-    def start(self, row: Row, backend: str, unruly: str = "", *more: str) -> tuple[int, Path]:
+    def start(self, row: Row, backend: str, unruly: str = "", *more: str, **others: str) -> tuple[int, Path]:
         """Begin a run of a row on a machine of its own with this keyring."""
         self.count += 1
         place = self.site.copy(self.folder / f"place{self.count % 100}")
@@ -87,6 +91,7 @@ class Keyrings:
         variables = environment(place)
         variables = {
             **variables,
+            **others,
             "TEST_UNRULY": unruly,
             "PYTHONPATH": f"{self.folder}/imports:{variables['PYTHONPATH']}",
         }
@@ -223,3 +228,32 @@ def test_an_import_that_hangs(keyrings: Keyrings, tried: Tried) -> None:
     for row, good, run, place in begun:
         keyrings.judge(row, good, "import hangs", keyrings.forks.result(run), place, failed=True)
     tried(Promise.KEYRINGS, len(begun), "imports that never end")
+
+
+SERVICE = "keyring.backends.SecretService.Keyring"
+ASKING = (
+    "smart-host set",
+    "smart-host show",
+    "account remove",
+    "export",
+    "secrets verify",
+    "validate",
+    "multipop source",
+)
+
+
+def test_a_secret_service_that_misbehaves(keyrings: Keyrings, tried: Tried) -> None:
+    """On a real bus: no answers, errors with secrets in them, other types, prompts that nobody answers, secrets that are no text."""
+    rows = {row.command: (row, good) for row, good in keyrings.touching().items() if row.line.startswith(ASKING)}
+    rows = {name: pair for name, pair in rows.items() if pair[1].ran.status == 0}
+    secret = keyrings.site.secrets["kept"].text
+    begun = []
+    with ExitStack() as services:
+        for kind in WAYS if PROVE else WAYS[::2]:
+            address = services.enter_context(private_bus({"PATH": os.environ["PATH"]}))
+            services.enter_context(FakeService(address, kind, secret))
+            for row, good in rows.values():
+                begun.append((row, good, kind, *keyrings.start(row, SERVICE, DBUS_SESSION_BUS_ADDRESS=address)))
+        for row, good, kind, run, place in begun:
+            keyrings.judge(row, good, kind, keyrings.forks.result(run), place, failed=True)
+    tried(Promise.KEYRINGS, len(begun), "questions to a Secret Service that answers wrongly or never")

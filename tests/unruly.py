@@ -15,6 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.backends import Json
@@ -125,7 +126,12 @@ def abandoned(secret: str) -> None:
 
 def waiting(_secret: str) -> None:
     """A thread that keeps a process from ending."""
-    threading.Thread(target=threading.Event().wait).start()
+    threading.Thread(target=threading.Event().wait, daemon=False).start()
+
+
+def pool(_secret: str) -> None:
+    """Threads that Python waits for although they are daemons."""
+    ThreadPoolExecutor(1).submit(threading.Event().wait)
 
 
 def leaving(secret: str) -> None:
@@ -190,7 +196,22 @@ ANSWERS: dict[str, Callable[[str], object]] = {
 }
 ASIDES = {
     act.__name__: act
-    for act in (say, program_says, warn, record, thread, abandoned, waiting, leaving, child, both, chdir, forget, mask)
+    for act in (
+        say,
+        program_says,
+        warn,
+        record,
+        thread,
+        abandoned,
+        waiting,
+        pool,
+        leaving,
+        child,
+        both,
+        chdir,
+        forget,
+        mask,
+    )
 } | {"close": close, "blind": blind, "tinker": tinker}
 
 

@@ -108,20 +108,21 @@ def restore_default_signals() -> None:
 
 
 def end_despite_threads(status: int) -> None:
-    """End the process if a keyring backend left a thread behind for which Python would wait, perhaps forever."""
-    if "threading" not in sys.modules or not _left_threads():
+    """End the process if a keyring backend left threads behind: Python would wait for some of them, perhaps forever."""
+    if "threading" not in sys.modules:
+        return
+    import threading  # there already
+
+    from mailpolicy.system.keyrings.deadline import THREAD_NAME
+
+    ours = (threading.main_thread().name, THREAD_NAME)
+    if all(thread.name in ours for thread in threading.enumerate()):
         return
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with suppress(OSError, ValueError):  # run() has flushed what matters, and told of failures
                 stream.flush()
     os._exit(status)
-
-
-def _left_threads() -> bool:
-    import threading  # there already
-
-    return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
 def _command(out: Output, arguments: list[str]) -> int:

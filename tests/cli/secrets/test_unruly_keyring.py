@@ -11,7 +11,7 @@ from tests.machine import ALICE, FIRST, SECOND, Machine, user
 UNRULY = ("--keyring-backend", "tests.unruly.Unruly")
 # They print, fail where nobody can catch it, go elsewhere, or leave a thread for which Python would wait.
 BESIDES = ["get say", "set program_says", "get warn", "set record", "get thread", "set abandoned", "get leaving"]
-BESIDES += ["set chdir", "get blind", "set close", "get waiting"]
+BESIDES += ["set chdir", "get blind", "set close", "get waiting", "get pool"]
 
 
 @pytest.mark.parametrize("unruly", BESIDES)

@@ -15,6 +15,7 @@ from mailpolicy.system.keyrings.choice import translate_error
 from mailpolicy.system.keyrings.isolation import isolated
 
 Result = TypeVar("Result")
+THREAD_NAME = "keyring call"
 
 
 class TimedCalls:
@@ -52,7 +53,7 @@ class TimedCalls:
         # can end without it. An event instead of join(): Python 3.11 takes a thread for finished after an interrupted join.
         started, finished = self._unfinished = threading.Lock(), threading.Event()
         with isolated():
-            threading.Thread(target=guarded, daemon=True).start()
+            threading.Thread(target=guarded, name=THREAD_NAME, daemon=True).start()
             self._wait(finished)
         if failure:
             raise (failure[0] if isinstance(failure[0], MailpolicyError) else translate_error(failure[0])) from None

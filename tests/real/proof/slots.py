@@ -53,9 +53,9 @@ READERS = (
     "doctor",
     "deploy --check",
     "deploy --diff",
-    "completion -- smart-host set ''",
-    "completion -- template show ''",
-    "completion -- multipop source print-password bob@example.com ''",
+    "completion -- words smart-host set ''",
+    "completion -- words template show ''",
+    "completion -- words multipop source print-password bob@example.com ''",
     *(
         f"export {target}"
         for target in ("postfix-sasl-passwd", "postfix-sender-login", "exim-passwd", "fetchmail", "mpop")
@@ -113,7 +113,7 @@ SLOTS = [
         "host.toml",
         "[exports.exim]",
         "[exports.{toml}]",
-        ("deploy --check", "deploy --diff", "deploy", "doctor", "completion -- deploy ''"),
+        ("deploy --check", "deploy --diff", "deploy", "doctor", "completion -- words deploy ''"),
     ),
     Slot("host.toml", 'target = "exim-passwd"', "target = {toml}", ("deploy --check", "doctor")),
     Slot(

@@ -17,7 +17,7 @@ from tests.real.proof.site import ALICE, SEALED, Site, environment
 from tests.real.proof.slots import SLOTS, written
 
 # The output is a file of another program, which needs a name as it is.
-FILES = ("export", "account export", "schema", "completion")
+FILES = ("export", "account export", "schema")
 
 
 class Named:
@@ -38,11 +38,13 @@ class Named:
         """Run a command line in a folder, in a form; the machine's host.toml is in its plain folder."""
         place = place or self.place
         here = environment(place) | variables
+        named = ["--file", str(place / "accounts.toml"), "--host-config", str(self.plain / "host.toml")]
         if form == "workflow":
             here["GITHUB_ACTIONS"] = "true"
+        if words[0] == "completion":  # it has no options but those of the line that is completed
+            here |= {"MAILPOLICY_FILE": named[1], "MAILPOLICY_HOST_CONFIG": named[3]}
         more = {"text": [], "workflow": [], "screen": [], "verbose": ["--verbose"]}.get(form, ["--format", form])
         stdin = stdin.format(given_json='"x"', given="x", listed="x") if stdin else ""
-        named = ["--file", str(place / "accounts.toml"), "--host-config", str(self.plain / "host.toml")]
         # Options at the end would be arguments behind `--`.
         line, given = [*named, *more, *words], stdin.encode("utf-8", "surrogateescape")
         if form == "screen":

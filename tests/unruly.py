@@ -145,11 +145,6 @@ def child(_secret: str) -> None:
         os._exit(0)
 
 
-def both(_secret: str) -> None:
-    """The child goes on as if it were the process."""
-    os.fork()
-
-
 def chdir(_secret: str) -> None:
     os.chdir("/")
 
@@ -207,7 +202,6 @@ ASIDES = {
         pool,
         leaving,
         child,
-        both,
         chdir,
         forget,
         mask,

@@ -115,7 +115,7 @@ def test_arguments(named: Named, shard: int, tried: Tried) -> None:
         kind, name = names[(index * 5 + shard * 11) % len(names)]
         form = FORMS[(index + shard) % len(FORMS)]
         filled = [word.replace("{}", name) for word in words]
-        if "--format" in words or "--help" in filled:
+        if "--format" in words or "--help" in filled or row.command == "help":
             form = "text"  # what the row says, or a page for people
         ran = named.run(filled, form, row.stdin)
         named.judge((kind, form, words), ran, form, row.command)
@@ -139,7 +139,9 @@ def test_file_names(named: Named, shard: int, tried: Tried) -> None:
         odd = named.place.with_name("odd") / hostile.NAMES[kind]
         odd.parent.mkdir(exist_ok=True)
         ran = _in(named, odd, row, form)
-        named.judge((kind, form, row.line, odd), ran, form, row.command, dry="--dry-run" in row.words)
+        named.judge(
+            (kind, form, row.line, odd), ran, form, row.command, dry=bool({"--dry-run", "--diff"} & {*row.words})
+        )
         # A path that a format cannot express is refused, and a table is as wide as its terminal.
         if not (row.command == "export" and ran.status == 5):
             assert ran.status == usual.status, (kind, form, row, ran, usual)
@@ -177,7 +179,14 @@ def test_names_in_files(named: Named, shard: int, tried: Tried) -> None:
             form = words.pop(words.index("--format") + 1)
             words.remove("--format")
         ran = named.run(words, form)
-        named.judge((kind, form, slot, line), ran, form, Row(line).command, dry="--dry-run" in words, given=slot.file)
+        named.judge(
+            (kind, form, slot, line),
+            ran,
+            form,
+            Row(line).command,
+            dry=bool({"--dry-run", "--diff"} & {*words}),
+            given=slot.file,
+        )
         number += 1
     tried(Promise.NAMES, number, "places in stores, journals, plans, cases, logs and host.toml")
 

@@ -95,7 +95,9 @@ def problems(out: bytes, err: bytes, form: str, *, is_file: bool = False) -> lis
             found.append(f"not {form}: {error!r}")
     if form == "workflow":
         found += [f"a workflow command: {line[:80]}" for line in _runner_commands(shown["stdout"] + shown["stderr"])]
-    for command in re.findall("^  (?:try|fix|or): (.*)$", shown["stderr"] + shown["stdout"], re.MULTILINE):
+    # A terminal may wrap a command.
+    shown = {} if form == "screen" else shown
+    for command in re.findall("^  (?:try|fix|or): (.*)$", "\n".join(shown.values()), re.MULTILINE):
         try:
             shlex.split(command, comments=True)
         except ValueError as error:

@@ -134,7 +134,7 @@ def test_file_names(named: Named, shard: int, tried: Tried) -> None:
         if index % scaled(len(SHARDS), 6) != shard:
             continue
         kind = FOLDERS[(index + shard) % len(FOLDERS)]
-        form = FORMS[(index // 3 + shard) % len(FORMS)]
+        _, form = _own_form(row.words, FORMS[(index // 3 + shard) % len(FORMS)])
         usual = _in(named, named.place, row, form)
         odd = named.place.with_name("odd") / hostile.NAMES[kind]
         odd.parent.mkdir(exist_ok=True)
@@ -148,6 +148,14 @@ def test_file_names(named: Named, shard: int, tried: Tried) -> None:
             assert form == "screen" or ran.out.count(b"\n") == usual.out.count(b"\n"), (kind, form, row, ran, usual)
         number += 1
     tried(Promise.NAMES, number, "folders, with every command in them")
+
+
+def _own_form(words: list[str], form: str) -> tuple[list[str], str]:
+    """Return the form that a command line names, and the rest of it."""
+    if "--format" not in words:
+        return words, form
+    at = words.index("--format")
+    return words[:at] + words[at + 2 :], words[at + 1]
 
 
 def _in(named: Named, folder: Path, row: Row, form: str) -> Ran:
@@ -174,10 +182,7 @@ def test_names_in_files(named: Named, shard: int, tried: Tried) -> None:
         old = slot.old.replace("{{", "{").replace("}}", "}").encode()
         assert old in content, slot
         path.write_bytes(content.replace(old, written(slot, name)))
-        words = shlex.split(line)
-        if "--format" in words:
-            form = words.pop(words.index("--format") + 1)
-            words.remove("--format")
+        words, form = _own_form(shlex.split(line), form)
         ran = named.run(words, form)
         named.judge(
             (kind, form, slot, line),

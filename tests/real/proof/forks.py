@@ -189,5 +189,6 @@ def forking(folder: Path) -> Iterator[Forks]:
 @contextmanager
 def quick_folder() -> Iterator[Path]:
     """A folder in memory, so that nothing waits for a disk."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="mailpolicy-proof-", dir=memory) as folder:
         yield Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,7 +83,7 @@ class Keyrings:
     def start(self, row: Row, backend: str, unruly: str = "", *more: str, **others: str) -> tuple[int, Path]:
         """Begin a run of a row on a machine of its own with this keyring."""
         self.count += 1
-        place = self.site.copy(self.folder / f"place{self.count % 100}")
+        place = self.site.copy(self.folder / f"place{self.count}")
         config = place / "host.toml"
         config.write_text(config.read_text().replace(f'"{JSON}"', json.dumps(backend)), encoding="utf-8")
         texts = {name: secret.text for name, secret in self.site.secrets.items()}
@@ -134,6 +135,7 @@ class Keyrings:
         assert after["accounts.toml"] in (good.before["accounts.toml"], good.after["accounts.toml"]), case
         if not pending and b"still be in the keyring" not in ran.err + ran.out:
             assert after in (good.before, good.after), case
+        shutil.rmtree(place)
 
 
 def left(place: Path) -> dict[str, bytes]:

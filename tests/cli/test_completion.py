@@ -35,7 +35,9 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "accounts.toml").write_text(STORE)
     tokens = "".join(f"[tokens.{name}]\ncommand = ['/bin/true']\n" for name in ("google", "microsoft"))
-    (tmp_path / "host.toml").write_text(tokens)
+    named = enumerate(("mpop", r"x\u001b[2J", r"x\ny"))
+    exports = "".join(f'[exports."{name}"]\ntarget = "mpop"\npath = "/m/{number}"\n' for number, name in named)
+    (tmp_path / "host.toml").write_text(tokens + exports)
     monkeypatch.setenv("MAILPOLICY_FILE", "accounts.toml")
     return tmp_path / "accounts.toml"
 
@@ -86,6 +88,7 @@ ROWS = [
     ("multipop source add zoe@beta.example ", []),
     ("multipop source set zoe@beta.example gmx --auth x", ["xoauth2"]),
     ("multipop source set zoe@beta.example gmx --host-config host.toml --token ", ["google", "microsoft"]),
+    ("deploy --host-config host.toml ", ["mpop"]),  # not those that a terminal would obey
     ("server set ed", ["edition"]),
     ("server set edition s", ["standard"]),
     ("server set multipop of", ["off"]),

@@ -155,6 +155,17 @@ def test_a_token_that_everybody_reads_is_refused(case: Run, tmp_path: Path) -> N
     assert TOKEN not in refused.err
 
 
+def test_a_path_is_no_second_line_of_an_mpoprc(case: Run, tmp_path: Path) -> None:
+    """The command that prints passwords names the store; a line of the format has no escapes."""
+    assert case("acme", "mpop").status == 0
+    odd = tmp_path / "a\nkeep off"
+    odd.mkdir()
+    shutil.copy(tmp_path / "accounts.toml", odd)
+    refused = case("acme", "mpop", "--file", str(odd / "accounts.toml"))
+    assert (refused.status, refused.out) == (5, "")
+    assert "has a line break in it" in refused.err
+
+
 def test_a_missing_password_is_named(case: Run, tmp_path: Path) -> None:
     store = CASES / "without-per-account" / "accounts.toml"
     text = store.read_text(encoding="utf-8").replace("per_account_auth = false", "per_account_auth = true")

@@ -147,4 +147,5 @@ def test_hosts() -> None:
 
 def test_printable_shows_what_would_act() -> None:
     assert printable("a\x1b[31m\u202eb\u2028\x9b") == "a\\x1b[31m\\u202eb\\u2028\\x9b"
+    assert printable("a\u115fb\u3164c\ufe0f\U0001d173\U000e0100") == "a\\u115fb\\u3164c\\ufe0f\\U0001d173\\U000e0100"
     assert printable("grün @ 例え") == "grün @ 例え"

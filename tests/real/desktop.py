@@ -116,18 +116,25 @@ class Desktop(Machine):
 
 
 @contextmanager
-def private_desktop(folder: Path, *options: str, text: str) -> Iterator[Desktop]:
+def private_bus(environment: dict[str, str]) -> Iterator[str]:
+    """A D-Bus session with nothing on it; yields its address."""
     program = need("dbus-daemon", "dbus")
-    desktop = Desktop(folder)
-    with ExitStack() as desktop.programs:
-        # A socket's path has no more than 107 bytes, so it lies in a short one.
-        short = desktop.programs.enter_context(tempfile.TemporaryDirectory(prefix="mailpolicy-bus-"))
+    # A socket's path has no more than 107 bytes, so it lies in a short one.
+    with tempfile.TemporaryDirectory(prefix="mailpolicy-bus-") as short:
         settings = Path(short, "bus.conf")
         settings.write_text(_BUS.format(socket=f"{short}/bus"), encoding="utf-8")
         command = [program, "--nofork", "--nopidfile", f"--config-file={settings}", "--print-address"]
-        bus = desktop.programs.enter_context(running(command, desktop.environment))
-        assert bus.stdout is not None
-        desktop.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
+        with running(command, environment) as bus:
+            assert bus.stdout is not None
+            yield bus.stdout.readline().decode().strip()
+
+
+@contextmanager
+def private_desktop(folder: Path, *options: str, text: str) -> Iterator[Desktop]:
+    desktop = Desktop(folder)
+    with ExitStack() as desktop.programs:
+        address = desktop.programs.enter_context(private_bus(desktop.environment))
+        desktop.environment["DBUS_SESSION_BUS_ADDRESS"] = address
         desktop.start_daemon(*options, text=text)
         yield desktop
     assert desktop.leaks() == []

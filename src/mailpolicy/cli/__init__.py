@@ -24,8 +24,11 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = now) -> int:
     if arguments is None:
         # Imported modules are never garbage, and looking for some takes a tenth of the time of a short command.
         gc.set_threshold(50_000)
+        # Python would print an exception that nobody can catch, such as one in `__del__`; its text may hold a secret.
+        sys.unraisablehook = lambda _exception: None
     try:
         from mailpolicy.cli.run import (  # inside the try, so that a broken import exits with 70
+            end_despite_threads,
             restore_default_signals,
             run,
         )
@@ -33,6 +36,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = now) -> int:
         status = run(list(sys.argv[1:] if arguments is None else arguments), clock)
         if arguments is None:
             restore_default_signals()
+            end_despite_threads(status)
             gc.freeze()  # the process frees all it has; Python would look for garbage first, an eighth of a short command
         return status
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from mailpolicy.cli.completion_values import commands_of, values
 from mailpolicy.cli.context import OPTIONS
 from mailpolicy.cli.output import Output
 from mailpolicy.errors import MailpolicyError
+from mailpolicy.policy.names import printable
 
 
 def answer(out: Output, *, line: str | None = None, words: list[str] | None = None) -> int:
@@ -56,7 +57,11 @@ def _of(line: Line) -> Iterable[Candidate] | str:
 
 
 def encode(found: list[Candidate] | str) -> str:
-    """Return the candidates in the format of the scripts: one a line, with a tab and its description."""
+    """Return the candidates in the format of the scripts: one a line, with a tab and its description.
+
+    A name that a terminal would not show as it is cannot be offered.
+    """
     if isinstance(found, str):
         return f"{found}\n"
-    return "".join([f"{word}\t{text}\n" if text else f"{word}\n" for word, text in found])
+    shown = [(word, printable(text)) for word, text in found if printable(word) == word]
+    return "".join([f"{word}\t{text}\n" if text else f"{word}\n" for word, text in shown])

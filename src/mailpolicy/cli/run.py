@@ -107,6 +107,24 @@ def restore_default_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def end_despite_threads(status: int) -> None:
+    """End the process if a keyring backend left threads behind: Python would wait for some of them, perhaps forever."""
+    if "threading" not in sys.modules:
+        return
+    import threading  # there already
+
+    from mailpolicy.system.keyrings.deadline import THREAD_NAME
+
+    ours = (threading.main_thread().name, THREAD_NAME)
+    if all(thread.name in ours for thread in threading.enumerate()):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):  # run() has flushed what matters, and told of failures
+                stream.flush()
+    os._exit(status)
+
+
 def _command(out: Output, arguments: list[str]) -> int:
     # The short way: most runs are plain questions and edits, which do not need Typer; importing it takes longer than both.
     if out.context.format in USUAL_FORMATS and (carry_out := plain.understood(arguments)) is not None:

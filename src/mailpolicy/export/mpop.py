@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 
 from mailpolicy.export.collectors import PolledSource, keeping_notes, polled_sources
-from mailpolicy.export.request import Exported, Request
+from mailpolicy.export.request import CannotCarry, Exported, Request
 from mailpolicy.policy.source import Auth, Source, Tls
 
 _TLS = {
@@ -22,6 +22,9 @@ _TLS = {
 def export(request: Request) -> Exported:
     """Return the mpoprc; `mpop -a` polls all of it."""
     sources = polled_sources(request.policy)
+    if any(character in word for word in request.command for character in "\r\n"):
+        problem = f"the command that prints passwords has a line break in it: {shlex.join(request.command)!a}"
+        raise CannotCarry([f"{problem}; move the store, or host.toml, to another path"])
     return Exported("\n".join(_account(polled, request.command) for polled in sources), keeping_notes("mpop", sources))
 
 

@@ -19,9 +19,14 @@ ZONE_PATTERN = "[A-Za-z0-9._~-]+"  # of an IPv6 address; RFC 6874, 2
 _LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 _DOMAIN_MAX = 253  # RFC 1035, 2.3.4, without the length octets
 
-# C0, DEL, C1, line separators, and the characters that reorder or hide text on a terminal.
+# C0, DEL, C1, line separators, surrogates; then the characters that reorder text on a terminal, or that it does not show,
+# among them letters and marks. Source: Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point, and its format characters.
 # Patterns are compiled at their first use: most runs need none of them, and re caches them.
-_UNSAFE = "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+_UNSAFE = (
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 class NameRejected(ValueError):

@@ -106,7 +106,7 @@ class KeyringStorage:
             secrets = {}
             for user in users:
                 if (secret := backend.get_password(self._service, user)) is not None:
-                    secrets[user] = secret
+                    secrets[user] = _text(secret, user)
                 self._calls.restart_timeout()
             return secrets
 
@@ -153,3 +153,14 @@ class KeyringStorage:
                 self._warn(f"warning: the keyring backend {chosen.insecure} does not protect secrets")
             keyring.set_keyring(backend)
         return self._backend
+
+
+def _text(secret: object, user: str) -> str:
+    """Return the answer of a backend, which is other people's code, as text. Raises KeyringError."""
+    try:
+        if isinstance(secret, str):
+            secret.encode("utf-8")
+            return str(secret)
+    except UnicodeEncodeError:
+        pass
+    raise KeyringError(f"the keyring returned no text for the secret {user}", code="keyring-refused")

@@ -147,6 +147,16 @@ def test_lines_that_cannot_be_read_are_left_out(run: Run, store: Path, journaled
     assert run(*journaled, "pop", "off", ALICE).status == 0
 
 
+def test_it_can_be_read_with_cat(run: Run, store: Path, journaled: list[str]) -> None:
+    """What a terminal would obey or hide is escaped in the file, and the same when it is read."""
+    login = "re\u202elay\u3164x\u200b"
+    assert run(*journaled, "account", "set", ALICE, "--login", login).status == 0
+    assert journal(store).read_text().isascii()
+    (entry,) = entries(store)
+    assert entry["changes"][0]["new"] == login
+    assert run(*journaled, "undo").status == 0
+
+
 def test_rotation_by_renaming(run: Run, store: Path, journaled: list[str]) -> None:
     run(*journaled, "pop", "off", ALICE)
     journal(store).rename(journal(store).with_suffix(".log.1"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import RELAY
 from tests.machine import ALICE, BOB, CAROL, FIRST, HAS_LOGIN, SECOND, Machine, user
 from tests.sealing import host_config, sealed_file
 
@@ -53,6 +54,16 @@ def test_one_secret_of_several_that_stays(changed: Machine) -> None:
     assert [line.split("\t")[0] for line in removed] == [ALICE]
     assert changed.kept() == {user(BOB): FIRST}
     assert changed.pending() == [user(BOB)]
+
+
+def test_an_old_destination_that_stays(changed: Machine) -> None:
+    """A second run would find nothing to move, so the secret that is left is named by the first."""
+    changed.store.write_text(changed.store.read_text().replace("smtp.relay.example", "new.example"))
+    command = ("secrets", "rebind", "--from", RELAY, "--yes")
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Clinging")
+    assert (result.status, result.out) == (6, "")
+    assert f"the passwords have their new destinations, but the secret {user(ALICE)} may still be in" in result.err
+    assert changed.kept() == {user(ALICE): FIRST, user(ALICE, "new.example:587"): FIRST}
 
 
 RAISED = ["set RuntimeError", "set EOFError", "set CalledProcessError", "set ValueError", "set SystemExit"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.real.proof.forks import quick_folder
 from tests.real.proof.promises import Promise, Tried
 
 
@@ -18,3 +21,10 @@ def tried(record_property: Any) -> Tried:
         record_property("tried", [promise.name, number, what])
 
     return tried
+
+
+@pytest.fixture
+def quick() -> Iterator[Path]:
+    """A folder in memory."""
+    with quick_folder() as folder:
+        yield folder

@@ -32,7 +32,7 @@ PARTLY = (
     "is still in the keyring",
     "the store was written, but",
     "the master key was written, and",
-    "the old ones are still there",
+    "may still be in the keyring",
     "nothing was deleted from",
     "all secrets were copied to",
     "cannot read the master key",  # which `secrets init` has just made

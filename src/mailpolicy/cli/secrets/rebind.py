@@ -14,7 +14,7 @@ from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.questions import ask_to_send
 from mailpolicy.cli.secrets.secret_edits import refuse_unsafe
 from mailpolicy.cli.views import open_store
-from mailpolicy.errors import KeyringError, Refused, WriteFailed
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Secret
 from mailpolicy.policy.lookup import no_account
@@ -99,8 +99,15 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
         pass
     try:
         keyring.delete_many([old.user for old in moves])
-    except (KeyringError, WriteFailed) as error:
-        raise error.ending("the passwords have their new destination, but the old ones are still there") from None
+    except NotConfirmed:
+        raise
+    except MailpolicyError as error:
+        # A second run would not look for it: the secret is not missing any more.
+        first, more = next(iter(moves)).user, f" and {len(moves) - 1} more" if len(moves) > 1 else ""
+        raise KeyringError(
+            f"the passwords have their new destinations, but the secret {first}{more} may still be in the keyring: {error}",
+            code=error.code,
+        ) from None
 
 
 def _report(

@@ -17,6 +17,7 @@ from mailpolicy.edit.history.changes import MAX_KEYS, Tree, TreeChange, as_json
 from mailpolicy.edit.operations import Operation
 from mailpolicy.errors import MailpolicyError, NotConfirmed, WriteFailed
 from mailpolicy.policy.dates import text
+from mailpolicy.policy.names import json_printable
 from mailpolicy.store.store import Store
 from mailpolicy.system import authlog
 from mailpolicy.system.digests import digest
@@ -142,4 +143,5 @@ def _write_errors(held: Held) -> Iterator[None]:
 
 
 def _line(entry: dict[str, Any]) -> bytes:
-    return json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    # People read it with cat and tail, too.
+    return json_printable(json.dumps(entry, ensure_ascii=False)).encode() + b"\n"

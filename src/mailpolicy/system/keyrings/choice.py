@@ -43,15 +43,23 @@ class ChosenBackend(NamedTuple):
 
 def choose(name: str | None, *, is_root: bool) -> tuple[KeyringBackend, ChosenBackend]:
     """Return the backend of that class, or with None the one of the operating system. Raises KeyringError."""
-    import logging
-
-    # Without a handler Python prints log records to stderr, and a backend may log a secret.
-    logging.getLogger().addHandler(logging.NullHandler())
+    _silence()
     if name is None:
         found = detect(is_root=is_root)
         return found, ChosenBackend(class_name(found), False, None)
     backend = _load(name)
     return backend, ChosenBackend(class_name(backend), True, _insecure_class(backend))
+
+
+def _silence() -> None:
+    """Keep Python from printing what a backend logs, warns of, or raises in a thread of its own: it may hold a secret."""
+    import logging
+    import threading
+    import warnings
+
+    logging.getLogger().addHandler(logging.NullHandler())  # without a handler, records go to stderr
+    warnings.simplefilter("ignore")
+    threading.excepthook = lambda _exception: None
 
 
 def detect(*, is_root: bool) -> KeyringBackend:

@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from mailpolicy.errors import KeyringError, MailpolicyError
 from mailpolicy.system.keyrings.choice import translate_error
+from mailpolicy.system.keyrings.isolation import isolated
 
 Result = TypeVar("Result")
+THREAD_NAME = "keyring call"
 
 
 class TimedCalls:
@@ -50,8 +52,9 @@ class TimedCalls:
         # In a thread, because a backend may block in C or on D-Bus, out of reach of signals; a daemon, so that the process
         # can end without it. An event instead of join(): Python 3.11 takes a thread for finished after an interrupted join.
         started, finished = self._unfinished = threading.Lock(), threading.Event()
-        threading.Thread(target=guarded, daemon=True).start()
-        self._wait(finished)
+        with isolated():
+            threading.Thread(target=guarded, name=THREAD_NAME, daemon=True).start()
+            self._wait(finished)
         if failure:
             raise (failure[0] if isinstance(failure[0], MailpolicyError) else translate_error(failure[0])) from None
         return results[0]

@@ -191,7 +191,7 @@ def test_every_fence_is_a_block_of_a_known_kind() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         assert len(re.findall(r"^ *```", text, re.M)) == 2 * len(list(blocks(page))), page
         for block in blocks(page):
-            assert block.kind in ("sh", "console", "text", "toml", "yaml", "crontab", "sql"), block.where
+            assert block.kind in ("sh", "console", "text", "toml", "yaml", "crontab", "sql", "python"), block.where
             assert block.kind == "console" or not re.search(r"^\$ ", block.text, re.M), f"{block.where}: it is a run"
 
 

@@ -126,6 +126,7 @@ RUN_ELSEWHERE: dict[str | tuple[str, str], Elsewhere] = {
             "Desktop", "Server with systemd", "Server without systemd", "Container", "CI", "The sealed file"
         )
     },
+    "docs/sealed-file.md": Elsewhere("tests/sealed/test_vectors.py", 'READER["console"].split'),
     ("README.md", "make demo"): Elsewhere(".ci/run", "\nmake demo\n"),
     ("README.md", "make test         # no servers needed"): Elsewhere(".ci/run", "\n    make check test-real\n"),
     ("README.md", "pipx install --global .     # /usr/local/bin/mailpolicy; see below for other ways"): Elsewhere(

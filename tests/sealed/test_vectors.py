@@ -112,7 +112,7 @@ def test_each_reason_on_the_page_has_a_vector() -> None:
 def test_the_reader_as_a_program(tmp_path: Path) -> None:
     """As the page shows it, on the files beside the page."""
     (tmp_path / PROGRAM).write_text(READER["python"], encoding="utf-8")
-    shown, output = READER["text"].split("\n", 1)
+    shown, output = READER["console"].split("\n", 1)
     words = shown.removeprefix("$ ").split()
     assert words[:2] == ["python3", PROGRAM]
     run = subprocess.run(

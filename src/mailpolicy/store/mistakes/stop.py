@@ -24,8 +24,8 @@ _TOKEN = re.compile(
 )
 # Whole lines of one header or one key with a simple value, which need no look at their tokens.
 _PLAIN_LINES = re.compile(
-    r"""(?>(?: [ \t]*+ (?>(?: [A-Za-z0-9_-]++ [ \t]*+ = [ \t]*+ (?: [a-z0-9]++ | "[^"\\\n]*+" )
-      | \[ [A-Za-z0-9_.-]*+ (?: "[^"\\\n]*+" )? \] )?) [ \t]*+ (?>(?: \#[^\n]*+ )?) \n )*)""",
+    r"""(?>(?: [ \t]*+ (?> [A-Za-z0-9_-]++ [ \t]*+ = [ \t]*+ (?: [a-z0-9]++ | "[^"\\\n]*+" )
+      | \[ [A-Za-z0-9_.-]*+ (?: "[^"\\\n]*+" )? \] |) [ \t]*+ (?> \#[^\n]*+ |) \n )*)""",
     re.VERBOSE,
 )
 _STATEMENT = re.compile(r"""[ \t]*(?:\[[^\]\n]|["'\w.@+-]+[ \t]*[=:]|<{7}|\|{7}|={7}|>{7})""")

@@ -20,7 +20,12 @@ import pexpect
 
 from tests.helpers import EXAMPLE, ROOT
 
-PAGES = ("README.md", "DEVELOPING.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")))
+PAGES = (
+    "README.md",
+    "DEVELOPING.md",
+    "SECURITY.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")),
+)
 PASSWORD = "a word on the page"
 _FENCED = re.compile(r"^(?P<indent> *)```(?P<kind>\S*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
 _HEADING = re.compile(r"^##+ (.*)$", re.M)

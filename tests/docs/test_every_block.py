@@ -126,6 +126,7 @@ RUN_ELSEWHERE: dict[str | tuple[str, str], Elsewhere] = {
             "Desktop", "Server with systemd", "Server without systemd", "Container", "CI", "The sealed file"
         )
     },
+    "docs/sealed-file.md": Elsewhere("tests/sealed/test_vectors.py", 'READER["console"].split'),
     ("README.md", "make demo"): Elsewhere(".ci/run", "\nmake demo\n"),
     ("README.md", "make test         # no servers needed"): Elsewhere(".ci/run", "\n    make check test-real\n"),
     ("README.md", "pipx install --global .     # /usr/local/bin/mailpolicy; see below for other ways"): Elsewhere(
@@ -191,7 +192,7 @@ def test_every_fence_is_a_block_of_a_known_kind() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         assert len(re.findall(r"^ *```", text, re.M)) == 2 * len(list(blocks(page))), page
         for block in blocks(page):
-            assert block.kind in ("sh", "console", "text", "toml", "yaml", "crontab", "sql"), block.where
+            assert block.kind in ("sh", "console", "text", "toml", "yaml", "crontab", "sql", "python"), block.where
             assert block.kind == "console" or not re.search(r"^\$ ", block.text, re.M), f"{block.where}: it is a run"
 
 

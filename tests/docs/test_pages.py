@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import ROOT
 
 SOURCE = ROOT / "src" / "mailpolicy"
-PAGES = [ROOT / "README.md", ROOT / "DEVELOPING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "DEVELOPING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ABOUT_THE_CODE = [ROOT / "DEVELOPING.md", ROOT / "docs" / "design.md"]
 
 

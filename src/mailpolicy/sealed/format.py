@@ -25,6 +25,7 @@ _MAX_PLAINTEXT = 1 << 28  # bytes of names and secrets
 MAX_FILE_SIZE = _MAX_PLAINTEXT + 1024  # bytes of a file, which is read into memory
 _NONCE_SIZE = 12  # bytes
 _VERSION = b"1"
+_KEY_DIGITS = re.compile(rb"[0-9A-Fa-f]{64}\n?")
 _HEADER = re.compile(rb"mailpolicy-secrets ([0-9]+) ([0-9a-f]{16}) ([0-9]{1,18})\n")
 
 Secrets = dict[str, dict[str, str]]  # by service and user name
@@ -85,13 +86,16 @@ def parse_header(name: str, content: bytes) -> Header:
 
 
 def unseal(name: str, key: Key, content: bytes) -> Secrets:
-    """Return the secrets of a file whose header was parsed. Raises KeyringError if any bit was changed."""
+    """Return the secrets of a file whose header was parsed. Raises KeyringError if any bit was changed.
+
+    What was sealed is checked too: other programs may write this format, and make mistakes.
+    """
     from cryptography.exceptions import InvalidTag
 
     start = content.index(b"\n") + 1
     nonce, sealed = content[start : start + _NONCE_SIZE], content[start + _NONCE_SIZE :]
     try:
-        secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]))
+        secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]).decode())
     except (InvalidTag, ValueError, RecursionError):  # ValueError: too short for a nonce
         raise damaged_error(name, "the file is damaged, truncated or modified") from None
     if not _are_secrets(secrets):  # whoever has the key can seal anything
@@ -115,10 +119,8 @@ def parse_master_key(name: str, content: bytes) -> bytes:
     """Return the master key in `content`, raw or in hexadecimal; `name` is its source in messages. Raises KeyringError."""
     if len(content) == KEY_SIZE:
         return content
-    if len(content) in (2 * KEY_SIZE, 2 * KEY_SIZE + 1):
-        with suppress(ValueError):
-            if len(key := bytes.fromhex(content.decode("ascii"))) == KEY_SIZE:
-                return key
+    if _KEY_DIGITS.fullmatch(content):
+        return bytes.fromhex(content.decode())
     size = f"{len(content)} bytes" if len(content) < 4 * KEY_SIZE else "more bytes"
     raise KeyringError(
         f"not a master key: a key is {KEY_SIZE} bytes or {2 * KEY_SIZE} hexadecimal digits, this is {size}",

@@ -28,16 +28,16 @@ class Entry(NamedTuple):
 # One match for the usual lines of a store, `[accounts."a@b"]` and `pop = true  # comment`, with the blank lines and
 # comments above them. The quantifiers are possessive so that a long comment is not tried again piece by piece.
 # Most patterns are compiled at their first use: a question or a toggle needs few of them, and re caches them.
-_BLANK_LINES = r"(?:[ \t\r\n]++|\#[^\n]*+)*+"
+_BLANK_LINES = r"(?>(?:[ \t\r\n]++|\#[^\n]*+)*)"
 _PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)"""
 _END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
 _USUAL_LINE = rf"""{_BLANK_LINES} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}"""
-_USUAL_PAIRS = rf"(?: {_BLANK_LINES} {_PAIR} {_END} )*+"
+_USUAL_PAIRS = rf"(?>(?: {_BLANK_LINES} {_PAIR} {_END} )*)"
 _BLANK = re.compile(_BLANK_LINES)
 _SPACE = re.compile(r"[ \t]*")
-_PART = re.compile(r"""[A-Za-z0-9_-]+|"((?:[^"\\\n]++|\\.)*+)"|'([^'\n]*)'""")
-_TABLE_HEADER = rf"(?s:\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*+\])"
-_STRING = r'''(?s:"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}|\'\'\'(?:[^']++|'{1,2}(?!'))*+'{3,5}|"(?:[^"\\\n]++|\\.)*+"|'[^'\n]*')'''
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"((?>(?:[^"\\\n]++|\\.)*))"|'([^'\n]*)'""")
+_TABLE_HEADER = rf"(?s:\[[ \t]*+(?:{_PART.pattern})[ \t]*+(?>(?:\.[ \t]*+(?:{_PART.pattern})[ \t]*+)*)\])"
+_STRING = r'''(?s:"""(?>(?:[^"\\]++|\\.|"{1,2}(?!"))*)"{3,5}|\'\'\'(?>(?:[^']++|'{1,2}(?!'))*)'{3,5}|"(?>(?:[^"\\\n]++|\\.)*)"|'[^'\n]*')'''
 _SCALAR = r"[^\s,\]}#]+(?:[ ][0-9][^\s,\]}#]*)?"  # TOML allows one blank between a date and its time
 _ESCAPE = r"\\(?:([btnfre\"\\])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
 _SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}

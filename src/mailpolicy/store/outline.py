@@ -16,7 +16,7 @@ from mailpolicy.store.locate import header_key
 
 # Every line that begins with a bracket is a header: a valid store has no array in an array, and a text with multi-line
 # strings gets no outline. The first group is the key of an account's header in its usual form.
-_HEADER = re.compile(r'\n[ \t]*+\[(?:accounts\."([^"\\\n]*+)"\])?+')
+_HEADER = re.compile(r'\n[ \t]*+\[(?>accounts\."([^"\\\n]*+)"\]|)')
 LONGEST_HEADER = 4096  # bytes; an address has at most 318 characters, each at most ten bytes as an escape
 
 

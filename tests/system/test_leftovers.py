@@ -27,7 +27,9 @@ def test_a_signal_at_the_opening_of_a_temporary_file(run: Run, store: Path, monk
     assert sorted(path.name for path in store.parent.iterdir()) == ["accounts.toml", "accounts.toml.lock"]
 
 
-@pytest.mark.parametrize("suffix", ["", ".pending", ".kick", ".reload", ".edited", ".edited.2"])
+@pytest.mark.parametrize(
+    "suffix", ["", ".pending", ".kick", ".reload", ".deployed", ".secrets", ".edited", ".edited.2"]
+)
 def test_what_a_killed_writer_left_is_cleared(suffix: str, run: Run, store: Path) -> None:
     left = store.parent / f".accounts.toml{suffix}.new-0123456789abcdef"
     theirs = store.parent / f".other.toml{suffix}.new-0123456789abcdef"

@@ -15,9 +15,10 @@ from mailpolicy.errors import Refused
 from mailpolicy.policy import dates
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.moments import ends
-from mailpolicy.system.held import without_lock
+from mailpolicy.system.held import locked, without_lock
 
 _SUFFIX = "deployed"
+_LOCK_TIMEOUT = 10.0  # seconds
 _TOLERATED = timedelta(hours=1)
 _ACCEPT = ("mailpolicy", "deploy", "--accept-clock")
 
@@ -85,7 +86,8 @@ class LastRun:
             return marker.lines() if marker.exists() else None
 
     def _write(self, lines: Iterable[str]) -> None:
-        with without_lock(self._path) as place:
+        # Under the lock, which also lets temporary files of killed runs be removed.
+        with locked(self._path, _LOCK_TIMEOUT) as place:
             place.marker(_SUFFIX).write(lines)
 
 

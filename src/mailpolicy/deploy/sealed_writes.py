@@ -11,9 +11,10 @@ import re
 from mailpolicy.errors import Advice
 from mailpolicy.policy.names import counted
 from mailpolicy.sealed.format import Header
-from mailpolicy.system.held import without_lock
+from mailpolicy.system.held import locked, without_lock
 
 _SUFFIX = "secrets"
+_LOCK_TIMEOUT = 10.0  # seconds
 _LINE = re.compile(r"([0-9a-f]{16}) ([0-9]{1,18})")
 
 
@@ -39,7 +40,7 @@ class SealedWrites:
         """Write down the file that deploy has used, unless it is an older copy. Raises Refused and WriteFailed."""
         newest = self._read()
         if newest is None or newest.key_id != header.key_id or newest.writes < header.writes:
-            with without_lock(self._path) as place:
+            with locked(self._path, _LOCK_TIMEOUT) as place:
                 place.marker(_SUFFIX).write([f"{header.key_id} {header.writes}"])
 
     def _read(self) -> Header | None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import BinaryIO
 
-from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, WriteFailed
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed.format import (
     KEY_SIZE,
     Header,
@@ -220,10 +220,10 @@ def _count(secrets: Secrets) -> int:
 
 @contextmanager
 def _keyring_errors(place: AbstractContextManager[Held]) -> Iterator[Held]:
-    """Convert Refused, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
+    """Convert Refused and StoreError, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
     with ExitStack() as stack:
         try:
             held = stack.enter_context(place)
-        except Refused as error:
+        except (Refused, StoreError) as error:
             raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
         yield held

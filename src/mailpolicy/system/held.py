@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
 from mailpolicy.system import beside, lock, replacing, trust
 from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
-from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
+from mailpolicy.system.files import describe_error, open_at, read_all, require_regular, store_errors
 from mailpolicy.system.markers import Marker
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3  # attempts to lock a file while its links are being changed
 _NOT_READ = (-1,)
+_REPLACED = "another program replaced this file; nothing was written, try again"
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
 Verify = Callable[[BinaryIO], None]
@@ -110,7 +111,7 @@ class Held:
             # An editor that does not know our lock may have saved the file since it was read.
             old = self._place.lstat()
             if not self._is_unchanged(old) or not self._path_unchanged():
-                raise Moved("another program replaced this file; nothing was written, try again", file=self.path)
+                raise Moved(_REPLACED, file=self.path)
             replacing.replace(self._place, self._place.name, old, content, attributes, verify)
         self._confirm()
         self._last_read = _NOT_READ
@@ -141,10 +142,12 @@ class Held:
                 number += 1
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """Set the owner and mode of the existing file. Raises WriteFailed."""
+        """Set the owner and mode of the file that was read. Raises Moved and WriteFailed."""
         with self._write_errors():
             descriptor = open_at(self._place)
             try:
+                if not self._is_unchanged(os.fstat(descriptor)):
+                    raise Moved(_REPLACED, file=self.path)
                 os.fchown(descriptor, *attributes.owner)
                 os.fchmod(descriptor, attributes.mode_for(stat.S_IMODE(os.fstat(descriptor).st_mode)))
             finally:
@@ -165,14 +168,14 @@ class Held:
         """Remove temporary files of killed writers. Only for a caller that holds the lock."""
         replacing.remove_leftovers(self._place)
 
-    def line_file(self, suffix: str) -> AbstractContextManager[LineFile]:
-        """Open NAME.SUFFIX beside the file for appending, with the file's owner, group and mode. Raises Refused and OSError.
+    def line_file(self, suffix: str, begins: bytes) -> AbstractContextManager[LineFile]:
+        """Open NAME.SUFFIX beside the file for appending; one that is empty or `begins` so gets the file's owner, group and mode.
 
-        Only for a caller that holds the lock.
+        Raises Refused and OSError. Only for a caller that holds the lock.
         """
         from mailpolicy.system import line_file  # 0.3 ms, only for a journal
 
-        return line_file.opened(self._place, self.trusted, suffix)
+        return line_file.opened(self._place, self.trusted, suffix, begins)
 
     def read_beside(self, suffix: str) -> bytes | None:
         """Return the content of NAME.SUFFIX, None if it does not exist. Raises Refused and StoreError."""
@@ -235,11 +238,17 @@ def locked(
     """Hold the writers' lock of the file that `path` leads to, `NAME.lock` beside it.
 
     `timeout` is in seconds. With `make_folders`, a mode, missing folders are created first. Temporary files of killed
-    writers are removed. Raises Refused if root must not write there, StillLocked, and WriteFailed.
+    writers are removed. Raises StoreError for what is no regular file, Refused if root must not write there, StillLocked, and
+    WriteFailed.
     """
     deadline = time.monotonic() + timeout
     for _ in range(_ATTEMPTS):
         with _resolved(path, trusted, make_folders) as place:
+            # Before the lock is made: beside a device or a folder it would be litter.
+            with lock.write_errors(path):
+                st = place.lstat()
+            if st is not None:
+                require_regular(path, st)
             descriptor = lock.open_lock(place, trusted)
             try:
                 lock.acquire(descriptor, place, timeout, deadline)

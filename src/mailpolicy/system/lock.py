@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
 from mailpolicy.system.beside import open_beside
@@ -66,7 +66,11 @@ def reserved(place: Place, trusted: Trusted, suffix: str, who: str) -> Iterator[
         with write_errors(f"{place.target}.{suffix}"):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, who.encode("utf-8", "replace")[:_LONGEST_NAME], 0)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

@@ -16,7 +16,7 @@ from mailpolicy.system.preserved import copy_attributes, drop_acl
 from mailpolicy.system.resolve import Place
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK)  # from a file system without hard links
-_MARKERS = r"(?:\.(?:lock|pending|reload|kick|next|edited(?:\.[0-9]+)?))?"  # suffixes of files beside it, replaced too
+_MARKERS = r"(?:\.(?:lock|pending|reload|kick|next|deployed|secrets|edited(?:\.[0-9]+)?))?"  # suffixes of files beside it, replaced too
 
 
 def replace(
@@ -109,7 +109,8 @@ def _link(place: Place, temporary: str, name: str) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
     else:
-        os.unlink(temporary, dir_fd=place.folder)
+        with suppress(OSError):  # the file is in place, and the next writer removes the other name
+            os.unlink(temporary, dir_fd=place.folder)
 
 
 def read_sibling(place: Place, name: str, check: Callable[[os.stat_result], None] | None = None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from importlib.resources import files as resources
 
 import typer
@@ -14,7 +15,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.edit.locking import recorded
 from mailpolicy.edit.text import diff as text_diff
-from mailpolicy.errors import FileMissing
+from mailpolicy.errors import FileMissing, NotConfirmed
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
@@ -49,11 +50,14 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
             fresh = store.lstat() is None
             describe = describe and fresh
             if fresh:
-                if describe:
-                    with without_lock(described, out.trusted) as file:
+                with ExitStack() as stack:
+                    if describe:
+                        file = stack.enter_context(without_lock(described, out.trusted))
+                        file.remove_leftovers()  # the store's lock is held
                         file.create(schema.content())
-                with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
-                    store.create(starter)
+                        stack.push(lambda error, *_: file.remove() if error not in (None, NotConfirmed) else None)
+                    with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
+                        store.create(starter)
     if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":

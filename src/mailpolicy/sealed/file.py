@@ -89,7 +89,11 @@ class SecretsFile:
             key_created = next(self.source.master_keys(), None) is None
             if key_created:
                 self.source.write(os.urandom(KEY_SIZE))
-            self._replace(next(self._reader.keys()), 0, {})
+            if (key := next(self._reader.keys(), None)) is None:
+                raise KeyringError(
+                    "the master key was removed meanwhile; run this again", file=self.source.name, code="no-key"
+                )
+            self._replace(key, 0, {})
         return key_created, True
 
     def would_create(self) -> tuple[bool, bool]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from mailpolicy.errors import NotConfirmed, Refused, WriteFailed
 from mailpolicy.system import beside, lock, replacing, trust
 from mailpolicy.system.attributes import KEEP_ATTRIBUTES, Attributes
-from mailpolicy.system.files import describe_error, open_at, read_all, require_regular, store_errors
+from mailpolicy.system.files import describe_error, open_at, read_all, store_errors
 from mailpolicy.system.markers import Marker
 from mailpolicy.system.resolve import Place, resolved
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
@@ -244,11 +244,6 @@ def locked(
     deadline = time.monotonic() + timeout
     for _ in range(_ATTEMPTS):
         with _resolved(path, trusted, make_folders) as place:
-            # Before the lock is made: beside a device or a folder it would be litter.
-            with lock.write_errors(path):
-                st = place.lstat()
-            if st is not None:
-                require_regular(path, st)
             descriptor = lock.open_lock(place, trusted)
             try:
                 lock.acquire(descriptor, place, timeout, deadline)

@@ -160,6 +160,31 @@ def test_an_export_that_is_exchanged_before_it_gets_its_owner(tmp_path: Path, vi
     assert (victim.stat().st_uid, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o600)
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_an_export_that_is_removed_after_it_was_read(
+    edited: bool, run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another user owns it in a sticky folder, that user can."""
+    path, host, real = tmp_path / "passwd", tmp_path / "host.toml", os.close
+    host.write_text(f'[exports.access]\ntarget = "dovecot"\npath = "{path}"\n')
+    deploy = ("--file", str(store), "--host-config", str(host), "deploy")
+    assert run(*deploy).status == 0
+    if edited:
+        path.write_text("somebody's own\n")
+
+    def removed(descriptor: int) -> None:
+        is_it = os.readlink(f"/proc/self/fd/{descriptor}") == str(path)
+        real(descriptor)
+        if is_it:
+            path.unlink(missing_ok=True)
+
+    with monkeypatch.context() as attacked:
+        attacked.setattr(os, "close", removed)
+        failed = run(*deploy)
+    assert (failed.status, "passwd" in failed.err) == (7, True), failed
+    assert run(*deploy).status == 0
+
+
 def test_a_link_that_is_exchanged_while_it_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = tmp_path / "link"
     link.symlink_to("elsewhere")

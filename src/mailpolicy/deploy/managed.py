@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from mailpolicy.errors import Refused, StoreError
+from mailpolicy.errors import Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, state
 from mailpolicy.system import programs
 from mailpolicy.system.attributes import Attributes
@@ -170,7 +170,8 @@ def _read(file: Held) -> bytes | None:
 def _has_attributes(file: Held, attributes: Attributes) -> bool:
     """Return whether mode and owner are as configured."""
     st = file.lstat()
-    assert st is not None
+    if st is None:  # it was removed meanwhile
+        return False
     mode = stat.S_IMODE(st.st_mode)
     if mode != attributes.mode_for(mode):
         return False
@@ -180,7 +181,8 @@ def _has_attributes(file: Held, attributes: Attributes) -> bool:
 def _save_edited(file: Held, generated: GeneratedFile, content: bytes) -> str:
     """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
     st = file.lstat()
-    assert st is not None
+    if st is None:
+        raise WriteFailed("was removed by another program meanwhile; run this again", file=generated.path)
     attributes = Attributes(
         stat.S_IMODE(st.st_mode) & generated.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid)
     )

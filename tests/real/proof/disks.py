@@ -13,14 +13,14 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.helpers import NOBODY, missing
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_NEW_MOUNTS = 0x20000
+_NEW_MOUNTS, _NEW_USERS = 0x20000, 0x10000000
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_PROGRAMS, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
 _PRIVATE = 1 << 18 | 1 << 14
 _DETACH = 2
@@ -31,16 +31,18 @@ _FILLER = "filler"
 REPLACED = ("accounts.toml", "secrets", "key", "out", "d")  # files that commands replace
 
 
-def close(folder: Path) -> None:
-    """Give a disk up, and what serves it."""
-    with suppress(OSError):
-        unmount(folder)
-
-
 def own_mounts() -> None:
     """Give this process mounts of its own."""
     _require(_LIBC.unshare(_NEW_MOUNTS))
     mount("none", "/", None, _PRIVATE)
+
+
+def be_root_of_a_container() -> None:
+    """Go into a user namespace in which root is root, and everybody else nobody."""
+    if _LIBC.unshare(_NEW_USERS):
+        missing("this kernel gives root no user namespace")
+    for name, text in (("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1")):
+        Path(f"/proc/self/{name}").write_text(text)
 
 
 def mount(source: str, target: Path | str, kind: str | None, flags: int = 0, options: str = "") -> None:
@@ -83,7 +85,7 @@ class Disk(NamedTuple):
     keeps_leftovers: bool = False  # nothing can be removed, temporary files neither, until the trouble is over
 
 
-def no_trouble(folder: Path, amount: int) -> AbstractContextManager[None]:
+def _no_trouble(folder: Path, amount: int) -> AbstractContextManager[None]:
     return nullcontext()
 
 
@@ -282,12 +284,12 @@ DISKS = [
     Disk("files that may not be changed", tmpfs, _with_flags(REPLACED, _IMMUTABLE), words=(NOT_PERMITTED,)),
     Disk("files that may only be added to", tmpfs, _with_flags(REPLACED, _APPEND), words=(NOT_PERMITTED,)),
     Disk("journals that may only be added to", tmpfs, _with_flags(("accounts.toml.log",), _APPEND), words=("journal",)),
-    Disk("limits of a file's size", tmpfs, no_trouble, (0, 1, 100, 300, 700, 1000, 2000), words=("too large",), begin=_limit_sizes),
+    Disk("limits of a file's size", tmpfs, _no_trouble, (0, 1, 100, 300, 700, 1000, 2000), words=("too large",), begin=_limit_sizes),
     Disk("folders with a default ACL", tmpfs, _default_acl, statuses=(0,)),
     Disk("overlays over lower files", _overlay, _over_lower_files, statuses=(0,)),
-    Disk("disks without extended attributes", _ramfs, no_trouble, statuses=(0,)),
-    Disk("mounts with noexec, nosuid and nodev", _restricted, no_trouble, statuses=(0,)),
-    Disk("disks without hard links, owners and modes", _exfat, no_trouble, odd_modes=True),
+    Disk("disks without extended attributes", _ramfs, _no_trouble, statuses=(0,)),
+    Disk("mounts with noexec, nosuid and nodev", _restricted, _no_trouble, statuses=(0,)),
+    Disk("disks without hard links, owners and modes", _exfat, _no_trouble, odd_modes=True),
     Disk(
         "disks that break in the middle", _ext4, _mended, tuple(range(0, 60, 3)), words=(READ_ONLY, "input/output"),
         statuses=(0, 7, 8), begin=_break_at, keeps_leftovers=True, commands=4,

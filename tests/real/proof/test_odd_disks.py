@@ -20,7 +20,7 @@ from mailpolicy.cli.app import root as program
 from tests.everything import EDITS, rows, write_everything
 from tests.helpers import Result, mount_namespace
 from tests.real.proof import children
-from tests.real.proof.disks import DISKS, Disk, close, own_mounts, sync
+from tests.real.proof.disks import DISKS, Disk, be_root_of_a_container, own_mounts, sync, unmount
 from tests.real.proof.promises import Promise, Tried, scaled
 
 pytestmark = pytest.mark.real
@@ -185,6 +185,49 @@ def test_the_old_files_or_the_new_ones(disk: Disk, tmp_path: Path, tried: Tried)
         try:
             return sum(hold_all(machine, line, amounts) for line, amounts in tries(disk))
         finally:
-            close(folder)
+            unmount(folder)  # which ends what serves it
 
     tried(Promise.DISKS, children.in_a_fork(work, 300), f"commands on {disk.name}")
+
+
+ELSEWHERE = 12345  # a user, and a group, that the user namespace does not have
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        ({}, 0, ""),
+        ({"accounts.toml": (ELSEWHERE, 0)}, 5, "chown root"),
+        ({".": (ELSEWHERE, 0)}, 5, "chown root"),
+        ({"accounts.toml": (0, ELSEWHERE)}, 7, "cannot keep the file's group"),
+        ({"host.toml": (ELSEWHERE, 0)}, 5, "chown root"),
+        ({"accounts.toml.log": (ELSEWHERE, 0)}, 7, "the journal cannot be written: permission denied"),
+        ({"accounts.toml.lock": (ELSEWHERE, 0)}, 7, "cannot create the lock: permission denied"),
+    ],
+)
+def test_in_a_container_without_some_users(
+    given: dict[str, tuple[int, int]], status: int, said: str, tmp_path: Path, tried: Tried
+) -> None:
+    """Root of a user namespace that has no other users: all others' files are 65534's there."""
+    mount_namespace()
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def work() -> tuple[Result, bytes, bytes]:
+        own_mounts()
+        machine = Machine(DISKS[0], folder)
+        (folder / "accounts.toml.lock").touch(0o600)
+        for name, (user, group) in given.items():
+            os.chown(folder / name, user, group)
+        before = (folder / "accounts.toml").read_bytes()
+
+        def inside() -> Result:
+            be_root_of_a_container()
+            return children.command([*machine.options, "pop", "on", "bob@example.com"], folder)
+
+        return children.in_a_fork(inside), before, (folder / "accounts.toml").read_bytes()
+
+    result, before, after = children.in_a_fork(work)
+    assert (result.status, said in result.err) == (status, True), result
+    assert (before == after) == (status != 0)
+    tried(Promise.DISKS, 1, "edits in a user namespace without the files' users")

@@ -134,6 +134,7 @@ def hold(machine: Machine, line: str, amount: int, wanted: Wanted) -> None:
         assert name in RANDOM or content in [one[0] for one in either], (what, name)
         assert mode in [one[1] for one in either], (what, name, oct(mode))
     store = there["accounts.toml"][0]
+    assert not left_over or ("the store was changed" in found.err) == (store != old["accounts.toml"][0]), what
     assert found.status == 6 or store == (new if found.status in (0, 8) else old)["accounts.toml"][0], what
     for entry in there["accounts.toml.log"][0].splitlines():
         json.loads(entry)

@@ -70,7 +70,7 @@ def attacks(machine: Machine, shard: int) -> Iterator[tuple[str, Attack, bytes]]
             if (attack.planted is Planted.FIFO and attack.name in STREAMS) or machine.protects(attack.name):
                 continue
             # Which half of them, or which few, has nothing to do with their order.
-            turn = zlib.crc32(repr((line, attack)).encode()) % (SHARDS * scaled(2, 10))
+            turn = zlib.crc32(repr((line, attack)).encode()) % (SHARDS * scaled(2, 18))
             if turn == shard:
                 yield line, attack, new
 

@@ -97,6 +97,24 @@ def test_files_that_are_none(run: Run, tmp_path: Path) -> None:
     assert "mailpolicy init" in run("--file", "missing.toml", "account", "list").err
 
 
+def test_exports_to_what_is_no_file(run: Run, tmp_path: Path, store: Path) -> None:
+    """They are refused, and no lock is left beside them."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    for name, message in {
+        "folder": "this is a directory",
+        "folder/": "this is a directory",
+        "fifo": "this is a FIFO",
+    }.items():
+        refused = run("--file", str(store), "export", "dovecot", "--output", name)
+        assert (refused.status, message in refused.err) == (5, True), refused
+    for name in ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2", "-"):
+        refused = run("--file", str(store), "export", "dovecot", "--output", name)
+        assert (refused.status, "--output needs a file" in refused.err) == (2, True), refused
+    assert sorted(tmp_path.iterdir()) == before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_an_unreadable_store(run: Run, tmp_path: Path, store: Path) -> None:
     command = ("--file", str(store), "check", "alice@example.com", "pop", "10.0.0.1")

@@ -258,3 +258,14 @@ def test_networks_from_stdin(program: Run, path: Path, words: tuple[str, ...]) -
     told = add("192.168.5.0/24\n192.168.7.1/24\n10.0.0.0 255.0.0.0\n")
     assert (told.status, "line 2: " in told.err, "line 3: " in told.err) == (2, True, True)
     assert path.read_text() == text
+
+
+def test_lan_import_of_another_kind_of_file(run: Run, path: Path, tmp_path: Path) -> None:
+    """Of a line that is none of a list only the beginning is repeated."""
+    (tmp_path / "lan").write_text("10.0.0.0/8\npassword = precious\nroot:precious:1\n10.0.0.0/8 10.1.0.0/16\n")
+    told = run("--file", str(path), "lan", "import", "lan")
+    assert told.status == 2
+    assert "precious" not in told.err
+    assert "lan:2: 'password'... is not a network" in told.err
+    assert "lan:3: 'root'... is not a network" in told.err
+    assert "10.1.0.0/16" in told.err

@@ -110,7 +110,7 @@ def journal(out: Output, data: bytes) -> None:
     store = Store.read(str(path))
     with without_lock(str(path), check_trust=False) as held:
         history = entries.read(held, digest(store.data))
-        with held.line_file("log") as file:
+        with held.line_file("log", b'{"event": "') as file:
             missing = list(Journal("root", None, "pop on", now)._missing(file, digest(store.data), held.stamp()))
     out.lines(map(str, history.unreadable))
     out.lines(str({key: value for key, value in event.items() if key != "id"}) for event in missing)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,3 +185,23 @@ def test_a_credential_is_rotated_into_a_file(filled: SecretsFile, tmp_path: Path
     assert reader.get_many(SERVICE, SECRETS) == SECRETS
     with pytest.raises(Refused, match="this key is in use already"):  # which would rotate nothing
         reader.rotate(str(new))
+
+
+def test_a_new_key_that_is_removed_meanwhile(
+    filled: SecretsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, real = tmp_path / "new", os.stat
+    new.write_bytes(b"k" * 32)
+    new.chmod(0o400)
+
+    def stat(path: int | str | os.PathLike[str], **options: Any) -> os.stat_result:
+        facts = real(path, **options)
+        if path == str(new):
+            new.unlink()
+        return facts
+
+    with monkeypatch.context() as attacked:
+        attacked.setattr(os, "stat", stat)
+        with pytest.raises(KeyringError, match="was removed meanwhile"):
+            filled.rotate(str(new))
+    assert read(tmp_path) == SECRETS

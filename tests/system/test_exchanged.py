@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from mailpolicy.edit import services
 from mailpolicy.edit.selection import Selection
 from mailpolicy.edit.services import Verb
 from mailpolicy.edit.transaction import transact
+from mailpolicy.errors import Refused, WriteFailed
 from mailpolicy.policy.service import Service
 from mailpolicy.store.store import Store, StoreInvalid
+from mailpolicy.system import held
+from mailpolicy.system.attributes import Attributes
 from mailpolicy.system.held import Held
-from tests.helpers import MINIMAL, Run, never
+from mailpolicy.system.resolve import real_path
+from tests.helpers import MINIMAL, NOBODY, Run, never
 from tests.system.victims import VICTIM
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what only root can be led to do")
@@ -99,3 +104,95 @@ def test_a_temporary_file_that_is_exchanged(
     assert (result.status, result.out) == (7, "")
     assert "another program put a different file here" in result.err
     assert victim.read_text() == VICTIM
+
+
+def test_a_private_folder_that_is_exchanged(store: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root gives the mode 0700 is the folder that it has made."""
+    victim.chmod(0o644)
+    real = os.mkdir
+
+    def exchanged(name: str, mode: int, *, dir_fd: int) -> None:
+        real(name, mode, dir_fd=dir_fd)
+        (store.parent / name).rmdir()
+        (store.parent / name).symlink_to(victim)
+
+    with held.without_lock(str(store)) as file, monkeypatch.context() as attacked:
+        attacked.setattr(os, "mkdir", exchanged)
+        with pytest.raises(Refused, match="was not made by mailpolicy"):
+            file.private_folder("edit-0").make()
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_lock_that_was_a_hard_link_when_it_was_opened(
+    back: bool, run: Run, store: Path, victim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Path(f"{store}.lock")
+    store.chmod(0o640)
+    os.chown(store, 0, NOBODY)
+    os.link(victim, lock)
+    real = os.open
+
+    def exchanged(path: str, *arguments: int, **options: int) -> int:
+        descriptor = real(path, *arguments, **options)
+        if path == lock.name and lock.exists():
+            lock.unlink()
+            if back:
+                lock.write_text("")
+        return descriptor
+
+    with monkeypatch.context() as attacked:
+        attacked.setattr(os, "open", exchanged)
+        refused = run("--file", str(store), "pop", "on", "bob@example.com")
+    assert (refused.status, f"rm {lock}" in refused.err) == (5, True)
+    assert (victim.stat().st_gid, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o600)
+
+
+def test_an_export_that_is_exchanged_before_it_gets_its_owner(tmp_path: Path, victim: Path) -> None:
+    path = tmp_path / "passwd"
+    path.write_text("data")
+    with held.without_lock(str(path)) as file:
+        assert file.read() == b"data"
+        path.unlink()
+        os.link(victim, path)
+        with pytest.raises(WriteFailed, match="another program replaced this file"):
+            file.set_attributes(Attributes(0o644, exact=True, owner=(NOBODY, NOBODY)))
+    assert (victim.stat().st_uid, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o600)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_an_export_that_is_removed_after_it_was_read(
+    edited: bool, run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another user owns it in a sticky folder, that user can."""
+    path, host, real = tmp_path / "passwd", tmp_path / "host.toml", os.close
+    host.write_text(f'[exports.access]\ntarget = "dovecot"\npath = "{path}"\n')
+    deploy = ("--file", str(store), "--host-config", str(host), "deploy")
+    assert run(*deploy).status == 0
+    if edited:
+        path.write_text("somebody's own\n")
+
+    def removed(descriptor: int) -> None:
+        is_it = os.readlink(f"/proc/self/fd/{descriptor}") == str(path)
+        real(descriptor)
+        if is_it:
+            path.unlink(missing_ok=True)
+
+    with monkeypatch.context() as attacked:
+        attacked.setattr(os, "close", removed)
+        failed = run(*deploy)
+    assert (failed.status, "passwd" in failed.err) == (7, True), failed
+    assert run(*deploy).status == 0
+
+
+def test_a_link_that_is_exchanged_while_it_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("elsewhere")
+    assert real_path(str(link)) == str(tmp_path / "elsewhere")
+
+    def gone(*_: object) -> str:
+        raise FileNotFoundError
+
+    with monkeypatch.context() as attacked:
+        attacked.setattr(os, "readlink", gone)
+        assert real_path(str(link)) in (str(link), str(tmp_path / "elsewhere"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import stat
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mailpolicy.system import held
+from mailpolicy.system.trust import group_named
 from tests.helpers import MINIMAL, NOBODY, Result, Run
 from tests.system.victims import VICTIM
 
@@ -133,3 +136,32 @@ def test_a_planted_export_is_refused(
         assert refused.status == 5, refused
         assert f"chown {'-h ' if plant is _link else ''}root {planted}" in refused.err
     _unharmed(planted, victim)
+
+
+@pytest.mark.parametrize("suffix", ["lock", "log", "pending", "edit.lock"])
+def test_a_file_that_root_keeps_from_a_trusted_group(suffix: str, run: Run, store: Path, tmp_path: Path) -> None:
+    """Who may write the folder can give it the name of one of ours; it is not opened to the group, not shown and not copied."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    store = store.rename(folder / "accounts.toml")
+    for path in (folder, store):
+        os.chown(path, 0, NOBODY)
+    folder.chmod(0o2775)
+    store.chmod(0o664)
+    host = tmp_path / "host.toml"
+    host.write_text(f'trusted_group = "{grp.getgrgid(NOBODY).gr_name}"\njournal = true\n')
+    kept = folder / f"accounts.toml.{suffix}"
+    kept.write_text(VICTIM)
+    kept.chmod(0o600)
+    os.chown(kept, 0, 0)
+    if suffix == "edit.lock":
+        with (
+            held.without_lock(str(store), group_named(grp.getgrgid(NOBODY).gr_name)) as file,
+            file.reserved("edit.lock", "root"),
+        ):
+            pass
+    else:
+        done = run("--file", str(store), "--host-config", str(host), "pop", "on", "bob@example.com")
+        assert done.status == 0, done
+        assert VICTIM.strip() not in done.out + done.err
+    assert (kept.stat().st_gid, stat.S_IMODE(kept.stat().st_mode)) == (0, 0o600)

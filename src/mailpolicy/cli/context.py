@@ -31,6 +31,9 @@ IGNORED_UNDER_SUDO = {
 # libdbus finds the session bus through the X display, so removing DBUS_* alone would not keep root from the caller's bus.
 _DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY")
 
+# A folder of the caller's is no place for temporary files of root's, nor for time zones.
+_FOLDER_VARIABLES = ("TMPDIR", "TEMP", "TMP", "PYTHONTZPATH")
+
 Description = tuple[str | None, str]  # of an option: its metavar (None for a flag) and its help text
 
 # Allowed before the command or anywhere after it.
@@ -224,7 +227,7 @@ def _drop_caller_variables(environment: MutableMapping[str, str]) -> tuple[str, 
         name
         for name in environment
         if name.startswith(("MAILPOLICY_", "XDG_", "PYTHON_KEYRING_", "KEYRING_PROPERTY_", "DBUS_", "GIT_"))
-        or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_DISPLAY_VARIABLES)
+        or name in ("PAGER", "CREDENTIALS_DIRECTORY", *_FOLDER_VARIABLES, *_DISPLAY_VARIABLES)
     ]
     for name in names:
         del environment[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.review.guard import CasesUnusable, Failure
 from mailpolicy.system.held import Held
 from mailpolicy.system.keyrings.choice import SEALED_BACKEND
+from mailpolicy.system.resolve import real_path
 
 
 class Result(NamedTuple):
@@ -35,8 +35,8 @@ class Result(NamedTuple):
     @property
     def in_place(self) -> bool:
         """Return whether the new file was written although the disk did not confirm it."""
-        error, path = self.error, os.path.realpath(self.export.generated.path)
-        return isinstance(error, NotConfirmed) and error.file is not None and os.path.realpath(error.file) == path
+        error, path = self.error, real_path(self.export.generated.path)
+        return isinstance(error, NotConfirmed) and error.file is not None and real_path(error.file) == path
 
     @property
     def differs(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import signal
@@ -30,18 +31,23 @@ def command(chosen: tuple[str, str] | None) -> list[str]:
         words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"{variable} is no command line: {str(error).lower()}: {short(text)}") from None
-    if not words or shutil.which(words[0]) is None:
+    found = shutil.which(words[0]) if words else None
+    if found is None:
         name = short(words[0]) if words else ""
         raise Refused(f"there is no editor '{name}', which {variable} names", code="no-editor")
-    return words
+    # A relative one is found from here, and not from the folder that it works in.
+    return [os.path.abspath(words[0]), *words[1:]] if "/" in words[0] else words
 
 
-def run(words: list[str], path: str) -> None:
-    """Run the editor on a file until it ends. Raises Refused if it fails."""
-    name = short(words[0])
+def run(words: list[str], name: str, folder: int) -> None:
+    """Run the editor on a file until it ends. Raises Refused if it fails.
+
+    It works in the open `folder`: a path could be led elsewhere meanwhile by whoever may write a folder on the way.
+    """
+    shown = short(words[0])
     try:
         with _left_to_the_editor():
-            process = subprocess.Popen([*words, path])
+            process = subprocess.Popen([*words, name], preexec_fn=lambda: os.fchdir(folder))
             try:
                 status = process.wait()
             except BaseException:
@@ -50,10 +56,10 @@ def run(words: list[str], path: str) -> None:
                 raise
     except OSError as error:
         reason = (error.strerror or "").lower()
-        raise Refused(f"the editor {name} cannot be run: {reason}; nothing was written", code="no-editor") from None
+        raise Refused(f"the editor {shown} cannot be run: {reason}; nothing was written", code="no-editor") from None
     if status:
         end = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        raise Refused(f"the editor {name} {end}; nothing was written", code="editor-failed")
+        raise Refused(f"the editor {shown} {end}; nothing was written", code="editor-failed")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import printable
 from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store
+from mailpolicy.system.resolve import real_path
 
 if TYPE_CHECKING:
     from mailpolicy.policy.when import When
@@ -90,10 +91,9 @@ def _command(out: Output) -> tuple[str, ...]:
 
 def refuse_own(out: Output, path: str) -> None:
     """Raise Refused if a generated file would replace the policy or host.toml."""
-    import os
 
-    own = {os.path.realpath(name) for name in (out.context.file, machine.path(out.context))}
-    if os.path.realpath(path) in own:
+    own = {real_path(name) for name in (out.context.file, machine.path(out.context))}
+    if real_path(path) in own:
         raise Refused("nothing was written: this is the policy or host.toml itself", file=path, code="own-file")
 
 

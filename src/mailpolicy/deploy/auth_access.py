@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from mailpolicy.system.resolve import real_path
+
 
 class _AuthProcess(NamedTuple):
     name: str
@@ -31,10 +33,10 @@ def explain_unreadable(
 
     `exported` lists the files that exports make, `text` is the output of `doveconf -n`, and `value` looks up one setting.
     """
-    full = os.path.realpath(path)
+    full = real_path(path)
     try:
         if not os.path.exists(full):
-            if full in map(os.path.realpath, exported):
+            if full in map(real_path, exported):
                 return None  # reported by the export itself
             return f'Dovecot reads {path}, which does not exist: add an export with target = "dovecot" and this path'
         reader = _auth_process(text, value)

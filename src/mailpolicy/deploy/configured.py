@@ -19,6 +19,7 @@ from mailpolicy.export.options import OptionRejected, explain_lock, parse_option
 from mailpolicy.export.request import Options
 from mailpolicy.policy.nearest import nearest_key
 from mailpolicy.system.attributes import Attributes
+from mailpolicy.system.resolve import real_path
 
 _COMMON_KEYS = ("target", "path", "mode", "owner", "reload", "kick", "doveconf")
 _REMOVED_KEY = "lock"
@@ -82,7 +83,7 @@ def read_exports(file: str, tables: Mapping[str, Any]) -> list[ConfiguredExport]
     exports = [_read_export(file, name, table) for name, table in tables.items()]
     paths: dict[str, str] = {}
     for one in exports:
-        if (other := paths.setdefault(os.path.realpath(one.generated.path), one.name)) != one.name:
+        if (other := paths.setdefault(real_path(one.generated.path), one.name)) != one.name:
             raise InvalidExport(file, one.name, f"path is also the path of exports.{other}", "path")
     _refuse_mismatch(file, exports)
     return sorted(exports, key=lambda one: (one.target.secret, one.target_name.endswith("-conf")))
@@ -123,7 +124,7 @@ def _read_export(file: str, name: str, table: Any) -> ConfiguredExport:
         if isinstance(token, str) and not token.startswith("/"):
             raise OptionRejected("token_file", "token_file must be an absolute path")
         chosen, problem = _options(target_name, given)
-        if os.path.realpath(path) == os.path.realpath(str(token)):
+        if real_path(path) == real_path(str(token)):
             raise OptionRejected("path", "path is the same file as token_file")
         plain = default_file(target, path, postmap=given.get("postmap"))
         reload = _command(table, "reload")

@@ -86,6 +86,7 @@ class LastRun:
             return marker.lines() if marker.exists() else None
 
     def _write(self, lines: Iterable[str]) -> None:
+        # Under the lock, which also lets temporary files of killed runs be removed.
         with locked(self._path, _LOCK_TIMEOUT) as place:
             place.marker(_SUFFIX).write(lines)
 

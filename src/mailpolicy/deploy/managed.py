@@ -8,10 +8,11 @@ run again. A file that was edited by hand or made by others is never lost.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from mailpolicy.errors import Refused, StoreError
+from mailpolicy.errors import Refused, StoreError, WriteFailed
 from mailpolicy.export.stamp import State, state
 from mailpolicy.system import programs
 from mailpolicy.system.attributes import Attributes
@@ -90,7 +91,7 @@ def update(
     file that must not be overwritten and for a folder that others can write; StillLocked, WriteFailed, NotConfirmed; and
     the errors of `make`.
     """
-    with locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755) as file:
+    with _locked(generated, lock_timeout) as file:
         # Under the lock, so that of two runs the one that writes last has also read the policy last.
         before = _read(file)
         wanted = make(before)
@@ -140,18 +141,37 @@ def owe_reload(generated: GeneratedFile, lock_timeout: float) -> None:
             file.marker(_RELOAD).write(())
 
 
-def _read(file: Held) -> bytes | None:
-    """Return the content of the file, None if it does not exist. Raises Refused if it is not a regular file."""
+@contextmanager
+def _locked(generated: GeneratedFile, lock_timeout: float) -> Iterator[Held]:
+    """Hold the lock of the file. Raises Refused if it is not a regular file."""
+    with ExitStack() as stack:
+        with _refused():
+            file = stack.enter_context(
+                locked(generated.path, lock_timeout, trusted_with(generated), make_folders=0o755)
+            )
+        yield file
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Convert StoreError, as the file is no store."""
     try:
-        return file.read()
+        yield
     except StoreError as error:
         raise Refused(f"nothing was written, {error.message}", file=error.file, code="unreadable") from None
+
+
+def _read(file: Held) -> bytes | None:
+    """Return the content of the file, None if it does not exist. Raises Refused if it is not a regular file."""
+    with _refused():
+        return file.read()
 
 
 def _has_attributes(file: Held, attributes: Attributes) -> bool:
     """Return whether mode and owner are as configured."""
     st = file.lstat()
-    assert st is not None
+    if st is None:  # it was removed meanwhile
+        return False
     mode = stat.S_IMODE(st.st_mode)
     if mode != attributes.mode_for(mode):
         return False
@@ -161,7 +181,8 @@ def _has_attributes(file: Held, attributes: Attributes) -> bool:
 def _save_edited(file: Held, generated: GeneratedFile, content: bytes) -> str:
     """Save a file that was edited by hand, no more readable than configured, and return the path of the copy."""
     st = file.lstat()
-    assert st is not None
+    if st is None:
+        raise WriteFailed("was removed by another program meanwhile; run this again", file=generated.path)
     attributes = Attributes(
         stat.S_IMODE(st.st_mode) & generated.attributes.mode, exact=True, owner=(st.st_uid, st.st_gid)
     )

@@ -8,6 +8,7 @@ import re
 from glob import glob
 
 from mailpolicy.system import files
+from mailpolicy.system.resolve import real_path
 
 _INCLUDE = re.compile(r"(\s*!include(?:_try)?\s+)(\S.*?)\s*(?:\s#.*)?")
 # A value read from a file, or an include, with a relative path.
@@ -62,7 +63,7 @@ class TrialConfiguration:
         return sorted(found, key=os.fsencode)
 
     def _is_new(self, file: str) -> bool:
-        return os.path.realpath(file) == os.path.realpath(self._path)
+        return real_path(file) == real_path(self._path)
 
     def _write(self, path: str, content: bytes) -> str:
         self._count += 1

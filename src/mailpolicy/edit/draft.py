@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from mailpolicy.edit.merge import Merge, named
 from mailpolicy.errors import FileMissing, Refused
@@ -54,6 +54,14 @@ class Draft:
             self._folder.make()
             self._folder.write(_BASE, self.base.data)
             self._folder.write(self._name, self.text)
+
+    @contextmanager
+    def folder(self) -> Iterator[int]:
+        """Open the folder of the text for an editor. Raises Refused and WriteFailed."""
+        with ExitStack() as stack:
+            with write_errors(self.path):
+                descriptor = stack.enter_context(self._folder.opened())
+            yield descriptor
 
     def load(self) -> None:
         """Read the text again after an editor had it. Raises Refused if the editor has left no file."""

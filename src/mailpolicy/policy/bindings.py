@@ -21,6 +21,11 @@ _USER = re.compile(r"(?:smart-host/([^/]+)|multipop/([^/]+)/([^/]+))/(.*)", re.D
 _SERVER = "@server"
 
 
+def is_user_name(text: str) -> bool:
+    """Return whether a text may be the name of a secret, of an earlier version too."""
+    return text.startswith(("smart-host/", "multipop/"))
+
+
 class Owner(NamedTuple):
     """The owner of a secret: an account (None: the server), and one of its sources (None: its smart host login)."""
 

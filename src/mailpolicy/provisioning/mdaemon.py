@@ -6,12 +6,13 @@ Sources: the manual of MDaemon 17.5, and the documentation of its XML API. Of `P
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailpolicy.policy.lan import EntryRejected, lan_entry
 from mailpolicy.policy.model import Policy
-from mailpolicy.policy.names import counted
+from mailpolicy.policy.names import counted, short
 from mailpolicy.policy.service import Service
 from mailpolicy.provisioning.forms import Progress, records
 from mailpolicy.provisioning.rows import Row, Rows
@@ -78,6 +79,10 @@ def decoded(data: bytes) -> tuple[str, str]:
         return data.decode("cp1252", "replace"), "Windows-1252"
 
 
+_NETWORKS = re.compile(r"[0-9A-Fa-f:.*/,;\s\[\]-]+")  # what lines with networks are made of
+_SEPARATOR = re.compile(r"[\s=:,;]")
+
+
 def lan_patterns(file: str, data: bytes) -> tuple[str, ...]:
     """Return the patterns of a list of LAN IPs, one a line. Raises BadRows with the lines that are none."""
     rows = Rows(file)
@@ -88,9 +93,15 @@ def lan_patterns(file: str, data: bytes) -> tuple[str, ...]:
                 lan_entry(pattern)
                 found[pattern] = line
             except EntryRejected as error:
-                rows.mistake(line, str(error))
+                rows.mistake(line, str(error) if _NETWORKS.fullmatch(pattern) else _refusal(pattern))
     rows.finished()
     return tuple(found)
+
+
+def _refusal(pattern: str) -> str:
+    """Return what to say of a line of another kind of file, of which only the beginning is repeated: it may hold a password."""
+    beginning = _SEPARATOR.split(pattern, maxsplit=1)[0]
+    return f"{short(beginning)!a}... is not a network: write one on each line, such as '10.0.0.0/8' or '192.168.*.*'"
 
 
 # The keys that an answer or a row can say something about.

@@ -12,6 +12,7 @@ from mailpolicy.errors import KeyringError, StoreError
 from mailpolicy.sealed.format import KEY_SIZE, parse_master_key
 from mailpolicy.sealed.key_files import readable_error, unreadable_error
 from mailpolicy.system.files import open_regular
+from mailpolicy.system.resolve import real_path
 
 CREDENTIAL = "mailpolicy.key"  # the credential's name in systemd, and its file in $CREDENTIALS_DIRECTORY
 RUN_WITH_CREDENTIAL = ("systemd-run", "--pty", "--wait", "-p", f"LoadCredentialEncrypted={CREDENTIAL}", "mailpolicy")
@@ -31,7 +32,7 @@ class Credential:
         """Yield the key."""
         content, st = _read_credential(self.name)
         # The group bits are not checked: systemd may grant access by an ACL, and then they hold its mask.
-        if st.st_mode & 0o007 and os.stat(os.path.dirname(os.path.realpath(self.name))).st_mode & 0o001:
+        if st.st_mode & 0o007 and os.stat(os.path.dirname(real_path(self.name))).st_mode & 0o001:
             raise readable_error(self.name)
         yield parse_master_key(self.name, content)
 

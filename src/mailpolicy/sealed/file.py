@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
-from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, WriteFailed
+from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused, StoreError, WriteFailed
 from mailpolicy.sealed.format import (
     KEY_SIZE,
     Header,
@@ -89,8 +89,12 @@ class SecretsFile:
             key_created = next(self.source.master_keys(), None) is None
             if key_created:
                 self.source.write(os.urandom(KEY_SIZE))
+            if (key := next(self._reader.keys(), None)) is None:
+                raise KeyringError(
+                    "the master key was removed meanwhile; run this again", file=self.source.name, code="no-key"
+                )
             try:
-                self._replace(next(self._reader.keys()), 0, {})
+                self._replace(key, 0, {})
             except (KeyringError, WriteFailed) as error:
                 if not key_created:
                     raise
@@ -233,10 +237,10 @@ def _count(secrets: Secrets) -> int:
 
 @contextmanager
 def _keyring_errors(place: AbstractContextManager[Held]) -> Iterator[Held]:
-    """Convert Refused, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
+    """Convert Refused and StoreError, raised on entry, to KeyringError: to its callers the sealed file is a keyring."""
     with ExitStack() as stack:
         try:
             held = stack.enter_context(place)
-        except Refused as error:
+        except (Refused, StoreError) as error:
             raise KeyringError(error.message, file=error.file, code=error.code, fix=error.fix) from None
         yield held

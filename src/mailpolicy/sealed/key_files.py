@@ -106,14 +106,21 @@ def read_or_create_key(path: str) -> bytes:
     file = KeyFile(path)
     if not exists(path):
         file.write(os.urandom(KEY_SIZE))
-    return next(file.master_keys())
+    return _master_key(file)
+
+
+def _master_key(file: KeyFile) -> bytes:
+    """Return the key in a file that was there a moment ago. Raises KeyringError."""
+    for master in file.master_keys():
+        return master
+    raise KeyringError("cannot read the master key: it was removed meanwhile", file=file.name, code="no-key")
 
 
 def require_new_key(path: str, old: Key) -> None:
     """Raise Refused if a key file holds the old key or has no folder, and KeyringError if the path is unsafe."""
     new = KeyFile(path)
     if exists(path):
-        if Key(next(new.master_keys())).id == old.id:
+        if Key(_master_key(new)).id == old.id:
             raise Refused(
                 "this key is in use already: name a new file, or one with another key",
                 file=path,

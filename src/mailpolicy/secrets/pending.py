@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from mailpolicy.errors import Advice, MailpolicyError
+from mailpolicy.policy.bindings import is_user_name
 from mailpolicy.policy.names import counted
 from mailpolicy.system.held import Held, without_lock
+from mailpolicy.system.markers import foreign_file
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 _SUFFIX = "pending"
@@ -24,7 +26,11 @@ def user_names(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
 
 def read(store: Held) -> list[str]:
     """Return the user names touched by interrupted changes of a store. Raises Refused and WriteFailed."""
-    return store.marker(_SUFFIX).lines()
+    marker = store.marker(_SUFFIX)
+    # Who may write the folder can give this name to any file of root's there, which must not be shown, and not be copied.
+    if not all(map(is_user_name, lines := marker.lines())):
+        raise foreign_file(marker.path)
+    return lines
 
 
 class Interrupted(Advice):

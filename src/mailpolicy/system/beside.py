@@ -20,13 +20,16 @@ from mailpolicy.system.trust import Trusted
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def open_beside(place: Place, trusted: Trusted, suffix: str, mode_of: Callable[[int], int], *, flags: int = 0) -> int:
+def open_beside(
+    place: Place, trusted: Trusted, suffix: str, mode_of: Callable[[int], int], *, begins: bytes = b""
+) -> int:
     """Open NAME.SUFFIX for reading and writing; `mode_of` returns its mode from that of the file beside it.
 
-    Raises Refused for a file that mailpolicy cannot have made, and OSError.
+    It gets that mode only if it is empty or `begins` as files of its kind do. Raises Refused for a file that mailpolicy cannot
+    have made, and OSError.
     """
     name, shown = f"{place.name}.{suffix}", f"{place.target}.{suffix}"
-    flags |= os.O_RDWR | _FLAGS
+    flags = os.O_RDWR | _FLAGS
     try:
         while True:
             # First without O_CREAT: in a sticky directory the kernel forbids it for another user's file.
@@ -42,7 +45,10 @@ def open_beside(place: Place, trusted: Trusted, suffix: str, mode_of: Callable[[
             raise foreign_file(shown) from None
         raise
     try:
-        _share(place, trusted, descriptor, shown, mode_of)
+        _require_own(place, trusted, descriptor, name, shown)
+        # Who may write the folder can give this name to a file that root keeps from others: that one must not be opened to them.
+        if os.fstat(descriptor).st_size == 0 or (begins and os.pread(descriptor, len(begins), 0) == begins):
+            _share(place, descriptor, mode_of)
     except BaseException:
         os.close(descriptor)
         raise
@@ -54,8 +60,9 @@ def read(place: Place, trusted: Trusted, suffix: str) -> bytes | None:
     shown = f"{place.target}.{suffix}"
     if len(place.missing) > 1:
         return None
+    name = f"{place.name}.{suffix}"
     try:
-        descriptor = os.open(f"{place.name}.{suffix}", os.O_RDONLY | _FLAGS, dir_fd=place.folder)
+        descriptor = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=place.folder)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -63,21 +70,24 @@ def read(place: Place, trusted: Trusted, suffix: str) -> bytes | None:
             raise foreign_file(shown) from None
         raise
     try:
-        _require_own(place, trusted, os.fstat(descriptor), shown)
+        _require_own(place, trusted, descriptor, name, shown)
         return read_all(descriptor, MAX_FILE_SIZE)
     finally:
         os.close(descriptor)
 
 
-def _require_own(place: Place, trusted: Trusted, st: os.stat_result, shown: str) -> None:
-    if not is_own(st, st.st_nlink, place.lstat(), trusted, lock=True):
+def _require_own(place: Place, trusted: Trusted, descriptor: int, name: str, shown: str) -> None:
+    st, there = os.fstat(descriptor), place.lstat(name)
+    # A hard link to another file that was removed right after it was opened leaves one name too, but not this one.
+    if there is None or not os.path.samestat(st, there):
+        raise foreign_file(shown)
+    if not is_own(st, max(st.st_nlink, there.st_nlink), place.lstat(), trusted, lock=True):
         raise foreign_file(shown)
 
 
-def _share(place: Place, trusted: Trusted, descriptor: int, shown: str, mode_of: Callable[[int], int]) -> None:
-    """Give the file the owner of the one beside it, and its group if that has rights. Raises Refused for a planted one."""
+def _share(place: Place, descriptor: int, mode_of: Callable[[int], int]) -> None:
+    """Give the file the owner of the one beside it, and its group if that has rights."""
     own, guarded = os.fstat(descriptor), place.lstat()
-    _require_own(place, trusted, own, shown)
     if guarded is None:
         return
     mode = mode_of(stat.S_IMODE(guarded.st_mode))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mailpolicy.errors import Refused, StoreError
 from mailpolicy.policy.names import printable
+from mailpolicy.system.resolve import real_path
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -156,7 +157,7 @@ def exists(name: str) -> bool:
 
 def locate(path: str) -> tuple[str, str]:
     """Return the real directory of `path` and the file's path from the root of its repository. Raises StoreError."""
-    folder, name = os.path.split(os.path.realpath(path))
+    folder, name = os.path.split(real_path(path))
     try:
         done = _git("rev-parse", "--show-prefix", folder=folder)
     except (OSError, ValueError):

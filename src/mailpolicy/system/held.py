@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3  # attempts to lock a file while its links are being changed
 _NOT_READ = (-1,)
+_REPLACED = "another program replaced this file; nothing was written, try again"
 _UNCONFIRMED = "the new file is in place, but the disk did not confirm it: {}"
 
 Verify = Callable[[BinaryIO], None]
@@ -110,7 +111,7 @@ class Held:
         with self._write_errors("the old file is intact" if old is not None else "nothing was written"):
             # An editor that does not know our lock may have saved the file since it was read.
             if not self._is_unchanged(old) or not self._path_unchanged():
-                raise Moved("another program replaced this file; nothing was written, try again", file=self.path)
+                raise Moved(_REPLACED, file=self.path)
             replacing.replace(self._place, self._place.name, old, content, attributes, verify)
         self._last_read = _NOT_READ
 
@@ -126,6 +127,11 @@ class Held:
         path = os.path.join(self._place.folder_path, name)
         with self._write_errors("nothing was written", path):
             replacing.replace(self._place, name, None, content, KEEP_ATTRIBUTES, None)
+
+    def remove_beside(self, name: str) -> None:
+        """Remove another file of the folder if possible."""
+        with suppress(OSError):
+            os.unlink(name, dir_fd=self._place.folder)
 
     def save_copy(self, suffix: str, content: bytes, attributes: Attributes) -> str:
         """Save `content` beside the file as NAME.SUFFIX, or NAME.SUFFIX.1 and so on, and return the path.
@@ -147,10 +153,12 @@ class Held:
                 number += 1
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """Set the owner and mode of the existing file. Raises WriteFailed."""
+        """Set the owner and mode of the file that was read. Raises Moved and WriteFailed."""
         with self._write_errors():
             descriptor = open_at(self._place)
             try:
+                if not self._is_unchanged(os.fstat(descriptor)):
+                    raise Moved(_REPLACED, file=self.path)
                 os.fchown(descriptor, *attributes.owner)
                 os.fchmod(descriptor, attributes.mode_for(stat.S_IMODE(os.fstat(descriptor).st_mode)))
             finally:
@@ -170,14 +178,14 @@ class Held:
         """Remove temporary files of killed writers. Only for a caller that holds the lock."""
         replacing.remove_leftovers(self._place)
 
-    def line_file(self, suffix: str) -> AbstractContextManager[LineFile]:
-        """Open NAME.SUFFIX beside the file for appending, with the file's owner, group and mode. Raises Refused and OSError.
+    def line_file(self, suffix: str, begins: bytes) -> AbstractContextManager[LineFile]:
+        """Open NAME.SUFFIX beside the file for appending; one that is empty or `begins` so gets the file's owner, group and mode.
 
-        Only for a caller that holds the lock.
+        Raises Refused and OSError. Only for a caller that holds the lock.
         """
         from mailpolicy.system import line_file  # 0.3 ms, only for a journal
 
-        return line_file.opened(self._place, self.trusted, suffix)
+        return line_file.opened(self._place, self.trusted, suffix, begins)
 
     def read_beside(self, suffix: str) -> bytes | None:
         """Return the content of NAME.SUFFIX, None if it does not exist. Raises Refused and StoreError."""
@@ -236,7 +244,8 @@ def locked(
     """Hold the writers' lock of the file that `path` leads to, `NAME.lock` beside it.
 
     `timeout` is in seconds. With `make_folders`, a mode, missing folders are created first. Temporary files of killed
-    writers are removed. Raises Refused if root must not write there, StillLocked, and WriteFailed.
+    writers are removed. Raises StoreError for what is no regular file, Refused if root must not write there, StillLocked, and
+    WriteFailed.
     """
     deadline = time.monotonic() + timeout
     for _ in range(_ATTEMPTS):

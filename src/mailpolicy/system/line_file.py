@@ -67,9 +67,12 @@ class LineFile:
 
 
 @contextmanager
-def opened(place: Place, trusted: Trusted, suffix: str) -> Iterator[LineFile]:
-    """Open NAME.SUFFIX beside a file, with that file's owner, group and mode. Raises Refused and OSError."""
-    descriptor = open_beside(place, trusted, suffix, lambda mode: mode & 0o666)
+def opened(place: Place, trusted: Trusted, suffix: str, begins: bytes) -> Iterator[LineFile]:
+    """Open NAME.SUFFIX beside a file; one that is empty or `begins` so gets that file's owner, group and mode.
+
+    Raises Refused and OSError.
+    """
+    descriptor = open_beside(place, trusted, suffix, lambda mode: mode & 0o666, begins=begins)
     try:
         file = LineFile(descriptor)
         if os.fstat(descriptor).st_size == 0:

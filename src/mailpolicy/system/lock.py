@@ -11,11 +11,11 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
 from mailpolicy.system.beside import open_beside
-from mailpolicy.system.files import describe_error
+from mailpolicy.system.files import describe_error, require_regular
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
 
@@ -24,13 +24,18 @@ _LONGEST_NAME = 1000  # bytes
 
 
 def open_lock(place: Place, trusted: Trusted, suffix: str = "lock") -> int:
-    """Open the lock file of a resolved path, creating it if needed. Raises Refused and WriteFailed."""
+    """Open the lock file of a resolved path, creating it if needed.
+
+    Raises StoreError if the path is no regular file, Refused and WriteFailed.
+    """
     shown = f"{place.target}.{suffix}"
     if len(place.missing) > 1:
         raise WriteFailed(
             f"there is no directory {os.path.dirname(place.target)}; nothing was written", file=place.path
         )
     try:
+        if (st := place.lstat()) is not None:
+            require_regular(place.path, st)  # beside a device or a folder a lock would be litter
         return open_beside(place, trusted, suffix, lambda mode: 0o660 if mode & stat.S_IWGRP else 0o600)
     except OSError as error:
         raise WriteFailed(f"cannot create the lock: {describe_error(error)}; nothing was written", file=shown) from None
@@ -66,7 +71,11 @@ def reserved(place: Place, trusted: Trusted, suffix: str, who: str) -> Iterator[
         with write_errors(f"{place.target}.{suffix}"):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, who.encode("utf-8", "replace")[:_LONGEST_NAME], 0)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

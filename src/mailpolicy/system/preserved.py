@@ -13,6 +13,7 @@ from mailpolicy.system.resolve import Place
 _ACL = "system.posix_acl_access"
 
 
+_MAY_NOT = (errno.EPERM, errno.EINVAL)  # the second: this user namespace does not have that owner or group
 _NO_SUPPORT = (errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -38,10 +39,14 @@ def copy_attributes(place: Place, name: str, descriptor: int, old: os.stat_resul
         # Only root may give a file away; a member of the file's group can still keep the group.
         try:
             os.fchown(descriptor, old.st_uid, old.st_gid)
-        except PermissionError:
+        except OSError as error:
+            if error.errno not in _MAY_NOT:
+                raise
             try:
                 os.fchown(descriptor, -1, old.st_gid)
-            except PermissionError:
+            except OSError as second:
+                if second.errno not in _MAY_NOT:
+                    raise
                 # With another group the file would become readable to strangers, or unreadable to its own group.
                 raise WriteFailed(
                     f"this user cannot keep the file's group {old.st_gid}; the old file is intact: edit it as its owner",

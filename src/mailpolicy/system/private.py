@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import Refused
 from mailpolicy.system.files import READ, read_all, require_regular
@@ -26,9 +27,18 @@ class PrivateFolder:
     def make(self) -> None:
         """Create the folder if it does not exist. Raises Refused and OSError."""
         with suppress(FileExistsError):
+            # No chmod by the name, which may be a link by then. A default ACL gives nobody more than these bits.
             os.mkdir(self._name, 0o700, dir_fd=self._place.folder)
-            os.chmod(self._name, 0o700, dir_fd=self._place.folder)  # a default ACL may have opened it
         os.close(self._open())
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open the folder, for a program that works in it. Raises Refused and OSError."""
+        descriptor = self._open()
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None if it or the folder does not exist. Raises Refused, StoreError and OSError."""

@@ -147,6 +147,14 @@ def resolved(path: str) -> Iterator[Place]:
         place.close()
 
 
+def real_path(path: str) -> str:
+    """Return the path without links, as far as they can be followed: os.path.realpath, but without its errors."""
+    try:
+        return os.path.realpath(path)
+    except OSError:  # until Python 3.13, if a link is exchanged while it is followed
+        return os.path.abspath(path)
+
+
 def target_of(path: str) -> str:
     """Return the path without links. Raises OSError."""
     with resolved(path) as place:

@@ -139,3 +139,20 @@ def test_the_private_copy_is_private_and_what_others_planted_is_refused(desk: De
             shutil.rmtree(desk.private)
         else:
             desk.private.unlink()
+
+
+def test_the_editor_works_in_the_folder_that_was_made(desk: Desk) -> None:
+    """Who may write the folder of the store can put another in its place while the editor runs."""
+    victim = desk.folder / "victim"
+    victim.write_text("precious")
+    person = desk.sit(
+        desk.editor(f"""
+        os.rename({str(desk.private)!r}, {str(desk.private)!r} + "-aside")
+        os.mkdir({str(desk.private)!r}, 0o700)
+        os.symlink({str(victim)!r}, {str(desk.private / desk.store.name)!r})
+        path.write_text(text.replace("pop = true", "pop = false"))
+        """)
+    )
+    person.expect("an editor has left this in the place of the text|the editor has left no file")
+    assert ended(person) == 5
+    assert victim.read_text() == "precious"

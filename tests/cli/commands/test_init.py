@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.helpers import Run
 
@@ -52,3 +56,18 @@ def test_init_leaves_a_schema_that_is_there(run: Run, tmp_path: Path) -> None:
         assert run("--file", f"{name}/accounts.toml", "init", "--json").out.count('"schema_file": null') == 1
     dry = run("--file", "c.toml", "init", "--dry-run")
     assert (dry.status, sorted(path.name for path in tmp_path.glob("*.json"))) == (0, [mine.name])
+
+
+def test_a_schema_without_its_store_is_not_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.link
+
+    def link(source: str, target: str, **options: Any) -> None:
+        if target == "accounts.toml":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target, **options)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "link", link)
+        failed = run("--file", str(tmp_path / "accounts.toml"), "init")
+    assert (failed.status, "the disk is full" in failed.err) == (7, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["accounts.toml.lock"]

@@ -166,7 +166,7 @@ def test_bad_sources(machine: Machine) -> None:
     for source, message in {
         ("--password-stdin", "--password-file", str(given)): "cannot be combined",
         ("--password-file", str(machine.folder / "missing")): "missing: cannot read the password: no such file",
-        ("--password-file", str(machine.folder)): "cannot read the password: is a directory",
+        ("--password-file", str(machine.folder)): "cannot read the password: this is a directory",
         ("--password", FIRST[:3]): "no such option",
     }.items():
         result = machine.run(*SET, *source, stdin=SECOND)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.real.proof.forks import quick_folder
+from tests.real.proof.leaks.forks import quick_folder
 from tests.real.proof.promises import Promise, Tried
 
 

@@ -30,7 +30,6 @@ AFTER_A_KILL = ("key.next", "p.reload")
 # What a command says that has done a part of its work.
 PARTLY = (
     "is still in the keyring",
-    "the store was written, but",
     "the master key was written, and",
     "may still be in the keyring",
     "nothing was deleted from",

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import pytest
 
 from tests.real.desktop import private_bus
-from tests.real.proof.fake_service import WAYS, FakeService
-from tests.real.proof.forks import Forks, Ran, forking, quick_folder
+from tests.real.proof.leaks.fake_service import WAYS, FakeService
+from tests.real.proof.leaks.forks import Forks, Ran, forking, quick_folder
+from tests.real.proof.leaks.rows import ROWS, Row
+from tests.real.proof.leaks.site import JSON, Site, environment, options
 from tests.real.proof.promises import PROVE, Promise, Tried, scaled
-from tests.real.proof.rows import ROWS, Row
-from tests.real.proof.site import JSON, Site, environment, options
 from tests.unruly import ANSWERS, ASIDES, FAILURES, HANGS
 
 UNRULY = "tests.unruly.Unruly"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.cli.context import OPTIONS
-from tests.real.proof import hostile
-from tests.real.proof.forks import Forks, Ran, forking
+from tests.real.proof.leaks import hostile
+from tests.real.proof.leaks.forks import Forks, Ran, forking
+from tests.real.proof.leaks.rows import COMMANDS, ROWS, Row
+from tests.real.proof.leaks.site import ALICE, SEALED, Site, environment
+from tests.real.proof.leaks.slots import SLOTS, written
 from tests.real.proof.promises import Promise, Tried, scaled
-from tests.real.proof.rows import COMMANDS, ROWS, Row
-from tests.real.proof.site import ALICE, SEALED, Site, environment
-from tests.real.proof.slots import SLOTS, written
 
 # The output is a file of another program, which needs a name as it is.
 FILES = ("export", "account export", "schema")

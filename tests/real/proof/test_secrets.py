@@ -14,11 +14,11 @@ import pytest
 from pexpect import fdpexpect
 
 from mailpolicy.cli.run import CRASHED, INTERRUPTED
-from tests.real.proof.forks import Forks, Ran, forking
+from tests.real.proof.leaks.forks import Forks, Ran, forking
+from tests.real.proof.leaks.rows import ROWS, WITH_SECRETS, Row, missing
+from tests.real.proof.leaks.sentinels import MIDDLES
+from tests.real.proof.leaks.site import ALICE, BOB, JSON, SEALED, Site, environment, options
 from tests.real.proof.promises import PROVE, Promise, Tried, scaled
-from tests.real.proof.rows import ROWS, WITH_SECRETS, Row, missing
-from tests.real.proof.sentinels import MIDDLES
-from tests.real.proof.site import ALICE, BOB, JSON, SEALED, Site, environment, options
 
 FORMS = [[], ["--json"], ["--verbose"], ["--quiet"], ["--dry-run"], ["--dry-run", "--json"], ["--json", "--verbose"]]
 KINDS = [(middle, keyring) for middle in MIDDLES for keyring in (SEALED, JSON)]

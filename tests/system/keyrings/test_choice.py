@@ -127,6 +127,7 @@ def test_under_sudo_nothing_of_the_callers_session_is_left() -> None:
         "HOME": "/root",
         **dict.fromkeys(("MAILPOLICY_HOST_CONFIG", "MAILPOLICY_FILE", "CREDENTIALS_DIRECTORY"), "/home/caller/x"),
         **dict.fromkeys(("DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "DISPLAY", "XDG_RUNTIME_DIR"), "his"),
+        **dict.fromkeys(("TMPDIR", "TMP", "TEMP", "PYTHONTZPATH"), "/home/caller/x"),
     }
     context = Context.from_environment({}, environment)
     assert environment == {"SUDO_UID": "1000", "HOME": "/root"}

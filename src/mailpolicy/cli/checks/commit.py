@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from mailpolicy.cli.checks.result import OK, SKIPPED, WARNING, CheckInput, CheckResult
 from mailpolicy.errors import Command, Refused
 from mailpolicy.system import git
+from mailpolicy.system.resolve import real_path
 
 # What docs/systemd/mailpolicy-pull writes and reads.
 _IN_FORCE = "refs/mailpolicy/in-force"
@@ -41,7 +42,7 @@ def _compared_with_force(machine: CheckInput, repository: str) -> CheckResult:
 
 
 def _compared_with_head(machine: CheckInput) -> Iterator[CheckResult]:
-    folder, name = os.path.split(os.path.realpath(machine.store.path))
+    folder, name = os.path.split(real_path(machine.store.path))
     commit = git.commit_id("HEAD", folder)
     if commit is None:
         return

@@ -23,6 +23,7 @@ from mailpolicy.store.document import without_gc
 from mailpolicy.store.store import Store, StoreInvalid
 from mailpolicy.system import git
 from mailpolicy.system.files import MAX_STORE_SIZE, read_regular
+from mailpolicy.system.resolve import real_path
 
 # git passes PATH, then file, hash and mode of either side; a rename adds the new path and a message.
 _DRIVER_ARGUMENTS = (7, 9)
@@ -157,7 +158,7 @@ def _sides(out: Output, given: list[str], *, refuse: bool) -> tuple[Side, Side]:
         return _in_revision("HEAD", store), Side(store)
     [old] = given
     if ":" not in old and not _is_file(old):
-        if old == "HEAD" or git.is_revision(old, os.path.dirname(os.path.realpath(store))):
+        if old == "HEAD" or git.is_revision(old, os.path.dirname(real_path(store))):
             return _in_revision(old, store), Side(store)
         with suppress(StoreError):
             git.locate(store)  # may itself raise NoSuchRevision, for a repository of somebody else's
@@ -187,7 +188,7 @@ def _warn_if_ambiguous(out: Output, stores: list[str], *, refuse: bool, store: s
             continue
         if ":" in name and git.exists(name):
             problem = "both a file here and a file in a git revision"
-        elif store is not None and git.is_revision(name, os.path.dirname(os.path.realpath(store))):
+        elif store is not None and git.is_revision(name, os.path.dirname(real_path(store))):
             problem = "both a file here and a git revision"
         else:
             continue

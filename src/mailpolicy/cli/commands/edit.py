@@ -108,7 +108,8 @@ def _resume(out: Output, work: Draft) -> None:
 def _work(out: Output, work: Draft, command: list[str]) -> int:
     while True:
         work.save()
-        editor.run(command, work.path)
+        with work.folder() as folder:
+            editor.run(command, os.path.basename(work.path), folder)
         work.load()
         try:
             return _finish(out, work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,10 @@ from mailpolicy.system.held import Held
 
 if TYPE_CHECKING:
     from mailpolicy.policy.when import When
+
+
+# What the kernel leads to an open file of this process: it has no folder in which it could be replaced.
+_STREAM = re.compile(r"|-|/dev/std(?:in|out|err)|(?:/dev/fd|/proc/self/fd)/[0-9]+")
 
 
 def app() -> typer.Typer:
@@ -119,7 +124,7 @@ def _export(
         raise UsageError(
             f"--{error.option.replace('_', '-')}: {error}" if error.option in given else str(error)
         ) from None
-    if output in ("", "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+    if output is not None and _STREAM.fullmatch(output):
         raise UsageError("--output needs a file; without it the export goes to stdout")
     if output is None:
         for name, value in (("--check", check), ("--diff", diff), ("--force", force), ("--postmap", postmap)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.resources import files as resources
 
 import typer
@@ -14,7 +15,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.selection_options import DryRun
 from mailpolicy.edit.locking import recorded
 from mailpolicy.edit.text import diff as text_diff
-from mailpolicy.errors import FileMissing, WriteFailed
+from mailpolicy.errors import FileMissing, NotConfirmed
 from mailpolicy.store.store import Store
 from mailpolicy.system.files import exists, open_regular
 from mailpolicy.system.held import locked, without_lock
@@ -49,13 +50,18 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
             fresh = store.lstat() is None
             describe = describe and fresh
             if fresh:
-                with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
-                    store.create(starter)
                 if describe:
-                    try:
+                    with suppress(NotConfirmed):  # the store is written into the same folder, and its sync tells
                         store.create_beside(schema.FILE, schema.content())
-                    except WriteFailed as error:
-                        raise error.ending("the store was written, but not this schema for editors") from None
+                try:
+                    with recorded(author.journal(out), store, None, starter, Store(path, starter).tree):
+                        store.create(starter)
+                except NotConfirmed:
+                    raise
+                except BaseException:
+                    if describe:
+                        store.remove_beside(schema.FILE)
+                    raise
     if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":

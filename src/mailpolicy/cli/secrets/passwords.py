@@ -6,8 +6,9 @@ import sys
 
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.password_options import PasswordSource
-from mailpolicy.errors import UsageError
+from mailpolicy.errors import StoreError, UsageError
 from mailpolicy.policy.names import printable
+from mailpolicy.system.files import describe_error, open_regular
 
 _MAX_SIZE = 1 << 16  # bytes of a password
 
@@ -21,17 +22,17 @@ def read_given(out: Output, source: PasswordSource) -> str | None:
         return None
     try:
         if source.file is not None:
-            with open(source.file, "rb") as file:
+            # Not open(): a FIFO that somebody has put there would be waited for.
+            with open_regular(source.file) as descriptor, open(descriptor, "rb", closefd=False) as file:
                 data = file.read(_MAX_SIZE + 3)
         elif sys.stdin is not None:
             data = sys.stdin.buffer.read(_MAX_SIZE + 3)
         else:
             raise UsageError("stdin is closed")
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"cannot read the password: {(getattr(error, 'strerror', None) or 'invalid file name').lower()}",
-            file=source.file or "stdin",
-        ) from None
+    except StoreError as error:
+        raise UsageError(f"cannot read the password: {error.message}", file=source.file) from None
+    except OSError as error:
+        raise UsageError(f"cannot read the password: {describe_error(error)}", file="stdin") from None
     if len(data) > _MAX_SIZE + 2:  # two more for a line end
         raise UsageError(f"the password is longer than {_MAX_SIZE} bytes")
     try:

@@ -23,6 +23,7 @@ from mailpolicy.store import host
 from mailpolicy.system.files import exists
 from mailpolicy.system.held import locked, without_lock
 from mailpolicy.system.keyrings.choice import SEALED_BACKEND
+from mailpolicy.system.resolve import real_path
 
 if TYPE_CHECKING:
     from mailpolicy.sealed.file import SecretsFile
@@ -92,7 +93,7 @@ def _require_writable(places: Mapping[str, str]) -> None:
     """Raise WriteFailed if a file could not be created; `places` maps each path to the option that changes it."""
     unwritable = []
     for path, option in places.items():
-        folder = os.path.dirname(os.path.realpath(path))
+        folder = os.path.dirname(real_path(path))
         while not exists(folder, follow=True):
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):

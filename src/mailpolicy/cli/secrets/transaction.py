@@ -68,7 +68,7 @@ def apply(
 
         outcome = carry_out(out, store, planner, yes=yes, first=first)
     # Last, because a secret that is missing does more harm than one that is left over.
-    remaining, deletion_error = _delete(keyring, secrets_change.drop)
+    remaining, deletion_error = _delete(keyring, secrets_change.drop, store_changed=outcome.rewrite is not None)
     return outcome, remaining, deletion_error
 
 
@@ -95,8 +95,10 @@ def report(
     return status
 
 
-def _delete(keyring: Credentials, users: Collection[str]) -> tuple[Collection[str], MailpolicyError | None]:
-    """Delete secrets after the store was changed; return those that remain and the error, if any."""
+def _delete(
+    keyring: Credentials, users: Collection[str], *, store_changed: bool
+) -> tuple[Collection[str], MailpolicyError | None]:
+    """Delete secrets after an edit of the store; return those that remain and the error, if any."""
     try:
         keyring.delete_many(users)
     except NotConfirmed as error:
@@ -111,7 +113,7 @@ def _delete(keyring: Credentials, users: Collection[str]) -> tuple[Collection[st
         name = next(iter(remaining))
         secret = Secret.parse(name)
         return remaining, KeyringError(
-            f"the store was changed, but the secret {name}{more} is still in the keyring: {error}",
+            f"{'the store was changed, but ' if store_changed else ''}the secret {name}{more} is still in the keyring: {error}",
             code=error.code,
             fix=secret.owner.command(keep=False) if secret is not None else None,
         )

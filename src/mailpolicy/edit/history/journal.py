@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SUFFIX = "log"
 EDIT, ABORTED, OUTSIDE = "edit", "aborted", "changed outside"
 
+_BEGINS = b'{"event": "'  # every line
 _LONGEST_COMMAND = 4096  # characters
 
 
@@ -68,7 +69,7 @@ class Journal(NamedTuple):
         entry |= {"before": before, "after": digest(content), "stamp": held.stamp()}
         with ExitStack() as stack:
             with _write_errors(held):
-                file = stack.enter_context(held.line_file(SUFFIX))
+                file = stack.enter_context(held.line_file(SUFFIX, _BEGINS))
                 file.append(b"".join(map(_line, [*self._missing(file, before, entry["stamp"]), entry])))
             try:
                 yield

@@ -15,6 +15,7 @@ from mailpolicy.store.index.cache import Cache, Stamp, is_own_file
 from mailpolicy.store.index.format import IndexUnusable, checksum, parse_header
 from mailpolicy.store.outline import LONGEST_HEADER, Piece, Subset, account_key
 from mailpolicy.system.digests import quick_sha256
+from mailpolicy.system.resolve import real_path
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -122,7 +123,7 @@ def _addresses(content: str) -> list[str]:
 
 def index_path(cache: Cache, path: str) -> str:
     """Return the path of a store's index; it depends only on the resolved path of the store."""
-    return os.path.join(cache.folder, f"{quick_sha256(os.fsencode(os.path.realpath(path)))[:32]}.index")
+    return os.path.join(cache.folder, f"{quick_sha256(os.fsencode(real_path(path)))[:32]}.index")
 
 
 def query(cache: Cache, path: str, ask: Callable[[Index], T]) -> T | None:

@@ -10,7 +10,7 @@ from jeepney import HeaderFields, Message, MessageType, new_error, new_method_re
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from tests.real.proof.site import USERS
+from tests.real.proof.leaks.site import USERS
 
 # It is silent from the first call or from the first secret on, fails, answers something else, prompts, or has no text.
 WAYS = ("silent", "silent later", "error", "other types", "prompt", "gone", "bytes", "dismissed")

@@ -1,8 +1,8 @@
 """Run the real main() in forks of a process that has imported everything: a command costs 15 ms instead of 250.
 
-`python -m tests.real.proof.forked` takes requests, a line of JSON each, and answers with the exit status of each fork.
-`tests/real/proof/forks.py` starts it. Each fork has a session, a working directory, an environment and streams of its own,
-and ends as a program does. A fault may be planted in it (tests/real/proof/faults.py).
+`python -m tests.real.proof.leaks.forked` takes requests, a line of JSON each, and answers with the exit status of each fork.
+`tests/real/proof/leaks/forks.py` starts it. Each fork has a session, a working directory, an environment and streams of its own,
+and ends as a program does. A fault may be planted in it (tests/real/proof/leaks/crashes.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 import mailpolicy
 from mailpolicy.cli import main
-from tests.real.proof import faults
+from tests.real.proof.leaks import crashes
 
 _OTHERS = ("keyring", "keyring.core", "keyring.backends.fail", "tests.backends", "shlex", "getpass", "rich.table")
 _NOT_PRELOADED = ("mailpolicy.__main__",)
@@ -119,7 +119,7 @@ def run() -> NoReturn:
     if request is None:
         sys.exit(0)
     become(request)
-    with faults.planted(request["fault"]):
+    with crashes.planted(request["fault"]):
         status = main()
     end(status)
 

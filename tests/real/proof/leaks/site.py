@@ -12,10 +12,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cli import test_quiet as quiet
+from tests import everything
 from tests.helpers import RELAY, ROOT
-from tests.real.proof import sentinels
-from tests.real.proof.sentinels import Secret
+from tests.real.proof.leaks import sentinels
+from tests.real.proof.leaks.sentinels import Secret
 from tests.sealing import BACKEND, sealed_file
 
 JSON, SEALED = "tests.backends.Json", BACKEND
@@ -25,7 +25,7 @@ USERS = (f"smart-host/@server/{RELAY}", f"smart-host/{ALICE}/{RELAY}", SOURCE)
 EXPORTS = "exports"  # the folder of exported files
 
 _STORE = (
-    quiet.STORE.replace(f'[accounts."{ALICE}"]\n', f'[accounts."{ALICE}"]\nsmart_host_login = "a"\n')
+    everything.STORE.replace(f'[accounts."{ALICE}"]\n', f'[accounts."{ALICE}"]\nsmart_host_login = "a"\n')
     + f"""
 [accounts."{CAROL}"]
 multipop = true
@@ -161,10 +161,10 @@ def _files(secret: Mapping[str, str]) -> dict[str, str]:
         "doubtful.toml": _STORE.replace("10.0.0.0/8", "8.8.8.8"),
         "with-password.toml": _STORE.replace("pop = true\n", f"pop = true\npassword = {quoted}\n"),
         "questions": f"{ALICE} pop 10.0.0.1\n{ALICE} pop nowhere\n{ALICE}:{listed}\n{ALICE} {listed} 10.0.0.1\n",
-        "cases.toml": quiet.CASES,
-        "log": f"{quiet.LOG}Jun 12 16:21:30 mx1 dovecot: auth: Debug: client in: AUTH\t1\tPLAIN\tresp={listed}\n"
+        "cases.toml": everything.CASES,
+        "log": f"{everything.LOG}Jun 12 16:21:30 mx1 dovecot: auth: Debug: client in: AUTH\t1\tPLAIN\tresp={listed}\n"
         f"Jun 12 16:21:31 mx1 dovecot: auth: passwd({ALICE},203.0.113.9): Password mismatch (given password: {listed})\n",
-        "accounts.toml.log": quiet.JOURNAL,
+        "accounts.toml.log": everything.JOURNAL,
         "password": secret["given"] + "\n",
         "passwords": f"{secret['given']}\n{secret['given']}\n",
         "lan.txt": "192.168.*.*\n",

@@ -1,6 +1,6 @@
 """Run many commands quickly, each a process of its own, with everything that leaves it watched.
 
-The processes are forks of `tests.real.proof.forked`, which has a mount namespace of its own with a /dev/log of the tests'. strace
+The processes are forks of `tests.real.proof.leaks.forked`, which has a mount namespace of its own with a /dev/log of the tests'. strace
 writes down each program that one of them starts, with its arguments and its environment.
 """
 
@@ -57,7 +57,7 @@ class Forks:
         script = [f"mount --rbind /dev {dev} && mount -t tmpfs tmpfs /dev && ln -s {folder}/log /dev/log"]
         script += [f"ln -s {dev}/{name} /dev/{name}" for name in _DEVICES]
         script += ['exec "$@"']
-        command = [*strace, sys.executable, "-m", "tests.real.proof.forked"]
+        command = [*strace, sys.executable, "-m", "tests.real.proof.leaks.forked"]
         self._process = subprocess.Popen(
             [mount_namespace(), "-m", "sh", "-c", " && ".join(script), "sh", *command],
             stdin=subprocess.PIPE,

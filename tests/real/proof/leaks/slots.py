@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from tests.real.proof.site import ALICE, BOB
+from tests.real.proof.leaks.site import ALICE, BOB
 
 
 class Slot(NamedTuple):

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from mailpolicy.cli.app import root
 from mailpolicy.cli.command_tree import program
 from mailpolicy.cli.context import Description
-from tests.cli import test_quiet as quiet
-from tests.real.proof.site import ALICE, BOB, CAROL, JSON, SEALED
+from tests import everything
+from tests.cli.test_quiet import leaves
+from tests.real.proof.leaks.site import ALICE, BOB, CAROL, JSON, SEALED
 
 PRINT = frozenset({"kept"})
 
@@ -54,7 +55,7 @@ def _login(password: str = "{given_json}", **others: str) -> str:
     return "{{" + ", ".join(f'"{key}": {value}' for key, value in content.items()) + "}}\n"
 
 
-COMMANDS = tuple(quiet.leaves(root()))
+COMMANDS = tuple(leaves(root()))
 
 # Where passwords come in, where they go to another place, and where they go out.
 WITH_SECRETS = [
@@ -159,8 +160,8 @@ WITH_SECRETS = [
 # The command lines of the tests of --quiet, which has one for every command.
 OTHERS = [
     Row(line, _login(), PRINT if "print-password" in line else frozenset())
-    for table in (quiet.DATA, quiet.EDITS, quiet.SILENT)
-    for line in quiet.rows(table)
+    for table in (everything.DATA, everything.EDITS, everything.SILENT)
+    for line in everything.rows(table)
 ]
 ROWS = WITH_SECRETS + OTHERS
 

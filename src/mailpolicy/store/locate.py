@@ -28,11 +28,12 @@ class Entry(NamedTuple):
 # One match for the usual lines of a store, `[accounts."a@b"]` and `pop = true  # comment`, with the blank lines and
 # comments above them. The quantifiers are possessive so that a long comment is not tried again piece by piece.
 # Most patterns are compiled at their first use: a question or a toggle needs few of them, and re caches them.
-_BLANK_LINES = r"(?>(?:[ \t\r\n]++|\#[^\n]*+)*)"
+# A match remembers each repetition of a group until it ends, so these are counted: what is longer takes several matches.
+_BLANK_LINES = r"(?>(?:[ \t\r\n]++|\#[^\n]*+){0,500})"
 _PAIR = r"""([A-Za-z0-9_-]+) [ \t]*+ = [ \t]*+ ([a-z]+ | "[^"\\\n]*" | '[^'\n]*' | [0-9]+)"""
 _END = r"(?=[ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z))"
 _USUAL_LINE = rf"""{_BLANK_LINES} (?: \[ ([A-Za-z0-9_-]+) \. "([^"\\\n]*)" \] | {_PAIR} ) {_END}"""
-_USUAL_PAIRS = rf"(?>(?: {_BLANK_LINES} {_PAIR} {_END} )*)"
+_USUAL_PAIRS = rf"(?>(?: {_BLANK_LINES} {_PAIR} {_END} ){{0,100}})"
 _BLANK = re.compile(_BLANK_LINES)
 _SPACE = re.compile(r"[ \t]*")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"((?>(?:[^"\\\n]++|\\.)*))"|'([^'\n]*)'""")
@@ -67,7 +68,7 @@ def entries(text: str, only_in: Container[KeyPath] | None = None) -> Iterator[En
             if only_in is not None and table not in only_in:
                 position = skip_pairs(text, position).end()  # type: ignore[union-attr]
             continue
-        position = _BLANK.match(text, position).end()  # type: ignore[union-attr]
+        position = skip_blank(text, position)
         if position == size:
             return
         if text[position] == "[":
@@ -264,7 +265,9 @@ def _simple_end(text: str, position: int) -> int:
 
 def skip_blank(text: str, position: int) -> int:
     """Return the offset of the next character that is neither blank nor in a comment."""
-    return _BLANK.match(text, position).end()  # type: ignore[union-attr]
+    while (end := _BLANK.match(text, position).end()) > position:  # type: ignore[union-attr]
+        position = end
+    return position
 
 
 def comments(text: str) -> Iterator[tuple[int, str]]:

@@ -110,7 +110,7 @@ def require_right(
     if "p" in new:
         extra.discard("p.reload")  # the next `deploy` reloads
     assert not {name for name in extra if not name.startswith("accounts.toml.edit-")}, (extra, facts)
-    changed = {name for name in state if name not in extra and state[name] != old.get(name)}
+    changed = {name for name in old.keys() | new.keys() if state.get(name) != old.get(name)}
     complete = all(is_one_of(state.get(name), new[name]) for name in new)
     if (
         {"accounts.toml", "secrets"} <= {name for name in new if new[name] != old.get(name)}

@@ -84,7 +84,10 @@ def at_a_terminal(request: dict[str, Any]) -> None:
         while more := os.read(terminal, 4096):
             screen += more
             if screen.endswith((b"] ", b"]: ", b"writing ")) and len(screen) > answered:
-                os.write(terminal, b"w\n" if screen.endswith(b"writing ") else b"y\n")
+                question = screen.rsplit(b"\n", 1)[-1]
+                os.write(
+                    terminal, b"w\n" if b"w to write" in question else b"x\n" if b"x to leave" in question else b"y\n"
+                )
                 answered = len(screen)
     text = screen.decode("utf-8", "replace").replace("\r\n", "\n")
     with open(request["out"], "w") as out, open(request["err"], "w") as err:

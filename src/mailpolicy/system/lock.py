@@ -55,7 +55,13 @@ def acquire(descriptor: int, place: Place, timeout: float, deadline: float) -> N
                 ) from None
             time.sleep(_POLL)
         except OSError as error:
-            raise WriteFailed(f"cannot be locked: {describe_error(error)}", file=f"{place.target}.lock") from None
+            raise _unlockable(error, place, "lock") from None
+
+
+def _unlockable(error: OSError, place: Place, suffix: str) -> WriteFailed:
+    return WriteFailed(
+        f"cannot be locked: {describe_error(error)}; nothing was written", file=f"{place.target}.{suffix}"
+    )
 
 
 @contextmanager
@@ -68,6 +74,8 @@ def reserved(place: Place, trusted: Trusted, suffix: str, who: str) -> Iterator[
         except BlockingIOError:
             holder = os.pread(descriptor, _LONGEST_NAME, 0).decode("utf-8", "replace") or "somebody"
             raise StillLocked(f"is being edited by {holder}; nothing was written", file=place.path) from None
+        except OSError as error:
+            raise _unlockable(error, place, suffix) from None
         with write_errors(f"{place.target}.{suffix}"):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, who.encode("utf-8", "replace")[:_LONGEST_NAME], 0)
@@ -77,7 +85,8 @@ def reserved(place: Place, trusted: Trusted, suffix: str, who: str) -> Iterator[
             with suppress(OSError):
                 os.ftruncate(descriptor, 0)
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # the lock is released even if close reports an error
+            os.close(descriptor)
 
 
 @contextmanager

@@ -29,7 +29,8 @@ class PrivateFolder:
         with suppress(FileExistsError):
             # No chmod by the name, which may be a link by then. A default ACL gives nobody more than these bits.
             os.mkdir(self._name, 0o700, dir_fd=self._place.folder)
-        os.close(self._open())
+        with self.opened():
+            pass
 
     @contextmanager
     def opened(self) -> Iterator[int]:
@@ -38,23 +39,19 @@ class PrivateFolder:
         try:
             yield descriptor
         finally:
-            os.close(descriptor)
+            with suppress(OSError):  # nothing was written through it that an error could lose
+                os.close(descriptor)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None if it or the folder does not exist. Raises Refused, StoreError and OSError."""
-        try:
-            folder = self._open()
-        except FileNotFoundError:
-            return None
         path = os.path.join(self.path, name)
         try:
-            if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                raise _foreign("an editor has left this in the place of the text: check it, then remove it", path)
-            descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=folder)
+            with self.opened() as folder:
+                if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    raise _foreign("an editor has left this in the place of the text: check it, then remove it", path)
+                descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=folder)
         except FileNotFoundError:
             return None
-        finally:
-            os.close(folder)
         try:
             require_regular(path, os.fstat(descriptor))
             return read_all(descriptor)
@@ -63,8 +60,7 @@ class PrivateFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file anew. Raises Refused and OSError."""
-        folder = self._open()
-        try:
+        with self.opened() as folder:
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -72,19 +68,14 @@ class PrivateFolder:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        finally:
-            os.close(folder)
 
     def remove(self) -> None:
         """Remove the folder with its files, those that an editor left too. What cannot be removed stays."""
         with suppress(OSError, Refused):
-            folder = self._open()
-            try:
+            with self.opened() as folder:
                 for name in os.listdir(folder):
                     with suppress(OSError):
                         os.unlink(name, dir_fd=folder)
-            finally:
-                os.close(folder)
             os.rmdir(self._name, dir_fd=self._place.folder)
 
     def _open(self) -> int:

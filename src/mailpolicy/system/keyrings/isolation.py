@@ -19,11 +19,11 @@ def isolated() -> Iterator[None]:
         undo.callback(setattr, sys, "stderr", sys.stderr)
         with suppress(OSError):  # no directory, or none that this user may enter
             folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            undo.callback(os.close, folder)
+            undo.callback(_close, folder)
             undo.callback(_return_to, folder)
         with suppress(OSError):  # one of the two is closed
             messages, data = os.dup(2), os.dup(1)
-            undo.callback(os.close, data)
+            undo.callback(_close, data)
             undo.callback(os.dup2, data, 1)
             os.dup2(messages, 1)
             # A stream of its own, which a backend may close.
@@ -34,3 +34,8 @@ def isolated() -> Iterator[None]:
 def _return_to(folder: int) -> None:
     with suppress(OSError):  # this user was there, but may not enter it
         os.fchdir(folder)
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):  # nothing was written through it that this could lose
+        os.close(descriptor)

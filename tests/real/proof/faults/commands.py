@@ -33,7 +33,6 @@ account remove bob@example.com
 account rename bob@example.com rob@example.com
 apply plan.csv
 deploy
-domain rename example.com example.org
 edit
 export dovecot --output out
 export postfix-sasl-passwd --output out
@@ -46,7 +45,6 @@ secrets move --from tests.backends.Json --to mailpolicy.sealed.Keyring --overwri
 secrets rebind --file moved.toml --from smtp.relay.example:587 --yes
 secrets rotate
 smart-host clear alice@example.com
-smart-host import -
 smart-host set alice@example.com --login a --password-file password
 undo
 """

@@ -119,7 +119,7 @@ static int opened(const char *call, int at, const char *name, int flags, mode_t 
 {
     char path[PATH_MAX];
     full_path(at, name, path);
-    if (due(call, path) == 1)
+    if (due(flags & (O_CREAT | O_WRONLY | O_RDWR) ? "open" : call, path) == 1)
         return -1;
     int there = 1;
     if (recording >= 0 && flags & O_CREAT && within(path)) {
@@ -145,10 +145,10 @@ static int opened(const char *call, int at, const char *name, int flags, mode_t 
         va_end(arguments);                                                                                             \
     }
 
-int open(const char *name, int flags, ...) { MODE return opened("open", AT_FDCWD, name, flags, mode); }
-int open64(const char *name, int flags, ...) { MODE return opened("open", AT_FDCWD, name, flags, mode); }
-int openat(int at, const char *name, int flags, ...) { MODE return opened("open", at, name, flags, mode); }
-int openat64(int at, const char *name, int flags, ...) { MODE return opened("open", at, name, flags, mode); }
+int open(const char *name, int flags, ...) { MODE return opened("look", AT_FDCWD, name, flags, mode); }
+int open64(const char *name, int flags, ...) { MODE return opened("look", AT_FDCWD, name, flags, mode); }
+int openat(int at, const char *name, int flags, ...) { MODE return opened("look", at, name, flags, mode); }
+int openat64(int at, const char *name, int flags, ...) { MODE return opened("look", at, name, flags, mode); }
 
 static ssize_t written(int descriptor, const void *data, size_t size, off_t offset, int positioned)
 {

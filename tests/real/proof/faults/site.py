@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -69,6 +70,7 @@ reload = ["true"]
 
 
 NOTHING = Fault()
+_TEMPORARY = re.compile(r"\..+\.new-[0-9a-f]{16}")
 
 
 class Site:
@@ -182,6 +184,10 @@ class Site:
         return {
             str(path.relative_to(self.folder)): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()
         }
+
+    def temporary_files(self) -> list[str]:
+        """Return the names of new files that did not take the place of an old one."""
+        return [path.name for path in self.folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
 
     def become(self, files: dict[str, bytes]) -> None:
         """Make the folder these files."""

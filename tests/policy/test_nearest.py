@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailpolicy.policy.nearest import _edits
+from tests.readers.growth import work
 
 names = st.text(alphabet="ab0", max_size=9)
 
@@ -30,3 +32,11 @@ def _table(name: str, other: str) -> int:
 def test_edits(name: str, other: str, most: int) -> None:
     edits = _table(name, other)
     assert _edits(name, other, most) == (edits if edits <= most else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("b" * 100 + "x", "b" * 100 + "y"), ("ax" + "b" * 50 + "pq", "aa" + "b" * 50 + "p")]
+)
+def test_what_two_names_have_in_common_takes_few_steps(name: str, other: str) -> None:
+    """A store may have a hundred mistyped names, and two thousand to compare each with."""
+    assert work(lambda: _edits(name, other, 2)) < 500

@@ -139,15 +139,24 @@ def beside(out: Output, data: bytes) -> None:
     path.write_text(stores.POLICY_TEXT, encoding="utf-8")
     for suffix in ("pending", "deployed", "secrets"):
         path.with_name(f"marked.toml.{suffix}").write_bytes(data)
-    out.lines(pending.user_names(str(path)))
-    for warning in pending.warnings(str(path)):
-        out.message(warning)
-    for note in (SealedWrites(str(path), "secrets").older(_HEADER),):
-        out.lines([str(note)])
-    _deployed(out, data.decode("utf-8", "replace"), data)
     last = LastRun(str(path))
-    out.lines(map(str, last.not_followed("alice@example.com", [NOW])))
-    last.refuse_past(NOW)
+    for read in (  # each, although bytes that are no note of one kind are refused by its reader
+        lambda: out.lines(pending.user_names(str(path))),
+        lambda: _interrupted(out, str(path)),
+        lambda: out.lines([str(SealedWrites(str(path), "secrets").older(_HEADER))]),
+        lambda: _deployed(out, data.decode("utf-8", "replace"), data),
+        lambda: out.lines(map(str, last.not_followed("alice@example.com", [NOW]))),
+        lambda: last.refuse_past(NOW),
+    ):
+        try:
+            read()
+        except MailpolicyError as error:
+            out.failure(error)
+
+
+def _interrupted(out: Output, path: str) -> None:
+    for warning in pending.warnings(path):
+        out.message(warning)
 
 
 def _deployed(out: Output, text: str, data: bytes) -> None:

@@ -128,7 +128,7 @@ _TOML_PIECES = (
         " ]",
     ),
 )
-_TOML_PLACES = ("{}", "[{}", "[{}x", "a = {}", 'a = "{}', "a = [{}", "a@{} = 1", "# {}")
+_TOML_PLACES = ("{}", "[{}", "[{}x", "a = {}", "a = {}x", 'a = "{}', "a = [{}", "a@{} = 1", "# {}")
 _COMMENTS = ("# mailpolicy: allow MP031", "# mailpolicy:", "# mailpolicy: allow", "# ")
 _COMMENT_PIECES = (" ", ",", " , ", ", MP031", "mailpolicy: allow ", "\t", "MP031")
 _FIELD_PIECES = (

@@ -69,5 +69,5 @@ def test_a_schema_without_its_store_is_not_left(run: Run, tmp_path: Path, monkey
     with monkeypatch.context() as full:
         full.setattr(os, "link", link)
         failed = run("--file", str(tmp_path / "accounts.toml"), "init")
-    assert (failed.status, "the disk is full" in failed.err) == (7, True)
+    assert (failed.status, "the disk is full; nothing was written" in failed.err) == (7, True)
     assert [path.name for path in tmp_path.iterdir()] == ["accounts.toml.lock"]

@@ -28,7 +28,7 @@ AREAS = (
     "command line",
     "terminal",
 )
-FOUND = ("review", "tests from outside", "property test", "fuzzing", "real programs", "use", "benchmark")
+FOUND = ("review", "tests from outside", "property test", "fuzzing", "proof", "real programs", "use", "benchmark")
 
 
 class Fault(NamedTuple):

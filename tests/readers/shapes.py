@@ -264,7 +264,9 @@ SHAPES: dict[str, Shape] = {
     "cases: many cases": Shape("cases", lambda n: lines(n, _CASE), 100),
     "cases: many wrong ones": Shape("cases", lambda n: lines(n, "[[case]]\nadress = 'a@x'\nip = '10.0.0.{0}/8'"), 200),
     "cases: many networks in one": Shape(
-        "cases", lambda n: _CASE.replace('"10.0.0.0/8"', ", ".join(f'"10.{i // 256}.{i % 256}.0/24"' for i in range(n))), 100
+        "cases",
+        lambda n: _CASE.replace('"10.0.0.0/8"', ", ".join(f'"10.{i // 256}.{i % 256}.0/24"' for i in range(n))),
+        100,
     ),
     "host: many tokens": Shape("host", lambda n: lines(n, '[tokens.t{0}]\ncommand = ["/bin/x", "{{login}}"]'), 150),
     "host: many exports": Shape(

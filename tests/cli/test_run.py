@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -208,3 +209,11 @@ def test_results_and_messages_keep_their_order_in_one_place(store: Path) -> None
     )
     *rows, count = done.stdout.splitlines()
     assert (len(rows) > 0, all("\t" in row for row in rows), " can use POP" in count) == (True, True, True)
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2</dev/null", "2>&-"])
+def test_a_stderr_that_cannot_be_written_changes_no_status(stderr: str, store: Path) -> None:
+    """Python itself would end with 120; sudo gives a descriptor that was closed as one that cannot be written."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = shlex.join([*PROGRAM, "--file", str(store), "account", "show", "nobody@example.com"])
+    assert subprocess.run(["sh", "-c", f"{command} {stderr}"], env=environment, check=False).returncode == 4

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = now) -> int:
         sys.unraisablehook = lambda _exception: None
     try:
         from mailpolicy.cli.run import (  # inside the try, so that a broken import exits with 70
-            end_despite_threads,
+            prepare_to_end,
             restore_default_signals,
             run,
         )
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = now) -> int:
         status = run(list(sys.argv[1:] if arguments is None else arguments), clock)
         if arguments is None:
             restore_default_signals()
-            end_despite_threads(status)
+            prepare_to_end(status)
             gc.freeze()  # the process frees all it has; Python would look for garbage first, an eighth of a short command
         return status
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from mailpolicy.cli import plain, was_interrupted
 from mailpolicy.cli.clock import now
 from mailpolicy.cli.context import IGNORED_UNDER_SUDO, USUAL_FORMATS, Context, split_options
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.streams import discard_stdout
+from mailpolicy.cli.streams import discard_stderr, discard_stdout
 from mailpolicy.errors import MailpolicyError, OutputFailed, UnsupportedSystem, UsageError
 
 if TYPE_CHECKING:
@@ -107,8 +107,13 @@ def restore_default_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def end_despite_threads(status: int) -> None:
-    """End the process if a keyring backend left threads behind: Python would wait for some of them, perhaps forever."""
+def prepare_to_end(status: int) -> None:
+    """Let the process end with this status and soon.
+
+    A stderr that fails must not change the status, nor threads that a keyring backend left keep the process: Python would
+    wait for some of them, perhaps forever.
+    """
+    discard_stderr()
     if "threading" not in sys.modules:
         return
     import threading  # there already

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 from mailpolicy.errors import StoreError
 from mailpolicy.policy.names import printable
@@ -27,12 +28,21 @@ def stdin_bytes(limit: int | None = None) -> bytes:
 
 def discard_stdout() -> None:
     """Redirect stdout to /dev/null if it cannot be flushed, so that the interpreter does not fail again at exit."""
+    _discard(sys.stdout)
+
+
+def discard_stderr() -> None:
+    """Redirect stderr to /dev/null if it cannot be flushed: Python would end with 120 instead of the command's status."""
+    _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
     with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
+        stream.flush()
         return
     with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
 
 

@@ -61,6 +61,10 @@ class Owner(NamedTuple):
             return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
         return ("mailpolicy", "smart-host", "set" if keep else "clear", self.address or "--server")
 
+    def rebind(self) -> Command:
+        """Return the command that finishes an interrupted change of the secret's destination."""
+        return ("mailpolicy", "secrets", "rebind", self.address or "--server", "--yes")
+
     def __str__(self) -> str:
         return f"the {self.item} of {self.subject}"
 

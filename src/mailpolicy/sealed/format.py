@@ -94,7 +94,10 @@ def unseal(name: str, key: Key, content: bytes) -> Secrets:
     start = content.index(b"\n") + 1
     nonce, sealed = content[start : start + _NONCE_SIZE], content[start + _NONCE_SIZE :]
     try:
-        secrets = json.loads(key.cipher.decrypt(nonce, sealed, content[:start]).decode())
+        plain = key.cipher.decrypt(nonce, sealed, content[:start]).decode()
+        secrets = json.loads(plain)
+        if "\\u" in plain:  # which can write half a surrogate pair, and that is no text
+            json.dumps(secrets, ensure_ascii=False).encode()
     except (InvalidTag, ValueError, RecursionError):  # ValueError: too short for a nonce
         raise damaged_error(name, "the file is damaged, truncated or modified") from None
     if not _are_secrets(secrets):  # whoever has the key can seal anything

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.cli.secrets.site import AT_GMX, GMX, KEPT, TEXT, Site, lists
 from tests.helpers import RELAY, Run
-from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, user
+from tests.machine import ALICE, BOB, CAROL, FIRST, SECOND, Machine, user
 
 BY_HAND = {
     "the smart host": ('"smtp.relay.example"', '"evil.example"', {user("--server"), user(ALICE)}),
@@ -142,3 +143,35 @@ def test_diff_and_install_name_what_goes_elsewhere(
         installed = run(*use)
         assert (installed.status, installed.out.count("\tcredentials\t")) == (0, count)
         assert "mailpolicy secrets rebind" in installed.err
+
+
+@pytest.mark.parametrize("stopped", ["before", "after"])
+def test_an_interrupted_change_of_the_host_is_finished(changed: Machine, stopped: str) -> None:
+    """Its command takes away what was left, and not the password in force, its login or its source."""
+    old, new = user(ALICE), user(ALICE, "new.example:587")
+    changed.keyring.write_text(json.dumps({"mailpolicy": {old: FIRST, new: FIRST}}))
+    Path(f"{changed.store}.pending").write_text(f"{old}\n{new}\n")
+    Path(f"{changed.store}.pending").chmod(0o600)
+    if stopped == "after":
+        changed.store.write_text(changed.store.read_text().replace("smtp.relay.example", "new.example"))
+    before = changed.store.read_text()
+    told = changed.run("validate", "--secrets")
+    [advice] = [line for line in told.out.splitlines() if (new if stopped == "before" else old) in line]
+    command = shlex.split(advice.rpartition(": mailpolicy ")[2])
+    assert command[:3] == ["secrets", "rebind", ALICE]
+    assert changed.run(*command[:4]).status == 0
+    assert changed.kept() == {(old if stopped == "before" else new): FIRST}
+    assert changed.pending() == []
+    assert changed.store.read_text() == before
+    assert changed.run("validate", "--secrets", "--strict").status == 0
+
+
+def test_an_interrupted_change_of_a_password_stays_in_doubt(changed: Machine) -> None:
+    """Two different passwords: which one is right is still for a person to say."""
+    old, new = user(ALICE), user(ALICE, "new.example:587")
+    changed.keyring.write_text(json.dumps({"mailpolicy": {old: FIRST, new: SECOND}}))
+    Path(f"{changed.store}.pending").write_text(f"{old}\n{new}\n")
+    Path(f"{changed.store}.pending").chmod(0o600)
+    assert changed.run("secrets", "rebind", ALICE).status == 0
+    assert changed.kept() == {old: FIRST}
+    assert changed.pending() == [old]

@@ -26,7 +26,8 @@ from tests.real.proof.promises import Promise, Tried, scaled
 pytestmark = pytest.mark.real
 
 SHARDS = scaled(4, 1)
-STREAMS = ("questions", "log")  # read line by line as they come, from a FIFO too
+# Read line by line as they come, from a FIFO too, as `apply <(...)` gives one.
+STREAMS = ("questions", "log", "plan.csv", "lan.txt", "mdaemon.csv", "mdaemon.xml")
 PLANTED_MEANWHILE = [
     (Planted.HARD, False),
     (Planted.PRIVATE, False),

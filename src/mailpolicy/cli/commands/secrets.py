@@ -45,7 +45,8 @@ def app() -> typer.Typer:
         help="Bind passwords to changed destinations.\n\n"
         "A password is bound to the server that it is sent to. After host, port, login or tls were changed by hand it is "
         "not found any more. This command shows each password with its old and its new destination and asks before it "
-        "moves them; in a script, add --yes. If the keyring cannot list its secrets, name the old destination with --from.",
+        "moves them; in a script, add --yes. If the keyring cannot list its secrets, name the old destination with --from. "
+        "It also removes what a change of the destination left that was interrupted.",
     )(edits(_rebind))
     return group
 

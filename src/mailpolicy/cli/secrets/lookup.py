@@ -125,6 +125,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     kept = keyring.get_many([*(secret.user for secret in keys), *noted])
     missing = explain_missing(keyring, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]
+    there = {secret.owner for secret in keys if secret.user in kept}
     for user in noted:
         interrupted = f"an earlier change of {user} was interrupted;"
         secret = Secret.parse(user)
@@ -134,6 +135,9 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
         else:
             message = f"{interrupted} the secret {'is still' if user in kept else 'is not'} in the keyring"
         if secret is not None:
-            message = str(Advice(message, secret.owner.command(keep=bool(path))))
+            # Not the command that removes the secret where its owner has another one, which that would remove too.
+            replaced = not path and secret.owner in there
+            command = secret.owner.rebind() if replaced else secret.owner.command(keep=bool(path))
+            message = str(Advice(message, command))
         problems.append(Problem("MP061", path, message))
     return store.located(problems)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from mailpolicy.cli.editing import remind_to_deploy
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
+from mailpolicy.cli.secrets.pending import clear_pending, locked_store
 from mailpolicy.cli.secrets.questions import ask_to_send
 from mailpolicy.cli.secrets.secret_edits import refuse_unsafe
 from mailpolicy.cli.views import open_store
@@ -19,7 +20,9 @@ from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Secret
 from mailpolicy.policy.lookup import no_account
 from mailpolicy.policy.model import Policy
+from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Credentials
+from mailpolicy.store.store import Store
 
 
 def rebind(
@@ -37,9 +40,13 @@ def rebind(
     existing = keyring.get_many([secret.user for secret in named])
     missing = [secret for secret in named if secret.destination and secret.user not in existing]
     moves = _moves(keyring, missing, former)
+    noted = pending.user_names(store.path, out.trusted)
+    left_over = _left_over(named, existing, noted)
     if not dry_run:
         ask_to_send(out, moves, yes=yes)
         _move(keyring, moves)
+        if left_over:
+            _finish(out, store, keyring, left_over, existing)
     _report(out, store.path, named, existing, moves, dry_run=dry_run)
     left = [secret for secret in named if secret.user not in existing and secret not in moves.values()]
     for absence in explain_missing(keyring, left).values():
@@ -55,6 +62,31 @@ def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[
         raise no_account(policy, unknown)
     owners = {*addresses, *([None] if server else [])}
     return [secret for secret in bindings.named_secrets(policy) if not owners or secret.owner.address in owners]
+
+
+def _left_over(named: Collection[Secret], existing: Collection[str], noted: Collection[str]) -> dict[Secret, Secret]:
+    """Map each secret that an interrupted change noted to the one of its owner that took its place and is there."""
+    now = {secret.owner: secret for secret in named if secret.user in existing}
+    found = [secret for user in noted if (secret := Secret.parse(user)) is not None]
+    return {old: now[old.owner] for old in found if old.owner in now and old != now[old.owner]}
+
+
+def _finish(
+    out: Output, store: Store, keyring: Credentials, left_over: Mapping[Secret, Secret], existing: Mapping[str, str]
+) -> None:
+    """Delete what an interrupted change of a destination left, and what was noted of it.
+
+    If the secret was only carried along, the same one is in both places, and the new one is in no doubt any more either.
+    """
+    with locked_store(out, store) as held:
+        # Who has the lock may be about to put the new destination into the store: only what is noted without it was interrupted.
+        interrupted = held.read() == store.data and {old.user for old in left_over} <= {*pending.read(held)}
+    if not interrupted:
+        return
+    kept = keyring.get_many([old.user for old in left_over])
+    keyring.delete_many(list(kept))
+    carried = [new.user for old, new in left_over.items() if kept.get(old.user) == existing[new.user]]
+    clear_pending(out, store, [*(old.user for old in left_over), *carried])
 
 
 def _moves(keyring: Credentials, missing: Collection[Secret], former: Collection[str]) -> dict[Secret, Secret]:

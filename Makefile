@@ -77,8 +77,12 @@ expected: $(VENV)/.tests  ## write every expected output anew and show what chan
 test-real: $(VENV)/.develops  ## the tests with real servers, keyrings and programs
 	$(BIN)/python -m pytest -n auto --dist worksteal tests/real
 
+# ONLY=tests/real/proof/test_names.py repeats a part and keeps the rest of the last run.
+ONLY ?=
+
 prove: $(VENV)/.develops  ## faults, power loss, fuzzing, every promise at length: 25 minutes, writes docs/reliability.md
-	MAILPOLICY_PROVE=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/real/proof --write-table docs/reliability.md
+	@test -n "$(ONLY)" || rm -f build/prove.json
+	MAILPOLICY_PROVE=1 $(BIN)/python -m pytest -n auto --dist worksteal $(or $(ONLY),tests/real/proof) --write-table docs/reliability.md
 
 MINUTES ?= 10
 

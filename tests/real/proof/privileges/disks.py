@@ -280,7 +280,10 @@ DISKS = [
     Disk("read-only disks", tmpfs, _read_only, words=(READ_ONLY,)),
     Disk("files that are mount points", tmpfs, _mount_points, words=("mount point",)),
     Disk("folders that may not be changed", tmpfs, _with_flags((".",), _IMMUTABLE), words=(NOT_PERMITTED,)),
-    Disk("folders that may only be added to", tmpfs, _with_flags((".",), _APPEND), words=(NOT_PERMITTED,), keeps_leftovers=True),
+    Disk(
+        "folders that may only be added to", tmpfs, _with_flags((".",), _APPEND),
+        statuses=(0, 7, 8), words=(NOT_PERMITTED,), keeps_leftovers=True,
+    ),  # fmt: skip
     Disk("files that may not be changed", tmpfs, _with_flags(REPLACED, _IMMUTABLE), words=(NOT_PERMITTED,)),
     Disk("files that may only be added to", tmpfs, _with_flags(REPLACED, _APPEND), words=(NOT_PERMITTED,)),
     Disk("journals that may only be added to", tmpfs, _with_flags(("accounts.toml.log",), _APPEND), words=("journal",)),

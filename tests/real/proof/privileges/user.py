@@ -92,10 +92,11 @@ class User:
         self._busy = False
         self._taken = False
         self._planted: str | None = None
-        self._folder = os.open(arena.shared, os.O_RDONLY | os.O_DIRECTORY)
+        self._folder = -1
 
     def watch(self) -> None:
         """Be there at each call from now on."""
+        self._folder = os.open(self._arena.shared, os.O_RDONLY | os.O_DIRECTORY)
         for name in _CALLS:
             setattr(os, name, self._watched(name, getattr(os, name)))
         builtins.open = self._watched("open", builtins.open)

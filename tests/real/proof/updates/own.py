@@ -31,7 +31,12 @@ def own_part(tree: Tree, number: int) -> Own:
     end = f"@e{number}.example"
     return Own(
         number,
-        {key: table for key, table in tree["accounts"].items() if key.endswith(end)},
+        # An empty list says "none of those that others inherit", where there are any.
+        {
+            key: {name: value for name, value in table.items() if (name, value) != ("extra_lan", [])}
+            for key, table in tree["accounts"].items()
+            if key.endswith(end)
+        },
         {name: table for name, table in tree.get("templates", {}).items() if name.startswith(f"t{number}")},
         {name: entries for name, entries in tree.get("networks", {}).items() if name.startswith(f"n{number}")},
         [entry for entry in tree["server"]["lan"] if entry.startswith(f"172.{16 + number}.")],

@@ -280,13 +280,10 @@ DISKS = [
     Disk("read-only disks", tmpfs, _read_only, words=(READ_ONLY,)),
     Disk("files that are mount points", tmpfs, _mount_points, words=("mount point",)),
     Disk("folders that may not be changed", tmpfs, _with_flags((".",), _IMMUTABLE), words=(NOT_PERMITTED,)),
-    Disk(
-        "folders that may only be added to", tmpfs, _with_flags((".",), _APPEND),
-        statuses=(0, 7, 8), words=(NOT_PERMITTED,), keeps_leftovers=True,
-    ),  # fmt: skip
+    Disk("append-only folders", tmpfs, _with_flags((".",), _APPEND), statuses=(0, 7, 8), words=(NOT_PERMITTED,), keeps_leftovers=True),
     Disk("files that may not be changed", tmpfs, _with_flags(REPLACED, _IMMUTABLE), words=(NOT_PERMITTED,)),
-    Disk("files that may only be added to", tmpfs, _with_flags(REPLACED, _APPEND), words=(NOT_PERMITTED,)),
-    Disk("journals that may only be added to", tmpfs, _with_flags(("accounts.toml.log",), _APPEND), words=("journal",)),
+    Disk("append-only files", tmpfs, _with_flags(REPLACED, _APPEND), words=(NOT_PERMITTED,)),
+    Disk("append-only journals", tmpfs, _with_flags(("accounts.toml.log",), _APPEND), words=("journal",)),
     Disk("limits of a file's size", tmpfs, _no_trouble, (0, 1, 100, 300, 700, 1000, 2000), words=("too large",), begin=_limit_sizes),
     Disk("folders with a default ACL", tmpfs, _default_acl, statuses=(0,)),
     Disk("overlays over lower files", _overlay, _over_lower_files, statuses=(0,)),

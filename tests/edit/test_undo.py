@@ -141,3 +141,13 @@ def _only_order(one: object, other: object) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return sorted(one) == sorted(other)
     return one == other
+
+
+def test_a_journal_that_is_exchanged_between_two_looks(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.write_text('version = 1\n[accounts."ann@x.example"]\n')
+    assert carry_out(path, lambda policy: accounts.suspend(policy, Selection(("ann@x.example",))))
+    [entry] = read(path).entries
+    assert carry_out(path, lambda policy: accounts.resume(policy, Selection(("ann@x.example",))))
+    with pytest.raises(Refused, match="was changed since, and the journal does not say by whom"):
+        undo.plan(Store.read(str(path)), entry, lambda: entries.History("log", [], []))

@@ -201,7 +201,9 @@ def _literal(value: Any) -> Any:
 
 def _changed_since(history: History, entry: Entry, change: TreeChange) -> Refused:
     """Return the refusal, which names the last entry that changed the same key, a table around it, or one in it."""
-    later = history.entries[[one.id for one in history.entries].index(entry.id) + 1 :]
+    # The journal was read anew, and may not have the entry any more: everything in it may have been later.
+    ids = [one.id for one in history.entries]
+    later = history.entries[ids.index(entry.id) + 1 :] if entry.id in ids else history.entries
     touching = [one for one in later if not one.aborted and any(_touch(other, change) for other in one.changes or ())]
     who, key = words.subject(change.path)
     if entry.undone_by is not None:

@@ -168,6 +168,9 @@ def may_touch(row: Row) -> bool:
 def cases(row: Row, good: Good, kinds: dict[str, bool] | list[str]) -> list[str]:
     """Return everything that can go wrong in the calls that a row makes."""
     calls = ["init", *sorted(good.calls)]
+    kinds = [
+        kind for kind in kinds if kind != "ask" or not row.stdin
+    ]  # what reads stdin is answered by what stands there
     return [f"{call} {kind}" for kind in kinds for call in calls if call == "get" or kind not in ANSWERS]
 
 

@@ -199,7 +199,7 @@ _IMPORTS: dict[str, tuple[Make, int]] = {
     ),
     "elements in elements": (lambda n: f"<Users>{'<a>' * n}{'</a>' * n}</Users>", 1000),
     "many declarations that do not end": (lambda n: "<a/>" + "<?xml " * n, 20_000),
-    "many networks, one a line": (lambda n: lines(n, "10.1.0.{0}"), 100),
+    "many networks, one a line": (lambda n: "\n".join(f"10.1.{i // 256}.{i % 256}" for i in range(n)), 100),
     "many networks of other programs": (lambda n: lines(n, "10.{0}."), 150),
     "a line of many networks": (lambda n: "10.0.0.1, " * n, 2000),
     "a network with many wildcards": (lambda n: f"1:{'*:' * n}x", 20_000),

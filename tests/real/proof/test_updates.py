@@ -52,7 +52,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 @pytest.mark.parametrize(
     ("seed", "others", "edits"),
-    [*((seed, 0, scaled(75, 7)) for seed in range(scaled(3, 1))), (7, MANY, scaled(25, 3))],
+    [*((seed, 0, scaled(90, 7)) for seed in range(scaled(3, 1))), (7, MANY, scaled(25, 3))],
 )
 def test_editors_beside_readers(seed: int, others: int, edits: int, place: Place, tried: Tried) -> None:
     pair = "".join(f'\n[accounts."{address}"]\npop = false\nimap = true\n' for address in PAIR)

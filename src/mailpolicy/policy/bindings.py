@@ -63,7 +63,8 @@ class Owner(NamedTuple):
 
     def rebind(self) -> Command:
         """Return the command that finishes an interrupted change of the secret's destination."""
-        return ("mailpolicy", "secrets", "rebind", self.address or "--server", "--yes")
+        # Without --yes: for what is left over nothing is asked, and whatever else would be sent elsewhere needs consent.
+        return ("mailpolicy", "secrets", "rebind", self.address or "--server")
 
     def __str__(self) -> str:
         return f"the {self.item} of {self.subject}"

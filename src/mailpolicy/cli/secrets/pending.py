@@ -70,7 +70,7 @@ def pending_change(
     except BaseException:
         if keyring.uncertain:
             # These may be the old or the new secrets. Another command may have removed the marker, so write it again.
-            failure = "it could not be noted that secrets may be out of date: "
+            failure = "so it could not be noted that secrets may be out of date"
             _with_lock(out, store, lambda held: pending.add(held, sorted(keyring.uncertain)), failure)
             if not change.store_replaced():
                 clear_pending(out, store, [user for user in change.added if user not in keyring.uncertain])
@@ -82,7 +82,7 @@ def pending_change(
 def clear_pending(out: Output, store: Store, users: list[str]) -> None:
     """Remove names whose change is complete from the marker."""
     if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
-        failure = "the note of this change could not be removed, so the next edit will call it interrupted: "
+        failure = "the note of this change could not be removed, so the next edit will call it interrupted"
         _with_lock(out, store, lambda held: pending.remove(held, users), failure)
 
 
@@ -92,7 +92,7 @@ def _with_lock(out: Output, store: Store, action: Callable[[Held], None], failur
         with locked_store(out, store) as held:
             action(held)
     except MailpolicyError as error:
-        out.message(f"warning: {failure}{error.message.removesuffix('; nothing was written')}")
+        out.message(f"warning: {error.ending(failure)}")
 
 
 def locked_store(out: Output, store: Store) -> AbstractContextManager[Held]:

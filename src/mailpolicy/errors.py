@@ -62,7 +62,7 @@ class MailpolicyError(Exception):
         return ": ".join([*self.place, self.message])
 
     def ending(self, consequence: str) -> Self:
-        """Return the same error of a later step: not "nothing was written" but what is so all the same."""
+        """Return the same error with what was done all the same, in place of "nothing was written"."""
         message = self.message.removesuffix("; nothing was written")
         same = type(self)(f"{message}; {consequence}", code=self.code, file=self.file, line=self.line, fix=self.fix)
         same.content = self.content

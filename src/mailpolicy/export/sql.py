@@ -143,7 +143,7 @@ def _tables(dialect: _Dialect) -> Iterator[str]:
     yield dialect.begin
     yield f"CREATE TABLE IF NOT EXISTS mailpolicy_access {columns}{dialect.table};\n"
     yield f"CREATE TEMPORARY TABLE mailpolicy_wanted {columns}{dialect.temporary};\n"
-    yield (f"CREATE TEMPORARY TABLE mailpolicy_proof (\n  {dialect.agreeing}\n){dialect.temporary};\n")
+    yield f"CREATE TEMPORARY TABLE mailpolicy_proof (\n  {dialect.agreeing}\n){dialect.temporary};\n"
     yield dialect.start
 
 

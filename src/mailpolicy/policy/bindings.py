@@ -61,8 +61,10 @@ class Owner(NamedTuple):
             return ("mailpolicy", "multipop", "source", verb, self.address or "", self.source)
         return ("mailpolicy", "smart-host", "set" if keep else "clear", self.address or "--server")
 
-    def rebind(self) -> Command:
-        """Return the command that finishes an interrupted change of the secret's destination."""
+    def cleanup(self, *, replaced: bool) -> Command:
+        """Return the command that removes a secret that was left over; if `replaced`, the owner has another, which stays."""
+        if not replaced:
+            return self.command(keep=False)
         # Without --yes: for what is left over nothing is asked, and whatever else would be sent elsewhere needs consent.
         return ("mailpolicy", "secrets", "rebind", self.address or "--server")
 

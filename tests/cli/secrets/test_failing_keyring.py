@@ -56,6 +56,22 @@ def test_one_secret_of_several_that_stays(changed: Machine) -> None:
     assert changed.pending() == [user(BOB)]
 
 
+def test_the_old_secret_of_a_source_that_was_given_another_port_stays(changed: Machine) -> None:
+    """What is advised removes it, and neither the source nor its password in force."""
+    assert (
+        changed.run("multipop", "source", "add", ALICE, "isp", "--host", "pop.isp.example", "--login", "a").status == 0
+    )
+    assert changed.run("multipop", "source", "set-password", ALICE, "isp", "--password-stdin", stdin=FIRST).status == 0
+    command = ("multipop", "source", "set", ALICE, "isp", "--port", "1995", "--yes")
+    result = changed.run(*command, "--keyring-backend", "tests.backends.Clinging")
+    assert result.status == 6
+    assert f"  try: mailpolicy secrets rebind {ALICE}" in result.err
+    assert changed.run("secrets", "rebind", ALICE).status == 0
+    sources = [user for user in changed.kept() if user.startswith("multipop/")]
+    assert sources == [f"multipop/{ALICE}/isp/a@pop.isp.example:1995/implicit"]
+    assert changed.pending() == []
+
+
 def test_an_old_destination_that_stays(changed: Machine) -> None:
     """A second run would find nothing to move, so the secret that is left is named by the first."""
     changed.store.write_text(changed.store.read_text().replace("smtp.relay.example", "new.example"))

@@ -16,7 +16,6 @@ from tests.real.proof.faults.commands import KINDS, LINES
 from tests.real.proof.faults.power import Disk, State, operations
 from tests.real.proof.faults.site import Site, site
 from tests.real.proof.promises import Promise, Tried, scaled
-from tests.real.proof.test_faults import ELSEWHERE, NEXT
 
 pytestmark = pytest.mark.real
 
@@ -56,7 +55,8 @@ def test_old_or_new(machine: Site, tried: Tried, command: str) -> None:
     whole = command in rows(KINDS)
     tried_again = list(seen.values())[:: scaled(1, 40) if whole else scaled(10, 400)]
     for state in tried_again:
-        require_next_edit(machine, state, command)
+        machine.become(state)
+        machine.require_next_edit(command, sorted(state))
     tried(Promise.POWER, len(tried_again), "of them in which the next edit was made")
 
 
@@ -99,14 +99,3 @@ def possible(old: State, new: State, name: str) -> list[object]:
         for service, secrets in services.items():
             both.setdefault(service, {}).update(secrets)
     return [*known, both]
-
-
-def require_next_edit(machine: Site, state: State, command: str) -> None:
-    """From what was found the next edit works, and no temporary file outlives the next runs that write there."""
-    machine.become(state)
-    result = machine.run(NEXT)
-    assert result.status == 0, (command, result)
-    for again in (command, *ELSEWHERE):
-        if machine.temporary_files():
-            machine.run(again)
-    assert not machine.temporary_files(), command

@@ -135,9 +135,8 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
         else:
             message = f"{interrupted} the secret {'is still' if user in kept else 'is not'} in the keyring"
         if secret is not None:
-            # Not the command that removes the secret where its owner has another one, which that would remove too.
-            replaced = not path and secret.owner in there
-            command = secret.owner.rebind() if replaced else secret.owner.command(keep=bool(path))
+            owner = secret.owner
+            command = owner.command(keep=True) if path else owner.cleanup(replaced=owner in there)
             message = str(Advice(message, command))
         problems.append(Problem("MP061", path, message))
     return store.located(problems)

@@ -68,7 +68,7 @@ def apply(
 
         outcome = carry_out(out, store, planner, yes=yes, first=first)
     # Last, because a secret that is missing does more harm than one that is left over.
-    remaining, deletion_error = _delete(keyring, secrets_change.drop, store_changed=outcome.rewrite is not None)
+    remaining, deletion_error = _delete(keyring, secrets_change, store_changed=outcome.rewrite is not None)
     return outcome, remaining, deletion_error
 
 
@@ -96,9 +96,10 @@ def report(
 
 
 def _delete(
-    keyring: Credentials, users: Collection[str], *, store_changed: bool
+    keyring: Credentials, secrets_change: SecretsChange, *, store_changed: bool
 ) -> tuple[Collection[str], MailpolicyError | None]:
     """Delete secrets after an edit of the store; return those that remain and the error, if any."""
+    users = secrets_change.drop
     try:
         keyring.delete_many(users)
     except NotConfirmed as error:
@@ -112,9 +113,10 @@ def _delete(
         more = f" and {len(remaining) - 1} more" if len(remaining) > 1 else ""
         name = next(iter(remaining))
         secret = Secret.parse(name)
+        carried = {kept.owner for user in secrets_change.put if (kept := Secret.parse(user)) is not None}
         return remaining, KeyringError(
             f"{'the store was changed, but ' if store_changed else ''}the secret {name}{more} is still in the keyring: {error}",
             code=error.code,
-            fix=secret.owner.command(keep=False) if secret is not None else None,
+            fix=secret.owner.cleanup(replaced=secret.owner in carried) if secret is not None else None,
         )
     return (), None

@@ -69,6 +69,14 @@ reload = ["true"]
 """
 
 
+NEXT = "lan add 198.51.100.7"
+# What writes the other files, where there are any.
+ELSEWHERE = (
+    "secrets rotate",
+    "deploy",
+    "lan add 198.51.100.7 --file fresh.toml",
+    "secrets rotate --host-config fresh-host.toml",
+)
 NOTHING = Fault()
 _TEMPORARY = re.compile(r"\..+\.new-[0-9a-f]{16}")
 
@@ -188,6 +196,15 @@ class Site:
     def temporary_files(self) -> list[str]:
         """Return the names of new files that did not take the place of an old one."""
         return [path.name for path in self.folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
+
+    def require_next_edit(self, command: str, facts: object) -> None:
+        """The next edit works, and no temporary file outlives the next run that writes there."""
+        result = self.run(NEXT)
+        assert result.status == 0, (facts, result)
+        for again in (command, *ELSEWHERE):
+            if self.temporary_files():
+                self.run(again)
+        assert not self.temporary_files(), facts
 
     def become(self, files: dict[str, bytes]) -> None:
         """Make the folder these files."""

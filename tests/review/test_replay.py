@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections import Counter
 
@@ -78,6 +79,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
     try:
         for part in range(12):
             fed.feed(strange(number) for number in range(2000 * part, 2000 * part + 2000))
+            gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

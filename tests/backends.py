@@ -53,6 +53,19 @@ class Json(KeyringBackend):
         self._keep(services)
 
 
+class Beside(Json):
+    """Has another command run when it is first asked to do what TEST_BESIDE says: the call, and the command's arguments."""
+
+    def _write_down(self, call: str, username: str) -> None:
+        super()._write_down(call, username)
+        when, *command = json.loads(os.environ["TEST_BESIDE"])
+        told = Path(os.environ["TEST_KEYRING"] + ".beside")
+        if call == when and not told.exists():
+            told.touch()
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            told.write_text(json.dumps([done.returncode, done.stdout + done.stderr]), encoding="utf-8")
+
+
 class Alias(Json):
     """Another name for the same JSON file."""
 

@@ -6,6 +6,7 @@ import grp
 import os
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_planted_export_is_refused(
     _unharmed(planted, victim)
 
 
-@pytest.mark.parametrize("suffix", ["lock", "log", "pending", "edit.lock"])
+@pytest.mark.parametrize("suffix", ["lock", "log", "pending", "edit.lock", "pending.lock"])
 def test_a_file_that_root_keeps_from_a_trusted_group(suffix: str, run: Run, store: Path, tmp_path: Path) -> None:
     """Who may write the folder can give it the name of one of ours; it is not opened to the group, not shown and not copied."""
     folder = tmp_path / "shared"
@@ -154,12 +155,10 @@ def test_a_file_that_root_keeps_from_a_trusted_group(suffix: str, run: Run, stor
     kept.write_text(VICTIM)
     kept.chmod(0o600)
     os.chown(kept, 0, 0)
-    if suffix == "edit.lock":
-        with (
-            held.without_lock(str(store), group_named(grp.getgrgid(NOBODY).gr_name)) as file,
-            file.reserved("edit.lock", "root"),
-        ):
-            pass
+    if suffix in ("edit.lock", "pending.lock"):
+        with held.without_lock(str(store), group_named(grp.getgrgid(NOBODY).gr_name)) as file, ExitStack() as stack:
+            lock = file.reserved(suffix, "root") if suffix == "edit.lock" else file.waited_for(suffix, 1, "others")
+            stack.enter_context(lock)
     else:
         done = run("--file", str(store), "--host-config", str(host), "pop", "on", "bob@example.com")
         assert done.status == 0, done

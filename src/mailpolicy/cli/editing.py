@@ -55,7 +55,7 @@ def carry_out(
         trusted=out.trusted,
         guard=out.guard,
         journal=author.journal(out),
-        confirm=None if yes else lambda plan: _confirm(out, store, plan),
+        confirm=None if yes else lambda plan: confirm(out, store, plan),
         before_replace=first,
     )
 
@@ -66,7 +66,8 @@ def require_machine(out: Output) -> None:
         out.message(Advice(f"warning: {removed}", removed.fix or ()))
 
 
-def _confirm(out: Output, store: Store, plan: Plan) -> None:
+def confirm(out: Output, store: Store, plan: Plan) -> None:
+    """Ask before an edit of many accounts, or one that the plan has a question about. Raises Refused without consent."""
     from mailpolicy.edit.transaction import refuse_broken_cases  # 5 ms, as above
 
     question = plan.question

@@ -95,12 +95,7 @@ class Held:
                 code="hard-links",
             )
 
-    def replace(
-        self,
-        content: bytes,
-        attributes: Attributes = KEEP_ATTRIBUTES,
-        verify: Verify | None = None,
-    ) -> None:
+    def replace(self, content: bytes, attributes: Attributes = KEEP_ATTRIBUTES, verify: Verify | None = None) -> None:
         """Write `content` to a new file and rename it over the old one, or create the file.
 
         `verify` is called with the new file, open for reading, before the rename, and raises to prevent it. Raises Moved if
@@ -202,6 +197,10 @@ class Held:
         """Hold the lock NAME.SUFFIX, in which `who` stands for others who come. Raises StillLocked, Refused and WriteFailed."""
         return lock.reserved(self._place, self.trusted, suffix, who)
 
+    def waited_for(self, suffix: str, timeout: float, others: str) -> AbstractContextManager[None]:
+        """Hold the lock NAME.SUFFIX, waiting for `others` up to `timeout` seconds. Raises StillLocked, Refused and WriteFailed."""
+        return lock.waited_for(self._place, self.trusted, suffix, timeout, others)
+
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""
         return Marker(self._place, suffix, self.trusted)
@@ -252,7 +251,7 @@ def locked(
         with _resolved(path, trusted, make_folders) as place:
             descriptor = lock.open_lock(place, trusted)
             try:
-                lock.acquire(descriptor, place, timeout, deadline)
+                lock.acquire(descriptor, place, "lock", timeout, deadline)
                 with _resolved(path, trusted) as now, lock.write_errors(path):
                     # While we waited, the path may have been pointed at another file, whose lock we do not hold.
                     moved = not now.same_as(place)

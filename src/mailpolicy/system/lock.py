@@ -41,8 +41,10 @@ def open_lock(place: Place, trusted: Trusted, suffix: str = "lock") -> int:
         raise WriteFailed(f"cannot create the lock: {describe_error(error)}; nothing was written", file=shown) from None
 
 
-def acquire(descriptor: int, place: Place, timeout: float, deadline: float) -> None:
-    """Take the lock, waiting until `deadline` on the monotonic clock. Raises StillLocked and WriteFailed."""
+def acquire(
+    descriptor: int, place: Place, suffix: str, timeout: float, deadline: float, others: str = "another writer"
+) -> None:
+    """Take the lock NAME.SUFFIX, waiting until `deadline` on the monotonic clock. Raises StillLocked and WriteFailed."""
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,18 +52,30 @@ def acquire(descriptor: int, place: Place, timeout: float, deadline: float) -> N
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise StillLocked(
-                    f"still locked by another writer after {timeout:g} s; nothing was written, try again",
+                    f"still locked by {others} after {timeout:g} s; nothing was written, try again",
                     file=place.path,
                 ) from None
             time.sleep(_POLL)
         except OSError as error:
-            raise _unlockable(error, place, "lock") from None
+            raise _unlockable(error, place, suffix) from None
 
 
 def _unlockable(error: OSError, place: Place, suffix: str) -> WriteFailed:
     return WriteFailed(
         f"cannot be locked: {describe_error(error)}; nothing was written", file=f"{place.target}.{suffix}"
     )
+
+
+@contextmanager
+def waited_for(place: Place, trusted: Trusted, suffix: str, timeout: float, others: str) -> Iterator[None]:
+    """Hold the lock NAME.SUFFIX, waiting for `others` up to `timeout` seconds. Raises StillLocked, Refused and WriteFailed."""
+    descriptor = open_lock(place, trusted, suffix)
+    try:
+        acquire(descriptor, place, suffix, timeout, time.monotonic() + timeout, others)
+        yield
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 @contextmanager

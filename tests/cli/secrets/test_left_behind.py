@@ -22,6 +22,6 @@ def test_of_accounts_that_are_not_changed_nothing_is_left_behind(tmp_path: Path)
     store = Store.read(str(path), Cache(str(tmp_path / "cache"), min_size=0))
     assert store.cache is not None
     suspended = accounts.suspend(store.policy(), Selection((BOB,)))
-    assert secret_edits._following(store, suspended) == ([], {})
-    gone, moves = secret_edits._following(store, accounts.remove(store.policy(), Selection((BOB,)), if_exists=False))
+    assert not secret_edits.following(store, suspended)
+    gone, moves = secret_edits.following(store, accounts.remove(store.policy(), Selection((BOB,)), if_exists=False))
     assert ([secret.owner for secret in gone], moves) == ([Owner(BOB)], {})

@@ -10,7 +10,7 @@ from mailpolicy.cli import history
 from mailpolicy.cli.app import new_app
 from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
-from mailpolicy.cli.secrets.secret_edits import edit_then_follow
+from mailpolicy.cli.secrets.secret_edits import Concerned, edit_with_secrets, following, renamed
 from mailpolicy.cli.selection_options import DryRun, YesRemove
 from mailpolicy.edit import undo
 from mailpolicy.edit.plan import Plan, Result, TreePlanner
@@ -46,4 +46,9 @@ def _undo(
         return print_outcome(out, carry_out(out, store, lambda _: done, dry_run=dry_run), dry_run=dry_run)
     undo.refuse_unusable(found, entry)
     planner = TreePlanner(lambda current: undo.plan(current, entry, lambda: history.read(out)))
-    return edit_then_follow(out, store, planner, undo.renamed(entry), dry_run=dry_run, yes=yes)
+    names = undo.renamed(entry)
+
+    def concerned(store: Store, plan: Plan) -> Concerned:
+        return (names and renamed(store, names)) or following(store, plan)
+
+    return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)

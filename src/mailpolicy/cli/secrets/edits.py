@@ -11,15 +11,17 @@ from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import require_source
 from mailpolicy.cli.secrets.secret_edits import (
-    edit_then_delete_secrets,
-    edit_then_follow,
-    edit_then_rebind_secrets,
+    Concerned,
+    edit_with_secrets,
+    following,
+    redirected,
+    renamed,
     set_secret,
 )
 from mailpolicy.edit import accounts, server, sources
 from mailpolicy.edit.operations import Scalar
 from mailpolicy.edit.plan import Plan, Planner, Result
-from mailpolicy.edit.selection import Selection, selected_accounts
+from mailpolicy.edit.selection import Selection
 from mailpolicy.errors import Advice, KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
@@ -60,7 +62,7 @@ def set_server(
 
     if options and not source.given:
         store = Store.read_for_edit(out.context.file, (), out.cache)
-        return edit_then_rebind_secrets(out, store, planner, dry_run=dry_run, yes=yes)
+        return edit_with_secrets(out, store, planner, redirected, dry_run=dry_run, yes=yes)
     require_source(out, source)
     return set_secret(out, planner, Owner(None), source, dry_run=dry_run, yes=yes)
 
@@ -98,7 +100,7 @@ def change_source(
         plan.notes += _undefined_token(out, plan, asked)
         return plan
 
-    return edit_then_follow(out, store, planner, dry_run=dry_run, yes=yes)
+    return edit_with_secrets(out, store, planner, following, dry_run=dry_run, yes=yes)
 
 
 def _undefined_token(out: Output, plan: Plan, asked: Mapping[str, Scalar | None]) -> list[str]:
@@ -144,9 +146,11 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
             return plan
         return sources.remove(policy, address, name, if_exists=if_exists)
 
-    has_password = not removed and owner in {secret.owner for secret in bindings.named_secrets(policy, [address])}
-    secrets = [bindings.secret_of(policy, owner)] if has_password else leftover
-    return edit_then_delete_secrets(out, store, planner, secrets, dry_run=dry_run, yes=yes)
+    def concerned(store: Store, plan: Plan) -> Concerned:
+        named = bindings.account_secrets(store.policy(), [address])
+        return Concerned([secret for secret in named if secret.owner == owner] or leftover)
+
+    return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)
 
 
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
@@ -161,8 +165,10 @@ def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
         plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
-    secrets = dict.fromkeys([bindings.secret_of(policy, Owner(address)), *leftover])
-    return edit_then_delete_secrets(out, store, planner, list(secrets), dry_run=dry_run, yes=yes)
+    def concerned(store: Store, plan: Plan) -> Concerned:
+        return Concerned(list(dict.fromkeys([bindings.secret_of(store.policy(), Owner(address)), *leftover])))
+
+    return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)
 
 
 def _leftover_secrets(out: Output, store: Store, owner: Owner, *, removed: bool, dry_run: bool) -> list[Secret]:
@@ -179,17 +185,11 @@ def _leftover_secrets(out: Output, store: Store, owner: Owner, *, removed: bool,
 def remove_accounts(out: Output, targets: Selection, *, if_exists: bool, yes: bool, dry_run: bool) -> int:
     """Remove accounts from the store, then their passwords from the keyring."""
     store = Store.read_for_edit(out.context.file, (), out.cache)
-    policy = store.policy()
-    existing = targets._replace(skip_unknown=targets.skip_unknown or if_exists)
-    going = [account.address for account in selected_accounts(policy, existing, Plan(), offer=False)]
 
     def planner(policy: Policy) -> Plan:
         return accounts.remove(policy, targets, if_exists=if_exists)
 
-    planner(policy)
-    return edit_then_delete_secrets(
-        out, store, planner, bindings.account_secrets(policy, going), dry_run=dry_run, yes=yes
-    )
+    return edit_with_secrets(out, store, planner, following, dry_run=dry_run, yes=yes)
 
 
 def rename_account(out: Output, old: str, new: str, *, dry_run: bool) -> int:
@@ -204,8 +204,11 @@ def rename_domain(out: Output, old: str, new: str, *, dry_run: bool, yes: bool) 
 
 def _rename(out: Output, planner: Callable[[Policy], Plan], *, dry_run: bool, yes: bool = True) -> int:
     store = Store.read_for_edit(out.context.file, (), out.cache)
-    names = {change.old: change.new for change in planner(store.policy()).changes}
-    return edit_then_follow(out, store, planner, names, dry_run=dry_run, yes=yes)
+
+    def concerned(store: Store, plan: Plan) -> Concerned:
+        return renamed(store, {change.old: change.new for change in plan.changes})
+
+    return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)
 
 
 def apply_rows(
@@ -213,7 +216,7 @@ def apply_rows(
 ) -> int:
     """Bring accounts to a desired state; `addresses` are the only accounts that it touches, if that is known."""
     store = Store.read_for_edit(out.context.file, addresses, out.cache)
-    return edit_then_follow(out, store, _once(planner), dry_run=dry_run, yes=yes)
+    return edit_with_secrets(out, store, _once(planner), following, dry_run=dry_run, yes=yes)
 
 
 def _once(planner: Callable[[Policy], Plan]) -> Planner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mailpolicy.cli import provisioning
@@ -10,14 +10,15 @@ from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import password
+from mailpolicy.cli.secrets.pending import changing_secrets
 from mailpolicy.cli.secrets.secret_edits import planned_edit
-from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
+from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Result
 from mailpolicy.edit.server import set_login, unused_login
 from mailpolicy.edit.transaction import planned_policy
 from mailpolicy.errors import Refused, UsageError
 from mailpolicy.policy import bindings, names
-from mailpolicy.policy.bindings import Owner
+from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.model import Policy
 from mailpolicy.policy.names import counted
 from mailpolicy.provisioning import forms
@@ -44,13 +45,8 @@ def import_all(out: Output, *, dry_run: bool) -> int:
         return _plan(policy, wanted)
 
     store = Store.read_for_edit(out.context.file, wanted, out.cache)
-    planned = planned_edit(out, store, planner)
-    after = planned_policy(store, planned)
-    secrets = {address: bindings.secret_of(after, Owner(address)) for address in wanted}
-    if secrets and after.server.smart_host is None:
-        first = next(iter(secrets.values()))
-        absence = bindings.explain_missing([first], None)[first]
-        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    plan = planned_edit(out, store, planner)
+    secrets = _secrets(store, plan, wanted)
     keyring = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -59,16 +55,32 @@ def import_all(out: Output, *, dry_run: bool) -> int:
             f"{counted(len(wanted), 'password')} would be set, if the keyring accepts {them} (not checked by a dry run)"
         )
         return print_outcome(out, trial, dry_run=True)
-    kept = keyring.get_many([secret.user for secret in secrets.values()])
-    new = {address for address, secret in secrets.items() if kept.get(secret.user) != wanted[address].password}
-    put = {secrets[address].user: wanted[address].password for address in wanted if address in new}
-    outcome, remaining, error = apply(out, store, planner, planned, keyring, SecretsChange(put))
-    for address, secret in secrets.items():
-        owner = secret.owner
-        outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", address in new))
-        if address in new:
-            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
-    return report(out, store, outcome, list(put), remaining, error)
+    with changing_secrets(out, store) as now:
+        if now is not store:
+            plan = planned_edit(out, now, planner)
+            secrets = _secrets(now, plan, wanted)
+        kept = keyring.get_many([secret.user for secret in secrets.values()])
+        new = {address for address, secret in secrets.items() if kept.get(secret.user) != wanted[address].password}
+        put = {secrets[address].user: wanted[address].password for address in wanted if address in new}
+        outcome, remaining, error = apply(out, now, planner, plan, keyring, SecretsChange(put))
+        for address, secret in secrets.items():
+            owner = secret.owner
+            outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", address in new))
+            if address in new:
+                outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+        settle(out, now, outcome, list(put), remaining)
+    return report(out, outcome, error)
+
+
+def _secrets(store: Store, plan: Plan, wanted: Iterable[str]) -> dict[str, Secret]:
+    """Return the secrets of accounts as a plan makes them. Raises Refused."""
+    after = planned_policy(store, plan)
+    secrets = {address: bindings.secret_of(after, Owner(address)) for address in wanted}
+    if secrets and after.server.smart_host is None:
+        first = next(iter(secrets.values()))
+        absence = bindings.explain_missing([first], None)[first]
+        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    return secrets
 
 
 def _read(file: str, data: bytes) -> Mapping[str, Login]:

@@ -7,15 +7,17 @@ the two do not share their storage.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing, keyring_config
+from mailpolicy.cli.secrets.pending import changing_secrets
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError, WriteFailed
 from mailpolicy.policy import bindings
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Credentials
+from mailpolicy.store.store import Store
 
 
 def names(out: Output) -> int:
@@ -59,10 +61,15 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     """Copy every secret that the store names, read the copies back, then delete the originals."""
     if source == target:
         raise UsageError("--from and --to name the same keyring")
-    store, policy = open_store(out, trusted=out.trusted)
+    store, _ = open_store(out, trusted=out.trusted)
+    with nullcontext(store) if dry_run else changing_secrets(out, store) as now:
+        return _move(out, now, source, target, overwrite=overwrite, dry_run=dry_run)
+
+
+def _move(out: Output, store: Store, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
     selected_accounts = keyring_config(out)
     old, new = (Credentials(selected_accounts._replace(backend=backend), out.message) for backend in (source, target))
-    named = bindings.named_secrets(policy)
+    named = bindings.named_secrets(store.policy())
     former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
     wanted = [*named, *(secret for owned in former.values() for secret in owned)]
     users = list(dict.fromkeys([*(secret.user for secret in wanted), *pending.user_names(store.path, out.trusted)]))

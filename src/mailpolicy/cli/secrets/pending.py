@@ -14,7 +14,20 @@ from mailpolicy.errors import MailpolicyError, NotConfirmed
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Credentials
 from mailpolicy.store.store import Store
-from mailpolicy.system.held import Held, locked
+from mailpolicy.system.held import Held, locked, without_lock
+
+
+@contextmanager
+def changing_secrets(out: Output, store: Store) -> Iterator[Store]:
+    """Hold `NAME.pending.lock` and yield the store as it is now: only one command at a time changes secrets.
+
+    What it read of the keyring so stays true until it has deleted what it copied, without the store being locked while a
+    keyring takes its time. Raises StillLocked, StoreError, Refused and WriteFailed.
+    """
+    with without_lock(store.path, out.trusted) as place:
+        waited = place.waited_for("pending.lock", out.context.lock_timeout, "another command that changes passwords")
+        with waited, place.opened() as descriptor:
+            yield store.reread(descriptor)
 
 
 class PendingChange:

@@ -7,13 +7,14 @@ one.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from mailpolicy.cli.editing import remind_to_deploy
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
-from mailpolicy.cli.secrets.pending import clear_pending, locked_store
+from mailpolicy.cli.secrets.pending import changing_secrets, clear_pending
 from mailpolicy.cli.secrets.questions import ask_to_send
-from mailpolicy.cli.secrets.secret_edits import refuse_unsafe
+from mailpolicy.cli.secrets.secret_edits import refuse_more, refuse_unsafe
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.policy import bindings
@@ -35,25 +36,44 @@ def rebind(
     """
     store, policy = open_store(out, trusted=out.trusted)
     refuse_unsafe(out, store)
-    named = _named(policy, addresses, server=server)
     keyring = credentials(out)
-    existing = keyring.get_many([secret.user for secret in named])
-    missing = [secret for secret in named if secret.destination and secret.user not in existing]
-    moves = _moves(keyring, missing, former)
-    noted = pending.user_names(store.path, out.trusted)
-    left_over = _left_over(named, existing, noted)
+
+    def look(policy: Policy) -> _Bound:
+        named = _named(policy, addresses, server=server)
+        existing = keyring.get_many([secret.user for secret in named])
+        missing = [secret for secret in named if secret.destination and secret.user not in existing]
+        noted = pending.user_names(store.path, out.trusted)
+        return _Bound(named, existing, _moves(keyring, missing, former), _left_over(named, existing, noted))
+
+    found = look(policy)
     if not dry_run:
-        ask_to_send(out, moves, yes=yes)
-        _move(keyring, moves)
-        if left_over:
-            _finish(out, store, keyring, left_over, existing)
-    _report(out, store.path, named, existing, moves, dry_run=dry_run)
-    left = [secret for secret in named if secret.user not in existing and secret not in moves.values()]
+        ask_to_send(out, found.moves, yes=yes)
+        if found.moves or found.left_over:
+            with changing_secrets(out, store) as now:
+                agreed, found = found.moves, look(now.policy())
+                if not yes:
+                    refuse_more(out, found.moves, agreed)
+                _move(keyring, found.moves)
+                if found.left_over:
+                    _finish(out, store, keyring, found.left_over, found.existing)
+    _report(out, store.path, found, dry_run=dry_run)
+    left = [
+        secret for secret in found.named if secret.user not in found.existing and secret not in found.moves.values()
+    ]
     for absence in explain_missing(keyring, left).values():
         out.message(absence)
-    if moves and not dry_run:
+    if found.moves and not dry_run:
         remind_to_deploy(out)
     return 0
+
+
+class _Bound(NamedTuple):
+    """The secrets that the store names, and what the keyring has of them and of what they were before."""
+
+    named: Collection[Secret]
+    existing: Mapping[str, str]
+    moves: Mapping[Secret, Secret]
+    left_over: Mapping[Secret, Secret]
 
 
 def _named(policy: Policy, addresses: Collection[str], *, server: bool) -> list[Secret]:
@@ -74,15 +94,10 @@ def _left_over(named: Collection[Secret], existing: Collection[str], noted: Coll
 def _finish(
     out: Output, store: Store, keyring: Credentials, left_over: Mapping[Secret, Secret], existing: Mapping[str, str]
 ) -> None:
-    """Delete what an interrupted change of a destination left, and what was noted of it.
+    """Delete what an interrupted change of a destination left, and what was noted of it. Only under the lock of such changes.
 
     If the secret was only carried along, the same one is in both places, and the new one is in no doubt any more either.
     """
-    with locked_store(out, store) as held:
-        # Who has the lock may be about to put the new destination into the store: only what is noted without it was interrupted.
-        interrupted = held.read() == store.data and {old.user for old in left_over} <= {*pending.read(held)}
-    if not interrupted:
-        return
     kept = keyring.get_many([old.user for old in left_over])
     keyring.delete_many(list(kept))
     carried = [new.user for old, new in left_over.items() if kept.get(old.user) == existing[new.user]]
@@ -142,17 +157,10 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
         ) from None
 
 
-def _report(
-    out: Output,
-    file: str,
-    named: Collection[Secret],
-    existing: Collection[str],
-    moves: Mapping[Secret, Secret],
-    *,
-    dry_run: bool,
-) -> None:
+def _report(out: Output, file: str, found: _Bound, *, dry_run: bool) -> None:
     if not out.shows_results(dry_run=dry_run):
         return
+    named, existing, moves, _ = found
     before = {new: old.destination for old, new in moves.items()}
     moved = "would move" if dry_run else "moved"
     states = {

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
-from mailpolicy.cli.editing import carry_out, print_outcome, require_yes
+from mailpolicy.cli.editing import carry_out, confirm, print_outcome, require_yes
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import prompt, read_given
+from mailpolicy.cli.secrets.pending import changing_secrets
 from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
-from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report
+from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Planner, Result, planned
 from mailpolicy.edit.transaction import planned_policy, refuse_broken_cases
-from mailpolicy.errors import KeyringError, Refused
+from mailpolicy.errors import KeyringError, Refused, StillLocked
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.secrets.credentials import Credentials
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import without_lock
+
+
+class Concerned(NamedTuple):
+    """The secrets that an edit concerns: those that go with their owners, and those that move, with what they become."""
+
+    gone: Collection[Secret] = ()
+    moves: Mapping[Secret, Secret] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.moves)
+
+
+class _Found(NamedTuple):
+    """What the keyring has of them; `touched` are the user names that are in no doubt after the edit."""
+
+    deleted: Collection[Secret]
+    carried: Mapping[Secret, Secret]
+    touched: Collection[str]
 
 
 def set_secret(
@@ -28,12 +48,7 @@ def set_secret(
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     plan = planned_edit(out, store, planner)
-    after = planned_policy(store, plan)
-    bound = bindings.secret_of(after, owner)
-    if not bound.destination:
-        absence = bindings.explain_missing([bound], None)[bound]
-        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    moves = bindings.redirected(store.policy(), after)
+    bound, moves = _bound(store, plan, owner)
     keyring = credentials(out)
     # A dry run must not make the keyring ask for its password.
     if dry_run:
@@ -41,138 +56,143 @@ def set_secret(
         out.message(f"{owner} would be set, if the keyring accepts it (not checked by a dry run)")
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
         return print_outcome(out, trial, dry_run=True)
-    old = keyring.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
-    kept = keyring.get_many([before.user for before in moves])
-    former = [before for before in moves if before.user in kept]
-    carried = {before: moves[before] for before in former if before.owner != owner}
-    ask_to_send(out, carried, yes=yes)
+    keyring.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
+    agreed = {before: moves[before] for before in _former(keyring, moves) if before.owner != owner}
+    ask_to_send(out, agreed, yes=yes)
     if secret is None:
         secret = prompt(owner.prompt)
-    new_secret = old != secret
-    put = {moves[before].user: kept[before.user] for before in carried} | ({bound.user: secret} if new_secret else {})
-    secrets_change = SecretsChange(put, [before.user for before in former])
-    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change)
-    outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
-    if new_secret:
-        outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
-    _add_move_lines(outcome.plan, carried, remaining)
-    return report(out, store, outcome, {bound.user, *secrets_change.users}, remaining, deletion_error)
+    with changing_secrets(out, store) as now:
+        if now is not store:
+            plan = planned_edit(out, now, planner)
+            bound, moves = _bound(now, plan, owner)
+        kept = _former(keyring, moves)
+        carried = {before: moves[before] for before in kept if before.owner != owner}
+        if not yes:
+            refuse_more(out, carried, agreed)
+        new_secret = keyring.get(bound.user) != secret
+        put = {moves[before].user: kept[before] for before in carried} | ({bound.user: secret} if new_secret else {})
+        secrets_change = SecretsChange(put, [before.user for before in kept])
+        outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change)
+        outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
+        if new_secret:
+            outcome.plan.changes.append(Change(owner.address, owner.key, None, None))
+        _add_move_lines(outcome.plan, carried, remaining)
+        settle(out, now, outcome, {bound.user, *secrets_change.users}, remaining)
+    return report(out, outcome, deletion_error)
 
 
-def edit_then_delete_secrets(
-    out: Output, store: Store, planner: Planner, secrets: Collection[Secret], *, dry_run: bool, yes: bool = True
-) -> int:
-    """Edit the store, then delete the secrets of the owners of `secrets`, for every destination."""
-    if not secrets:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    plan = planned_edit(out, store, planner)
-    keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
-    if dry_run:
-        trial = carry_out(out, store, planner, dry_run=True)
-        would_delete(out, secrets)
-        return print_outcome(out, trial, dry_run=True)
-    found = _existing(out, keyring, secrets)
-    there = {secret.user: secret for secret in found or ()}
-    if there and not yes:
-        yes = ask_to_delete(out, plan, list(there.values()))
-    secrets_change = SecretsChange(drop=list(there))
-    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
-    _add_deletion_lines(outcome.plan, list(there.values()), remaining)
-    touched = [secret.user for secret in secrets] if found is not None else []
-    return report(out, store, outcome, {*touched, *there}, remaining, deletion_error)
+def _bound(store: Store, plan: Plan, owner: Owner) -> tuple[Secret, dict[Secret, Secret]]:
+    """Return the secret of `owner` as a plan makes it, and the secrets whose destination the plan changes. Raises Refused."""
+    after = planned_policy(store, plan)
+    bound = bindings.secret_of(after, owner)
+    if not bound.destination:
+        absence = bindings.explain_missing([bound], None)[bound]
+        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    return bound, bindings.redirected(store.policy(), after)
 
 
-def edit_then_move_secrets(
-    out: Output, store: Store, planner: Planner, moves: dict[Secret, Secret], *, dry_run: bool, yes: bool = True
-) -> int:
-    """Copy secrets to other owners, edit the store, delete the old ones; for every destination."""
-    plan = planned_edit(out, store, planner)
-    keyring = credentials(out)
-    if dry_run:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=True), dry_run=True)
-    owners = {before.owner: after.owner for before, after in moves.items()}
-    there = {before: before._replace(owner=owners[before.owner]) for before in _existing(out, keyring, moves) or ()}
-    return _apply_moves(out, store, planner, plan, keyring, there, yes=yes)
+def _former(keyring: Credentials, moves: Collection[Secret]) -> dict[Secret, str]:
+    """Return those of the secrets that the keyring has, with their values."""
+    kept = keyring.get_many([before.user for before in moves])
+    return {before: kept[before.user] for before in moves if before.user in kept}
 
 
-def edit_then_rebind_secrets(out: Output, store: Store, planner: Planner, *, dry_run: bool, yes: bool) -> int:
-    """Edit the store and move the secrets whose destination it changes, after asking."""
-    plan = planned_edit(out, store, planner)
-    moves = bindings.redirected(store.policy(), planned_policy(store, plan))
-    if not moves:
-        return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    keyring = credentials(out)
-    if dry_run:
-        trial = carry_out(out, store, planner, dry_run=True)
-        would_send(out, moves)
-        return print_outcome(out, trial, dry_run=True)
-    there = _existing(out, keyring, moves) or ()
-    carried = {before: moves[before] for before in there if before in moves}
-    ask_to_send(out, carried, yes=yes)
-    return _apply_moves(out, store, planner, plan, keyring, carried, yes=yes)
-
-
-def edit_then_follow(
+def edit_with_secrets(
     out: Output,
     store: Store,
     planner: Planner,
-    renamed: Mapping[str, str] | None = None,
+    concerned: Callable[[Store, Plan], Concerned],
     *,
     dry_run: bool,
-    yes: bool,
+    yes: bool = True,
 ) -> int:
     """Edit the store, and let the secrets follow, after asking: those whose owner is gone are deleted, others move.
 
-    They move with an account that the plan renames, and to another destination.
+    Both with all that the keyring has of an owner that is gone or renamed, for whatever destination. `concerned` is asked
+    again if another command has changed the store meanwhile.
     """
     plan = planned_edit(out, store, planner)
-    old = store.policy()
-    if renamed and (secrets := bindings.account_secrets(old, renamed)):
-        moves = {
-            secret: secret._replace(owner=secret.owner._replace(address=renamed[secret.owner.address or ""]))
-            for secret in secrets
-        }
-        return edit_then_move_secrets(out, store, planner, moves, dry_run=dry_run, yes=yes)
-    gone, moves = _following(store, plan)
-    if not gone and not moves:
+    secrets = concerned(store, plan)
+    if not secrets and not _redirects(plan):
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
-    keyring = credentials(out)
+    keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
-        would_delete(out, gone)
-        would_send(out, moves)
+        would_delete(out, secrets.gone)
+        would_send(out, _sent(secrets.moves))
         return print_outcome(out, trial, dry_run=True)
+    agreed: set[Secret] = set()
     if not yes:
         require_yes(out, plan)
-    there = _existing(out, keyring, [*gone, *moves]) or []
-    carried = {secret: moves[secret] for secret in there if secret in moves}
-    ownerless = {secret.owner for secret in gone}
-    deleted = [secret for secret in there if secret.owner in ownerless]
-    ask_to_send(out, carried, yes=yes)
-    if deleted and not yes:
-        yes = ask_to_delete(out, plan, deleted)
-    kept = keyring.get_many([secret.user for secret in carried])
-    secrets_change = SecretsChange(
-        {after.user: kept[secret.user] for secret, after in carried.items()},
-        [secret.user for secret in (*carried, *deleted)],
+        found = _found(out, keyring, secrets)
+        ask_to_send(out, _sent(found.carried), yes=False)
+        if not (found.deleted and ask_to_delete(out, plan, list(found.deleted))) and plan.operations:
+            confirm(out, store, plan)
+        agreed = {*found.deleted, *found.carried}
+    with changing_secrets(out, store) as now:
+        if now is not store:
+            plan = planned_edit(out, now, planner)
+            secrets = concerned(now, plan)
+        found = _found(out, keyring, secrets)
+        if not yes:
+            refuse_more(out, {*found.deleted, *_sent(found.carried)}, agreed)
+        kept = keyring.get_many([before.user for before in found.carried])
+        secrets_change = SecretsChange(
+            {after.user: kept[before.user] for before, after in found.carried.items()},
+            [secret.user for secret in (*found.carried, *found.deleted)],
+        )
+        outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change)
+        _add_move_lines(outcome.plan, found.carried, remaining)
+        _add_deletion_lines(outcome.plan, found.deleted, remaining)
+        settle(out, now, outcome, {*found.touched, *secrets_change.users}, remaining)
+    return report(out, outcome, deletion_error)
+
+
+def refuse_more(out: Output, found: Collection[Secret], agreed: Collection[Secret]) -> None:
+    """Raise StillLocked if another command has made it more than what was agreed to."""
+    if more := [secret for secret in found if secret not in agreed]:
+        raise StillLocked(
+            f"{more[0].owner} was changed by another command meanwhile; nothing was written, try again",
+            file=out.context.file,
+        )
+
+
+def _redirects(plan: Plan) -> bool:
+    """Whether a plan may change where passwords go that are only being set."""
+    return any(change.address is None and "smart_host" in (change.key or "") for change in plan.changes)
+
+
+def _sent(moves: Mapping[Secret, Secret]) -> dict[Secret, Secret]:
+    """Return the moves to another destination."""
+    return {before: after for before, after in moves.items() if before.destination != after.destination}
+
+
+def renamed(store: Store, names: Mapping[str, str]) -> Concerned:
+    """Return the secrets that move along with accounts that are renamed."""
+    return Concerned(
+        moves={
+            secret: secret._replace(owner=secret.owner._replace(address=names[secret.owner.address or ""]))
+            for secret in bindings.account_secrets(store.policy(), names)
+        }
     )
-    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
-    _add_move_lines(outcome.plan, carried, remaining)
-    _add_deletion_lines(outcome.plan, deleted, remaining)
-    return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 
 
-def _following(store: Store, plan: Plan) -> tuple[list[Secret], dict[Secret, Secret]]:
-    """Return the secrets whose owner a plan takes away, and those whose destination it changes, with the new ones."""
+def redirected(store: Store, plan: Plan) -> Concerned:
+    """Return the secrets whose destination a plan changes."""
+    return Concerned(moves=bindings.redirected(store.policy(), planned_policy(store, plan)))
+
+
+def following(store: Store, plan: Plan) -> Concerned:
+    """Return the secrets whose owner a plan takes away, and those whose destination it changes."""
     old = store.policy()
     # Of no others: in a large store with an index the planned policy has only the accounts that are changed.
     touched = [address for address in _with_secrets(plan) if address in old.accounts]
     if not touched and all(change.address is not None for change in plan.changes):
-        return [], {}
+        return Concerned()
     new = planned_policy(store, plan)
     left = {secret.owner for secret in bindings.named_secrets(new, touched)}
     gone = [secret for secret in bindings.named_secrets(old, touched) if secret.owner not in left]
-    return gone, bindings.redirected(old, new, touched)
+    return Concerned(gone, bindings.redirected(old, new, touched))
 
 
 def _with_secrets(plan: Plan) -> list[str]:
@@ -186,28 +206,6 @@ def _with_secrets(plan: Plan) -> list[str]:
             and (change.key is None or change.key == "smart_host_login" or change.key.startswith("sources"))
         )
     )
-
-
-def _apply_moves(
-    out: Output,
-    store: Store,
-    planner: Planner,
-    plan: Plan,
-    keyring: Credentials,
-    moves: Mapping[Secret, Secret],
-    *,
-    yes: bool,
-) -> int:
-    """Copy secrets to other user names, edit the store, delete the old ones."""
-    if not moves:
-        return print_outcome(out, carry_out(out, store, planner, yes=yes))
-    kept = keyring.get_many([before.user for before in moves])
-    secrets_change = SecretsChange(
-        {moves[before].user: kept[before.user] for before in moves}, [before.user for before in moves]
-    )
-    outcome, remaining, deletion_error = apply(out, store, planner, plan, keyring, secrets_change, yes=yes)
-    _add_move_lines(outcome.plan, moves, remaining)
-    return report(out, store, outcome, secrets_change.users, remaining, deletion_error)
 
 
 def _add_move_lines(plan: Plan, moves: Mapping[Secret, Secret], remaining: Collection[str]) -> None:
@@ -227,23 +225,36 @@ def _add_deletion_lines(plan: Plan, secrets: Collection[Secret], remaining: Coll
             plan.changes.append(Change(owner.address, owner.key, None, None))
 
 
-def _existing(out: Output, keyring: Credentials, secrets: Collection[Secret]) -> list[Secret] | None:
-    """Return the keyring's secrets of these owners: for every destination if it can list them, else only these.
+def _found(out: Output, keyring: Credentials, secrets: Concerned) -> _Found:
+    """Return what the keyring has of secrets: for every destination if it can list them, else only these.
 
-    Returns None, with a note, if there is no keyring and none is configured.
+    Nothing, with a note, if there is no keyring and none is configured.
     """
+    named = [*secrets.gone, *secrets.moves]
+    if not named:
+        return _Found((), {}, ())
     try:
         users = keyring.names()
         if users is not None:
-            owned = bindings.secrets_by_owner(users, {secret.owner for secret in secrets})
-            return [secret for found in owned.values() for secret in found]
-        kept = keyring.get_many([secret.user for secret in secrets])
-        return [secret for secret in secrets if secret.user in kept]
+            owned = bindings.secrets_by_owner(users, {secret.owner for secret in named})
+            there = [secret for found in owned.values() for secret in found]
+        else:
+            kept = keyring.get_many([secret.user for secret in named])
+            there = [secret for secret in named if secret.user in kept]
     except KeyringError as error:
         if error.code != "no-keyring" or keyring.is_configured:
             raise
         out.message("note: no keyring is available, so no password was looked for")
-        return None
+        return _Found((), {}, ())
+    ownerless = {secret.owner for secret in secrets.gone}
+    owners = {before.owner: after.owner for before, after in secrets.moves.items() if before.owner != after.owner}
+    carried = {
+        secret: secrets.moves[secret] if secret in secrets.moves else secret._replace(owner=owners[secret.owner])
+        for secret in there
+        if secret in secrets.moves or secret.owner in owners
+    }
+    deleted = [secret for secret in there if secret.owner in ownerless]
+    return _Found(deleted, carried, {secret.user for secret in (*secrets.gone, *there)})
 
 
 def planned_edit(out: Output, store: Store, planner: Planner) -> Plan:

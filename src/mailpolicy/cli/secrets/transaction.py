@@ -1,8 +1,9 @@
 """Change keyring and store together, or neither.
 
-The order is: unlock the keyring and read the new secret, add the names to the marker beside the store, set new secrets,
-replace the store, delete old secrets, clear the marker. Nobody is asked for a password while the store is locked. New
-secrets are rolled back if the store was not replaced. If the process is killed, the marker remains.
+The order is: unlock the keyring and read the new secret, take the lock of changes of secrets, add the names to the marker
+beside the store, set new secrets, replace the store, delete old secrets, clear the marker. Nobody is asked anything under a
+lock, and the keyring is never waited for while the store is locked. New secrets are rolled back if the store was not
+replaced. If the process is killed, the marker remains.
 """
 
 from __future__ import annotations
@@ -43,10 +44,8 @@ def apply(
     planned: Plan,
     keyring: Credentials,
     secrets_change: SecretsChange,
-    *,
-    yes: bool = True,
 ) -> tuple[EditResult, Collection[str], MailpolicyError | None]:
-    """Set secrets, edit the store, delete secrets.
+    """Set secrets, edit the store, delete secrets; everything that needs consent has it.
 
     Return the outcome of the edit, the user names that could not be deleted, and the error of the deletion, which is not
     raised because the edit is done and must be reported.
@@ -66,26 +65,25 @@ def apply(
             change.record(held, secrets_change.users)
             change.before_replace(held)
 
-        outcome = carry_out(out, store, planner, yes=yes, first=first)
+        outcome = carry_out(out, store, planner, first=first)
     # Last, because a secret that is missing does more harm than one that is left over.
     remaining, deletion_error = _delete(keyring, secrets_change, store_changed=outcome.rewrite is not None)
     return outcome, remaining, deletion_error
 
 
-def report(
-    out: Output,
-    store: Store,
-    outcome: EditResult,
-    touched: Collection[str],
-    remaining: Collection[str],
-    deletion_error: MailpolicyError | None,
-) -> int:
-    """Remove the names of complete changes from the marker and print the outcome; then raise `deletion_error`, if any."""
+def settle(
+    out: Output, store: Store, outcome: EditResult, touched: Collection[str], remaining: Collection[str]
+) -> None:
+    """Remove the names of complete changes from the marker, and note what others have left there."""
     clear_pending(out, store, [user for user in touched if user not in remaining])
     # The edit read the marker of this very change and noted it as interrupted.
     notes = [note for note in outcome.plan.notes if not isinstance(note, pending.Interrupted)]
     own = {*touched, *remaining}
     outcome.plan.notes[:] = [*notes, *pending.warnings(store.path, out.trusted, apart_from=own)]
+
+
+def report(out: Output, outcome: EditResult, deletion_error: MailpolicyError | None) -> int:
+    """Print the outcome; then raise `deletion_error`, if any."""
     if deletion_error is not None and out.context.format == "json":  # the edit and its error go into one object
         deletion_error.content = {**edit_object(out, outcome, dry_run=False), **deletion_error.content}
         raise deletion_error

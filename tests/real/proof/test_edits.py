@@ -176,6 +176,7 @@ KNOWN = {
         "accounts.toml",
         "accounts.toml.lock",
         "accounts.toml.log",
+        "accounts.toml.pending.lock",
         "host.toml",
         "journal.toml",
         "password",

@@ -30,6 +30,7 @@ NAMES = (
     "accounts.toml",
     "accounts.toml.lock",
     "accounts.toml.pending",
+    "accounts.toml.pending.lock",
     "accounts.toml.log",
     "out",
     "out.lock",

@@ -11,13 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import tomli
 
 from mailpolicy.cli import context
-from tests.real.proof.edits.memory_keyring import Memory
 from tests.real.proof.promises import Promise, Tried, scaled
 from tests.real.proof.updates import processes
 from tests.real.proof.updates.processes import PAIR, Place
+from tests.sealing import options, sealed_file
 
 pytestmark = pytest.mark.real
 
@@ -28,8 +27,13 @@ version = 1
 [server]
 edition = "pro"
 multipop = true
+outlook_connector_installed = true
 lan = ["10.0.0.0/8"]
 govern = ["smtp", "sieve"]
+
+[server.smart_host]
+host = "smtp.relay.example"
+per_account_auth = true
 
 [defaults]
 smtp = true
@@ -45,9 +49,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     folder, told = tmp_path / "store", tmp_path / "told"
     folder.mkdir()
     told.mkdir()
-    host = tmp_path / "host.toml"
-    host.write_text(f'journal = true\nkeyring_backend = "{Memory.__module__}.Memory"\n')
-    return Place(folder / "accounts.toml", host, told)
+    sealed_file(tmp_path)
+    options(tmp_path)
+    with (tmp_path / "host.toml").open("a") as host:
+        host.write("journal = true\n")
+    return Place(folder / "accounts.toml", tmp_path, told)
 
 
 @pytest.mark.parametrize(
@@ -63,18 +69,19 @@ def test_editors_beside_readers(seed: int, others: int, edits: int, place: Place
         f"editor{number}": lambda number=number: processes.edit(place, number, edits, seed)  # type: ignore[misc]
         for number in range(EDITORS)
     }
+    jobs["server"] = lambda: processes.edit_server(place, edits, seed)
     jobs["pair"] = lambda: processes.edit_pair(place, edits, seed)
     readers: dict[str, Callable[[], Counter[str]]] = {
         f"reader{number}": lambda number=number: processes.read(place, number, seed)  # type: ignore[misc]
         for number in range(READERS)
     }
     counts = _carried_out(place, jobs, readers)
-    tree = tomli.loads(place.read().decode())
-    assert all(f"user{number}@many.example" in tree["accounts"] for number in range(others))
-    status, told = processes.run(place, "last", ["server", "set", "multipop", "off", "--lock-timeout", "120"])
+    accounts = place.tree()["accounts"]
+    assert all(f"user{number}@many.example" in accounts for number in range(others))
+    status, told = processes.run(place, "last", ["account", "add", "last@pair.example"])
     assert status == 0, told
     left = {path.name for path in place.store.parent.iterdir()}
-    assert left == {"accounts.toml", "accounts.toml.lock", "accounts.toml.log"}, "something is left after the last edit"
+    assert left == {"accounts.toml", *(f"accounts.toml.{name}" for name in ("lock", "log", "pending.lock"))}, seed
     versions = {first, *_versions(place)}
     for number in range(READERS):
         seen = set(json.loads((place.told / f"reader{number}.digests").read_text()))

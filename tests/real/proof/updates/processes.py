@@ -17,43 +17,73 @@ import tomli
 
 from mailpolicy.cli import main
 from tests.helpers import now
-from tests.real.proof.updates.own import own_part, step
+from tests.real.proof.updates.own import Own, Tree, own_part
+from tests.real.proof.updates.steps import after_undo, step, undo
+from tests.sealing import sealed_file
 
 KILLED, BUSY = -signal.SIGKILL, 75
+SERVICE = "mailpolicy"
 PAIR = ("tom@pair.example", "ulf@pair.example")
+# What one process alone edits: each command, where its result is written, and as what.
+SERVER: list[tuple[list[str], tuple[str, ...], object]] = [
+    (["server", "set", "multipop", "off"], ("server", "multipop"), False),
+    (["server", "set", "multipop", "on"], ("server", "multipop"), True),
+    (["server", "set", "time-zone", "Europe/Vienna"], ("server", "time_zone"), "Europe/Vienna"),
+    (["server", "govern", "smtp"], ("server", "govern"), ["smtp", "sieve"]),
+    (["pop", "on", "--in-defaults"], ("defaults", "pop"), True),
+    (["pop", "off", "--in-defaults"], ("defaults", "pop"), False),
+    (["smart-host", "set", "--server", "--port", "25", "--yes"], ("server", "smart_host", "port"), 25),
+    (["smart-host", "set", "--server", "--port", "465", "--yes"], ("server", "smart_host", "port"), 465),
+    (["secrets", "rotate"], ("version",), 1),  # which the store does not show
+]
 
 
 class Place(NamedTuple):
-    """A store that all of them use, and the folder of what they have to say."""
+    """A store that all of them use, its machine, and the folder of what they have to say."""
 
     store: Path
-    host: Path
+    folder: Path  # host.toml, the sealed file and its key
     told: Path
 
     def options(self) -> list[str]:
-        return ["--file", str(self.store), "--host-config", str(self.host)]
+        return ["--file", str(self.store), "--host-config", str(self.folder / "host.toml")]
 
     def read(self) -> bytes:
         return self.store.read_bytes()
 
+    def tree(self) -> Tree:
+        return tomli.loads(self.read().decode())
 
-def run(place: Place, name: str, arguments: list[str], killed_after: float | None = None) -> tuple[int, str]:
+    def own(self, number: int) -> Own:
+        """Return the part of an editor, with the passwords for the smart host that the store names."""
+        while True:
+            tree = self.tree()
+            secrets = sealed_file(self.folder).get_all().get(SERVICE, {})
+            if self.tree()["server"] == tree["server"]:  # or another process has just moved them
+                return own_part(tree, secrets, number)
+
+
+def run(
+    place: Place, name: str, arguments: list[str], killed_after: float | None = None, stdin: str = ""
+) -> tuple[int, str]:
     """Run a command in a process of its own; return its status (negative if a signal ended it) and its output."""
-    output = place.told / f"{name}.out"
+    output, given = place.told / f"{name}.out", place.told / f"{name}.in"
     output.write_text("")  # the process may be killed before it opens it
+    given.write_text(stdin)
     child = os.fork()
     if child == 0:
-        _become(place, output, arguments)
+        _become(place, given, output, arguments)
     if killed_after is not None:
         time.sleep(killed_after)
         os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output.read_text()
 
 
-def _become(place: Place, output: Path, arguments: list[str]) -> NoReturn:
+def _become(place: Place, given: Path, output: Path, arguments: list[str]) -> NoReturn:
     status = 99
     try:
-        with open(output, "w") as sys.stdout:
+        os.dup2(os.open(given, os.O_RDONLY), 0)
+        with open(0, closefd=False) as sys.stdin, open(output, "w") as sys.stdout:
             sys.stderr = sys.stdout
             status = main([*place.options(), *arguments], now)
             sys.stdout.flush()
@@ -64,20 +94,29 @@ def _become(place: Place, output: Path, arguments: list[str]) -> NoReturn:
 def edit(place: Place, number: int, edits: int, seed: int) -> Counter[str]:
     """Make edits of one's own part, and hold the store against it after each; every second editor is killed now and then."""
     drawn = random.Random(f"{seed} {number}")
-    own = own_part(tomli.loads(place.read().decode()), number)
+    own = place.own(number)
+    before: Own | None = None  # of an edit that was acknowledged and that may be undone
     counts: Counter[str] = Counter()
     for turn in range(edits):
-        command, wanted = step(drawn, own)
-        dies = number % 2 == 0 and drawn.random() < 0.3
+        undoes = before is not None and drawn.random() < 0.15
+        made, wanted = undo(place.store, own, before) if undoes and before else step(drawn, own)
+        dies = not own.keeps_passwords and drawn.random() < 0.3
         timeout = "0.005" if drawn.random() < 0.15 else "120"
         status, told = run(
-            place, f"editor{number}", [*command, "--lock-timeout", timeout], drawn.uniform(0, 0.06) if dies else None
+            place,
+            f"editor{number}",
+            [*made.command, "--lock-timeout", timeout],
+            drawn.uniform(0, 0.06) if dies else None,
+            made.stdin,
         )
-        found = own_part(tomli.loads(place.read().decode()), number)
-        about = f"seed {seed}, editor {number}, {turn}: {command}: {status} {told}: {own} -> {found}"
+        found = place.own(number)
+        about = f"seed {seed}, editor {number}, {turn}: {made.command}: {status} {told}: {own} -> {found}"
+        if undoes and status == 0:
+            wanted = wanted._replace(passwords=after_undo(own, wanted, found.passwords))
         if status == 0:
             assert found == wanted, f"an acknowledged edit is not there: {about}"
             counts["acknowledged"] += 1
+            counts[f"of {made.command[0]}"] += 1
         elif status == KILLED:
             assert found in (own, wanted), f"neither the old nor the new state: {about}"
             counts["killed"] += 1
@@ -86,8 +125,25 @@ def edit(place: Place, number: int, edits: int, seed: int) -> Counter[str]:
             assert timeout != "120", about
             assert found == own, f"nothing was to be written: {about}"
             counts["busy"] += 1
+        before = own if status == 0 and found != own and not undoes else None
         own = found
     return counts
+
+
+def edit_server(place: Place, edits: int, seed: int) -> Counter[str]:
+    """Change what the server is and what it does by default, and give the master key and all passwords another place."""
+    drawn = random.Random(f"{seed} server")
+    for turn in range(edits):
+        command, path, value = drawn.choice(SERVER)
+        status, told = run(place, "server", [*command, "--lock-timeout", "120"])
+        about = f"seed {seed}, {turn}: {command}: {status} {told}"
+        assert status == 0, about
+        found: object = place.tree()
+        for part in path:
+            assert isinstance(found, dict), about
+            found = found.get(part)
+        assert found == value, f"an acknowledged edit is not there: {about}"
+    return Counter(acknowledged=edits)
 
 
 def edit_pair(place: Place, edits: int, seed: int) -> Counter[str]:
@@ -130,7 +186,6 @@ def read(place: Place, number: int, seed: int) -> Counter[str]:
     return counts
 
 
-def _switches(account: dict[str, object]) -> tuple[bool, bool]:
-    text = json.dumps(account["services"])
-    found = json.loads(text)
+def _switches(account: Tree) -> tuple[bool, bool]:
+    found: Tree = account["services"]
     return found["pop"]["on"], found["imap"]["on"]

@@ -59,6 +59,37 @@ def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> N
     assert closed.returncode == 74
 
 
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
+@pytest.mark.parametrize(
+    ("command", "made"),
+    [
+        ("account suspend alice@example.com", True),
+        ("account suspend alice@example.com --dry-run", False),
+        ("account list", False),
+        ("init --file new.toml", True),
+        ("install new.toml --no-cases", False),
+    ],
+)
+def test_output_that_is_lost_leaves_no_doubt_about_the_change(
+    redirected: str, command: str, made: bool, store: Path, tmp_path: Path
+) -> None:
+    if command.startswith("install"):  # which shows what it changes before it does
+        (tmp_path / "new.toml").write_text(store.read_text() + '\n[accounts."new@example.com"]\npop = true\n')
+    before = store.read_bytes()
+    done = subprocess.run(
+        f"{sys.executable} -m mailpolicy {command} {redirected}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MAILPOLICY_FILE": str(store)},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 74, done
+    changed = (tmp_path / "new.toml").exists() if command.startswith("init") else store.read_bytes() != before
+    assert (changed, done.stderr.endswith("; the command itself was carried out\n")) == (made, made)
+
+
 def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:
     env = {**os.environ, "MAILPOLICY_FILE": str(store)}
     with open("/dev/full", "wb") as full:

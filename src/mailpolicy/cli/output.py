@@ -37,6 +37,7 @@ class Output:
         self._clock = clock
         self._now: datetime | None = None
         self._machine: Machine | None = None
+        self._carried_out = False  # what the command is to change
         self.skipped: set[str] = set()  # options of edits that leave a safeguard of host.toml out
 
     def now(self) -> datetime:
@@ -86,14 +87,14 @@ class Output:
     def data(self, text: str) -> None:
         """Write text to stdout. Raises BrokenPipeError and OutputFailed."""
         if sys.stdout is None:
-            raise OutputFailed("stdout is closed")
+            raise self._failed("stdout is closed")
         try:
             sys.stdout.write(text)
         # An OSError too, but not a failure: the reader has seen enough.
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
-            raise OutputFailed(f"stdout could not be written: {_reason(error)}") from None
+            raise self._failed(f"stdout could not be written: {_reason(error)}") from None
 
     def flush(self) -> None:
         """Flush stdout. Raises BrokenPipeError and OutputFailed."""
@@ -104,7 +105,10 @@ class Output:
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:
-            raise OutputFailed(f"stdout could not be written: {_reason(error)}") from None
+            raise self._failed(f"stdout could not be written: {_reason(error)}") from None
+
+    def _failed(self, reason: str) -> OutputFailed:
+        return OutputFailed(f"{reason}; the command itself was carried out" if self._carried_out else reason)
 
     def json(self, schema: str, content: Mapping[str, Any]) -> None:
         """Write a JSON object with its schema, on one line."""
@@ -206,8 +210,10 @@ class Output:
     def shows_results(self, *, dry_run: bool = False) -> bool:
         """Return whether an edit prints its result lines: not with --quiet, except for a dry run and for JSON.
 
-        Output that is the purpose of a command, such as a list, is printed with --quiet too.
+        Output that is the purpose of a command, such as a list, is printed with --quiet too. It is asked when the change is
+        made, which an error of stdout then says.
         """
+        self._carried_out = not dry_run
         return dry_run or self.context.format == "json" or not self.context.quiet
 
     def detail(self, text: str | Advice) -> None:

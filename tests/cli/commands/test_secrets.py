@@ -279,7 +279,8 @@ def test_init_beside_another_host_toml_names_the_line_to_change(run: Run, tmp_pa
     )
     done = run(*init)
     assert (done.status, done.out) == (5, "")
-    assert f'on line 1 write secrets_file = "{other}"; add at its top, each on a line: ' in done.err
+    said = f"{host}: exists already, and does not name the file that would be made; on line 1 write"
+    assert f'{said} secrets_file = "{other}"; add at its top, each on a line: ' in done.err
     assert not other.exists()
     added = done.err.partition("each on a line: ")[2].splitlines()[0].split("  ")
     host.write_text("\n".join([*added, f'secrets_file = "{other}"', ""]))

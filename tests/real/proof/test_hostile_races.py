@@ -19,6 +19,7 @@ import pytest
 from mailpolicy.cli.app import root as program
 from tests.helpers import NOBODY, PROGRAM, missing, needs_root
 from tests.real.loopback import need
+from tests.real.proof import warm
 from tests.real.proof.privileges import children
 from tests.real.proof.privileges.beside import COMMANDS, Folder, Machine, require_unharmed
 from tests.real.proof.privileges.user import general
@@ -97,7 +98,7 @@ def _race(folder: int, victim: str, chance: random.Random) -> NoReturn:
 @pytest.mark.parametrize("folder", [Folder.GROUP, Folder.STICKY, Folder.OWN], ids=lambda folder: folder.name.lower())
 def test_while_the_user_swaps_all_the_time(folder: Folder, tmp_path: Path, tried: Tried) -> None:
     needs_root()
-    children.preload()
+    warm.preload()
     program()
     tmp_path.chmod(0o755)
     machine = Machine(tmp_path, folder)
@@ -115,7 +116,7 @@ def test_no_name_is_missed(tmp_path: Path, tried: Tried) -> None:
     """What the kernel is asked for in the folder is what was seen in Python, where the user acts before each call."""
     needs_root()
     strace = need("strace", "strace")
-    children.preload()
+    warm.preload()
     program()
     machine = Machine(tmp_path, Folder.STICKY)
     lines = COMMANDS[::TRACED]

@@ -18,7 +18,7 @@ import pytest
 
 from mailpolicy.cli.app import root as program
 from tests.helpers import needs_root
-from tests.real.proof.privileges import children
+from tests.real.proof import warm
 from tests.real.proof.privileges.beside import COMMANDS, STATUSES, Folder, Machine, require_unharmed
 from tests.real.proof.privileges.user import Attack, Planted
 from tests.real.proof.promises import Promise, Tried, scaled
@@ -85,7 +85,7 @@ def role(name: str | None) -> str | None:
 @pytest.mark.parametrize("folder", Folder)
 def test_between_two_calls(folder: Folder, shard: int, tmp_path: Path, tried: Tried) -> None:
     needs_root()
-    children.preload()
+    warm.preload()
     program()
     tmp_path.chmod(0o755)
     machine = Machine(tmp_path, folder)

@@ -19,6 +19,7 @@ import pytest
 from mailpolicy.cli.app import root as program
 from tests.everything import EDITS, rows, write_everything
 from tests.helpers import Result, mount_namespace
+from tests.real.proof import warm
 from tests.real.proof.privileges import children
 from tests.real.proof.privileges.disks import DISKS, Disk, be_root_of_a_container, own_mounts, sync, unmount
 from tests.real.proof.promises import Promise, Tried, scaled
@@ -175,7 +176,7 @@ def tries(disk: Disk) -> Iterator[tuple[str, tuple[int, ...]]]:
 @pytest.mark.parametrize("disk", DISKS, ids=lambda disk: disk.name.replace(" ", "-"))
 def test_the_old_files_or_the_new_ones(disk: Disk, tmp_path: Path, tried: Tried) -> None:
     mount_namespace()
-    children.preload()
+    warm.preload()
     program()
     folder = tmp_path / "disk"
     folder.mkdir()

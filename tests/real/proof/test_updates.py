@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailpolicy.cli import context
+from tests.real.proof import warm
 from tests.real.proof.promises import Promise, Tried, scaled
 from tests.real.proof.updates import processes
 from tests.real.proof.updates.processes import PAIR, Place
@@ -49,6 +50,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     folder, told = tmp_path / "store", tmp_path / "told"
     folder.mkdir()
     told.mkdir()
+    warm.preload()
     sealed_file(tmp_path)
     options(tmp_path)
     with (tmp_path / "host.toml").open("a") as host:

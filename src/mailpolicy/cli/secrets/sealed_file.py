@@ -119,7 +119,7 @@ def _require_settings(config: str, machine: host.Host, settings: dict[str, str],
         missing = [differing[key] for key, line in lines.items() if line is None]
         cures += [f"add at its top, each on a line: {'  '.join(missing)}"] if missing else []
         raise Refused(
-            f"exists already with other settings; {'; '.join(cures)}",
+            f"exists already, and does not name the file that would be made; {'; '.join(cures)}",
             file=config,
             code="host-config-differs",
         )

@@ -7,45 +7,24 @@ of Python costs is paid once, so that each system call of each command can be ma
 from __future__ import annotations
 
 import ctypes
-import gc
-import importlib
 import json
 import os
-import pkgutil
 import pty
 import signal
 import sys
 from contextlib import suppress
 from typing import Any
 
-import mailpolicy
+from mailpolicy.cli import main as mailpolicy
 from tests.helpers import now
+from tests.real.proof import warm
 
 LIBRARY = ctypes.CDLL(None)
 CRASHED_HERE = 99
 
 
-def import_everything() -> None:
-    """Import what commands import, so that no child does."""
-    for module in pkgutil.walk_packages(mailpolicy.__path__, "mailpolicy."):
-        if module.name != "mailpolicy.__main__":
-            importlib.import_module(module.name)
-    for name in (
-        "tomlkit",
-        "tomli",
-        "typer",
-        "typer.main",
-        "typer.rich_utils",
-        "cryptography.hazmat.primitives.ciphers.aead",
-    ):
-        with suppress(ImportError):
-            importlib.import_module(name)
-
-
 def run(request: dict[str, Any]) -> None:
     """Run one command in this process, a child of its own, and exit with its status."""
-    from mailpolicy.cli import main
-
     folder = request["folder"]
     os.chdir(folder)
     for number, path in enumerate((request["stdin"], request["out"], request["err"])):
@@ -54,13 +33,12 @@ def run(request: dict[str, Any]) -> None:
         descriptor = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    # Streams of its own, as a program has: those of the server know what its descriptors were.
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    warm.open_streams()  # those of the server know what its descriptors were
     if request.get("record"):
         LIBRARY.faults_record(os.open(request["record"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     signal.alarm(60)  # a command that waits for ever ends by a signal that no test expects
     LIBRARY.faults_arm(os.fsencode(folder), request["number"], request["action"], request["value"])
-    status = main(request["arguments"], now)
+    status = mailpolicy(request["arguments"], now)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout.flush()
@@ -101,9 +79,7 @@ def at_a_terminal(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Answer each request with the status of its child, negative for a signal."""
-    import_everything()
-    gc.collect()
-    gc.freeze()  # a child that looked for garbage would copy every page
+    warm.freeze()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     requests = os.fdopen(os.dup(0), "r")
     answers = os.fdopen(os.dup(1), "w")

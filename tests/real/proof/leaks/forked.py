@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import gc
-import importlib
-import io
 import json
 import os
-import pkgutil
 import selectors
 import signal
 import sys
@@ -23,21 +19,9 @@ import threading
 from contextlib import suppress
 from typing import Any, NoReturn
 
-import mailpolicy
 from mailpolicy.cli import main
+from tests.real.proof import warm
 from tests.real.proof.leaks import crashes
-
-_OTHERS = ("keyring", "keyring.core", "keyring.backends.fail", "tests.backends", "shlex", "getpass", "rich.table")
-_NOT_PRELOADED = ("mailpolicy.__main__",)
-
-
-def preload() -> None:
-    """Import what commands import, so that a fork has it already."""
-    for module in pkgutil.walk_packages(mailpolicy.__path__, "mailpolicy."):
-        if module.name not in _NOT_PRELOADED:
-            importlib.import_module(module.name)
-    for name in _OTHERS:
-        importlib.import_module(name)
 
 
 def serve() -> dict[str, Any] | None:
@@ -96,24 +80,14 @@ def become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.path[0:0] = os.environ.get("PYTHONPATH", "").split(":")
-    # As the interpreter opens them in the C.UTF-8 locale.
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8", "surrogateescape")
-    sys.stdout = _written(1, "surrogateescape")
-    sys.stderr = _written(2, "backslashreplace")
+    warm.open_streams()
     sys.argv = ["mailpolicy", *request["arguments"]]
-
-
-def _written(number: int, errors: str) -> io.TextIOWrapper:
-    raw = io.FileIO(number, "w", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors, line_buffering=os.isatty(number) or number == 2)
 
 
 def run() -> NoReturn:
     """Serve, and be a program in each fork."""
     sys.path.insert(0, os.environ["PYTHONPATH"])
-    preload()
-    gc.collect()
-    gc.freeze()
+    warm.freeze()
     os.write(1, b"{}\n")  # ready
     request = serve()
     if request is None:

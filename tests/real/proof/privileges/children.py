@@ -6,51 +6,30 @@ What a fork does to itself (its mounts, its limits, its `os`) ends with it.
 from __future__ import annotations
 
 import fcntl
-import importlib
-import io
 import os
 import pickle
-import pkgutil
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import mailpolicy
 from mailpolicy.cli import main
 from tests.helpers import Result, now
+from tests.real.proof import warm
 
 T = TypeVar("T")
-_OTHERS = (
-    "keyring",
-    "keyring.backends.fail",
-    "keyring.backends.null",
-    "cryptography.hazmat.primitives.ciphers.aead",
-    "syslog",
-)
 
 
 class Failed(AssertionError):
     """The work of a fork raised something, or the fork was killed."""
 
 
-@cache
-def preload() -> None:
-    """Import what commands import, so that a fork has it already."""
-    for module in pkgutil.walk_packages(mailpolicy.__path__, "mailpolicy."):
-        if module.name != "mailpolicy.__main__":
-            importlib.import_module(module.name)
-    for name in _OTHERS:
-        importlib.import_module(name)
-
-
 def in_a_fork(work: Callable[[], T], seconds: int = 30) -> T:
     """Return what `work` returns in a fork, which is killed after `seconds`."""
-    preload()
+    warm.preload()
     sys.stdout.flush()
     sys.stderr.flush()
     reading, writing = os.pipe()
@@ -107,11 +86,7 @@ def command(
     for number in (1, 2):
         os.dup2(pipes[number][1], number)
         _REAL_CLOSE(pipes[number][1])
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8", "surrogateescape")
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(io.BufferedWriter(io.FileIO(number, "w", closefd=False)), "utf-8", "backslashreplace")
-        for number in (1, 2)
-    )
+    warm.open_streams()
     begin()
     status = main(list(arguments), now)
     sys.stdout.flush()

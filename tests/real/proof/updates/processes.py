@@ -17,6 +17,7 @@ import tomli
 
 from mailpolicy.cli import main
 from tests.helpers import now
+from tests.real.proof import warm
 from tests.real.proof.updates.own import Own, Tree, own_part
 from tests.real.proof.updates.steps import after_undo, step, undo
 from tests.sealing import sealed_file
@@ -83,10 +84,12 @@ def _become(place: Place, given: Path, output: Path, arguments: list[str]) -> No
     status = 99
     try:
         os.dup2(os.open(given, os.O_RDONLY), 0)
-        with open(0, closefd=False) as sys.stdin, open(output, "w") as sys.stdout:
-            sys.stderr = sys.stdout
-            status = main([*place.options(), *arguments], now)
-            sys.stdout.flush()
+        written = os.open(output, os.O_WRONLY | os.O_APPEND)
+        for number in (1, 2):
+            os.dup2(written, number)
+        warm.open_streams()
+        status = main([*place.options(), *arguments], now)
+        sys.stdout.flush()
     finally:
         os._exit(status)
 

@@ -181,7 +181,7 @@ def test_every_call_of_every_command(keyrings: Keyrings, shard: int, tried: Trie
     for index, (row, good) in enumerate(keyrings.touching().items()):
         # Not the same cases for each row, and each case for some.
         for what in (
-            cases(row, good, KINDS)[(shard + index * 7) % SHARDS :: SHARDS * 4] if PROVE else few(row, good, index)
+            cases(row, good, KINDS)[(shard + index * 7) % SHARDS :: SHARDS * 8] if PROVE else few(row, good, index)
         ):
             failed = KINDS[what.split()[1]]
             begun, place = keyrings.start(row, UNRULY, what, *(["--verbose"] if index % 2 else []))
@@ -205,7 +205,7 @@ def test_keyrings_that_hang(keyrings: Keyrings, tried: Tried) -> None:
     ]
     wanted = wanted[:: scaled(2, 17)]
     spinning = next((row, good, "get spin") for row, good, _ in wanted)
-    for portion in [wanted[start : start + 40] for start in range(0, len(wanted), 40)] + [[spinning]]:
+    for portion in [wanted[start : start + 90] for start in range(0, len(wanted), 90)] + [[spinning]]:
         begun = [(*one, *keyrings.start(one[0], UNRULY, one[2])) for one in portion]
         for row, good, what, run, place in begun:
             keyrings.judge(row, good, what, keyrings.forks.result(run), place, failed=True)

@@ -157,7 +157,11 @@ def test_a_file_that_root_keeps_from_a_trusted_group(suffix: str, run: Run, stor
     os.chown(kept, 0, 0)
     if suffix in ("edit.lock", "pending.lock"):
         with held.without_lock(str(store), group_named(grp.getgrgid(NOBODY).gr_name)) as file, ExitStack() as stack:
-            lock = file.reserved(suffix, "root") if suffix == "edit.lock" else file.waited_for(suffix, 1, "others")
+            lock = (
+                file.reserved(suffix, "root")
+                if suffix == "edit.lock"
+                else file.waited_for(suffix, 1, "others", optional=False)
+            )
             stack.enter_context(lock)
     else:
         done = run("--file", str(store), "--host-config", str(host), "pop", "on", "bob@example.com")

@@ -197,9 +197,9 @@ class Held:
         """Hold the lock NAME.SUFFIX, in which `who` stands for others who come. Raises StillLocked, Refused and WriteFailed."""
         return lock.reserved(self._place, self.trusted, suffix, who)
 
-    def waited_for(self, suffix: str, timeout: float, others: str) -> AbstractContextManager[None]:
-        """Hold the lock NAME.SUFFIX, waiting for `others` up to `timeout` seconds. Raises StillLocked, Refused and WriteFailed."""
-        return lock.waited_for(self._place, self.trusted, suffix, timeout, others)
+    def waited_for(self, suffix: str, timeout: float, others: str, *, optional: bool) -> AbstractContextManager[None]:
+        """Hold the lock NAME.SUFFIX as `lock.waited_for` does."""
+        return lock.waited_for(self._place, self.trusted, suffix, timeout, others, optional=optional)
 
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""

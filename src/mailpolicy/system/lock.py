@@ -6,6 +6,7 @@ that waits for a removed lock would not exclude the next one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -67,9 +68,21 @@ def _unlockable(error: OSError, place: Place, suffix: str) -> WriteFailed:
 
 
 @contextmanager
-def waited_for(place: Place, trusted: Trusted, suffix: str, timeout: float, others: str) -> Iterator[None]:
-    """Hold the lock NAME.SUFFIX, waiting for `others` up to `timeout` seconds. Raises StillLocked, Refused and WriteFailed."""
-    descriptor = open_lock(place, trusted, suffix)
+def waited_for(
+    place: Place, trusted: Trusted, suffix: str, timeout: float, others: str, *, optional: bool = False
+) -> Iterator[None]:
+    """Hold the lock NAME.SUFFIX, waiting for `others` up to `timeout` seconds.
+
+    An `optional` lock is not held by who may not write there. Raises StillLocked, Refused and WriteFailed.
+    """
+    try:
+        descriptor = open_lock(place, trusted, suffix)
+    except WriteFailed as error:
+        why = error.__context__
+        if not (optional and isinstance(why, OSError) and why.errno in (errno.EACCES, errno.EPERM, errno.EROFS)):
+            raise
+        yield
+        return
     try:
         acquire(descriptor, place, suffix, timeout, time.monotonic() + timeout, others)
         yield

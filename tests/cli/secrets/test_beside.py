@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pexpect
@@ -97,3 +98,29 @@ def test_nothing_is_sent_that_nobody_agreed_to(changed: Machine) -> None:
     child.close()
     assert child.exitstatus == 75
     assert changed.kept() == {user(ALICE): FIRST, user(BOB): SECOND}
+
+
+@pytest.mark.parametrize("command", [SET, CLEAR, ("secrets", "rebind", "--yes")])
+def test_who_may_not_write_beside_the_store_can_change_the_keyring(changed: Machine, command: tuple[str, ...]) -> None:
+    """Nobody else can be at it by means of a lock there; an edit of the store is refused as ever."""
+    (changed.folder / "given").write_text(SECOND)
+    Path(f"{changed.keyring}.calls").touch()
+    before = changed.untouched()
+    elsewhere = user(ALICE, ELSEWHERE)
+    if command[0] == "secrets":
+        changed.keyring.write_text(json.dumps({"mailpolicy": {elsewhere: FIRST}}))
+        command = (*command, "--from", ELSEWHERE)
+    without = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
+    changed.folder.chmod(0o555)
+    try:
+        done = changed.run(*command, prefix=without)
+    finally:
+        changed.folder.chmod(0o755)
+    assert changed.untouched() == before
+    if command is CLEAR:
+        assert done.status == 7
+        assert f"mailpolicy: {changed.store}.pending.lock: cannot create the lock: permission denied" in done.err
+        assert changed.kept() == {user(ALICE): FIRST}
+    else:
+        assert done.status == 0, done
+        assert changed.kept() == {user(ALICE): FIRST if command[0] == "secrets" else SECOND}

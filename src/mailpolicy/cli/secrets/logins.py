@@ -55,7 +55,7 @@ def import_all(out: Output, *, dry_run: bool) -> int:
             f"{counted(len(wanted), 'password')} would be set, if the keyring accepts {them} (not checked by a dry run)"
         )
         return print_outcome(out, trial, dry_run=True)
-    with changing_secrets(out, store) as now:
+    with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan = planned_edit(out, now, planner)
             secrets = _secrets(now, plan, wanted)

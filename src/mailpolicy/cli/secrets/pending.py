@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from mailpolicy.cli.output import Output
+from mailpolicy.edit.plan import Plan
 from mailpolicy.errors import MailpolicyError, NotConfirmed
 from mailpolicy.secrets import pending
 from mailpolicy.secrets.credentials import Credentials
@@ -18,14 +19,20 @@ from mailpolicy.system.held import Held, locked, without_lock
 
 
 @contextmanager
-def changing_secrets(out: Output, store: Store) -> Iterator[Store]:
+def changing_secrets(out: Output, store: Store, plan: Plan | None = None) -> Iterator[Store]:
     """Hold `NAME.pending.lock` and yield the store as it is now: only one command at a time changes secrets.
 
     What it read of the keyring so stays true until it has deleted what it copied, without the store being locked while a
-    keyring takes its time. Raises StillLocked, StoreError, Refused and WriteFailed.
+    keyring takes its time. Who may not write beside the store, and has a `plan` that changes only the keyring or none, goes
+    on without the lock. Raises StillLocked, StoreError, Refused and WriteFailed.
     """
     with without_lock(store.path, out.trusted) as place:
-        waited = place.waited_for("pending.lock", out.context.lock_timeout, "another command that changes passwords")
+        waited = place.waited_for(
+            "pending.lock",
+            out.context.lock_timeout,
+            "another command that changes passwords",
+            optional=plan is None or not plan.operations,
+        )
         with waited, place.opened() as descriptor:
             yield store.reread(descriptor)
 

@@ -61,7 +61,7 @@ def set_secret(
     ask_to_send(out, agreed, yes=yes)
     if secret is None:
         secret = prompt(owner.prompt)
-    with changing_secrets(out, store) as now:
+    with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan = planned_edit(out, now, planner)
             bound, moves = _bound(now, plan, owner)
@@ -129,7 +129,7 @@ def edit_with_secrets(
         if not (found.deleted and ask_to_delete(out, plan, list(found.deleted))) and plan.operations:
             confirm(out, store, plan)
         agreed = {*found.deleted, *found.carried}
-    with changing_secrets(out, store) as now:
+    with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan = planned_edit(out, now, planner)
             secrets = concerned(now, plan)

@@ -119,7 +119,9 @@ def test_a_printed_command_reaches_the_same_store(run: Run, tmp_path: Path, kind
         assert run(*words).status == expected, line
         after = {path: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()}
         changed = {path.name for path in after if after[path] != before.get(path)}
-        assert changed <= {name, f"{name}.lock", "accounts.schema.json", "out", "out.lock"}, line
+        assert changed <= {name, f"{name}.lock", f"{name}.pending.lock", "accounts.schema.json", "out", "out.lock"}, (
+            line
+        )
 
 
 def test_what_was_not_given_is_not_named(run: Run, store: Path) -> None:

@@ -16,6 +16,7 @@ from mailpolicy.system.markers import foreign_file
 from mailpolicy.system.trust import ROOT_ONLY, Trusted
 
 _SUFFIX = "pending"
+LOCK = "pending.lock"  # held by the command that changes secrets
 
 
 def user_names(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
@@ -33,14 +34,27 @@ def read(store: Held) -> list[str]:
     return lines
 
 
+def interrupted(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
+    """Return the same, or nothing while a change is going on. Raises Refused and WriteFailed."""
+    with without_lock(path, trusted, check_trust=False) as store:
+        # Read again if nobody is at it: a change may just have ended.
+        return read(store) if read(store) and not store.is_locked(LOCK) else []
+
+
 class Interrupted(Advice):
     """The warning about interrupted changes."""
 
 
-def warnings(path: str, trusted: Trusted = ROOT_ONLY, *, apart_from: Collection[str] = ()) -> list[str | Advice]:
-    """Return the warning about interrupted changes of the store at `path`, if there were any but those of `apart_from`."""
+def warnings(
+    path: str, trusted: Trusted = ROOT_ONLY, *, apart_from: Collection[str] | None = None
+) -> list[str | Advice]:
+    """Return the warning about interrupted changes of the store at `path`, if there were any.
+
+    `apart_from` is given by a change that goes on: its own names.
+    """
     try:
-        found = [name for name in user_names(path, trusted) if name not in apart_from]
+        noted = interrupted(path, trusted) if apart_from is None else user_names(path, trusted)
+        found = [name for name in noted if name not in (apart_from or ())]
     except MailpolicyError as error:
         return [f"warning: cannot check for interrupted changes: {error}"]
     if not found:

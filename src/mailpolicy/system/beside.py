@@ -17,7 +17,7 @@ from mailpolicy.system.preserved import drop_acl
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
 
-_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def open_beside(
@@ -29,7 +29,7 @@ def open_beside(
     have made, and OSError.
     """
     name, shown = f"{place.name}.{suffix}", f"{place.target}.{suffix}"
-    flags = os.O_RDWR | _FLAGS
+    flags = os.O_RDWR | FLAGS
     try:
         while True:
             # First without O_CREAT: in a sticky directory the kernel forbids it for another user's file.
@@ -62,7 +62,7 @@ def read(place: Place, trusted: Trusted, suffix: str) -> bytes | None:
         return None
     name = f"{place.name}.{suffix}"
     try:
-        descriptor = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=place.folder)
+        descriptor = os.open(name, os.O_RDONLY | FLAGS, dir_fd=place.folder)
     except FileNotFoundError:
         return None
     except OSError as error:

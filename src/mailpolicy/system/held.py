@@ -119,8 +119,7 @@ class Held:
 
     def create_beside(self, name: str, content: bytes) -> None:
         """Create another file in the folder. Raises WriteFailed, also if it already exists, and NotConfirmed."""
-        path = os.path.join(self._place.folder_path, name)
-        with self._write_errors("nothing was written", path):
+        with self._write_errors("nothing was written", os.path.join(self._place.folder_path, name)):
             replacing.replace(self._place, name, None, content, KEEP_ATTRIBUTES, None)
 
     def remove_beside(self, name: str) -> None:
@@ -201,6 +200,10 @@ class Held:
         """Hold the lock NAME.SUFFIX as `lock.waited_for` does."""
         return lock.waited_for(self._place, self.trusted, suffix, timeout, others, optional=optional)
 
+    def is_locked(self, suffix: str) -> bool:
+        """Return whether somebody holds the lock NAME.SUFFIX."""
+        return lock.is_held(self._place, suffix)
+
     def marker(self, suffix: str) -> Marker:
         """Return the marker NAME.SUFFIX beside the file."""
         return Marker(self._place, suffix, self.trusted)
@@ -210,9 +213,7 @@ class Held:
         return self._is_unchanged(self.lstat())
 
     def _is_unchanged(self, st: os.stat_result | None) -> bool:
-        if self._last_read == _NOT_READ:
-            return True
-        return self._last_read == (None if st is None else _identity(st))
+        return self._last_read in (_NOT_READ, None if st is None else _identity(st))
 
     def _path_unchanged(self) -> bool:
         """Return whether the path still leads to this name in this folder; a link on the way may have changed."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailpolicy.errors import StillLocked, WriteFailed
-from mailpolicy.system.beside import open_beside
+from mailpolicy.system.beside import FLAGS, open_beside
 from mailpolicy.system.files import describe_error, require_regular
 from mailpolicy.system.resolve import Place
 from mailpolicy.system.trust import Trusted
@@ -89,6 +89,22 @@ def waited_for(
     finally:
         with suppress(OSError):
             os.close(descriptor)
+
+
+def is_held(place: Place, suffix: str) -> bool:
+    """Return whether somebody, perhaps this process, holds the lock NAME.SUFFIX; False where that cannot be found out."""
+    try:
+        descriptor = os.open(f"{place.name}.{suffix}", os.O_RDONLY | FLAGS, dir_fd=place.folder)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)
+    return False
 
 
 @contextmanager

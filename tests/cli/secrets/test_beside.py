@@ -100,6 +100,15 @@ def test_nothing_is_sent_that_nobody_agreed_to(changed: Machine) -> None:
     assert changed.kept() == {user(ALICE): FIRST, user(BOB): SECOND}
 
 
+@pytest.mark.parametrize("other", [("imap", "off", BOB), ("validate", "--secrets"), ("doctor",)])
+def test_a_change_that_goes_on_is_not_called_interrupted(changed: Machine, other: tuple[str, ...]) -> None:
+    told = both(changed, RENAME, "delete", other)[2]
+    assert "interrupted" not in told
+    Path(f"{changed.store}.pending").write_text(f"{user(BOB)}\n")
+    done = changed.run(*other, "--keyring-backend", JSON)
+    assert "interrupted" in done.out + done.err
+
+
 @pytest.mark.parametrize("command", [SET, CLEAR, ("secrets", "rebind", "--yes")])
 def test_who_may_not_write_beside_the_store_can_change_the_keyring(changed: Machine, command: tuple[str, ...]) -> None:
     """Nobody else can be at it by means of a lock there; an edit of the store is refused as ever."""

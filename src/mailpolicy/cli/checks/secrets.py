@@ -76,5 +76,5 @@ def check_secrets(machine: CheckInput) -> Iterator[CheckResult]:
 
 def check_pending_changes(machine: CheckInput) -> Iterator[CheckResult]:
     """Check for interrupted changes of secrets."""
-    for name in pending.user_names(machine.out.context.file, machine.trusted):
+    for name in pending.interrupted(machine.out.context.file, machine.trusted):
         yield CheckResult(WARNING, f"a change of {name} was interrupted", ("mailpolicy", "validate", "--secrets"))

@@ -121,7 +121,7 @@ def missing_secrets(out: Output, store: Store) -> list[Finding]:
     """Return findings about missing secrets and interrupted changes. Raises KeyringError."""
     keyring = credentials(out)
     keys = bindings.named_secrets(store.policy())
-    noted = pending.user_names(store.path, out.trusted)
+    noted = pending.interrupted(store.path, out.trusted)
     kept = keyring.get_many([*(secret.user for secret in keys), *noted])
     missing = explain_missing(keyring, [secret for secret in keys if secret.user not in kept])
     problems = [Problem("MP060", keys[secret], str(absence)) for secret, absence in missing.items()]

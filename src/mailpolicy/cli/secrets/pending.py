@@ -28,7 +28,7 @@ def changing_secrets(out: Output, store: Store, plan: Plan | None = None) -> Ite
     """
     with without_lock(store.path, out.trusted) as place:
         waited = place.waited_for(
-            "pending.lock",
+            pending.LOCK,
             out.context.lock_timeout,
             "another command that changes passwords",
             optional=plan is None or not plan.operations,
@@ -101,7 +101,7 @@ def pending_change(
 
 def clear_pending(out: Output, store: Store, users: list[str]) -> None:
     """Remove names whose change is complete from the marker."""
-    if pending.warnings(store.path, out.trusted):  # nearly always empty, and then no lock is needed
+    if pending.warnings(store.path, out.trusted, apart_from=()):  # nearly always empty, and then no lock is needed
         failure = "the note of this change could not be removed, so the next edit will call it interrupted"
         _with_lock(out, store, lambda held: pending.remove(held, users), failure)
 

@@ -41,6 +41,9 @@ class _Found(NamedTuple):
     touched: Collection[str]
 
 
+_NOTHING = _Found((), {}, ())
+
+
 def set_secret(
     out: Output, planner: Planner, owner: Owner, source: PasswordSource, *, dry_run: bool, yes: bool = False
 ) -> int:
@@ -124,16 +127,18 @@ def edit_with_secrets(
     agreed: set[Secret] = set()
     if not yes:
         require_yes(out, plan)
-        found = _found(out, keyring, secrets)
-        ask_to_send(out, _sent(found.carried), yes=False)
-        if not (found.deleted and ask_to_delete(out, plan, list(found.deleted))) and plan.operations:
+        seen = _found(keyring, secrets) or _NOTHING
+        ask_to_send(out, _sent(seen.carried), yes=False)
+        if not (seen.deleted and ask_to_delete(out, plan, list(seen.deleted))) and plan.operations:
             confirm(out, store, plan)
-        agreed = {*found.deleted, *found.carried}
+        agreed = {*seen.deleted, *seen.carried}
     with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan = planned_edit(out, now, planner)
             secrets = concerned(now, plan)
-        found = _found(out, keyring, secrets)
+        if (found := _found(keyring, secrets)) is None:
+            out.message("note: no keyring is available, so no password was looked for")
+            found = _NOTHING
         if not yes:
             refuse_more(out, {*found.deleted, *_sent(found.carried)}, agreed)
         kept = keyring.get_many([before.user for before in found.carried])
@@ -225,14 +230,14 @@ def _add_deletion_lines(plan: Plan, secrets: Collection[Secret], remaining: Coll
             plan.changes.append(Change(owner.address, owner.key, None, None))
 
 
-def _found(out: Output, keyring: Credentials, secrets: Concerned) -> _Found:
+def _found(keyring: Credentials, secrets: Concerned) -> _Found | None:
     """Return what the keyring has of secrets: for every destination if it can list them, else only these.
 
-    Nothing, with a note, if there is no keyring and none is configured.
+    None if there is no keyring and none is configured. Raises KeyringError.
     """
     named = [*secrets.gone, *secrets.moves]
     if not named:
-        return _Found((), {}, ())
+        return _NOTHING
     try:
         users = keyring.names()
         if users is not None:
@@ -244,8 +249,7 @@ def _found(out: Output, keyring: Credentials, secrets: Concerned) -> _Found:
     except KeyringError as error:
         if error.code != "no-keyring" or keyring.is_configured:
             raise
-        out.message("note: no keyring is available, so no password was looked for")
-        return _Found((), {}, ())
+        return None
     ownerless = {secret.owner for secret in secrets.gone}
     owners = {before.owner: after.owner for before, after in secrets.moves.items() if before.owner != after.owner}
     carried = {

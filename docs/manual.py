@@ -30,7 +30,10 @@ _EXIT_STATUS = (
     ("8", "written and in place, but the disk did not confirm"),
     ("70", "internal error"),
     ("74", "stdout could not be written"),
-    ("75", "another writer holds the lock; nothing was written, try again"),
+    (
+        "75",
+        "another writer was not done in time, or has changed what this command would do; nothing was written, try again",
+    ),
     ("130, 141, 143", "interrupted, broken pipe, terminated"),
 )
 _FILES = (

@@ -61,21 +61,30 @@ def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
 @pytest.mark.parametrize(
-    ("command", "made"),
+    ("command", "changes"),
     [
-        ("account suspend alice@example.com", True),
-        ("account suspend alice@example.com --dry-run", False),
-        ("account list", False),
-        ("init --file new.toml", True),
-        ("install new.toml --no-cases", False),
+        ("account suspend alice@example.com", ["accounts.toml"]),
+        ("account suspend alice@example.com --dry-run", []),
+        ("account resume alice@example.com", []),
+        ("account list", []),
+        ("init --file fresh.toml", ["fresh.toml"]),
+        ("install new.toml", []),  # it first shows what it changes
+        ("install new.toml --yes --json", ["accounts.toml"]),
+        ("export dovecot --output out", ["out"]),
+        ("deploy --host-config host.toml", ["passwd"]),
     ],
 )
 def test_output_that_is_lost_leaves_no_doubt_about_the_change(
-    redirected: str, command: str, made: bool, store: Path, tmp_path: Path
+    redirected: str, command: str, changes: list[str], store: Path, tmp_path: Path
 ) -> None:
-    if command.startswith("install"):  # which shows what it changes before it does
-        (tmp_path / "new.toml").write_text(store.read_text() + '\n[accounts."new@example.com"]\npop = true\n')
-    before = store.read_bytes()
+    (tmp_path / "new.toml").write_text(store.read_text() + '\n[accounts."new@example.com"]\npop = true\n')
+    export = f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/passwd"\n'
+    (tmp_path / "host.toml").write_text(export)
+
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix in ("", ".toml")}
+
+    before = contents()
     done = subprocess.run(
         f"{sys.executable} -m mailpolicy {command} {redirected}",
         shell=True,
@@ -86,8 +95,25 @@ def test_output_that_is_lost_leaves_no_doubt_about_the_change(
         check=False,
     )
     assert done.returncode == 74, done
-    changed = (tmp_path / "new.toml").exists() if command.startswith("init") else store.read_bytes() != before
-    assert (changed, done.stderr.endswith("; the command itself was carried out\n")) == (made, made)
+    assert [name for name, content in contents().items() if before.get(name) != content] == changes
+    assert done.stderr.endswith("; the change was made\n") is bool(changes)
+
+
+def test_output_that_is_lost_hides_no_failure(store: Path, tmp_path: Path) -> None:
+    export = f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/passwd"\nreload = ["false"]\n'
+    (tmp_path / "host.toml").write_text(export)
+    done = subprocess.run(
+        f"{sys.executable} -m mailpolicy deploy --host-config host.toml >/dev/full",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MAILPOLICY_FILE": str(store)},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 74, done
+    assert "`false` failed (exit 1)" in done.stderr
+    assert "the change was made" not in done.stderr
 
 
 def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailpolicy.cli import author
 from mailpolicy.cli.output import Output
-from mailpolicy.errors import Advice, Refused
+from mailpolicy.errors import Advice, Refused, StillLocked
 from mailpolicy.policy.names import printable
 from mailpolicy.store.store import Store
 
@@ -40,9 +40,10 @@ def carry_out(
     *,
     dry_run: bool = False,
     yes: bool = True,
+    agreed: Plan | None = None,
     first: Callable[[Held], None] | None = None,
 ) -> EditResult:
-    """Carry out an edit, asking for confirmation first if it needs one."""
+    """Carry out an edit, asking for confirmation first if it needs one; `agreed` is a plan that has it already."""
     from mailpolicy.edit.transaction import transact  # 5 ms, only for edits; `account show` imports this module too
 
     require_machine(out)
@@ -55,7 +56,8 @@ def carry_out(
         trusted=out.trusted,
         guard=out.guard,
         journal=author.journal(out),
-        confirm=None if yes else lambda plan: confirm(out, store, plan),
+        confirm=None if yes or agreed is not None else lambda plan: confirm(out, store, plan),
+        confirm_again=None if yes else lambda old, new: refuse_more(out, agreed or old, new),
         before_replace=first,
     )
 
@@ -70,10 +72,7 @@ def confirm(out: Output, store: Store, plan: Plan) -> None:
     """Ask before an edit of many accounts, or one that the plan has a question about. Raises Refused without consent."""
     from mailpolicy.edit.transaction import refuse_broken_cases  # 5 ms, as above
 
-    question = plan.question
-    count = len({change.address for change in plan.changes if change.address is not None})
-    if question is None and count >= CONFIRM_FROM:
-        question = f"Change {count} accounts in {printable(out.context.file)}?"
+    question = _question(out, plan)
     if question is None or not out.context.can_ask:
         require_yes(out, plan)
         return
@@ -82,6 +81,32 @@ def confirm(out: Output, store: Store, plan: Plan) -> None:
 
     if not typer.confirm(question, err=True):
         raise Refused("nothing was changed", code="not-confirmed-by-user")
+
+
+def _question(out: Output, plan: Plan) -> str | None:
+    if plan.question is None and len(changed := _changed_accounts(plan)) >= CONFIRM_FROM:
+        return f"Change {len(changed)} accounts in {printable(out.context.file)}?"
+    return plan.question
+
+
+def _changed_accounts(plan: Plan) -> dict[str, None]:
+    return dict.fromkeys(change.address for change in plan.changes if change.address is not None)
+
+
+def refuse_more(out: Output, agreed: Plan, plan: Plan) -> None:
+    """Raise StillLocked if another command has made a plan that needs consent concern more than what was agreed to."""
+    if _question(out, plan) is None or not (more := _changed_accounts(plan).keys() - _changed_accounts(agreed)):
+        return
+    raise changed_meanwhile(out, f"{min(more)} would be changed too")
+
+
+def changed_meanwhile(out: Output, what: str) -> StillLocked:
+    """Return the error for an edit that is another one than what was asked for, because the store was changed meanwhile."""
+    return StillLocked(
+        f"another command has changed the store meanwhile, and now {what}; nothing was written, try again",
+        file=out.context.file,
+        code="changed-meanwhile",
+    )
 
 
 def require_yes(out: Output, plan: Plan) -> None:
@@ -93,6 +118,7 @@ def require_yes(out: Output, plan: Plan) -> None:
 def print_outcome(out: Output, outcome: EditResult, *, dry_run: bool = False) -> int:
     """Print the result of an edit and return the exit status."""
     plan = outcome.plan
+    out.change_made = outcome.changed and not dry_run
     if out.shows_results(dry_run=dry_run):
         if out.context.format == "json":
             out.json("edit/1", edit_object(out, outcome, dry_run=dry_run))

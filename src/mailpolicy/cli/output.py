@@ -37,7 +37,7 @@ class Output:
         self._clock = clock
         self._now: datetime | None = None
         self._machine: Machine | None = None
-        self._carried_out = False  # what the command is to change
+        self.change_made = False  # which is said if stdout cannot be written
         self.skipped: set[str] = set()  # options of edits that leave a safeguard of host.toml out
 
     def now(self) -> datetime:
@@ -108,7 +108,7 @@ class Output:
             raise self._failed(f"stdout could not be written: {_reason(error)}") from None
 
     def _failed(self, reason: str) -> OutputFailed:
-        return OutputFailed(f"{reason}; the command itself was carried out" if self._carried_out else reason)
+        return OutputFailed(f"{reason}; the change was made" if self.change_made else reason)
 
     def json(self, schema: str, content: Mapping[str, Any]) -> None:
         """Write a JSON object with its schema, on one line."""
@@ -210,10 +210,8 @@ class Output:
     def shows_results(self, *, dry_run: bool = False) -> bool:
         """Return whether an edit prints its result lines: not with --quiet, except for a dry run and for JSON.
 
-        Output that is the purpose of a command, such as a list, is printed with --quiet too. It is asked when the change is
-        made, which an error of stdout then says.
+        Output that is the purpose of a command, such as a list, is printed with --quiet too.
         """
-        self._carried_out = not dry_run
         return dry_run or self.context.format == "json" or not self.context.quiet
 
     def detail(self, text: str | Advice) -> None:

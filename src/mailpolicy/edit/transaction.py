@@ -74,12 +74,14 @@ def transact(
     guard: Guard | None = None,
     journal: Journal | None = None,
     confirm: Callable[[Plan], None] | None = None,
+    confirm_again: Callable[[Plan, Plan], None] | None = None,
     before_replace: Callable[[Held], None] | None = None,
 ) -> EditResult:
     """Edit a store by the plan that `planner` makes of its policy as it is `now`. A dry run neither locks nor writes.
 
     `guard` has the cases that the edit is held against, and `journal` gets an entry. `confirm` may raise to stop the edit
-    before the lock is taken. `before_replace` runs under the lock just before the file is replaced, to record what the next
+    before the lock is taken, and `confirm_again` under it, if the plan that was confirmed had to be made again.
+    `before_replace` runs under the lock just before the file is replaced, to record what the next
     edit must know if this one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store.
     Raises StoreError, NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
@@ -101,7 +103,7 @@ def transact(
         store.path,
         lock_timeout,
         trusted,
-        lambda held: _replace(held, store, plan, planner, now, guard, journal, before_replace),
+        lambda held: _replace(held, store, plan, planner, now, guard, journal, confirm_again, before_replace),
     )
 
 
@@ -113,6 +115,7 @@ def _replace(
     now: Clock,
     guard: Guard | None,
     journal: Journal | None,
+    confirm_again: Callable[[Plan, Plan], None] | None,
     before_replace: Callable[[Held], None] | None,
 ) -> EditResult:
     """Carry out a plan under the lock; make it again if the store is not the one it was made for any more."""
@@ -120,7 +123,9 @@ def _replace(
         current = store.reread(descriptor)
     held.refuse_links()
     if current is not store:
-        plan = planned(current, planner, now)
+        confirmed, plan = plan, planned(current, planner, now)
+        if confirm_again is not None:
+            confirm_again(confirmed, plan)
         plan.notes += pending.warnings(store.path, held.trusted)
         if not plan.operations:
             return EditResult(plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -68,7 +69,8 @@ def test_who_waits_is_told_for_what(changed: Machine) -> None:
 @pytest.mark.parametrize(
     ("command", "other", "status", "kept"),
     [
-        (SET, REDIRECT, 0, {user(ALICE, ELSEWHERE): SECOND}),
+        (SET, REDIRECT, 75, {user(ALICE, ELSEWHERE): FIRST}),  # the new one was not meant for there
+        (IMPORT, REDIRECT, 75, {user(ALICE, ELSEWHERE): FIRST}),
         (SET, CLEAR, 5, {}),
         (SET, RENAME, 4, {user(CAROL): FIRST}),
     ],
@@ -82,22 +84,97 @@ def test_what_is_planned_is_planned_again(
     assert changed.kept() == kept
 
 
+def answered(machine: Machine, command: tuple[str, ...], question: str, other: Callable[[], object]) -> tuple[int, str]:
+    """Run a command at a terminal, do something else when it asks, agree; return its status and the rest of the screen."""
+    program, *arguments = machine.command(*command)
+    child = pexpect.spawn(program, arguments, cwd=str(machine.folder), env=machine.environment, encoding="utf-8")
+    child.expect_exact(question)
+    other()
+    for _ in range(2):  # a password is asked for twice
+        child.sendline("y")
+        if child.expect([r"\(again\): ", pexpect.EOF]) == 1:
+            break
+    child.close()
+    return child.exitstatus, child.before
+
+
+def edited(machine: Machine, old: str, new: str) -> Callable[[], object]:
+    text = machine.store.read_text()
+    assert old in text
+    return lambda: machine.store.write_text(text.replace(old, new))
+
+
+MANY = [f"user{number}@example.com" for number in range(25)]
+MEANWHILE = "another command has changed the store meanwhile, and now "
+
+
 def test_nothing_is_sent_that_nobody_agreed_to(changed: Machine) -> None:
     """Bob's password is set while somebody looks at the question about Alice's."""
-    (changed.folder / "given").write_text(SECOND)
-    child = pexpect.spawn(
-        changed.command()[0], [*changed.command()[1:], *REDIRECT[:-1]], env=changed.environment, encoding="utf-8"
-    )
-    child.expect_exact("Send 1 password there? [y/N]: ")
-    assert changed.run("smart-host", "set", BOB, "--login", "b", "--password-file", "given").status == 0
-    child.sendline("y")
-    child.expect_exact(
-        f"{changed.store}: the smart-host password of {BOB} was changed by another command meanwhile; nothing was"
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 75
+    status, told = answered(changed, REDIRECT[:-1], "Send 1 password there?", lambda: changed.set(BOB, SECOND))
+    assert status == 75
+    assert f"{MEANWHILE}the smart-host password of {BOB} would be sent to {ELSEWHERE}; nothing was" in told
     assert changed.kept() == {user(ALICE): FIRST, user(BOB): SECOND}
+
+
+def test_nothing_is_sent_to_where_nobody_agreed_to(changed: Machine) -> None:
+    edited(changed, "port = 587", "port = 25")()
+    command = ("secrets", "rebind", "--from", "smtp.relay.example:587")
+    status, told = answered(changed, command, "Send 1 password there?", edited(changed, "port = 25", "port = 26"))
+    assert status == 75
+    assert f"{MEANWHILE}the smart-host password of {ALICE} would be sent to smtp.relay.example:26; nothing" in told
+    assert changed.kept() == {user(ALICE): FIRST}
+
+
+@pytest.mark.parametrize("command", [("smart-host", "set", ALICE), ("smart-host", "set", ALICE, "--login", "new")])
+def test_a_password_is_only_set_for_where_it_was_meant_for(changed: Machine, command: tuple[str, ...]) -> None:
+    status, told = answered(changed, command, "password for", edited(changed, "port = 587", "port = 25"))
+    assert status == 75
+    assert f"{MEANWHILE}the smart-host password of {ALICE} would be sent to {ELSEWHERE}; nothing was" in told
+    assert changed.kept() == {user(ALICE): FIRST}
+
+
+@pytest.mark.parametrize(("command", "status"), [(DOMAIN, 0), (("account", "remove", ALICE, *MANY), 75)])
+def test_a_password_is_set_while_its_account_is_asked_about(
+    machine: Machine, command: tuple[str, ...], status: int
+) -> None:
+    """None of the accounts had one when it was planned."""
+    more = "".join(f'\n[accounts."{address}"]\npop = true\n' for address in MANY)
+    machine.store.write_text(machine.store.read_text() + more)
+    found, told = answered(machine, command, "[y/N]", lambda: machine.set(ALICE))
+    assert found == status, told
+    assert machine.kept() == {user("alice@example.org" if status == 0 else ALICE): FIRST}
+    if status:
+        assert f"{MEANWHILE}the smart-host password of {ALICE} would be deleted; nothing was written, try again" in told
+
+
+@pytest.mark.parametrize("command", [CLEAR, ("multipop", "source", "remove", ALICE, "isp", "--yes")])
+def test_what_is_there_again_is_not_called_gone(changed: Machine, command: tuple[str, ...]) -> None:
+    """Its account was removed by hand, and comes back when the keyring is asked for what it left."""
+    source = '\n[accounts."alice@example.com".sources.isp]\nhost = "h"\nlogin = "l"\n'
+    there = changed.store.read_text() + source
+    name = user(ALICE) if command is CLEAR else f"multipop/{ALICE}/isp/l@h:995/implicit"
+    changed.keyring.write_text(json.dumps({"mailpolicy": {name: FIRST}}))
+    Path(f"{changed.store}.pending").write_text(f"{name}\n")
+    changed.store.write_text(there.replace(ALICE, "else@example.com"))
+    status, told = answered(changed, command[:-1], "[y/N]", lambda: changed.store.write_text(there))
+    assert (status, changed.kept()) == (0, {}), told
+    assert "no such source" not in told
+    assert ("smart_host_login" if command is CLEAR else "sources") not in changed.store.read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("apply", "keep.csv", "--prune", "--prune-at-most", "99"), ("account", "suspend", "--domain", "example.com")],
+)
+def test_nothing_is_changed_that_nobody_agreed_to(changed: Machine, command: tuple[str, ...]) -> None:
+    (changed.folder / "keep.csv").write_text(f"address\n{ALICE}\n")
+    edited(changed, "[defaults]", "".join(f'[accounts."{address}"]\npop = true\n' for address in MANY) + "[defaults]")()
+    more = edited(changed, "[defaults]", '[accounts."dave@example.com"]\npop = true\n[defaults]')
+    status, told = answered(changed, command, "[y/N]", more)
+    assert status == 75
+    assert f"{changed.store}: {MEANWHILE}dave@example.com would be changed too; nothing was written, try again" in told
+    assert all(address in changed.store.read_text() for address in MANY)
+    assert "suspended" not in changed.store.read_text()
 
 
 @pytest.mark.parametrize("other", [("imap", "off", BOB), ("validate", "--secrets"), ("doctor",)])

@@ -164,6 +164,8 @@ def _report(
     dry_run: bool,
 ) -> None:
     _print_errors(out, results)
+    outcomes = [result.outcome for result in results if result.error is None and result.outcome is not None]
+    out.change_made = not dry_run and len(outcomes) == len(results) and any(outcome.changed for outcome in outcomes)
     if not out.shows_results(dry_run=dry_run):
         return
     if out.context.format == "json":

@@ -179,6 +179,7 @@ def _to_file(out: Output, name: str, chosen: Options, generated: GeneratedFile, 
     for note in (*notes, *found.notes):
         out.message(note)
     differs = found.state is not State.CURRENT or bool(found.notes)
+    out.change_made = found.changed and not dry_run and found.reload_error is None
     if diff and out.context.format != "json":
         out.patch(difference(generated.path, target, found.before, made[0]))
     elif out.shows_results(dry_run=check or diff):

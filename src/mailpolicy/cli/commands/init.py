@@ -62,6 +62,7 @@ def _init(context: typer.Context, dry_run: DryRun = False) -> int:
                     if describe:
                         store.remove_beside(schema.FILE)
                     raise
+    out.change_made = fresh and not dry_run
     if not out.shows_results(dry_run=dry_run):
         return 0
     if out.context.format == "json":

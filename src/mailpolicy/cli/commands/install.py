@@ -77,7 +77,7 @@ def _allow(out: Output, wanted: FailOn | None, *, dry_run: bool) -> Check:
         if shown and out.context.format != "json":
             out.message(f"{planned.path}: changed by another process meanwhile; the differences are now:")
         shown.append(planned)
-        if out.context.format != "json" and (dry_run or not out.context.quiet):
+        if out.context.format != "json" and out.shows_results(dry_run=dry_run):
             rows = records(planned.changes, sides(planned))
             if not dry_run and planned.changes:
                 out.rows(columns(planned.changes), rows)
@@ -122,6 +122,7 @@ def sides(planned: Installation) -> Sides:
 def report(out: Output, done: Installation, *, dry_run: bool) -> None:
     """Print the result of an installation."""
     access = direction(done.changes)
+    out.change_made = done.changed and not dry_run
     if out.context.format == "json":
         content = {
             "file": done.path,

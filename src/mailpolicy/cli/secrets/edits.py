@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 
 from mailpolicy.cli.editing import carry_out, print_outcome
 from mailpolicy.cli.output import Output
@@ -133,14 +134,17 @@ def add_source(
 def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_run: bool, yes: bool) -> int:
     """Remove a source from the store, then its password from the keyring."""
     store = Store.read_for_edit(out.context.file, (address,), out.cache)
-    policy = store.policy()
     owner = Owner(address, name)
-    account = policy.accounts.get(address)
-    removed = account is None or name not in account.sources
-    leftover = _leftover_secrets(out, store, owner, removed=removed, dry_run=dry_run) if removed else []
+
+    # Looked for once, as a plan may be made again while the store is locked.
+    left_behind = cache(lambda: _leftover_secrets(out, store, owner, removed=True, dry_run=dry_run))
+
+    def leftover(policy: Policy) -> list[Secret]:
+        account = policy.accounts.get(address)
+        return [] if account is not None and name in account.sources else left_behind()
 
     def planner(policy: Policy) -> Plan:
-        if leftover:
+        if leftover(policy):
             plan = Plan()
             plan.results.append(Result(address, f"source {name}", "no such source", False))
             return plan
@@ -148,7 +152,7 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 
     def concerned(store: Store, plan: Plan) -> Concerned:
         named = bindings.account_secrets(store.policy(), [address])
-        return Concerned([secret for secret in named if secret.owner == owner] or leftover)
+        return Concerned([secret for secret in named if secret.owner == owner] or leftover(store.policy()))
 
     return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)
 
@@ -156,17 +160,22 @@ def remove_source(out: Output, address: str, name: str, *, if_exists: bool, dry_
 def clear(out: Output, address: str | None, *, dry_run: bool, yes: bool) -> int:
     """Remove a login and its password."""
     store = Store.read_for_edit(out.context.file, (address,) if address else (), out.cache)
-    policy = store.policy()
-    removed = address is not None and address not in policy.accounts
-    leftover = _leftover_secrets(out, store, Owner(address), removed=removed, dry_run=dry_run)
+    owner = Owner(address)
+
+    def is_removed(policy: Policy) -> bool:
+        return address is not None and address not in policy.accounts
+
+    # Looked for once, as a plan may be made again while the store is locked.
+    leftover = cache(lambda removed: _leftover_secrets(out, store, owner, removed=removed, dry_run=dry_run))
 
     def planner(policy: Policy) -> Plan:
-        plan = Plan() if removed and leftover else server.clear_login(policy, address)
+        plan = Plan() if is_removed(policy) and leftover(True) else server.clear_login(policy, address)
         plan.results.append(Result(address or "server", "smart-host", "no login", bool(plan.operations)))
         return plan
 
     def concerned(store: Store, plan: Plan) -> Concerned:
-        return Concerned(list(dict.fromkeys([bindings.secret_of(store.policy(), Owner(address)), *leftover])))
+        policy = store.policy()
+        return Concerned(list(dict.fromkeys([bindings.secret_of(policy, owner), *leftover(is_removed(policy))])))
 
     return edit_with_secrets(out, store, planner, concerned, dry_run=dry_run, yes=yes)
 

@@ -11,7 +11,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import password
 from mailpolicy.cli.secrets.pending import changing_secrets
-from mailpolicy.cli.secrets.secret_edits import planned_edit
+from mailpolicy.cli.secrets.secret_edits import planned_edit, refuse_others
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Result
 from mailpolicy.edit.server import set_login, unused_login
@@ -55,10 +55,13 @@ def import_all(out: Output, *, dry_run: bool) -> int:
             f"{counted(len(wanted), 'password')} would be set, if the keyring accepts {them} (not checked by a dry run)"
         )
         return print_outcome(out, trial, dry_run=True)
+    keyring.get_many([secret.user for secret in secrets.values()])  # unlocks it, before anybody else has to wait
     with changing_secrets(out, store, plan) as now:
         if now is not store:
-            plan = planned_edit(out, now, planner)
+            plan, asked = planned_edit(out, now, planner), secrets
             secrets = _secrets(now, plan, wanted)
+            same = {secret: secret for secret in asked.values()}
+            refuse_others(out, {asked[address]: secret for address, secret in secrets.items()}, same)
         kept = keyring.get_many([secret.user for secret in secrets.values()])
         new = {address for address, secret in secrets.items() if kept.get(secret.user) != wanted[address].password}
         put = {secrets[address].user: wanted[address].password for address in wanted if address in new}

@@ -156,6 +156,7 @@ def _restore_lost(secrets: Mapping[str, str], source: str, target: str, reopen: 
 def _report(
     out: Output, users: Collection[str], secrets: Collection[str], existing: Collection[str], *, dry_run: bool
 ) -> None:
+    out.change_made = bool(secrets) and not dry_run
     if not out.shows_results(dry_run=dry_run):
         return
     moved = "would move" if dry_run else "moved"

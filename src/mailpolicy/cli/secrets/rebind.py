@@ -14,7 +14,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
 from mailpolicy.cli.secrets.pending import changing_secrets, clear_pending
 from mailpolicy.cli.secrets.questions import ask_to_send
-from mailpolicy.cli.secrets.secret_edits import refuse_more, refuse_unsafe
+from mailpolicy.cli.secrets.secret_edits import refuse_others, refuse_unsafe
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.policy import bindings
@@ -52,7 +52,7 @@ def rebind(
             with changing_secrets(out, store) as now:
                 agreed, found = found.moves, look(now.policy())
                 if not yes:
-                    refuse_more(out, found.moves, agreed)
+                    refuse_others(out, found.moves, agreed)
                 _move(keyring, found.moves)
                 if found.left_over:
                     _finish(out, store, keyring, found.left_over, found.existing)
@@ -158,6 +158,7 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
 
 
 def _report(out: Output, file: str, found: _Bound, *, dry_run: bool) -> None:
+    out.change_made = bool(found.moves) and not dry_run
     if not out.shows_results(dry_run=dry_run):
         return
     named, existing, moves, _ = found

@@ -182,9 +182,10 @@ def _explain_new_key(out: Output, file: SecretsFile, new_key_file: str | None) -
 def _report(
     out: Output, command: str, rows: tuple[tuple[str, str, bool], ...], facts: dict[str, Any], *, dry_run: bool
 ) -> int:
+    changed = any(created for _, _, created in rows)
+    out.change_made = changed and not dry_run
     if not out.shows_results(dry_run=dry_run):
         return 0
-    changed = any(created for _, _, created in rows)
     if out.context.format == "json":
         out.json(f"secrets-{command}/1", {"changed": changed, "dry_run": dry_run, **facts})
         return 0

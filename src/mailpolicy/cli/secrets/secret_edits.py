@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from mailpolicy.cli.editing import carry_out, confirm, print_outcome, require_yes
+from mailpolicy.cli.editing import carry_out, changed_meanwhile, confirm, print_outcome, refuse_more, require_yes
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
@@ -15,7 +15,7 @@ from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_d
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Planner, Result, planned
 from mailpolicy.edit.transaction import planned_policy, refuse_broken_cases
-from mailpolicy.errors import KeyringError, Refused, StillLocked
+from mailpolicy.errors import KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.secrets.credentials import Credentials
@@ -66,12 +66,13 @@ def set_secret(
         secret = prompt(owner.prompt)
     with changing_secrets(out, store, plan) as now:
         if now is not store:
-            plan = planned_edit(out, now, planner)
+            plan, asked = planned_edit(out, now, planner), bound
             bound, moves = _bound(now, plan, owner)
+            refuse_others(out, {asked: bound}, {asked: asked})
         kept = _former(keyring, moves)
         carried = {before: moves[before] for before in kept if before.owner != owner}
         if not yes:
-            refuse_more(out, carried, agreed)
+            refuse_others(out, carried, agreed)
         new_secret = keyring.get(bound.user) != secret
         put = {moves[before].user: kept[before] for before in carried} | ({bound.user: secret} if new_secret else {})
         secrets_change = SecretsChange(put, [before.user for before in kept])
@@ -116,7 +117,7 @@ def edit_with_secrets(
     """
     plan = planned_edit(out, store, planner)
     secrets = concerned(store, plan)
-    if not secrets and not _redirects(plan):
+    if not secrets and not _may_concern(plan):
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
@@ -124,47 +125,51 @@ def edit_with_secrets(
         would_delete(out, secrets.gone)
         would_send(out, _sent(secrets.moves))
         return print_outcome(out, trial, dry_run=True)
-    agreed: set[Secret] = set()
     if not yes:
         require_yes(out, plan)
-        seen = _found(keyring, secrets) or _NOTHING
+    seen = _found(keyring, secrets) or _NOTHING  # also unlocks the keyring, before anybody else has to wait
+    if not yes:
         ask_to_send(out, _sent(seen.carried), yes=False)
         if not (seen.deleted and ask_to_delete(out, plan, list(seen.deleted))) and plan.operations:
             confirm(out, store, plan)
-        agreed = {*seen.deleted, *seen.carried}
     with changing_secrets(out, store, plan) as now:
         if now is not store:
-            plan = planned_edit(out, now, planner)
+            agreed, plan = plan, planned_edit(out, now, planner)
             secrets = concerned(now, plan)
+            if not yes:
+                refuse_more(out, agreed, plan)
         if (found := _found(keyring, secrets)) is None:
             out.message("note: no keyring is available, so no password was looked for")
             found = _NOTHING
         if not yes:
-            refuse_more(out, {*found.deleted, *_sent(found.carried)}, agreed)
+            refuse_others(out, _sent(found.carried), seen.carried)
+            refuse_others(out, dict.fromkeys(found.deleted), dict.fromkeys(seen.deleted))
         kept = keyring.get_many([before.user for before in found.carried])
         secrets_change = SecretsChange(
             {after.user: kept[before.user] for before, after in found.carried.items()},
             [secret.user for secret in (*found.carried, *found.deleted)],
         )
-        outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change)
+        outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change, yes=yes)
         _add_move_lines(outcome.plan, found.carried, remaining)
         _add_deletion_lines(outcome.plan, found.deleted, remaining)
         settle(out, now, outcome, {*found.touched, *secrets_change.users}, remaining)
     return report(out, outcome, deletion_error)
 
 
-def refuse_more(out: Output, found: Collection[Secret], agreed: Collection[Secret]) -> None:
-    """Raise StillLocked if another command has made it more than what was agreed to."""
-    if more := [secret for secret in found if secret not in agreed]:
-        raise StillLocked(
-            f"{more[0].owner} was changed by another command meanwhile; nothing was written, try again",
-            file=out.context.file,
-        )
+def refuse_others(out: Output, found: Mapping[Secret, Secret | None], agreed: Mapping[Secret, Secret | None]) -> None:
+    """Raise StillLocked if secrets would be sent elsewhere, or deleted (None), that nobody has agreed to."""
+    for secret, after in found.items():
+        if secret not in agreed or agreed[secret] != after:
+            done = f"sent to {after.destination}" if after is not None else "deleted"
+            raise changed_meanwhile(out, f"{secret.owner} would be {done}")
 
 
-def _redirects(plan: Plan) -> bool:
-    """Whether a plan may change where passwords go that are only being set."""
-    return any(change.address is None and "smart_host" in (change.key or "") for change in plan.changes)
+def _may_concern(plan: Plan) -> bool:
+    """Whether a plan touches what secrets belong to, so that it must not go on beside a command that just sets one."""
+    return bool(_with_secrets(plan)) or any(
+        "smart_host" in (change.key or "") if change.address is None else change.key == "address"
+        for change in plan.changes
+    )
 
 
 def _sent(moves: Mapping[Secret, Secret]) -> dict[Secret, Secret]:

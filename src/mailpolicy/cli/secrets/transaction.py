@@ -44,8 +44,10 @@ def apply(
     planned: Plan,
     keyring: Credentials,
     secrets_change: SecretsChange,
+    *,
+    yes: bool = True,
 ) -> tuple[EditResult, Collection[str], MailpolicyError | None]:
-    """Set secrets, edit the store, delete secrets; everything that needs consent has it.
+    """Set secrets, edit the store, delete secrets; what needs consent has it, by the plan or by `yes`.
 
     Return the outcome of the edit, the user names that could not be deleted, and the error of the deletion, which is not
     raised because the edit is done and must be reported.
@@ -65,7 +67,7 @@ def apply(
             change.record(held, secrets_change.users)
             change.before_replace(held)
 
-        outcome = carry_out(out, store, planner, first=first)
+        outcome = carry_out(out, store, planner, yes=yes, agreed=planned, first=first)
     # Last, because a secret that is missing does more harm than one that is left over.
     remaining, deletion_error = _delete(keyring, secrets_change, store_changed=outcome.rewrite is not None)
     return outcome, remaining, deletion_error
@@ -84,6 +86,7 @@ def settle(
 
 def report(out: Output, outcome: EditResult, deletion_error: MailpolicyError | None) -> int:
     """Print the outcome; then raise `deletion_error`, if any."""
+    out.change_made = outcome.changed
     if deletion_error is not None and out.context.format == "json":  # the edit and its error go into one object
         deletion_error.content = {**edit_object(out, outcome, dry_run=False), **deletion_error.content}
         raise deletion_error

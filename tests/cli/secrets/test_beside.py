@@ -73,6 +73,9 @@ def test_who_waits_is_told_for_what(changed: Machine) -> None:
         (IMPORT, REDIRECT, 75, {user(ALICE, ELSEWHERE): FIRST}),
         (SET, CLEAR, 5, {}),
         (SET, RENAME, 4, {user(CAROL): FIRST}),
+        (RENAME, SET, 0, {user(CAROL): SECOND}),
+        (REDIRECT, SET, 0, {user(ALICE, ELSEWHERE): SECOND}),
+        (MOVE, SET, 0, {}),
     ],
 )
 def test_what_is_planned_is_planned_again(

@@ -16,7 +16,7 @@ from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError, WriteFailed
 from mailpolicy.policy import bindings
 from mailpolicy.secrets import pending
-from mailpolicy.secrets.credentials import Credentials
+from mailpolicy.secrets.credentials import Credentials, KeyringConfig
 from mailpolicy.store.store import Store
 
 
@@ -61,14 +61,26 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     """Copy every secret that the store names, read the copies back, then delete the originals."""
     if source == target:
         raise UsageError("--from and --to name the same keyring")
-    store, _ = open_store(out, trusted=out.trusted)
+    store, policy = open_store(out, trusted=out.trusted)
+    config = keyring_config(out)
+    keyrings = {name: Credentials(config._replace(backend=name), out.message) for name in (source, target)}
+    for secret in [*bindings.named_secrets(policy)][:1]:
+        for keyring in keyrings.values():
+            keyring.get(secret.user)  # unlocks it, before anybody else has to wait
     with nullcontext(store) if dry_run else changing_secrets(out, store) as now:
-        return _move(out, now, source, target, overwrite=overwrite, dry_run=dry_run)
+        return _move(out, now, config, keyrings, overwrite=overwrite, dry_run=dry_run)
 
 
-def _move(out: Output, store: Store, source: str, target: str, *, overwrite: bool, dry_run: bool) -> int:
-    selected_accounts = keyring_config(out)
-    old, new = (Credentials(selected_accounts._replace(backend=backend), out.message) for backend in (source, target))
+def _move(
+    out: Output,
+    store: Store,
+    config: KeyringConfig,
+    keyrings: Mapping[str, Credentials],
+    *,
+    overwrite: bool,
+    dry_run: bool,
+) -> int:
+    (source, old), (target, new) = keyrings.items()
     named = bindings.named_secrets(store.policy())
     former = bindings.secrets_by_owner(old.names() or (), {secret.owner for secret in named})  # of other destinations
     wanted = [*named, *(secret for owned in former.values() for secret in owned)]
@@ -76,7 +88,7 @@ def _move(out: Output, store: Store, source: str, target: str, *, overwrite: boo
 
     def reopen(backend: str) -> Credentials:
         """Open the keyring again: a backend may cache the answers that it gave before."""
-        return Credentials(selected_accounts._replace(backend=backend), lambda warning: None)
+        return Credentials(config._replace(backend=backend), lambda warning: None)
 
     secrets, existing = old.get_many(users), new.get_many(users)
     differing = [user for user in secrets if user in existing and existing[user] != secrets[user]]
@@ -109,7 +121,7 @@ def _move(out: Output, store: Store, source: str, target: str, *, overwrite: boo
         finally:
             _restore_lost(secrets, source, target, reopen)
     _report(out, users, secrets, existing, dry_run=dry_run)
-    if secrets and selected_accounts.backend != target and not dry_run:
+    if secrets and config.backend != target and not dry_run:
         out.message(f'to use the new keyring, set in host.toml: keyring_backend = "{target}"')
     return 0
 

@@ -75,20 +75,21 @@ def waited_for(
 
     An `optional` lock is not held by who may not write there. Raises StillLocked, Refused and WriteFailed.
     """
+    descriptor = None
     try:
         descriptor = open_lock(place, trusted, suffix)
     except WriteFailed as error:
         why = error.__context__
         if not (optional and isinstance(why, OSError) and why.errno in (errno.EACCES, errno.EPERM, errno.EROFS)):
             raise
-        yield
-        return
     try:
-        acquire(descriptor, place, suffix, timeout, time.monotonic() + timeout, others)
+        if descriptor is not None:
+            acquire(descriptor, place, suffix, timeout, time.monotonic() + timeout, others)
         yield
     finally:
-        with suppress(OSError):
-            os.close(descriptor)
+        if descriptor is not None:
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def is_held(place: Place, suffix: str) -> bool:

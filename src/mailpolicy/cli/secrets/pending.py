@@ -33,8 +33,10 @@ def changing_secrets(out: Output, store: Store, plan: Plan | None = None) -> Ite
             "another command that changes passwords",
             optional=plan is None or not plan.operations,
         )
-        with waited, place.opened() as descriptor:
-            yield store.reread(descriptor)
+        with waited:
+            with place.opened() as descriptor:
+                now = store.reread(descriptor)
+            yield now
 
 
 class PendingChange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +179,19 @@ def test_nothing_is_changed_that_nobody_agreed_to(changed: Machine, command: tup
     assert f"{changed.store}: {MEANWHILE}dave@example.com would be changed too; nothing was written, try again" in told
     assert all(address in changed.store.read_text() for address in MANY)
     assert "suspended" not in changed.store.read_text()
+
+
+def test_a_short_timeout_leaves_no_note_behind(changed: Machine) -> None:
+    """The store is locked by another writer when the change is done."""
+    lock = shlex.quote(f"{changed.store}.lock")
+    (changed.folder / "given").write_text(SECOND)
+    beside = ["delete", "sh", "-c", f"(exec >&- 2>&-; flock {lock} sleep 1) & sleep 0.1"]
+    done = changed.run(
+        *(*RENAME, "--lock-timeout", "0"),
+        *("--keyring-backend", "tests.backends.Beside"),
+        environment={"TEST_BESIDE": json.dumps(beside)},
+    )
+    assert (done.status, done.err, changed.pending()) == (0, "", [])
 
 
 @pytest.mark.parametrize("other", [("imap", "off", BOB), ("validate", "--secrets"), ("doctor",)])

@@ -33,7 +33,9 @@ class Postgresql(Server):
     def start(self) -> None:
         """Start it and wait until it answers."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        self.begin([program("postgres"), "-D", str(self.data), "-k", str(self.folder), "-h", "", "-F"])
+        # In files of its own folder: shared memory would stay if it is killed.
+        memory = ["-c", "dynamic_shared_memory_type=mmap"]
+        self.begin([program("postgres"), "-D", str(self.data), "-k", str(self.folder), "-h", "", "-F", *memory])
 
     def answers(self) -> bool:
         """See Server."""

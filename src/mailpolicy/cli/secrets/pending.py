@@ -17,6 +17,8 @@ from mailpolicy.secrets.credentials import Credentials
 from mailpolicy.store.store import Store
 from mailpolicy.system.held import Held, locked, without_lock
 
+_NOTING = 10.0  # seconds to wait for the lock for what is noted afterwards
+
 
 @contextmanager
 def changing_secrets(out: Output, store: Store, plan: Plan | None = None) -> Iterator[Store]:
@@ -109,9 +111,12 @@ def clear_pending(out: Output, store: Store, users: list[str]) -> None:
 
 
 def _with_lock(out: Output, store: Store, action: Callable[[Held], None], failure: str) -> None:
-    """Run an action under the store's lock, and warn with `failure` instead of raising: the command's own work is done."""
+    """Run an action under the store's lock, and warn with `failure` instead of raising: the command's own work is done.
+
+    For that reason a short --lock-timeout does not count here.
+    """
     try:
-        with locked_store(out, store) as held:
+        with locked(store.path, max(out.context.lock_timeout, _NOTING), out.trusted) as held:
             action(held)
     except MailpolicyError as error:
         out.message(f"warning: {error.ending(failure)}")

@@ -94,8 +94,15 @@ def _changed_accounts(plan: Plan) -> dict[str, None]:
 
 
 def refuse_more(out: Output, agreed: Plan, plan: Plan) -> None:
-    """Raise StillLocked if another command has made a plan that needs consent concern more than what was agreed to."""
-    if _question(out, plan) is None or not (more := _changed_accounts(plan).keys() - _changed_accounts(agreed)):
+    """Raise StillLocked if another command has made a plan that needs consent concern more than what was agreed to.
+
+    Where nobody can be asked, the words of the command are what counts.
+    """
+    if (
+        not out.context.can_ask
+        or _question(out, plan) is None
+        or not (more := _changed_accounts(plan).keys() - _changed_accounts(agreed))
+    ):
         return
     raise changed_meanwhile(out, f"{min(more)} would be changed too")
 

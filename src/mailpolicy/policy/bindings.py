@@ -117,6 +117,13 @@ def secret_of(policy: Policy, owner: Owner) -> Secret:
     return source_secret(owner.address, owner.source, policy.accounts[owner.address].sources[owner.source])
 
 
+def login_of(policy: Policy, owner: Owner) -> str | None:
+    """Return the login of an owner of a smart host secret; that of a source is in its destination."""
+    if owner.address is None:
+        return policy.server.smart_host_login
+    return policy.accounts[owner.address].login if owner.source is None else None
+
+
 def _host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.helpers import RELAY
 from tests.machine import ALICE, BOB, CAROL, FIRST, JSON, SECOND, Machine, user
 
 ELSEWHERE = "smtp.relay.example:25"
@@ -116,7 +117,10 @@ def test_nothing_is_sent_that_nobody_agreed_to(changed: Machine) -> None:
     """Bob's password is set while somebody looks at the question about Alice's."""
     status, told = answered(changed, REDIRECT[:-1], "Send 1 password there?", lambda: changed.set(BOB, SECOND))
     assert status == 75
-    assert f"{MEANWHILE}the smart-host password of {BOB} would be sent to {ELSEWHERE}; nothing was" in told
+    assert (
+        f"{MEANWHILE}the smart-host password of {BOB} would be sent to {ELSEWHERE} instead of {RELAY}; nothing was"
+        in told
+    )
     assert changed.kept() == {user(ALICE): FIRST, user(BOB): SECOND}
 
 
@@ -125,7 +129,10 @@ def test_nothing_is_sent_to_where_nobody_agreed_to(changed: Machine) -> None:
     command = ("secrets", "rebind", "--from", "smtp.relay.example:587")
     status, told = answered(changed, command, "Send 1 password there?", edited(changed, "port = 25", "port = 26"))
     assert status == 75
-    assert f"{MEANWHILE}the smart-host password of {ALICE} would be sent to smtp.relay.example:26; nothing" in told
+    assert (
+        f"{MEANWHILE}the smart-host password of {ALICE} would be sent to smtp.relay.example:26 instead of {RELAY}; "
+        in told
+    )
     assert changed.kept() == {user(ALICE): FIRST}
 
 
@@ -133,8 +140,45 @@ def test_nothing_is_sent_to_where_nobody_agreed_to(changed: Machine) -> None:
 def test_a_password_is_only_set_for_where_it_was_meant_for(changed: Machine, command: tuple[str, ...]) -> None:
     status, told = answered(changed, command, "password for", edited(changed, "port = 587", "port = 25"))
     assert status == 75
-    assert f"{MEANWHILE}the smart-host password of {ALICE} would be sent to {ELSEWHERE}; nothing was" in told
+    assert f"{MEANWHILE}the smart-host password of {ALICE} would be sent to {ELSEWHERE} instead of {RELAY}; " in told
     assert changed.kept() == {user(ALICE): FIRST}
+
+
+@pytest.mark.parametrize("command", [("smart-host", "set", ALICE), ("smart-host", "set", "--server")])
+def test_a_password_is_only_set_for_the_login_it_was_meant_for(changed: Machine, command: tuple[str, ...]) -> None:
+    header = "[server.smart_host]"
+    edited(changed, header, f'{header}\nlogin = "ours"')()
+    whose = "--server" if "--server" in command else ALICE
+    status, told = answered(changed, command, "password for", edited(changed, '"ours"', '"another"'))
+    assert status == 75
+    assert f"{MEANWHILE}the smart-host password of {whose.strip('-')}" in told.replace("the server", "server")
+    assert "is one for another login; nothing was written, try again" in told
+    assert changed.kept() == {user(ALICE): FIRST}
+
+
+def test_where_nobody_can_be_asked_the_words_count(changed: Machine) -> None:
+    """Over 20 accounts of a domain, and one more meanwhile."""
+    edited(changed, "[defaults]", "".join(f'[accounts."{address}"]\npop = true\n' for address in MANY) + "[defaults]")()
+    assert both(changed, DOMAIN, "get", ("account", "add", "dave@example.com"))[:2] == (0, 0)
+    assert '"dave@example.org"' in changed.store.read_text()
+
+
+def test_a_login_that_a_plan_takes_away_takes_its_password_along(machine: Machine) -> None:
+    plan = "".join(
+        f'{{"address": "{address}", "pop": false, "smart_host_login": null}}\n' for address in (ALICE, *MANY)
+    )
+    (machine.folder / "plan.ndjson").write_text(plan)
+    more = "".join(f'\n[accounts."{address}"]\npop = true\n' for address in MANY)
+    machine.store.write_text(machine.store.read_text() + more)
+    status, told = answered(machine, ("apply", "plan.ndjson"), "[y/N]", lambda: machine.set(ALICE))
+    assert status == 75
+    assert f"{MEANWHILE}the smart-host password of {ALICE} would be deleted; nothing was written, try again" in told
+    assert machine.kept() == {user(ALICE): FIRST}
+
+
+def test_what_was_agreed_to_is_done_wherever_it_is_now(changed: Machine) -> None:
+    status, told = answered(changed, REMOVE[:-1], "[y/N]", lambda: changed.run(*REDIRECT))
+    assert (status, changed.kept()) == (0, {}), told
 
 
 @pytest.mark.parametrize(("command", "status"), [(DOMAIN, 0), (("account", "remove", ALICE, *MANY), 75)])
@@ -179,6 +223,18 @@ def test_nothing_is_changed_that_nobody_agreed_to(changed: Machine, command: tup
     assert f"{changed.store}: {MEANWHILE}dave@example.com would be changed too; nothing was written, try again" in told
     assert all(address in changed.store.read_text() for address in MANY)
     assert "suspended" not in changed.store.read_text()
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("command", [RENAME, REDIRECT, REMOVE, ("secrets", "rebind", "--yes", "--from", ELSEWHERE)])
+def test_a_password_that_vanishes_from_the_keyring(changed: Machine, command: tuple[str, ...], number: int) -> None:
+    """By another program, at any moment."""
+    if "rebind" in command:
+        changed.keyring.write_text(json.dumps({"mailpolicy": {user(ALICE, ELSEWHERE): FIRST}}))
+    empty = [f"get {number}", "sh", "-c", f"echo '{{}}' > {shlex.quote(str(changed.keyring))}"]
+    beside = {"TEST_BESIDE": json.dumps(empty)}
+    done = changed.run(*command, "--keyring-backend", "tests.backends.Beside", environment=beside)
+    assert done.status in (0, 6), done
 
 
 def test_a_short_timeout_leaves_no_note_behind(changed: Machine) -> None:

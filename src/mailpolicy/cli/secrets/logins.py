@@ -11,7 +11,7 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import password
 from mailpolicy.cli.secrets.pending import changing_secrets
-from mailpolicy.cli.secrets.secret_edits import planned_edit, refuse_others
+from mailpolicy.cli.secrets.secret_edits import planned_edit, refuse_other_login, refuse_others
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Result
 from mailpolicy.edit.server import set_login, unused_login
@@ -46,7 +46,7 @@ def import_all(out: Output, *, dry_run: bool) -> int:
 
     store = Store.read_for_edit(out.context.file, wanted, out.cache)
     plan = planned_edit(out, store, planner)
-    secrets = _secrets(store, plan, wanted)
+    before, secrets = _secrets(store, plan, wanted)
     keyring = credentials(out)
     if dry_run:
         trial = carry_out(out, store, planner, dry_run=True)
@@ -59,9 +59,11 @@ def import_all(out: Output, *, dry_run: bool) -> int:
     with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan, asked = planned_edit(out, now, planner), secrets
-            secrets = _secrets(now, plan, wanted)
+            after, secrets = _secrets(now, plan, wanted)
             same = {secret: secret for secret in asked.values()}
             refuse_others(out, {asked[address]: secret for address, secret in secrets.items()}, same)
+            for address in secrets:
+                refuse_other_login(out, before, after, Owner(address))
         kept = keyring.get_many([secret.user for secret in secrets.values()])
         new = {address for address, secret in secrets.items() if kept.get(secret.user) != wanted[address].password}
         put = {secrets[address].user: wanted[address].password for address in wanted if address in new}
@@ -75,15 +77,15 @@ def import_all(out: Output, *, dry_run: bool) -> int:
     return report(out, outcome, error)
 
 
-def _secrets(store: Store, plan: Plan, wanted: Iterable[str]) -> dict[str, Secret]:
-    """Return the secrets of accounts as a plan makes them. Raises Refused."""
+def _secrets(store: Store, plan: Plan, wanted: Iterable[str]) -> tuple[Policy, dict[str, Secret]]:
+    """Return the policy that a plan makes, and the secrets of accounts there. Raises Refused."""
     after = planned_policy(store, plan)
     secrets = {address: bindings.secret_of(after, Owner(address)) for address in wanted}
     if secrets and after.server.smart_host is None:
         first = next(iter(secrets.values()))
         absence = bindings.explain_missing([first], None)[first]
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    return secrets
+    return after, secrets
 
 
 def _read(file: str, data: bytes) -> Mapping[str, Login]:

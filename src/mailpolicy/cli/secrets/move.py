@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing, keyring_config
-from mailpolicy.cli.secrets.pending import changing_secrets
+from mailpolicy.cli.secrets.pending import changing_secrets, refuse_unsafe
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import Advice, KeyringError, MailpolicyError, Refused, UsageError, WriteFailed
 from mailpolicy.policy import bindings
@@ -62,6 +62,7 @@ def move(out: Output, source: str, target: str, *, overwrite: bool, dry_run: boo
     if source == target:
         raise UsageError("--from and --to name the same keyring")
     store, policy = open_store(out, trusted=out.trusted)
+    refuse_unsafe(out, store)
     config = keyring_config(out)
     keyrings = {name: Credentials(config._replace(backend=name), out.message) for name in (source, target)}
     for secret in [*bindings.named_secrets(policy)][:1]:

@@ -20,6 +20,12 @@ from mailpolicy.system.held import Held, locked, without_lock
 _NOTING = 10.0  # seconds to wait for the lock for what is noted afterwards
 
 
+def refuse_unsafe(out: Output, store: Store) -> None:
+    """Raise Refused, before a keyring is asked, if the store must not be edited."""
+    with without_lock(store.path, out.trusted) as place:
+        place.refuse_links()
+
+
 @contextmanager
 def changing_secrets(out: Output, store: Store, plan: Plan | None = None) -> Iterator[Store]:
     """Hold `NAME.pending.lock` and yield the store as it is now: only one command at a time changes secrets.

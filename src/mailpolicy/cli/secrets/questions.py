@@ -22,7 +22,7 @@ def ask_to_send(out: Output, moves: Mapping[Secret, Secret], *, yes: bool) -> No
     """Show the new destinations of secrets and ask for consent. Raises Refused without it."""
     if yes or not moves:
         return
-    lines = _listed([_describe_move(*move) for move in moves.items()])
+    lines = _listed([describe_move(*move) for move in moves.items()])
     if not out.context.stdin_is_terminal:
         raise Refused(f"nothing was changed: {'; '.join(lines)}; to agree, add --yes", code="needs-yes")
     _confirm(lines, f"Send {_count(moves)} there?")
@@ -47,7 +47,7 @@ def _confirm(lines: list[str], question: str) -> None:
 
 def would_send(out: Output, moves: Mapping[Secret, Secret]) -> None:
     """Print the secrets that would be sent elsewhere, for a dry run."""
-    for line in _listed([_describe_move(*move) for move in moves.items()]):
+    for line in _listed([describe_move(*move) for move in moves.items()]):
         out.message(f"{line}, if it is in the keyring (not checked by a dry run); the real run asks, or needs --yes")
 
 
@@ -57,7 +57,8 @@ def would_delete(out: Output, secrets: Collection[Secret]) -> None:
         out.message(f"{line} would be deleted, if it is in the keyring (not checked by a dry run)")
 
 
-def _describe_move(before: Secret, after: Secret) -> str:
+def describe_move(before: Secret, after: Secret) -> str:
+    """Say where a secret would be sent."""
     return f"{before.owner} would be sent to {after.destination} instead of {before.destination}"
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from mailpolicy.cli.editing import remind_to_deploy
 from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials, explain_missing
-from mailpolicy.cli.secrets.pending import changing_secrets, clear_pending
+from mailpolicy.cli.secrets.pending import changing_secrets, clear_pending, refuse_unsafe
 from mailpolicy.cli.secrets.questions import ask_to_send
-from mailpolicy.cli.secrets.secret_edits import refuse_others, refuse_unsafe
+from mailpolicy.cli.secrets.secret_edits import refuse_others
 from mailpolicy.cli.views import open_store
 from mailpolicy.errors import KeyringError, MailpolicyError, NotConfirmed, Refused
 from mailpolicy.policy import bindings
@@ -53,6 +53,7 @@ def rebind(
                 agreed, found = found.moves, look(now.policy())
                 if not yes:
                     refuse_others(out, found.moves, agreed)
+                out.change_made = bool(found.moves or found.left_over)
                 _move(keyring, found.moves)
                 if found.left_over:
                     _finish(out, store, keyring, found.left_over, found.existing)
@@ -142,6 +143,7 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
     if not moves:
         return
     kept = keyring.get_many([old.user for old in moves])
+    moves = {old: new for old, new in moves.items() if old.user in kept}
     with keyring.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
         pass
     try:
@@ -158,7 +160,6 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
 
 
 def _report(out: Output, file: str, found: _Bound, *, dry_run: bool) -> None:
-    out.change_made = bool(found.moves) and not dry_run
     if not out.shows_results(dry_run=dry_run):
         return
     named, existing, moves, _ = found

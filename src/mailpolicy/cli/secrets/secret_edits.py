@@ -10,17 +10,17 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.password_options import PasswordSource
 from mailpolicy.cli.secrets.passwords import prompt, read_given
-from mailpolicy.cli.secrets.pending import changing_secrets
-from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, would_delete, would_send
+from mailpolicy.cli.secrets.pending import changing_secrets, refuse_unsafe
+from mailpolicy.cli.secrets.questions import ask_to_delete, ask_to_send, describe_move, would_delete, would_send
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Planner, Result, planned
 from mailpolicy.edit.transaction import planned_policy, refuse_broken_cases
 from mailpolicy.errors import KeyringError, Refused
 from mailpolicy.policy import bindings
 from mailpolicy.policy.bindings import Owner, Secret
+from mailpolicy.policy.model import Policy
 from mailpolicy.secrets.credentials import Credentials
 from mailpolicy.store.store import Store
-from mailpolicy.system.held import without_lock
 
 
 class Concerned(NamedTuple):
@@ -51,7 +51,7 @@ def set_secret(
     secret = read_given(out, source)
     store = Store.read_for_edit(out.context.file, (owner.address,) if owner.address else (), out.cache)
     plan = planned_edit(out, store, planner)
-    bound, moves = _bound(store, plan, owner)
+    before, bound, moves = _bound(store, plan, owner)
     keyring = credentials(out)
     # A dry run must not make the keyring ask for its password.
     if dry_run:
@@ -60,22 +60,23 @@ def set_secret(
         would_send(out, {before: new for before, new in moves.items() if before.owner != owner})
         return print_outcome(out, trial, dry_run=True)
     keyring.get(bound.user)  # unlocks the keyring, so that nobody types a password in vain
-    agreed = {before: moves[before] for before in _former(keyring, moves) if before.owner != owner}
+    agreed = {former: moves[former] for former in _former(keyring, moves) if former.owner != owner}
     ask_to_send(out, agreed, yes=yes)
     if secret is None:
         secret = prompt(owner.prompt)
     with changing_secrets(out, store, plan) as now:
         if now is not store:
             plan, asked = planned_edit(out, now, planner), bound
-            bound, moves = _bound(now, plan, owner)
+            after, bound, moves = _bound(now, plan, owner)
             refuse_others(out, {asked: bound}, {asked: asked})
+            refuse_other_login(out, before, after, owner)
         kept = _former(keyring, moves)
-        carried = {before: moves[before] for before in kept if before.owner != owner}
+        carried = {former: moves[former] for former in kept if former.owner != owner}
         if not yes:
             refuse_others(out, carried, agreed)
         new_secret = keyring.get(bound.user) != secret
-        put = {moves[before].user: kept[before] for before in carried} | ({bound.user: secret} if new_secret else {})
-        secrets_change = SecretsChange(put, [before.user for before in kept])
+        put = {moves[former].user: kept[former] for former in carried} | ({bound.user: secret} if new_secret else {})
+        secrets_change = SecretsChange(put, [former.user for former in kept])
         outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change)
         outcome.plan.results.append(Result(owner.subject, owner.item, "in the keyring", new_secret))
         if new_secret:
@@ -85,14 +86,14 @@ def set_secret(
     return report(out, outcome, deletion_error)
 
 
-def _bound(store: Store, plan: Plan, owner: Owner) -> tuple[Secret, dict[Secret, Secret]]:
-    """Return the secret of `owner` as a plan makes it, and the secrets whose destination the plan changes. Raises Refused."""
+def _bound(store: Store, plan: Plan, owner: Owner) -> tuple[Policy, Secret, dict[Secret, Secret]]:
+    """Return the policy that a plan makes, the secret of `owner` there, and those whose destination changes. Raises Refused."""
     after = planned_policy(store, plan)
     bound = bindings.secret_of(after, owner)
     if not bound.destination:
         absence = bindings.explain_missing([bound], None)[bound]
         raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
-    return bound, bindings.redirected(store.policy(), after)
+    return after, bound, bindings.redirected(store.policy(), after)
 
 
 def _former(keyring: Credentials, moves: Collection[Secret]) -> dict[Secret, str]:
@@ -117,7 +118,7 @@ def edit_with_secrets(
     """
     plan = planned_edit(out, store, planner)
     secrets = concerned(store, plan)
-    if not secrets and not _may_concern(plan):
+    if not secrets and not plan.operations:
         return print_outcome(out, carry_out(out, store, planner, dry_run=dry_run, yes=yes), dry_run=dry_run)
     keyring = credentials(out)  # reads host.toml, so that a dry run reports its errors too; the keyring is not opened
     if dry_run:
@@ -143,33 +144,39 @@ def edit_with_secrets(
             found = _NOTHING
         if not yes:
             refuse_others(out, _sent(found.carried), seen.carried)
-            refuse_others(out, dict.fromkeys(found.deleted), dict.fromkeys(seen.deleted))
+            refuse_deletions(out, found.deleted, seen.deleted)
         kept = keyring.get_many([before.user for before in found.carried])
+        carried = {before: after for before, after in found.carried.items() if before.user in kept}
         secrets_change = SecretsChange(
-            {after.user: kept[before.user] for before, after in found.carried.items()},
-            [secret.user for secret in (*found.carried, *found.deleted)],
+            {after.user: kept[before.user] for before, after in carried.items()},
+            [secret.user for secret in (*carried, *found.deleted)],
         )
         outcome, remaining, deletion_error = apply(out, now, planner, plan, keyring, secrets_change, yes=yes)
-        _add_move_lines(outcome.plan, found.carried, remaining)
+        _add_move_lines(outcome.plan, carried, remaining)
         _add_deletion_lines(outcome.plan, found.deleted, remaining)
         settle(out, now, outcome, {*found.touched, *secrets_change.users}, remaining)
     return report(out, outcome, deletion_error)
 
 
-def refuse_others(out: Output, found: Mapping[Secret, Secret | None], agreed: Mapping[Secret, Secret | None]) -> None:
-    """Raise StillLocked if secrets would be sent elsewhere, or deleted (None), that nobody has agreed to."""
-    for secret, after in found.items():
-        if secret not in agreed or agreed[secret] != after:
-            done = f"sent to {after.destination}" if after is not None else "deleted"
-            raise changed_meanwhile(out, f"{secret.owner} would be {done}")
+def refuse_others(out: Output, found: Mapping[Secret, Secret], agreed: Mapping[Secret, Secret]) -> None:
+    """Raise StillLocked if secrets would be sent elsewhere, which nobody has agreed to."""
+    for before, after in found.items():
+        if agreed.get(before) != after:
+            raise changed_meanwhile(out, describe_move(before, after))
 
 
-def _may_concern(plan: Plan) -> bool:
-    """Whether a plan touches what secrets belong to, so that it must not go on beside a command that just sets one."""
-    return bool(_with_secrets(plan)) or any(
-        "smart_host" in (change.key or "") if change.address is None else change.key == "address"
-        for change in plan.changes
-    )
+def refuse_deletions(out: Output, found: Collection[Secret], agreed: Collection[Secret]) -> None:
+    """Raise StillLocked if secrets would be deleted of owners that nobody has agreed to."""
+    owners = {secret.owner for secret in agreed}
+    for secret in found:
+        if secret.owner not in owners:
+            raise changed_meanwhile(out, f"{secret.owner} would be deleted")
+
+
+def refuse_other_login(out: Output, before: Policy, after: Policy, owner: Owner) -> None:
+    """Raise StillLocked if the password of an owner would be that of another login than the one it was given for."""
+    if bindings.login_of(before, owner) != bindings.login_of(after, owner):
+        raise changed_meanwhile(out, f"{owner} is one for another login")
 
 
 def _sent(moves: Mapping[Secret, Secret]) -> dict[Secret, Secret]:
@@ -272,9 +279,3 @@ def planned_edit(out: Output, store: Store, planner: Planner) -> Plan:
     plan = planned(store, planner, out.now)
     refuse_broken_cases(store, plan, out.guard)
     return plan
-
-
-def refuse_unsafe(out: Output, store: Store) -> None:
-    """Raise Refused, before a keyring is asked, if the store must not be edited."""
-    with without_lock(store.path, out.trusted) as place:
-        place.refuse_links()

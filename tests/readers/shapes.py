@@ -31,7 +31,7 @@ class Shape(NamedTuple):
     reader: str
     make: Make
     size: int
-    slack: int = 100_000  # bytes of memory that are taken whatever the size is
+    slack: int = 300_000  # bytes of memory that are taken whatever the size is, also by other threads
 
 
 def lines(count: int, line: str, *, head: str = "", end: str = "\n") -> str:

@@ -59,6 +59,21 @@ def test_a_closed_or_full_stdout(program: Run, store: Path, tmp_path: Path) -> N
     assert closed.returncode == 74
 
 
+def _without_stdout(command: str, redirected: str, store: Path, folder: Path) -> str:
+    """Run a command whose stdout cannot be written; return what it says."""
+    done = subprocess.run(
+        f"{sys.executable} -m mailpolicy {command} {redirected}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MAILPOLICY_FILE": str(store)},
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 74, done
+    return done.stderr
+
+
 @pytest.mark.parametrize("redirected", [">/dev/full", ">&-"])
 @pytest.mark.parametrize(
     ("command", "changes"),
@@ -85,35 +100,17 @@ def test_output_that_is_lost_leaves_no_doubt_about_the_change(
         return {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix in ("", ".toml")}
 
     before = contents()
-    done = subprocess.run(
-        f"{sys.executable} -m mailpolicy {command} {redirected}",
-        shell=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "MAILPOLICY_FILE": str(store)},
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 74, done
+    said = _without_stdout(command, redirected, store, tmp_path)
     assert [name for name, content in contents().items() if before.get(name) != content] == changes
-    assert done.stderr.endswith("; the change was made\n") is bool(changes)
+    assert said.endswith("; the change was made\n") is bool(changes)
 
 
 def test_output_that_is_lost_hides_no_failure(store: Path, tmp_path: Path) -> None:
     export = f'[exports.d]\ntarget = "dovecot"\npath = "{tmp_path}/passwd"\nreload = ["false"]\n'
     (tmp_path / "host.toml").write_text(export)
-    done = subprocess.run(
-        f"{sys.executable} -m mailpolicy deploy --host-config host.toml >/dev/full",
-        shell=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "MAILPOLICY_FILE": str(store)},
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 74, done
-    assert "`false` failed (exit 1)" in done.stderr
-    assert "the change was made" not in done.stderr
+    said = _without_stdout("deploy --host-config host.toml", ">/dev/full", store, tmp_path)
+    assert "`false` failed (exit 1)" in said
+    assert "the change was made" not in said
 
 
 def test_an_edit_with_a_full_stdout_is_not_a_denial(store: Path) -> None:

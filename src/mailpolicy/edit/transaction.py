@@ -81,8 +81,8 @@ def transact(
 
     `guard` has the cases that the edit is held against, and `journal` gets an entry. `confirm` may raise to stop the edit
     before the lock is taken, and `confirm_again` under it, if the plan that was confirmed had to be made again.
-    `before_replace` runs under the lock just before the file is replaced, to record what the next
-    edit must know if this one is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store.
+    `before_replace` runs under the lock just before the file is replaced, to record what the next edit must know if this one
+    is killed. `lock_timeout` is in seconds; `trusted` says who besides root may write the store.
     Raises StoreError, NotFound, Refused, StillLocked, WriteFailed and NotConfirmed.
     """
     with without_lock(store.path, trusted) as place:

@@ -20,7 +20,7 @@ LOCK = "pending.lock"  # held by the command that changes secrets
 
 
 def user_names(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
-    """Return the user names touched by interrupted changes of the store at `path`. Raises Refused and WriteFailed."""
+    """Return the user names touched by changes of the store at `path`, going on or interrupted. Raises Refused and WriteFailed."""
     with without_lock(path, trusted, check_trust=False) as store:
         return read(store)
 
@@ -35,7 +35,7 @@ def read(store: Held) -> list[str]:
 
 
 def interrupted(path: str, trusted: Trusted = ROOT_ONLY) -> list[str]:
-    """Return the same, or nothing while a change is going on. Raises Refused and WriteFailed."""
+    """Return the user names that interrupted changes have left here, none while a change is going on. Raises as `user_names`."""
     with without_lock(path, trusted, check_trust=False) as store:
         # Read again if nobody is at it: a change may just have ended.
         return read(store) if read(store) and not store.is_locked(LOCK) else []

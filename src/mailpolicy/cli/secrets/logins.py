@@ -11,12 +11,12 @@ from mailpolicy.cli.output import Output
 from mailpolicy.cli.secrets.lookup import credentials
 from mailpolicy.cli.secrets.passwords import password
 from mailpolicy.cli.secrets.pending import changing_secrets
-from mailpolicy.cli.secrets.secret_edits import planned_edit, refuse_other_login, refuse_others
+from mailpolicy.cli.secrets.secret_edits import planned_edit, refuse_other_login, refuse_others, require_destination
 from mailpolicy.cli.secrets.transaction import SecretsChange, apply, report, settle
 from mailpolicy.edit.plan import Change, Plan, Result
 from mailpolicy.edit.server import set_login, unused_login
 from mailpolicy.edit.transaction import planned_policy
-from mailpolicy.errors import Refused, UsageError
+from mailpolicy.errors import UsageError
 from mailpolicy.policy import bindings, names
 from mailpolicy.policy.bindings import Owner, Secret
 from mailpolicy.policy.model import Policy
@@ -81,10 +81,8 @@ def _secrets(store: Store, plan: Plan, wanted: Iterable[str]) -> tuple[Policy, d
     """Return the policy that a plan makes, and the secrets of accounts there. Raises Refused."""
     after = planned_policy(store, plan)
     secrets = {address: bindings.secret_of(after, Owner(address)) for address in wanted}
-    if secrets and after.server.smart_host is None:
-        first = next(iter(secrets.values()))
-        absence = bindings.explain_missing([first], None)[first]
-        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    for secret in secrets.values():
+        require_destination(secret)
     return after, secrets
 
 

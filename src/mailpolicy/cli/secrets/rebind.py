@@ -53,10 +53,10 @@ def rebind(
                 agreed, found = found.moves, look(now.policy())
                 if not yes:
                     refuse_others(out, found.moves, agreed)
-                out.change_made = bool(found.moves or found.left_over)
-                _move(keyring, found.moves)
+                found = found._replace(moves=_move(keyring, found.moves))
                 if found.left_over:
                     _finish(out, store, keyring, found.left_over, found.existing)
+                out.change_made = bool(found.moves or found.left_over)
     _report(out, store.path, found, dry_run=dry_run)
     left = [
         secret for secret in found.named if secret.user not in found.existing and secret not in found.moves.values()
@@ -139,9 +139,8 @@ def _moves(keyring: Credentials, missing: Collection[Secret], former: Collection
     return {olds[0]: secret for secret, olds in found.items() if olds}
 
 
-def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
-    if not moves:
-        return
+def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> Mapping[Secret, Secret]:
+    """Move secrets, and return those that were still there."""
     kept = keyring.get_many([old.user for old in moves])
     moves = {old: new for old, new in moves.items() if old.user in kept}
     with keyring.set_with_rollback({moves[old].user: kept[old.user] for old in moves}):
@@ -157,6 +156,7 @@ def _move(keyring: Credentials, moves: Mapping[Secret, Secret]) -> None:
             f"the passwords have their new destinations, but the secret {first}{more} may still be in the keyring: {error}",
             code=error.code,
         ) from None
+    return moves
 
 
 def _report(out: Output, file: str, found: _Bound, *, dry_run: bool) -> None:

@@ -90,10 +90,15 @@ def _bound(store: Store, plan: Plan, owner: Owner) -> tuple[Policy, Secret, dict
     """Return the policy that a plan makes, the secret of `owner` there, and those whose destination changes. Raises Refused."""
     after = planned_policy(store, plan)
     bound = bindings.secret_of(after, owner)
-    if not bound.destination:
-        absence = bindings.explain_missing([bound], None)[bound]
-        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
+    require_destination(bound)
     return after, bound, bindings.redirected(store.policy(), after)
+
+
+def require_destination(secret: Secret) -> None:
+    """Raise Refused for a secret that would be sent nowhere, as the store names no smart host."""
+    if not secret.destination:
+        absence = bindings.explain_missing([secret], None)[secret]
+        raise Refused(f"nothing was changed: {absence.text}", code="no-smart-host", fix=absence.command)
 
 
 def _former(keyring: Credentials, moves: Collection[Secret]) -> dict[Secret, str]:
